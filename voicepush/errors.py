@@ -1,0 +1,93 @@
+"""
+What can go wrong, as one tree; each class says whether trying again is safe.
+"""
+
+from __future__ import annotations
+
+
+class VoicepushError(Exception):
+    """
+    The root of everything that voicepush raises on purpose.
+    """
+
+
+class InputError(VoicepushError, ValueError):
+    """
+    An argument, a file or a setting is not usable; nothing was done with it.
+    """
+
+
+class SourceError(InputError):
+    """
+    The recipients can't be read any further.
+
+    Args:
+        message: What is wrong, in one sentence.
+        source: The file or stream.
+        row: The row at which it happened, counted from 1, where one is known.
+    """
+
+    def __init__(
+        self, message: str, *, source: str | None = None, row: int | None = None
+    ) -> None:
+        place = source or ""
+        if row is not None:
+            place = f"{place}, row {row}" if place else f"row {row}"
+        super().__init__(f"{place}: {message}" if place else message)
+        self.source = source
+        self.row = row
+
+
+class DeliveryError(VoicepushError):
+    """
+    The API did not confirm a request.
+    """
+
+    retryable = False  #: sending the same again is safe and may help
+    in_doubt = False  #: the API may already have placed the calls
+
+
+class NotSentError(DeliveryError):
+    """
+    The request provably never reached the API.
+    """
+
+    retryable = True
+
+
+class InDoubtError(DeliveryError):
+    """
+    The request may have reached the API; its answer is lost.
+    """
+
+    in_doubt = True
+
+
+class ClientClosedError(VoicepushError):
+    """
+    The client is closed, or was never opened with ``async with``.
+    """
+
+
+class LedgerError(VoicepushError):
+    """
+    The ledger can't be read or written; nothing was sent that it does not know of.
+    """
+
+
+class CampaignHeldError(LedgerError):
+    """
+    Another process is dispatching the campaign.
+
+    Args:
+        campaign: The campaign's name.
+        holder: Who holds it: host, process id and when it last gave a sign.
+    """
+
+    def __init__(self, campaign: str, holder: str) -> None:
+        super().__init__(
+            f"campaign {campaign!r} is being dispatched by {holder}; "
+            "wait for it, or stop that process first"
+        )
+        self.campaign = campaign
+        self.holder = holder

@@ -1,0 +1,545 @@
+"""
+What is sent and what becomes of it: values that know nothing of JSON, HTTP or SQL.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias
+from urllib.parse import urlsplit
+
+import attrs
+
+from voicepush.errors import InputError
+
+#: The API takes at most so many destinations in one request; values are counted,
+#: which is safe whether its limit means values or entries.
+MOST_PER_REQUEST = 1000
+
+#: The API's limit for a correlation id, in bytes of UTF-8 (not in characters).
+MOST_CORRELATION_BYTES = 50
+
+#: A summary lists at most so many recipients that were not accepted, and tells
+#: apart at most so many reasons, so that it stays small whatever happens.
+MOST_FAILURES = 10_000
+MOST_REASONS = 100
+
+
+class Outcome(enum.StrEnum):
+    """
+    What became of a recipient.
+    """
+
+    ACCEPTED = "accepted"  #: the API queued the call
+    REJECTED = "rejected"  #: refused for good; code and description say why
+    EXPIRED = "expired"  #: the expiry passed first; provably not sent
+    NOT_SENT = "not_sent"  #: provably never taken by the API; may be sent again
+    UNKNOWN = "unknown"  #: the API may have taken it; never sent again by itself
+    PENDING = "pending"  #: not tried yet, or waiting for its next attempt
+
+
+class Priority(enum.StrEnum):
+    """
+    How urgent the platform takes a message to be, with the API's own values.
+    """
+
+    LOW = "1"
+    MEDIUM = "2"
+    HIGH = "3"
+
+
+def mask(value: str) -> str:
+    """
+    *value* with its middle hidden, for logs, exceptions and ``repr``.
+    """
+    if len(value) >= 10:  # noqa: PLR2004 -- long enough to keep both ends
+        return f"{value[:3]}{'*' * (len(value) - 7)}{value[-4:]}"
+    return "*" * max(1, len(value) - 2) + value[max(1, len(value) - 2) :]
+
+
+def mask_numbers(text: str) -> str:
+    """
+    *text* with every run of digits that could be a phone number masked.
+    """
+    return re.sub(r"\+?\d{7,}", lambda found: mask(found[0]), text)
+
+
+def parse_time(text: str) -> datetime:
+    """
+    The moment that *text* names, in one of the API's forms.
+
+    Takes ``2015-04-12T13:00:19.456Z`` and ``2015-04-12T18:30:19.456+5:30``, with
+    or without fractions; the hour of an offset may have one digit.
+
+    Raises:
+        InputError: It is not a time, or has no offset from UTC.
+    """
+    padded = re.sub(r"([+-])(\d):(\d\d)$", r"\g<1>0\2:\3", text.strip())
+    try:
+        moment = datetime.fromisoformat(padded)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is not a time; write it like 2030-04-12T13:00:00Z"
+        ) from error
+    return _aware(moment)
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise InputError(
+            f"the time {moment.isoformat()} has no offset from UTC; "
+            "end it with Z or an offset such as +05:30"
+        )
+    return moment.astimezone(UTC)
+
+
+def _expiry(value: datetime | timedelta | str | None) -> datetime | timedelta | None:
+    if isinstance(value, str):
+        return parse_time(value)
+    if isinstance(value, datetime):
+        return _aware(value)
+    if isinstance(value, timedelta) and value <= timedelta(0):
+        raise InputError("an expiry must lie in the future, so its duration above 0")
+    return value
+
+
+def _priority(value: Priority | str | int | None) -> Priority | None:
+    if value is None or isinstance(value, Priority):
+        return value
+    try:
+        named = Priority.__members__.get(str(value).upper())
+        return named or Priority(str(value))
+    except ValueError as error:
+        raise InputError(
+            f"priority {value!r} is none of low, medium, high (or 1, 2, 3)"
+        ) from error
+
+
+def check_correlation_id(value: str) -> str:
+    """
+    *value*, if the API takes it as a correlation id.
+
+    Raises:
+        InputError: It is empty or has more than 50 bytes.
+    """
+    if not value:
+        raise InputError("a correlation id must be a text that is not empty")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as error:
+        raise InputError("a correlation id must be text that UTF-8 can hold") from error
+    if size > MOST_CORRELATION_BYTES:
+        raise InputError(
+            f"a correlation id has at most {MOST_CORRELATION_BYTES} bytes; "
+            f"{mask(value)!r} has {size}"
+        )
+    return value
+
+
+def _optional_text(
+    _: object, field: attrs.Attribute[str | None], value: object
+) -> None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        raise InputError(f"{field.name} must be a text that is not empty, or left out")
+
+
+def _optional_url(_: object, field: attrs.Attribute[str | None], value: object) -> None:
+    if value is None:
+        return
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(f"{field.name} must be a whole http or https address")
+
+
+def _optional_correlation_id(
+    _: object, __: attrs.Attribute[str | None], value: str | None
+) -> None:
+    if value is not None:
+        check_correlation_id(value)
+
+
+@attrs.frozen(kw_only=True, cache_hash=True)
+class VoiceMessage:
+    """
+    What is played and how: the fields of a request other than its destinations.
+
+    Exactly one of *media* and *callflow* is given.
+
+    Raises:
+        InputError: A field is not usable; the text says which and why.
+    """
+
+    #: The prompt id of the uploaded audio.
+    media: str | None = attrs.field(default=None, validator=_optional_text)
+    #: The id of a call flow that was built in the flow builder.
+    callflow: str | None = attrs.field(default=None, validator=_optional_text)
+    #: The caller line identity, as predefined with the service.
+    cli: str | None = attrs.field(default=None, validator=_optional_text)
+    #: Goes with the whole request; every destination has one of its own, too.
+    correlation_id: str | None = attrs.field(
+        default=None, validator=_optional_correlation_id
+    )
+    #: Where receipts go, in place of the address configured on the service.
+    notify_url: str | None = attrs.field(default=None, validator=_optional_url)
+    #: Comes back with every receipt.
+    callback_data: str | None = attrs.field(default=None, validator=_optional_text)
+    #: After it nothing is sent. An aware datetime, one of the API's text forms, or
+    #: a timedelta, which counts from the moment at which sending begins.
+    expiry: datetime | timedelta | None = attrs.field(default=None, converter=_expiry)
+    #: Left out, the platform takes the client's setting.
+    priority: Priority | None = attrs.field(default=None, converter=_priority)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.media is None) == (self.callflow is None):
+            raise InputError("a message needs either media or callflow, and not both")
+
+    def starting(self, now: datetime) -> VoiceMessage:
+        """
+        The same message with its expiry as a moment, if sending begins *now*.
+        """
+        if isinstance(self.expiry, timedelta):
+            return attrs.evolve(self, expiry=now + self.expiry)
+        return self
+
+    @property
+    def deadline(self) -> float | None:
+        """
+        The expiry in seconds since 1970, once it is a moment.
+        """
+        return self.expiry.timestamp() if isinstance(self.expiry, datetime) else None
+
+
+def _count(items: Sized) -> str:
+    return f"<{len(items)}>"
+
+
+def _values(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _hidden(values: tuple[str, ...]) -> str:
+    return repr(tuple(map(mask, values)))
+
+
+@attrs.frozen
+class Destination:
+    """
+    One entry of a request: a recipient, or several that share a correlation id.
+
+    Holds msisdns or customer ids, never both. Receipts for several values under
+    one correlation id can be told apart only by number.
+
+    Raises:
+        InputError: It names nobody, or both kinds, or more than 1,000 values.
+    """
+
+    msisdn: tuple[str, ...] = attrs.field(default=(), converter=_values, repr=_hidden)
+    customer_id: tuple[str, ...] = attrs.field(
+        default=(), converter=_values, kw_only=True, repr=_hidden
+    )
+    #: Made by voicepush where it is left out.
+    correlation_id: str | None = attrs.field(
+        default=None, kw_only=True, validator=_optional_correlation_id
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if bool(self.msisdn) == bool(self.customer_id):
+            raise InputError(
+                "a destination needs either msisdns or customer ids, and not both"
+            )
+        if not all(self.values):
+            raise InputError("a destination's values must be texts that are not empty")
+        if len(self.values) > MOST_PER_REQUEST:
+            raise InputError(
+                f"a destination holds at most {MOST_PER_REQUEST} values, "
+                f"this one {len(self.values)}"
+            )
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """
+        The recipients in it, of either kind.
+        """
+        return self.msisdn or self.customer_id
+
+
+#: One entry of a list to be called; a bare string is an msisdn.
+Recipient: TypeAlias = str | Destination
+
+
+def values_of(recipient: Recipient) -> tuple[str, ...]:
+    """
+    The values to be called that *recipient* stands for.
+    """
+    return (recipient,) if isinstance(recipient, str) else recipient.values
+
+
+#: What our own correlation ids end with, by place, so that none is formatted twice.
+_PLACES = tuple(f"-{place}" for place in range(MOST_PER_REQUEST))
+
+
+@attrs.define(eq=False)
+class Batch:
+    """
+    Up to 1,000 recipients of one message: the unit that is claimed, sent and settled.
+    """
+
+    message: VoiceMessage
+    #: Unique among all batches; the correlation ids are made from it.
+    key: str
+    destinations: Sequence[Recipient] = attrs.field(repr=_count)
+
+    def __len__(self) -> int:
+        return len(self.destinations)
+
+    @property
+    def plain(self) -> bool:
+        """
+        Whether every destination is a bare msisdn, which is the rule.
+        """
+        return set(map(type, self.destinations)) <= {str}
+
+    @property
+    def size(self) -> int:
+        """
+        How many recipients it holds, in values.
+        """
+        return sum(self.weights())
+
+    def weights(self) -> Sequence[int]:
+        """
+        How many recipients stand at each place.
+        """
+        if self.plain:
+            return (1,) * len(self.destinations)
+        return [len(values_of(destination)) for destination in self.destinations]
+
+    def correlation_ids(self) -> list[str]:
+        """
+        One id per place: the given one, or ``<key>-<place>``.
+        """
+        key = self.key
+        ours = [key + place for place in _PLACES[: len(self.destinations)]]
+        if not self.plain:
+            for place, destination in enumerate(self.destinations):
+                if isinstance(destination, Destination) and destination.correlation_id:
+                    ours[place] = destination.correlation_id
+        return ours
+
+
+class Verdict(NamedTuple):
+    """
+    An outcome with its reason.
+    """
+
+    outcome: Outcome
+    #: The API's code, where an answer gave one.
+    code: str | None = None
+    #: The API's words, or ours where it said nothing.
+    description: str = ""
+
+    def __repr__(self) -> str:
+        return (
+            f"Verdict({self.outcome.value}, code={self.code!r}, "
+            f"description={mask_numbers(self.description)!r})"
+        )
+
+
+class Result(NamedTuple):
+    """
+    What became of one recipient.
+    """
+
+    recipient: str
+    outcome: Outcome
+    code: str | None
+    description: str
+    transaction_id: str | None
+    correlation_id: str
+
+    def __repr__(self) -> str:
+        return (
+            f"Result({mask(self.recipient)}, {self.outcome.value}, "
+            f"code={self.code!r}, description={mask_numbers(self.description)!r}, "
+            f"transaction_id={self.transaction_id!r})"
+        )
+
+
+@attrs.define(eq=False)
+class BatchResult:
+    """
+    What became of a batch: one verdict for all, and the exceptions to it by place.
+
+    Iterating gives one `Result` per recipient, in the order of the batch.
+    """
+
+    batch: Batch
+    verdict: Verdict
+    exceptions: Mapping[int, Verdict] = attrs.field(factory=dict, repr=_count)
+    #: None, one for all, or one per place (empty where there is none).
+    transaction_ids: Sequence[str] = attrs.field(default=(), repr=_count)
+    #: How many requests were made for it so far.
+    attempts: int = 0
+    #: Why nothing else can be sent, where the API said so.
+    stop_reason: str | None = None
+
+    @classmethod
+    def of_places(
+        cls,
+        batch: Batch,
+        verdicts: Sequence[Verdict],
+        transaction_ids: Sequence[str] = (),
+        *,
+        attempts: int = 0,
+        stop_reason: str | None = None,
+    ) -> BatchResult:
+        """
+        Pack *verdicts*, one per place: the most frequent becomes the rule.
+        """
+        rule = Counter(verdicts).most_common(1)[0][0]
+        return cls(
+            batch,
+            rule,
+            {
+                place: verdict
+                for place, verdict in enumerate(verdicts)
+                if verdict != rule
+            },
+            transaction_ids if any(transaction_ids) else (),
+            attempts,
+            stop_reason,
+        )
+
+    def at(self, place: int) -> Verdict:
+        """
+        The verdict on the destination at *place*.
+        """
+        return self.exceptions.get(place, self.verdict)
+
+    def places(self, outcome: Outcome) -> list[int]:
+        """
+        The places whose outcome is *outcome*, in order.
+        """
+        if not self.exceptions:
+            return (
+                list(range(len(self.batch))) if self.verdict.outcome is outcome else []
+            )
+        return [
+            place
+            for place in range(len(self.batch))
+            if self.at(place).outcome is outcome
+        ]
+
+    def transaction_id(self, place: int) -> str | None:
+        """
+        The platform's id for the destination at *place*, where it was accepted.
+        """
+        if len(self.transaction_ids) == 1:
+            accepted = self.at(place).outcome is Outcome.ACCEPTED
+            return self.transaction_ids[0] or None if accepted else None
+        if place < len(self.transaction_ids):
+            return self.transaction_ids[place] or None
+        return None
+
+    def reasons(self) -> Counter[Verdict]:
+        """
+        How many recipients each verdict stands for.
+        """
+        weights = self.batch.weights()
+        found = Counter({self.verdict: sum(weights)})
+        for place, verdict in self.exceptions.items():
+            found[self.verdict] -= weights[place]
+            found[verdict] += weights[place]
+        return +found
+
+    def counts(self) -> Counter[Outcome]:
+        """
+        How many recipients have each outcome.
+        """
+        found: Counter[Outcome] = Counter()
+        for verdict, number in self.reasons().items():
+            found[verdict.outcome] += number
+        return found
+
+    def __len__(self) -> int:
+        return self.batch.size
+
+    def __iter__(self) -> Iterator[Result]:
+        ids = self.batch.correlation_ids()
+        for place, destination in enumerate(self.batch.destinations):
+            verdict = self.at(place)
+            for value in values_of(destination):
+                yield Result(
+                    value,
+                    verdict.outcome,
+                    verdict.code,
+                    verdict.description,
+                    self.transaction_id(place),
+                    ids[place],
+                )
+
+
+@attrs.define(kw_only=True)
+class Summary:
+    """
+    What became of many recipients, in numbers that add up.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    expired: int = 0
+    not_sent: int = 0
+    unknown: int = 0
+    #: How many requests were made.
+    requests: int = 0
+    #: Why it ended early, where it did.
+    stopped: str | None = None
+    #: How many recipients each reason other than acceptance stands for.
+    reasons: Counter[Verdict] = attrs.field(factory=Counter)
+    #: The recipients that were not accepted, at most `MOST_FAILURES` of them.
+    failures: list[Result] = attrs.field(factory=list, repr=_count)
+    #: How many more there were.
+    failures_left_out: int = 0
+
+    @property
+    def total(self) -> int:
+        """
+        How many recipients it speaks of.
+        """
+        return (
+            self.accepted + self.rejected + self.expired + self.not_sent + self.unknown
+        )
+
+    def add(self, result: BatchResult) -> None:
+        """
+        Count *result* in.
+        """
+        self.requests += result.attempts
+        self.stopped = self.stopped or result.stop_reason
+        for verdict, number in result.reasons().items():
+            name = verdict.outcome.value
+            setattr(self, name, getattr(self, name) + number)
+            if verdict.outcome is not Outcome.ACCEPTED:
+                self._count_reason(verdict, number)
+        if result.exceptions or result.verdict.outcome is not Outcome.ACCEPTED:
+            self._list_failures(result)
+
+    def _count_reason(self, verdict: Verdict, number: int) -> None:
+        # An API that writes the number into each description must not fill the memory.
+        masked = verdict._replace(description=mask_numbers(verdict.description))
+        if masked not in self.reasons and len(self.reasons) >= MOST_REASONS:
+            masked = verdict._replace(description="(other descriptions)")
+        self.reasons[masked] += number
+
+    def _list_failures(self, result: BatchResult) -> None:
+        for row in result:
+            if row.outcome is Outcome.ACCEPTED:
+                continue
+            if len(self.failures) < MOST_FAILURES:
+                self.failures.append(row)
+            else:
+                self.failures_left_out += 1
