@@ -2,4 +2,77 @@
 Send voice messages in bulk: no one is called twice by us, and no one is lost.
 """
 
+from voicepush.campaign import Campaign
+from voicepush.client import Client, Stream
+from voicepush.errors import (
+    CampaignHeldError,
+    ClientClosedError,
+    DeliveryError,
+    InDoubtError,
+    InputError,
+    LedgerError,
+    NotSentError,
+    RecipientsError,
+    SourceError,
+    VoicepushError,
+)
+from voicepush.ledger import Ledger, open_ledger
+from voicepush.model import (
+    Batch,
+    BatchResult,
+    Destination,
+    Outcome,
+    Priority,
+    Recipient,
+    Result,
+    Standing,
+    State,
+    Summary,
+    Verdict,
+    VoiceMessage,
+)
+from voicepush.recipients import read_file
+from voicepush.screening import Screening, Suppressed
+from voicepush.settings import Settings
+
 __version__ = "0.1.0"
+
+__all__ = [  # noqa: RUF022 -- in the order of the journey
+    # What is sent, to whom
+    "VoiceMessage",
+    "Priority",
+    "Destination",
+    "Recipient",
+    "read_file",
+    # Who is not called
+    "Screening",
+    "Suppressed",
+    # Sending
+    "Settings",
+    "Client",
+    "Stream",
+    # Campaigns
+    "open_ledger",
+    "Ledger",
+    "Campaign",
+    "Standing",
+    "State",
+    # What became of it
+    "Batch",
+    "BatchResult",
+    "Outcome",
+    "Result",
+    "Summary",
+    "Verdict",
+    # What can go wrong
+    "VoicepushError",
+    "InputError",
+    "SourceError",
+    "RecipientsError",
+    "DeliveryError",
+    "NotSentError",
+    "InDoubtError",
+    "ClientClosedError",
+    "LedgerError",
+    "CampaignHeldError",
+]

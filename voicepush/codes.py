@@ -20,6 +20,7 @@ class Meaning(enum.Enum):
     THROTTLED = enum.auto()  #: nothing was taken; slow down, then send again
     TOO_LARGE = enum.auto()  #: nothing was taken; split, then send again
     STOP = enum.auto()  #: nothing was taken, and no other request can succeed
+    UNREACHED = enum.auto()  #: it never reached the API; sent again
     IN_DOUBT = enum.auto()  #: it may have been taken
 
 

@@ -4,6 +4,8 @@ What can go wrong, as one tree; each class says whether trying again is safe.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class VoicepushError(Exception):
     """
@@ -36,6 +38,17 @@ class SourceError(InputError):
         super().__init__(f"{place}: {message}" if place else message)
         self.source = source
         self.row = row
+
+
+class RecipientsError(VoicepushError):
+    """
+    Iterating over the recipients failed; the cause is what it raised.
+
+    What was under way has been answered; what was read but not sent is not sent.
+    """
+
+    #: A `Summary` of what was sent before.
+    summary: Any = None
 
 
 class DeliveryError(VoicepushError):

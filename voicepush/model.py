@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
@@ -119,6 +120,13 @@ def _priority(value: Priority | str | int | None) -> Priority | None:
         ) from error
 
 
+def _check_text(value: str, what: str) -> int:
+    try:
+        return len(value.encode())
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} must be text that UTF-8 can hold") from error
+
+
 def check_correlation_id(value: str) -> str:
     """
     *value*, if the API takes it as a correlation id.
@@ -128,10 +136,7 @@ def check_correlation_id(value: str) -> str:
     """
     if not value:
         raise InputError("a correlation id must be a text that is not empty")
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError as error:
-        raise InputError("a correlation id must be text that UTF-8 can hold") from error
+    size = _check_text(value, "a correlation id")
     if size > MOST_CORRELATION_BYTES:
         raise InputError(
             f"a correlation id has at most {MOST_CORRELATION_BYTES} bytes; "
@@ -143,8 +148,11 @@ def check_correlation_id(value: str) -> str:
 def _optional_text(
     _: object, field: attrs.Attribute[str | None], value: object
 ) -> None:
-    if value is not None and (not isinstance(value, str) or not value.strip()):
+    if value is None:
+        return
+    if not isinstance(value, str) or not value.strip():
         raise InputError(f"{field.name} must be a text that is not empty, or left out")
+    _check_text(value, field.name)
 
 
 def _optional_url(_: object, field: attrs.Attribute[str | None], value: object) -> None:
@@ -253,6 +261,7 @@ class Destination:
             )
         if not all(self.values):
             raise InputError("a destination's values must be texts that are not empty")
+        _check_text("".join(self.values), "a destination's values")
         if len(self.values) > MOST_PER_REQUEST:
             raise InputError(
                 f"a destination holds at most {MOST_PER_REQUEST} values, "
@@ -296,20 +305,21 @@ class Batch:
     def __len__(self) -> int:
         return len(self.destinations)
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """
         Whether every destination is a bare msisdn, which is the rule.
         """
         return set(map(type, self.destinations)) <= {str}
 
-    @property
+    @cached_property
     def size(self) -> int:
         """
         How many recipients it holds, in values.
         """
-        return sum(self.weights())
+        return sum(self.weights)
 
+    @cached_property
     def weights(self) -> Sequence[int]:
         """
         How many recipients stand at each place.
@@ -318,6 +328,7 @@ class Batch:
             return (1,) * len(self.destinations)
         return [len(values_of(destination)) for destination in self.destinations]
 
+    @cached_property
     def correlation_ids(self) -> list[str]:
         """
         One id per place: the given one, or ``<key>-<place>``.
@@ -388,6 +399,13 @@ class BatchResult:
     stop_reason: str | None = None
 
     @classmethod
+    def untried(cls, batch: Batch) -> BatchResult:
+        """
+        Where *batch* stands before its first attempt.
+        """
+        return cls(batch, Verdict(Outcome.PENDING))
+
+    @classmethod
     def of_places(
         cls,
         batch: Batch,
@@ -449,7 +467,7 @@ class BatchResult:
         """
         How many recipients each verdict stands for.
         """
-        weights = self.batch.weights()
+        weights = self.batch.weights
         found = Counter({self.verdict: sum(weights)})
         for place, verdict in self.exceptions.items():
             found[self.verdict] -= weights[place]
@@ -469,7 +487,7 @@ class BatchResult:
         return self.batch.size
 
     def __iter__(self) -> Iterator[Result]:
-        ids = self.batch.correlation_ids()
+        ids = self.batch.correlation_ids
         for place, destination in enumerate(self.batch.destinations):
             verdict = self.at(place)
             for value in values_of(destination):
@@ -543,3 +561,50 @@ class Summary:
                 self.failures.append(row)
             else:
                 self.failures_left_out += 1
+
+
+class State(enum.StrEnum):
+    """
+    What is going on with a campaign.
+    """
+
+    PLANNED = "planned"  #: everyone in it is known, no one was called yet
+    RUNNING = "running"  #: a process is dispatching it
+    PAUSED = "paused"  #: stopped with someone left; the reason is kept
+    CANCELLED = "cancelled"  #: stopped for good by its owner
+    FINISHED = "finished"  #: no one is left to be tried
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """
+    Where a campaign stands, in numbers of recipients; its sums always hold.
+
+    ``planned`` is the sum of ``pending``, ``in_flight`` and the outcomes; ``read`` is
+    ``planned`` with ``invalid``, ``duplicate`` and ``suppressed``.
+    """
+
+    campaign: str
+    state: State
+    #: Why it is in that state, where there is something to say.
+    reason: str | None
+    read: int
+    planned: int
+    pending: int
+    #: Claimed by a dispatcher and not settled: under way, or lost with it.
+    in_flight: int
+    accepted: int
+    rejected: int
+    expired: int
+    not_sent: int
+    unknown: int
+    invalid: int
+    duplicate: int
+    suppressed: int
+
+    @property
+    def done(self) -> int:
+        """
+        How many have an outcome.
+        """
+        return self.planned - self.pending - self.in_flight

@@ -1,0 +1,204 @@
+"""
+Cut a stream into batches; gather single submissions within a linger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count
+
+import attrs
+
+from voicepush.model import (
+    MOST_PER_REQUEST,
+    Batch,
+    BatchResult,
+    Recipient,
+    Result,
+    VoiceMessage,
+    values_of,
+)
+
+
+def make_tag() -> str:
+    """
+    A short text that no other campaign or client has; correlation ids begin with it.
+    """
+    return secrets.token_hex(5)
+
+
+class Batcher:
+    """
+    Cuts recipients into batches of one message, in the order they came.
+
+    It is fed and flushed and never awaits. A batch holds at most *size* values;
+    a destination of several values is never divided.
+
+    Args:
+        tag: The beginning of each batch's key; the rest is its number.
+        first: The number of the first batch.
+    """
+
+    def __init__(
+        self,
+        message: VoiceMessage,
+        *,
+        tag: str,
+        size: int = MOST_PER_REQUEST,
+        first: int = 0,
+    ) -> None:
+        self._message = message
+        self._tag = tag
+        self._size = size
+        self._numbers = count(first)
+        self._waiting: list[Recipient] = []
+        self._weight = 0
+
+    def feed(self, recipients: Sequence[Recipient]) -> Iterator[Batch]:
+        """
+        Take *recipients* in, and give the batches that are full by now.
+        """
+        plain = set(map(type, recipients)) <= {str}
+        if plain and self._weight == len(self._waiting):
+            yield from self._feed_values(recipients)
+            return
+        for recipient in recipients:
+            weight = len(values_of(recipient))
+            if self._weight + weight > self._size:
+                yield from self.flush()
+            self._waiting.append(recipient)
+            self._weight += weight
+
+    def flush(self) -> Iterator[Batch]:
+        """
+        Give what is left as a last batch, if there is anything.
+        """
+        if self._waiting:
+            yield self._batch(self._waiting)
+            self._waiting, self._weight = [], 0
+
+    def _feed_values(self, values: Sequence[Recipient]) -> Iterator[Batch]:
+        """
+        The same by slices, where everything waiting is one value.
+        """
+        missing = self._size - len(self._waiting) if self._waiting else 0
+        self._waiting.extend(values[:missing])
+        if len(self._waiting) == self._size:
+            yield from self.flush()
+        while len(values) - missing >= self._size:
+            yield self._batch(values[missing : missing + self._size])
+            missing += self._size
+        self._waiting.extend(values[missing:])
+        self._weight = len(self._waiting)
+
+    def _batch(self, recipients: Sequence[Recipient]) -> Batch:
+        return Batch(self._message, f"{self._tag}-{next(self._numbers)}", recipients)
+
+
+@attrs.define(eq=False)
+class _Group:
+    """
+    Submissions of one message that will leave together.
+    """
+
+    waiting: dict[asyncio.Future[Result], Recipient] = attrs.field(factory=dict)
+    weight: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Gatherer:
+    """
+    Joins callers that submit an equal message into one batch.
+
+    A group leaves when it is full, or when its oldest member has waited *linger*
+    seconds. A caller who is cancelled before that is taken out; afterwards only its
+    answer goes unheard. The others notice neither.
+
+    Args:
+        send: Sends the recipients of one group.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[VoiceMessage, Sequence[Recipient]], Awaitable[BatchResult]],
+        *,
+        size: int,
+        linger: float,
+    ) -> None:
+        self._send = send
+        self._size = size
+        self._linger = linger
+        self._groups: dict[VoiceMessage, _Group] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def submit(self, message: VoiceMessage, recipient: Recipient) -> Result:
+        """
+        What became of *recipient*, of its first value where it holds several.
+        """
+        loop = asyncio.get_running_loop()
+        weight = len(values_of(recipient))
+        if message in self._groups and not self._fits(message, recipient, weight):
+            self._leave(message)
+        group = self._groups.setdefault(message, _Group())
+        answer: asyncio.Future[Result] = loop.create_future()
+        group.waiting[answer] = recipient
+        group.weight += weight
+        if group.timer is None:
+            group.timer = loop.call_later(self._linger, self._leave, message)
+        if group.weight >= self._size:
+            self._leave(message)
+        try:
+            return await answer
+        finally:
+            if group.waiting.pop(answer, None) is not None:
+                group.weight -= weight
+
+    async def close(self) -> None:
+        """
+        Send what waits, and wait until everything has its answer.
+        """
+        for message in list(self._groups):
+            self._leave(message)
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+
+    def _fits(self, message: VoiceMessage, recipient: Recipient, weight: int) -> bool:
+        group = self._groups[message]
+        if group.weight + weight > self._size:
+            return False
+        # Two entries with one correlation id could not be told apart in an answer.
+        correlation_id = getattr(recipient, "correlation_id", None)
+        return correlation_id is None or all(
+            getattr(other, "correlation_id", None) != correlation_id
+            for other in group.waiting.values()
+        )
+
+    def _leave(self, message: VoiceMessage) -> None:
+        group = self._groups.pop(message)
+        if group.timer is not None:
+            group.timer.cancel()
+        if group.waiting:
+            task = asyncio.get_running_loop().create_task(self._carry(message, group))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def _carry(self, message: VoiceMessage, group: _Group) -> None:
+        waiting, group.waiting = group.waiting, {}
+        try:
+            result = await self._send(message, list(waiting.values()))
+        except Exception as error:  # noqa: BLE001 -- each caller gets it
+            for answer in waiting:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        except BaseException:
+            for answer in waiting:
+                answer.cancel()
+            raise
+        rows = iter(result)
+        for answer, recipient in waiting.items():
+            first, *_ = [next(rows) for _ in values_of(recipient)]
+            if not answer.done():
+                answer.set_result(first)

@@ -1,0 +1,334 @@
+"""
+The client of an async service: send, stream, submit, with the ledger left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, Self
+
+from voicepush.batching import Batcher, Gatherer, make_tag
+from voicepush.errors import ClientClosedError, RecipientsError
+from voicepush.model import (
+    Batch,
+    BatchResult,
+    Outcome,
+    Recipient,
+    Result,
+    Summary,
+    Verdict,
+    VoiceMessage,
+    mask_numbers,
+)
+from voicepush.pacing import Pacer, most_at
+from voicepush.recipients import Block, from_async, from_iterable
+from voicepush.screening import Screened, Screening
+from voicepush.sender import Fence, Sender
+from voicepush.settings import Settings, from_environment
+from voicepush.transport import Transport
+
+#: What can be sent to: a list, or anything that yields recipients, of any length.
+Recipients = Iterable[Recipient] | AsyncIterable[Recipient]
+
+_Deliver = Callable[[BatchResult], Awaitable[None]]
+
+
+class Client:
+    """
+    Sends voice messages; one client serves a whole process, all day.
+
+    Used with ``async with``. Takes `Settings`, or their fields as keywords; what is
+    given nowhere comes from the environment (`VOICEPUSH_SERVICE_KEY`,
+    `VOICEPUSH_BASE_URL`).
+
+    A number that stands twice in what one call is given is rung twice: a stream of
+    any length can't be searched in bounded memory. A `Campaign` drops duplicates.
+
+    Raises:
+        InputError: A setting is missing or not usable.
+    """
+
+    def __init__(self, settings: Settings | None = None, **arguments: Any) -> None:
+        if settings is None:
+            settings = from_environment(**arguments)
+        elif arguments:
+            raise TypeError("give either settings or their fields, not both")
+        self.settings = settings
+        self._transport = Transport(settings)
+        #: Where a campaign sends through; its pace is shared by everything sent here.
+        self.sender = Sender(settings, self._transport, Pacer(settings.rate))
+        self._tag = make_tag()
+        self._numbers = count()
+        self._gatherer = Gatherer(
+            self._send_group,
+            size=most_at(settings.rate, settings.batch_size),
+            linger=settings.linger,
+        )
+        self._screening = Screening(duplicates=False)
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        self._open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_open", False):
+            warnings.warn(
+                f"unclosed {self!r}; use it with async with, or await close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=1,
+            )
+
+    def __repr__(self) -> str:
+        return f"<voicepush.Client {self.settings.base_url}>"
+
+    async def close(self) -> None:
+        """
+        Send what was submitted already, wait for its answers, and close.
+        """
+        self._open = False
+        await self._gatherer.close()
+        await self._transport.close()
+
+    async def send(self, message: VoiceMessage, recipients: Recipients) -> Summary:
+        """
+        Send *message* to all of *recipients*, and count what became of them.
+
+        Every recipient has exactly one outcome in the end; a failed delivery is a
+        result, not an exception. An entry that is no phone number is ``rejected``
+        here, without a code. After a refusal that would meet every other request as
+        well, such as a wrong key, the rest is ``not_sent`` and `Summary.stopped`
+        says why.
+
+        Raises:
+            RecipientsError: Iterating over *recipients* raised; its ``summary`` tells
+                what was sent before.
+        """
+        summary = Summary()
+
+        async def deliver(result: BatchResult) -> None:
+            summary.add(result)
+
+        try:
+            await self._send_all(message, recipients, Fence(), deliver)
+        except RecipientsError as error:
+            error.summary = summary
+            raise
+        return summary
+
+    @asynccontextmanager
+    async def stream(
+        self, message: VoiceMessage, recipients: Recipients
+    ) -> AsyncIterator[Stream]:
+        """
+        Send *message* to all of *recipients*, and give the results while they come.
+
+        Reads ahead no further than what is under way, so memory stays bounded however
+        long the list is and however slow the reader. Leaving the block early stops
+        after what is under way, and `Stream.summary` counts that, too.
+        """
+        run = _Run()
+        stream = Stream()
+
+        async def send() -> None:
+            error: Exception | None = None
+            try:
+                await self._send_all(message, recipients, run, stream.deliver)
+            except Exception as raised:  # noqa: BLE001 -- the reader gets it
+                error = raised
+            await stream.end(error)
+
+        sending = asyncio.create_task(send())
+        try:
+            yield stream
+        finally:
+            run.close("the stream was left")
+            stream.leave()
+            try:
+                await run.idle.wait()
+            finally:
+                sending.cancel()
+                await asyncio.wait([sending])
+
+    async def submit(self, message: VoiceMessage, recipient: Recipient) -> Result:
+        """
+        Send *message* to one *recipient*, joined with other callers' submissions.
+
+        Callers with an equal message share a request, which leaves when it is full or
+        the first of them has waited for the settings' ``linger``. Cancelling one
+        takes out its recipient, if it has not left yet, and disturbs no one else.
+        A recipient of several values has one outcome, given for its first.
+        """
+        self._check_open()
+        screened = self._screening.screen(Block(range(1, 2), [recipient]))
+        if not screened.recipients:
+            return next(iter(self._refuse(message, screened)))
+        return await self._gatherer.submit(message, screened.recipients[0])
+
+    async def _send_group(
+        self, message: VoiceMessage, recipients: Sequence[Recipient]
+    ) -> BatchResult:
+        batch = Batch(_started(message), self._next_key(), recipients)
+        return await self.sender.send(BatchResult.untried(batch), Fence())
+
+    async def _send_all(
+        self,
+        message: VoiceMessage,
+        recipients: Recipients,
+        fence: Fence,
+        deliver: _Deliver,
+    ) -> None:
+        self._check_open()
+        batches = self._batches(_started(message), recipients, deliver)
+        async with aclosing(batches) as due:
+            await self.sender.send_all(due, fence, deliver)
+
+    async def _batches(
+        self, message: VoiceMessage, recipients: Recipients, deliver: _Deliver
+    ) -> AsyncGenerator[BatchResult, None]:
+        size = most_at(self.settings.rate, self.settings.batch_size)
+        batcher = Batcher(message, tag=self._next_key(), size=size)
+        async for block in _blocks(recipients, size):
+            screened = self._screening.screen(block)
+            if screened.refusals:
+                await deliver(self._refuse(message, screened))
+            for batch in batcher.feed(screened.recipients):
+                yield BatchResult.untried(batch)
+        for batch in batcher.flush():
+            yield BatchResult.untried(batch)
+
+    def _refuse(self, message: VoiceMessage, screened: Screened) -> BatchResult:
+        refusals = screened.refusals
+        batch = Batch(message, self._next_key(), [each.recipient for each in refusals])
+        return BatchResult.of_places(
+            batch,
+            [Verdict(Outcome.REJECTED, None, refusal.reason) for refusal in refusals],
+        )
+
+    def _next_key(self) -> str:
+        return f"{self._tag}-{next(self._numbers)}"
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise ClientClosedError("the client is not open; use it with async with")
+
+
+def _started(message: VoiceMessage) -> VoiceMessage:
+    return message.starting(datetime.now(UTC))
+
+
+async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, None]:
+    """
+    *recipients* in blocks, with what iterating raises marked as theirs.
+    """
+    try:
+        if isinstance(recipients, AsyncIterable):
+            async for block in from_async(recipients, size=size):
+                yield block
+        else:
+            for block in from_iterable(recipients, size=size):
+                yield block
+    except Exception as error:
+        raise RecipientsError(
+            f"the recipients can't be read any further: {mask_numbers(str(error))}"
+        ) from error
+
+
+class _Run(Fence):
+    """
+    A fence that knows whether anything is between it and its answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._claimed: set[str] = set()
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
+        """
+        Let it pass, and remember it until it is settled.
+        """
+        if not await super().claim(batch, places):
+            return False
+        self._claimed.add(batch.key)
+        self.idle.clear()
+        return True
+
+    async def settle(self, result: BatchResult) -> None:
+        """
+        Forget it.
+        """
+        self._claimed.discard(result.batch.key)
+        if not self._claimed:
+            self.idle.set()
+
+
+class Stream:
+    """
+    The results of `Client.stream`, one `BatchResult` after the other.
+    """
+
+    def __init__(self) -> None:
+        #: What became of everyone so far, read or not.
+        self.summary = Summary()
+        # One place: a reader who is slower than the service slows the sending down.
+        self._results: asyncio.Queue[BatchResult | None] = asyncio.Queue(maxsize=1)
+        self._left = False
+        self._error: Exception | None = None
+
+    def __aiter__(self) -> AsyncIterator[BatchResult]:
+        return self
+
+    async def __anext__(self) -> BatchResult:
+        result = None if self._left else await self._results.get()
+        if result is not None:
+            return result
+        self.leave()
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
+
+    async def deliver(self, result: BatchResult) -> None:
+        """
+        Count *result*, and hand it to the reader if there is still one.
+        """
+        self.summary.add(result)
+        if not self._left:
+            await self._results.put(result)
+
+    async def end(self, error: Exception | None) -> None:
+        """
+        Nothing else will come.
+        """
+        if isinstance(error, RecipientsError):
+            error.summary = self.summary
+        self._error = error
+        if not self._left:
+            await self._results.put(None)
+
+    def leave(self) -> None:
+        """
+        The reader wants no more; whoever waits for a place may go on.
+        """
+        self._left = True
+        while not self._results.empty():
+            self._results.get_nowait()

@@ -1,0 +1,26 @@
+"""
+The ledger: who is to be called, who was claimed, and what became of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voicepush.errors import InputError
+from voicepush.ledger.protocol import Draft, Lease, Ledger, Plan
+from voicepush.ledger.sqlite import SQLiteLedger
+
+__all__ = ["Draft", "Lease", "Ledger", "Plan", "SQLiteLedger", "open_ledger"]
+
+
+async def open_ledger(where: str | Path) -> Ledger:
+    """
+    The ledger at *where*, a path; the file is made if there is none.
+
+    Raises:
+        InputError: *where* is an address of a kind that is not known.
+        LedgerError: It can't be opened, or is no ledger, or is one of a newer version.
+    """
+    if "://" in str(where):
+        raise InputError(f"a ledger is kept in a file; {where} is no path")
+    return await SQLiteLedger.open(Path(where))

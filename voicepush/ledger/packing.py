@@ -1,0 +1,89 @@
+"""
+What a batch looks like at rest: recipients packed, verdicts as exceptions to a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from voicepush.model import BatchResult, Destination, Outcome, Recipient, Verdict
+
+_LINES = "lines"
+_JSON = "json"
+
+
+def pack_recipients(recipients: Sequence[Recipient]) -> tuple[str, bytes]:
+    """
+    *recipients* as the name of a form, and the bytes of that form.
+
+    Bare msisdns, the rule, are one line each, which also makes them easy to search.
+    """
+    if set(map(type, recipients)) <= {str}:
+        lines = "\n".join(recipients)  # type: ignore[arg-type]  # all texts
+        if lines.count("\n") == len(recipients) - 1:
+            return _LINES, lines.encode()
+    return _JSON, orjson.dumps([_plain(recipient) for recipient in recipients])
+
+
+def unpack_recipients(form: str, packed: bytes) -> list[Recipient]:
+    """
+    The recipients that `pack_recipients` packed.
+    """
+    if form == _LINES:
+        return packed.decode().split("\n")  # type: ignore[return-value]  # texts
+    return [
+        each
+        if isinstance(each, str)
+        else Destination(each[0], customer_id=each[1], correlation_id=each[2])
+        for each in orjson.loads(packed)
+    ]
+
+
+def _plain(recipient: Recipient) -> str | list[Any]:
+    if isinstance(recipient, str):
+        return recipient
+    return [recipient.msisdn, recipient.customer_id, recipient.correlation_id]
+
+
+def pack_exceptions(exceptions: Mapping[int, Verdict]) -> bytes | None:
+    """
+    *exceptions* grouped by verdict, since many places share few reasons.
+    """
+    if not exceptions:
+        return None
+    groups: dict[Verdict, list[int]] = {}
+    for place, verdict in exceptions.items():
+        groups.setdefault(verdict, []).append(place)
+    return orjson.dumps([[*verdict, places] for verdict, places in groups.items()])
+
+
+def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
+    """
+    The exceptions that `pack_exceptions` packed.
+    """
+    if packed is None:
+        return {}
+    return {
+        place: verdict
+        for outcome, code, description, places in orjson.loads(packed)
+        for verdict in [Verdict(Outcome(outcome), code, description)]
+        for place in places
+    }
+
+
+def replaced(
+    result: BatchResult, old: Outcome, new: Verdict, places: Sequence[int] | None = None
+) -> BatchResult:
+    """
+    *result* with *new* in place of the outcome *old*, at *places* or wherever it is.
+    """
+    verdicts = [result.at(place) for place in range(len(result.batch))]
+    for place in result.places(old) if places is None else places:
+        if verdicts[place].outcome is old:
+            verdicts[place] = new
+    return BatchResult.of_places(
+        result.batch, verdicts, result.transaction_ids, attempts=result.attempts
+    )

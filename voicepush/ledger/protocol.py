@@ -1,0 +1,149 @@
+"""
+What every ledger promises, whatever it is kept in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol, Self
+
+import attrs
+
+from voicepush.model import Batch, BatchResult, Standing, State, VoiceMessage
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    What a campaign is, apart from its recipients.
+    """
+
+    campaign: str
+    #: The message, as `wire.dump_message` writes it.
+    message: str = attrs.field(repr=False)
+    #: Where the recipients came from, in words that its owner recognises.
+    source: str
+    #: What its correlation ids begin with.
+    tag: str
+
+
+class Lease(Protocol):
+    """
+    The right to dispatch one campaign, until it is released or its holder dies.
+    """
+
+    plan: Plan
+
+    def due(self, message: VoiceMessage) -> AsyncIterator[BatchResult]:
+        """
+        The batches in which someone is pending, each with what is known of it.
+        """
+        ...
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> None:
+        """
+        Make it durable that *places* of *batch* are about to be sent.
+
+        Raises:
+            LedgerError: It is not; they must not be sent.
+        """
+        ...
+
+    async def settle(self, result: BatchResult) -> None:
+        """
+        Make it durable what became of a batch so far.
+
+        Raises:
+            LedgerError: It is not; whoever was in flight will be unknown.
+        """
+        ...
+
+    async def beat(self) -> None:
+        """
+        Show that the holder is alive.
+
+        Raises:
+            LedgerError: Another has taken the campaign over.
+        """
+        ...
+
+    async def release(self, state: State, reason: str | None = None) -> None:
+        """
+        Give the campaign back.
+        """
+        ...
+
+
+class Draft(Protocol):
+    """
+    A campaign that is being planned and does not exist for anyone else yet.
+    """
+
+    async def add(self, batches: Sequence[Batch]) -> None:
+        """
+        Take *batches* in.
+        """
+        ...
+
+    async def publish(self, counts: Mapping[str, int]) -> None:
+        """
+        Make the campaign exist, with the screening's *counts*.
+        """
+        ...
+
+    async def discard(self) -> None:
+        """
+        Let nothing of it remain.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """
+    Where campaigns are kept; `open_ledger` gives one. Used with ``async with``.
+
+    Each method raises `LedgerError` when the store can't be read or written.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def campaigns(self) -> list[Standing]:
+        """
+        All campaigns, the newest last.
+        """
+        ...
+
+    async def standing(self, campaign: str) -> Standing | None:
+        """
+        Where *campaign* stands, or None if there is no such campaign.
+        """
+        ...
+
+    async def plan(self, campaign: str) -> Plan | None:
+        """
+        What *campaign* is, or None if there is no such campaign.
+        """
+        ...
+
+    async def draft(self, plan: Plan) -> Draft:
+        """
+        Begin to plan a campaign; what a dead process left of an earlier try is dropped.
+
+        Raises:
+            CampaignHeldError: Another process is planning it.
+        """
+        ...
+
+    async def lease(self, campaign: str) -> Lease:
+        """
+        Become the one dispatcher of *campaign*.
+
+        Whoever a dead dispatcher had in flight is unknown from now on, and whoever
+        was not sent is pending again.
+
+        Raises:
+            CampaignHeldError: Another process is dispatching it.
+        """
+        ...

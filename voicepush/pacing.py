@@ -1,0 +1,170 @@
+"""
+How fast: destinations per second, first come, first served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from math import ceil, inf
+
+from pyrate_limiter import GCRA, Rate, RateItem, StateBucket
+
+from voicepush.model import MOST_PER_REQUEST
+
+#: A request holds at most so much of a second's allowance: the flow stays even, and
+#: no single request is larger than what the tenant's limit takes in a second.
+_SHARE_OF_A_SECOND = 0.25
+
+#: What a refusal for speed leaves of the rate, and how fast the rate comes back.
+_SLOWED = 0.5
+_REGAINED_PER_SECOND = 1.05
+
+_MICROSECONDS = 1_000_000
+_SLOWEST = 1.0
+_LONGEST_STEP = 0.5
+
+
+class Pacer:
+    """
+    Lets destinations through at a rate, which falls when the service asks for it.
+
+    The tenant's limit counts destinations, not requests. GCRA admits a burst of one
+    request and then spaces the rest, so that no second sees much more than its share.
+
+    Args:
+        rate: Destinations per second; None for no limit of our own.
+        now: A clock that never goes back, in seconds.
+    """
+
+    def __init__(
+        self,
+        rate: float | None = None,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._now = now
+        self._sleep = sleep
+        self._turn = asyncio.Lock()
+        # The bucket holds time, not destinations: a request weighs the microseconds
+        # that it may take at the present rate, which can so be changed at any time.
+        self._bucket = StateBucket([Rate(_MICROSECONDS, 1000)], algorithm=GCRA())
+        self._taken: deque[tuple[float, int]] = deque()
+        self._held_until = 0.0
+        self._changed = now()
+        self._ceiling = rate
+        self._rate = rate
+        self.set_rate(rate)
+
+    @property
+    def rate(self) -> float | None:
+        """
+        Destinations per second at present; None for no limit.
+        """
+        return self._rate
+
+    def set_rate(self, rate: float | None) -> None:
+        """
+        Go on at *rate* from now.
+        """
+        self._ceiling = rate
+        self._adjust(rate)
+
+    @property
+    def most(self) -> int:
+        """
+        The most destinations that one request should hold at the present rate.
+        """
+        return most_at(self._rate)
+
+    async def take(
+        self, number: int, *, within: Callable[[], float] = lambda: inf
+    ) -> bool:
+        """
+        Wait until *number* destinations may be sent.
+
+        Args:
+            within: Gives the seconds for which they still have to wait.
+
+        Returns:
+            Whether they may; False, at once, if the wait would be longer than that.
+        """
+        async with self._turn:
+            while (wait := self._wait_for(number)) > 0:
+                if wait >= within():
+                    return False
+                # In steps, so that a change of the rate or of heart is noticed.
+                await self._sleep(min(wait, _LONGEST_STEP))
+        return True
+
+    def slow_down(self, retry_after: float | None = None) -> None:
+        """
+        The service asked for it: lower the rate, and hold everything for *retry_after*.
+        """
+        now = self._now()
+        if retry_after:
+            self._held_until = max(self._held_until, now + retry_after)
+        # What was under way already is refused as well; that says nothing new.
+        if now - self._changed < 1.0 and self._rate != self._ceiling:
+            return
+        self._adjust(max(_SLOWEST, (self._rate or self._measured()) * _SLOWED))
+
+    def _measured(self) -> float:
+        self._forget()
+        if not self._taken:
+            return MOST_PER_REQUEST
+        lasted = max(self._now() - self._taken[0][0], 1.0)
+        return sum(number for _, number in self._taken) / lasted
+
+    def _forget(self) -> None:
+        long_ago = self._now() - 2.0
+        while self._taken and self._taken[0][0] < long_ago:
+            self._taken.popleft()
+
+    def _adjust(self, rate: float | None) -> None:
+        self._rate = rate
+        self._changed = self._now()
+        if rate is not None:
+            burst = self._weight(most_at(rate))
+            self._bucket.rates = [Rate(_MICROSECONDS, 1000, burst=burst)]
+
+    def _weight(self, number: int) -> int:
+        assert self._rate is not None  # noqa: S101 -- only called with a rate
+        return max(1, ceil(number * _MICROSECONDS / self._rate))
+
+    def _regain(self) -> None:
+        if self._rate is None or self._rate == self._ceiling:
+            return
+        passed = self._now() - self._changed
+        if passed >= 1.0:
+            regained = self._rate * _REGAINED_PER_SECOND**passed
+            self._adjust(min(regained, self._ceiling or regained))
+
+    def _wait_for(self, number: int) -> float:
+        now = self._now()
+        if now < self._held_until:
+            return self._held_until - now
+        self._regain()
+        if self._rate is not None:
+            # Weighs no more than the bucket holds: a request that was cut for a
+            # higher rate goes through, and the next waits so much longer.
+            weight = min(self._weight(number), self._weight(self.most))
+            item = RateItem("destinations", int(now * 1000), weight=weight)
+            if not self._bucket.put(item):
+                wait = self._bucket.waiting(item)
+                return int(wait) / 1000  # type: ignore[arg-type]  # the store is local
+        self._forget()
+        self._taken.append((now, number))
+        return 0.0
+
+
+def most_at(rate: float | None, size: int = MOST_PER_REQUEST) -> int:
+    """
+    The most destinations, *size* or fewer, that one request should hold at *rate*.
+    """
+    if rate is None:
+        return size
+    return max(1, min(size, int(rate * _SHARE_OF_A_SECOND)))

@@ -1,0 +1,148 @@
+"""
+Numbers -> text and JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import attrs
+import orjson
+
+from voicepush.model import Outcome, Standing, Summary, Verdict
+
+#: The outcomes in the order in which they are told.
+_TOLD = (
+    Outcome.ACCEPTED,
+    Outcome.REJECTED,
+    Outcome.EXPIRED,
+    Outcome.NOT_SENT,
+    Outcome.UNKNOWN,
+)
+
+#: So many reasons are listed, the most frequent first.
+_MOST_REASONS = 8
+
+
+def as_json(standing: Standing | Sequence[Standing]) -> str:
+    """
+    One campaign as an object, or several as a list of them.
+    """
+    if isinstance(standing, Standing):
+        return dump(attrs.asdict(standing))
+    return dump([attrs.asdict(each) for each in standing])
+
+
+def dump(value: object) -> str:
+    """
+    *value* as one line of JSON.
+    """
+    return orjson.dumps(value).decode()
+
+
+def as_line(standing: Standing) -> str:
+    """
+    One campaign as one line.
+    """
+    return (
+        f"{standing.campaign}: {standing.state.value}, {standing.done:,} of "
+        f"{standing.planned:,} done; {outcomes(standing)}"
+    )
+
+
+def outcomes(standing: Standing) -> str:
+    """
+    The outcomes that occurred, and how many are under way.
+    """
+    told = [
+        f"{number:,} {outcome.value.replace('_', ' ')}"
+        for outcome in _TOLD
+        if (number := getattr(standing, outcome.value))
+    ]
+    if standing.in_flight:
+        told.append(f"{standing.in_flight:,} in flight")
+    return ", ".join(told) or "no one called yet"
+
+
+def as_text(standing: Standing) -> str:
+    """
+    One campaign in full: every recipient that was read is in exactly one line.
+    """
+    lines = [f"campaign {standing.campaign}: {standing.state.value}"]
+    if standing.reason:
+        lines.append(f"  because {standing.reason}")
+    rows = [
+        ("read", standing.read),
+        ("  invalid", standing.invalid),
+        ("  duplicate", standing.duplicate),
+        ("  suppressed", standing.suppressed),
+        ("planned", standing.planned),
+        ("  pending", standing.pending),
+        ("  in flight", standing.in_flight),
+        ("  accepted", standing.accepted),
+        ("  rejected", standing.rejected),
+        ("  expired", standing.expired),
+        ("  not sent", standing.not_sent),
+        ("  unknown", standing.unknown),
+    ]
+    always = {"read", "planned", "  pending", "  accepted"}
+    lines += [
+        f"  {name:<14}{number:>14,}"
+        for name, number in rows
+        if number or name in always
+    ]
+    if standing.unknown:
+        lines.append(
+            "  unknown: the service may have called them, so they are not sent again"
+        )
+    return "\n".join(lines)
+
+
+def reasons(summary: Summary) -> str:
+    """
+    Why recipients were not accepted, the most frequent reason first.
+    """
+    found = summary.reasons.most_common()
+    lines = [f"  {number:>10,}  {_reason(verdict)}" for verdict, number in found]
+    if len(lines) > _MOST_REASONS:
+        left = sum(number for _, number in found[_MOST_REASONS:])
+        lines[_MOST_REASONS:] = [f"  {left:>10,}  for other reasons"]
+    return "\n".join(lines)
+
+
+def _reason(verdict: Verdict) -> str:
+    said = " ".join(filter(None, (verdict.code, verdict.description)))
+    return f"{verdict.outcome.value.replace('_', ' ')}: {said or 'no reason given'}"
+
+
+def forecast(planned: int, rate: float | None, seconds_left: float | None) -> str:
+    """
+    How long *planned* recipients take, and how many won't be reached in time.
+    """
+    if rate is None:
+        return (
+            "no rate is set: it goes as fast as the service takes it; "
+            "set --rate for a forecast"
+        )
+    needed = planned / rate
+    text = f"at {rate:,g}/s, {planned:,} take {duration(needed)}"
+    if seconds_left is None:
+        return text
+    late = max(0, planned - int(rate * seconds_left))
+    if late:
+        return (
+            f"{text}: {late:,} of {planned:,} will expire unsent, "
+            f"{duration(seconds_left)} from now"
+        )
+    return f"{text}, well within the expiry {duration(seconds_left)} from now"
+
+
+def duration(seconds: float) -> str:
+    """
+    *seconds* as people say it.
+    """
+    whole = timedelta(seconds=max(0, round(seconds)))
+    if whole < timedelta(minutes=1):
+        return f"{whole.seconds} s"
+    return str(whole)

@@ -1,0 +1,88 @@
+"""
+When to try again, and never past the expiry: the only module that uses tenacity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+from tenacity.wait import wait_base, wait_random_exponential
+
+#: Full-jitter exponential waits: from 0 to 1 s, then 2 s, and so on up to 30 s.
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 30.0
+
+
+class Attempt(Protocol):
+    """
+    What is left after an attempt.
+    """
+
+    @property
+    def again(self) -> bool:
+        """
+        Whether something is left that may be sent again.
+        """
+        ...
+
+    @property
+    def retry_after(self) -> float | None:
+        """
+        How long the service asked to wait, in seconds.
+        """
+        ...
+
+
+_AttemptT = TypeVar("_AttemptT", bound=Attempt)
+
+
+class _Wait(wait_base):
+    """
+    Full jitter, but never less than the service asked for.
+    """
+
+    def __init__(self, multiplier: float) -> None:
+        self._jitter = wait_random_exponential(multiplier, _LONGEST_WAIT)
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        assert retry_state.outcome is not None  # noqa: S101 -- an attempt came before
+        asked = retry_state.outcome.result().retry_after or 0.0
+        return max(self._jitter(retry_state), asked)
+
+
+async def until_done(
+    attempt: Callable[[], Awaitable[_AttemptT]],
+    first: _AttemptT,
+    *,
+    give_up_at: float,
+    now: Callable[[], float],
+    sleep: Callable[[float], Awaitable[None]],
+) -> _AttemptT:
+    """
+    Go on from the *first* attempt until nothing is left that may be sent again.
+
+    A wait that would cross *give_up_at* is not begun, so that no attempt starts at or
+    after it, and nobody waits for what can't come. (tenacity's own
+    ``stop_after_delay`` looks only after the wait.)
+
+    Returns:
+        What the last attempt left.
+    """
+    earlier: list[_AttemptT] = [first]
+
+    async def next_attempt() -> _AttemptT:
+        # The first attempt was made outside, because few batches need a second one
+        # and none should pay for the machinery before it does.
+        return earlier.pop() if earlier else await attempt()
+
+    policy = AsyncRetrying(
+        # A positive predicate: a negative one would retry a CancelledError, too.
+        retry=retry_if_result(lambda left: left.again),
+        wait=_Wait(_FIRST_WAIT),
+        stop=lambda state: now() + state.upcoming_sleep >= give_up_at,
+        sleep=sleep,
+        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+    )
+    return await policy(next_attempt)

@@ -1,0 +1,638 @@
+"""
+Recipients are brought into one form; bad, repeated and suppressed ones are refused.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import compress
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import attrs
+import orjson
+from pyroaring import BitMap64
+
+from voicepush.errors import InputError
+from voicepush.model import Destination, Recipient, mask
+from voicepush.recipients import Block, Malformed, read_file
+
+
+class Kind(enum.StrEnum):
+    """
+    Which of the three counts a refusal goes into.
+    """
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+
+
+class Reason(enum.StrEnum):
+    """
+    Why a recipient is refused, in words for whoever made the list.
+    """
+
+    EMPTY = "empty"
+    NOT_A_TEXT = "not a text"
+    NOT_A_NUMBER = "not a phone number"
+    ROUNDED = "looks like a number that a spreadsheet rounded; store it as text"
+    NO_COUNTRY = "a national number; give its country (--country)"
+    NOT_NATIONAL = "not a number of the country given"
+    ZERO = "no country's calling code begins with 0"
+    TOO_SHORT = "too short for E.164"
+    TOO_LONG = "too long for E.164"
+    NOT_IN_USE = "not a valid number in its country's numbering plan"
+    REPEATED_ID = "its correlation id was used before"
+    DUPLICATE = "duplicate of an earlier row"
+    SUPPRESSED = "on the suppression list"
+
+    @property
+    def kind(self) -> Kind:
+        """
+        The count it goes into.
+        """
+        return _KINDS.get(self, Kind.INVALID)
+
+
+_KINDS = {
+    Reason.DUPLICATE: Kind.DUPLICATE,
+    Reason.SUPPRESSED: Kind.SUPPRESSED,
+}
+
+
+@attrs.frozen
+class Refusal:
+    """
+    One value that will not be called, and why.
+    """
+
+    row: int
+    #: As it came.
+    recipient: str = attrs.field(repr=mask)
+    #: A `Reason`, or what `Malformed` says: one of a few fixed sentences.
+    reason: str
+    kind: Kind = Kind.INVALID
+
+
+def _count(found: Sequence[object]) -> str:
+    return f"<{len(found)}>"
+
+
+@attrs.define(eq=False)
+class Screened:
+    """
+    What is left of a block, and what was refused.
+    """
+
+    recipients: Sequence[Recipient] = attrs.field(repr=_count)
+    #: The row of each recipient.
+    rows: Sequence[int]
+    refusals: list[Refusal] = attrs.field(factory=list, repr=_count)
+
+
+def normalise(text: str, *, country: str | None = None) -> str | Reason:
+    """
+    The msisdn in *text* as ``+`` and 7 to 15 digits, or why there is none.
+
+    Args:
+        country: As for `Screening`.
+    """
+    return _normalise(text, _completion(country))
+
+
+@attrs.define(eq=False)
+class Suppressed:
+    """
+    Numbers and customer ids that must not be called.
+    """
+
+    numbers: BitMap64 = attrs.field(factory=BitMap64, repr=_count)
+    customer_ids: set[str] = attrs.field(factory=set, repr=_count)
+    #: How many entries of the lists could not be understood, and so suppress nobody.
+    unusable: int = 0
+
+    @classmethod
+    def read(
+        cls,
+        *paths: Path | str,
+        country: str | None = None,
+        column: str | None = None,
+        encoding: str | None = None,
+    ) -> Suppressed:
+        """
+        What the files at *paths* list; they are read as lists of recipients are.
+
+        Args:
+            country: As for `Screening`.
+            column: As for `recipients.read_file`.
+            encoding: As for `recipients.read_file`.
+        """
+        suppressed = cls()
+        screening = Screening(country=country, duplicates=False)
+        for path in paths:
+            for block in read_file(path, column=column, encoding=encoding):
+                suppressed._add(screening.screen(block).recipients)
+        suppressed.unusable = screening.invalid
+        return suppressed
+
+    def _add(self, recipients: Sequence[Recipient]) -> None:
+        numbers: list[str] = []
+        for recipient in recipients:
+            if isinstance(recipient, str):
+                numbers.append(recipient)
+            else:
+                numbers.extend(recipient.msisdn)
+                self.customer_ids.update(recipient.customer_id)
+        self.numbers.update(_integers(numbers))
+
+    def __len__(self) -> int:
+        return len(self.numbers) + len(self.customer_ids)
+
+
+_Texts: TypeAlias = Sequence[str]
+
+
+class _Column(NamedTuple):
+    rows: Sequence[int]
+    texts: Sequence[str]  # as they came
+    numbers: Sequence[str]  # the same, normalised
+
+
+class Screening:
+    """
+    Lets through what can be called, each recipient once, and counts the rest.
+
+    What is counted everywhere is values: a destination of three adds three. It loses
+    its bad values and stays with the good ones.
+
+    Args:
+        country: Where numbers without a calling code belong: a region such as
+            ``GB``, which needs the optional *phonenumbers*, or a calling code such
+            as ``+44``, which only replaces a leading 0. Italy and a few others keep
+            that 0: give them as a region.
+        suppressed: Who must not be called.
+        duplicates: Whether to refuse what came before. Without it no memory is held.
+        validity: Whether to look every number up in the numbering plans of
+            *phonenumbers*.
+
+    Raises:
+        InputError: The country is not known, or *phonenumbers* is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        country: str | None = None,
+        suppressed: Suppressed | None = None,
+        duplicates: bool = True,
+        validity: bool = False,
+    ) -> None:
+        self._complete = _completion(country)
+        self._usual = _ALL_WITH_PLUS if _is_region(country) else _ALL_EITHER
+        self._suppressed = suppressed or Suppressed()
+        self._duplicates = duplicates
+        self._plans = _NumberingPlans() if validity else None
+        self._numbers = BitMap64()
+        self._customer_ids: set[str] = set()
+        self._correlation_ids: set[str] = set()
+        self._refused: Counter[Kind] = Counter()
+        #: How many values came in.
+        self.read = 0
+        #: How many values were refused for each reason.
+        self.reasons: Counter[str] = Counter()
+
+    @property
+    def invalid(self) -> int:
+        """
+        How many values can't be called.
+        """
+        return self._refused[Kind.INVALID]
+
+    @property
+    def duplicate(self) -> int:
+        """
+        How many values came before.
+        """
+        return self._refused[Kind.DUPLICATE]
+
+    @property
+    def suppressed(self) -> int:
+        """
+        How many values are on the suppression list.
+        """
+        return self._refused[Kind.SUPPRESSED]
+
+    def screen(self, block: Block) -> Screened:
+        """
+        What of *block* is to be called; never raises for what is in it.
+        """
+        if set(map(type, block.recipients)) == {str}:
+            screened = self._screen_texts(block.rows, cast("_Texts", block.recipients))
+        else:
+            screened = self._screen_each(block)
+        screened.refusals.sort(key=attrgetter("row"))
+        for refusal in screened.refusals:
+            self.reasons[refusal.reason] += 1
+            self._refused[refusal.kind] += 1
+        return screened
+
+    # The rule: a block of texts, looked at as a column.
+
+    def _screen_texts(self, rows: Sequence[int], texts: _Texts) -> Screened:
+        self.read += len(texts)
+        refusals: list[Refusal] = []
+        numbers = _normalise_all(texts, self._usual)
+        if numbers is not None:
+            column = _Column(rows, texts, numbers)
+        else:
+            numbers = [_normalise(text, self._complete) for text in texts]
+            reasons = [each if isinstance(each, Reason) else None for each in numbers]
+            column = _sift(_Column(rows, texts, numbers), reasons, refusals)
+        if self._plans is not None:
+            known = map(self._plans.has, column.numbers)
+            reasons = [None if each else Reason.NOT_IN_USE for each in known]
+            column = _sift(column, reasons, refusals)
+        column = _sift(column, self._clashes(column.numbers), refusals)
+        return Screened(column.numbers, column.rows, refusals)
+
+    def _clashes(self, numbers: _Texts) -> list[Reason | None]:
+        """
+        What keeps each of *numbers* out; nothing at all if none is kept out.
+        """
+        if not self._duplicates and not self._suppressed.numbers:
+            return []
+        integers = _integers(numbers)
+        block = BitMap64(integers)
+        if not block.isdisjoint(self._suppressed.numbers) or (
+            self._duplicates
+            and (len(block) < len(integers) or not block.isdisjoint(self._numbers))
+        ):
+            return list(map(self._clash, integers))
+        if self._duplicates:
+            self._numbers.update(integers)
+        return []
+
+    def _clash(self, number: int) -> Reason | None:
+        if number in self._suppressed.numbers:
+            return Reason.SUPPRESSED
+        if self._duplicates:
+            if number in self._numbers:
+                return Reason.DUPLICATE
+            self._numbers.add(number)
+        return None
+
+    # The exception: destinations, malformed rows and what is no recipient at all.
+
+    def _screen_each(self, block: Block) -> Screened:
+        rows: list[int] = []
+        recipients: list[Recipient] = []
+        refusals: list[Refusal] = []
+        for row, entry in zip(block.rows, block.recipients, strict=True):
+            kept = self._screen_one(row, entry, refusals)
+            if kept is not None:
+                rows.append(row)
+                recipients.append(kept)
+        return Screened(recipients, rows, refusals)
+
+    def _screen_one(
+        self, row: int, entry: object, refusals: list[Refusal]
+    ) -> Recipient | None:
+        if isinstance(entry, Destination):
+            return self._screen_destination(row, entry, refusals)
+        self.read += 1
+        if isinstance(entry, Malformed):
+            refusals.append(Refusal(row, entry.text, entry.reason))
+        elif isinstance(entry, str):
+            found = self._msisdn(entry)
+            if not isinstance(found, Reason):
+                return found
+            refusals.append(_refusal(row, entry, found))
+        else:
+            shown = f"<{type(entry).__name__}>"
+            refusals.append(_refusal(row, shown, Reason.NOT_A_TEXT))
+        return None
+
+    def _screen_destination(
+        self, row: int, destination: Destination, refusals: list[Refusal]
+    ) -> Destination | None:
+        values = destination.values
+        self.read += len(values)
+        own_id = destination.correlation_id
+        if own_id is not None and own_id in self._correlation_ids:
+            refusals += [_refusal(row, value, Reason.REPEATED_ID) for value in values]
+            return None
+        check = self._msisdn if destination.msisdn else self._customer_id
+        good = []
+        for value in values:
+            found = check(value)
+            if isinstance(found, Reason):
+                refusals.append(_refusal(row, value, found))
+            else:
+                good.append(found)
+        if not good:
+            return None
+        if own_id is not None and self._duplicates:
+            self._correlation_ids.add(own_id)
+        if destination.msisdn:
+            return attrs.evolve(destination, msisdn=good)
+        return attrs.evolve(destination, customer_id=good)
+
+    def _msisdn(self, text: str) -> str | Reason:
+        number = _normalise(text, self._complete)
+        if isinstance(number, Reason):
+            return number
+        if self._plans is not None and not self._plans.has(number):
+            return Reason.NOT_IN_USE
+        return self._clash(int(number)) or number
+
+    def _customer_id(self, text: str) -> str | Reason:
+        customer_id = text.strip()
+        if not customer_id:
+            return Reason.EMPTY
+        if customer_id in self._suppressed.customer_ids:
+            return Reason.SUPPRESSED
+        if self._duplicates:
+            if customer_id in self._customer_ids:
+                return Reason.DUPLICATE
+            self._customer_ids.add(customer_id)
+        return customer_id
+
+
+def _sift(
+    column: _Column, reasons: list[Reason | None], refusals: list[Refusal]
+) -> _Column:
+    """
+    *column* without the places that have a reason; those go to *refusals*.
+    """
+    if not any(reasons):
+        return column
+    for row, text, reason in zip(column.rows, column.texts, reasons, strict=True):
+        if reason is not None:
+            refusals.append(_refusal(row, text, reason))
+    good = [reason is None for reason in reasons]
+    return _Column(
+        list(compress(column.rows, good)),
+        list(compress(column.texts, good)),
+        list(compress(column.numbers, good)),
+    )
+
+
+def _refusal(row: int, text: str, reason: Reason) -> Refusal:
+    return Refusal(row, text, reason, reason.kind)
+
+
+# Normal form. [0-9] and not \d throughout: \d takes digits of other scripts.
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# A whole block at once, its texts joined by line feeds.
+_ALL_WITH_PLUS, _ALL_EITHER = (
+    re.compile(rf"(?:{plus}[1-9][0-9]{{6,14}}+\n)*+{plus}[1-9][0-9]{{6,14}}+")
+    for plus in (r"\+", r"\+?+")
+)
+_ROUNDED = re.compile(
+    r"""[+-]?[0-9]+(?:[.,][0-9]+)?e[+-]?[0-9]+  # 9.19812E+11
+      | \+?[0-9]{6,}[.,]0{1,2}                  # 919812345678.0
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+# Not the line feed: two numbers in one cell must not become one.
+_SEPARATORS = str.maketrans("", "", " \t-./()")
+_FEWEST_DIGITS = 7
+_MOST_DIGITS = 15
+
+
+def _normalise_all(texts: _Texts, usual: re.Pattern[str]) -> _Texts | None:
+    """
+    *texts* normalised, if all have the *usual* form.
+    """
+    joined = "\n".join(texts)
+    # A text with a line feed in it would be counted as two.
+    if joined.count("\n") != len(texts) - 1 or not usual.fullmatch(joined):
+        return None
+    if joined.count("+") == len(texts):
+        return texts
+    return ("+" + joined.replace("+", "").replace("\n", "\n+")).split("\n")
+
+
+def _integers(numbers: _Texts) -> list[int]:
+    # The JSON parser is three times as fast as int() for each.
+    listed: list[int] = orjson.loads(f"[{','.join(numbers).replace('+', '')}]")
+    return listed
+
+
+def _normalise(text: str, complete: _Completion) -> str | Reason:
+    if _E164.fullmatch(text):
+        return text
+    text = text.strip()
+    if not text.isascii():
+        text = _in_ascii(text).strip()
+    if not text:
+        return Reason.EMPTY
+    if _ROUNDED.fullmatch(text):
+        return Reason.ROUNDED
+    number = _bare(text)
+    digits = number.removeprefix("+")
+    if not (digits.isascii() and digits.isdecimal()):
+        return Reason.NOT_A_NUMBER
+    if number.startswith("00"):
+        number = f"+{number[2:]}"
+    elif number == digits:
+        completed = complete(digits)
+        if isinstance(completed, Reason):
+            return completed
+        number = completed
+    return number if _E164.fullmatch(number) else _misshapen(number)
+
+
+def _bare(text: str) -> str:
+    if text[:4].lower() == "tel:":
+        text = text[4:].lstrip()
+    if text.startswith(("+", "00")):
+        # +44 (0) 7700 900123: the 0 is for callers within the country.
+        text = text.replace("(0)", "")
+    return text.translate(_SEPARATORS)
+
+
+def _in_ascii(text: str) -> str:
+    """
+    *text* with digits of all scripts, dashes and spaces turned into those of ASCII.
+    """
+    return "".join(map(_ascii_of, text))
+
+
+def _ascii_of(character: str) -> str:
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    # Dashes, spaces, and marks of direction that come along with a pasted number.
+    if unicodedata.category(character) in ("Pd", "Zs", "Cf"):
+        return " "
+    return _LOOKALIKES.get(character, character)
+
+
+_LOOKALIKES = {"\N{FULLWIDTH PLUS SIGN}": "+", "\N{MINUS SIGN}": "-"}
+
+
+def _misshapen(number: str) -> Reason:
+    digits = number.removeprefix("+")
+    if len(digits) < _FEWEST_DIGITS:
+        return Reason.TOO_SHORT
+    if len(digits) > _MOST_DIGITS:
+        return Reason.TOO_LONG
+    return Reason.ZERO
+
+
+# Countries: what becomes of digits without a plus.
+
+_Completion: TypeAlias = Callable[[str], str | Reason]
+
+
+def _is_region(country: str | None) -> bool:
+    return country is not None and country.isalpha()
+
+
+@cache
+def _completion(country: str | None) -> _Completion:
+    if country is None:
+        return _without_country
+    if _is_region(country):
+        return _within_region(country.upper())
+    code = re.fullmatch(r"(?:\+|00)?([1-9][0-9]{0,2})", country)
+    if code is None:
+        raise _unknown_country(country)
+    return _within_code(code[1])
+
+
+def _unknown_country(country: str) -> InputError:
+    return InputError(
+        f"the country {country!r} is not known; "
+        "give two letters such as GB, or a calling code such as +44"
+    )
+
+
+def _without_country(digits: str) -> str | Reason:
+    return Reason.NO_COUNTRY if digits.startswith("0") else f"+{digits}"
+
+
+def _within_code(code: str) -> _Completion:
+    def complete(digits: str) -> str:
+        return f"+{code}{digits[1:]}" if digits.startswith("0") else f"+{digits}"
+
+    return complete
+
+
+def _within_region(region: str) -> _Completion:
+    library = _phonenumbers()
+    if region not in library.SUPPORTED_REGIONS:
+        raise _unknown_country(region)
+
+    plans = _NumberingPlans()
+
+    def complete(digits: str) -> str | Reason:
+        national = _national(library, digits, region)
+        if digits.startswith("0"):
+            return national or Reason.NOT_NATIONAL
+        whole = f"+{digits}"
+        # Some regions take almost any length, so numbers of another region that lack
+        # their plus would pass for national.
+        if national and (plans.has(national) or not plans.has(whole)):
+            return national
+        return whole
+
+    return complete
+
+
+def _national(library: Any, digits: str, region: str) -> str | None:
+    try:
+        number = library.parse(digits, region)
+    except library.NumberParseException:
+        return None
+    if not library.is_possible_number(number):
+        return None
+    return str(library.format_number(number, library.PhoneNumberFormat.E164))
+
+
+def _phonenumbers() -> Any:
+    try:
+        return importlib.import_module("phonenumbers")
+    except ImportError as error:
+        raise InputError(
+            "regions and numbering plans need the library phonenumbers; "
+            "install it with: pip install 'voicepush[numbers]'"
+        ) from error
+
+
+# Numbering plans.
+
+
+class _NumberingPlans:
+    """
+    Tells which numbers *phonenumbers* takes for valid, at a tenth of its time.
+
+    One regular expression per calling code, made from its metadata when first needed.
+    """
+
+    def __init__(self) -> None:
+        self._library = _phonenumbers()
+        self._patterns: dict[str, re.Pattern[str] | None] = {}
+
+    def has(self, number: str) -> bool:
+        for end in (2, 3, 4):
+            code = number[1:end]
+            if code not in self._patterns:
+                self._patterns[code] = self._pattern(int(code))
+            if (pattern := self._patterns[code]) is not None:
+                return pattern.fullmatch(number, end) is not None
+        return False
+
+    def _pattern(self, code: int) -> re.Pattern[str] | None:
+        regions = self._library.COUNTRY_CODE_TO_REGION_CODE.get(code)
+        if regions is None:
+            return None
+        # The library decides by the first region whose leading digits fit, or which
+        # has none and takes the number. The innermost alternative is the last region.
+        pattern = "(?!)"
+        for region in reversed(regions):
+            plan = self._library.PhoneMetadata.metadata_for_region_or_calling_code(
+                code, region
+            )
+            if plan.leading_digits is None:
+                pattern = f"(?:{_valid_in(plan)}|{pattern})"
+            else:
+                leading = f"(?:{plan.leading_digits})"
+                pattern = f"(?:(?={leading}){_valid_in(plan)}|(?!{leading}){pattern})"
+        return re.compile(pattern, re.ASCII)
+
+
+_TYPES = (
+    "fixed_line",
+    "mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "personal_number",
+    "voip",
+    "pager",
+    "uan",
+    "voicemail",
+)
+
+
+def _valid_in(plan: Any) -> str:
+    types = [getattr(plan, name) for name in _TYPES]
+    alternatives = "|".join(_fits(each) for each in types if each is not None)
+    return f"(?={_fits(plan.general_desc)}$)(?:{alternatives})"
+
+
+def _fits(description: Any) -> str:
+    pattern = f"(?:{description.national_number_pattern})"
+    lengths = "|".join(f"[0-9]{{{length}}}" for length in description.possible_length)
+    return f"(?=(?:{lengths})$){pattern}" if lengths else pattern

@@ -1,0 +1,473 @@
+"""
+One batch -> one BatchResult, and many of them by workers who share one iterator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import attrs
+
+from voicepush.codes import Meaning
+from voicepush.errors import InDoubtError, NotSentError
+from voicepush.model import Batch, BatchResult, Outcome, Verdict
+from voicepush.pacing import Pacer
+from voicepush.retrying import until_done
+from voicepush.settings import Settings
+from voicepush.transport import Transport
+from voicepush.wire import Answer, Remark, decode, encode
+
+#: The outcomes that need nothing but to be written down.
+_OUTCOMES = {
+    Meaning.ACCEPTED: Outcome.ACCEPTED,
+    Meaning.REJECTED: Outcome.REJECTED,
+    Meaning.EXPIRED: Outcome.EXPIRED,
+    Meaning.IN_DOUBT: Outcome.UNKNOWN,
+    Meaning.STOP: Outcome.NOT_SENT,
+    Meaning.UNREACHED: Outcome.PENDING,
+    Meaning.INTERNAL: Outcome.PENDING,
+    Meaning.THROTTLED: Outcome.PENDING,
+    Meaning.TOO_LARGE: Outcome.PENDING,
+}
+
+_EXPIRED = "the expiry passed before it was sent"
+
+
+class Fence:
+    """
+    What every request passes before its first byte leaves, and what hears how it ended.
+
+    This one remembers nothing and lets everything pass until it is closed; a ledger's
+    makes each passage durable.
+    """
+
+    def __init__(self) -> None:
+        #: Why nothing else may pass, once it is closed.
+        self.reason: str | None = None
+        self._closing = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """
+        Whether nothing else may pass.
+        """
+        return self._closing.is_set()
+
+    def close(self, reason: str) -> None:
+        """
+        Let nothing else pass; the first *reason* is kept.
+        """
+        self.reason = self.reason or reason
+        self._closing.set()
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:  # noqa: ARG002
+        """
+        Whether the destinations of *batch* at *places* may be sent now, by us.
+        """
+        return not self.closed
+
+    async def settle(self, result: BatchResult) -> None:
+        """
+        Take note of what is known of a batch by now; some of it may be pending.
+        """
+
+    async def wait(self, seconds: float) -> None:
+        """
+        Wait between two attempts, but no longer than until it is closed.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+
+
+class Sender:
+    """
+    Sends batches through one transport, so many at once and so fast.
+
+    Args:
+        now: The clock on the wall, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        pacer: Pacer,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.pacer = pacer
+        self._transport = transport
+        self._now = now
+        self._slots = asyncio.Semaphore(settings.concurrency)
+
+    async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
+        """
+        Send what is pending of *due* until each destination has its outcome.
+
+        Failed deliveries are results, too. Raises only what *fence* raises, and our
+        own mistakes.
+        """
+        delivery = _Delivery(due, fence, self.settings, self._now)
+        left = await self._round(delivery)
+        if left.again:
+            left = await until_done(
+                lambda: self._round(delivery),
+                left,
+                give_up_at=delivery.give_up_at,
+                now=self._now,
+                sleep=fence.wait,
+            )
+        return await delivery.finish()
+
+    async def send_all(
+        self,
+        due: AsyncIterator[BatchResult],
+        fence: Fence,
+        deliver: Callable[[BatchResult], Awaitable[None]],
+    ) -> None:
+        """
+        Send everything that *due* yields, and *deliver* each result when it is there.
+
+        The workers share the iterator: each takes the next batch when it is free, and
+        nothing is read further ahead than that. There are more of them than requests
+        under way, so that the next bodies are ready when an answer comes, and a batch
+        that waits for its next attempt does not hold up the others.
+
+        Raises:
+            Exception: The first that *due*, *fence* or *deliver* raised, after
+                everything under way has been settled.
+        """
+        shared = _Shared(due)
+        errors: list[Exception] = []
+        idle = 2 * self.settings.concurrency + 8
+
+        async def work() -> None:
+            nonlocal idle
+            try:
+                async for batch in shared:
+                    if idle:
+                        # Each worker that finds something to do brings in the next.
+                        idle -= 1
+                        workers.create_task(work())
+                    await deliver(await self.send(batch, fence))
+                    if errors:
+                        break
+            except Exception as error:  # noqa: BLE001 -- raised below
+                errors.append(error)
+                fence.close(str(error))
+
+        async with asyncio.TaskGroup() as workers:
+            idle -= 1
+            workers.create_task(work())
+        if errors:
+            raise errors[0]
+
+    async def _round(self, delivery: _Delivery) -> _Left:
+        """
+        Send all that is pending once, in as many requests as the limits ask for.
+        """
+        retry_after: float | None = None
+        stack = [delivery.pending()]
+        while stack and not delivery.fence.closed:
+            places = stack.pop()
+            if pieces := self._cut(delivery, places):
+                stack.extend(reversed(pieces))
+                continue
+            body = encode(delivery.batch, places)
+            if len(body) > self.settings.body_limit:
+                stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
+                continue
+            async with self._slots:
+                if not await self._may_go(delivery, places):
+                    continue
+                answer, asked = await self._post(delivery, places, body)
+            retry_after = max(retry_after or 0.0, asked or 0.0) or None
+            for remark, where in _by_remark(answer, places):
+                if remark.meaning is Meaning.TOO_LARGE:
+                    stack.extend(reversed(delivery.halve(where, remark)))
+                else:
+                    delivery.note(remark, where)
+            delivery.note_transactions(answer, places)
+            await delivery.settle()
+        again = not delivery.fence.closed and bool(delivery.pending())
+        return _Left(again, retry_after)
+
+    def _cut(
+        self, delivery: _Delivery, places: Sequence[int]
+    ) -> list[Sequence[int]] | None:
+        """
+        *places* in pieces of the size that the present rate allows, if they need it.
+        """
+        most = min(self.settings.batch_size, self.pacer.most)
+        if delivery.weigh(places) <= most or len(places) == 1:
+            return None
+        # Counting entries is enough where each holds one value; otherwise halves are
+        # cut until they fit.
+        step = most if delivery.batch.plain else len(places) // 2
+        return [places[at : at + step] for at in range(0, len(places), step)]
+
+    async def _may_go(self, delivery: _Delivery, places: Sequence[int]) -> bool:
+        """
+        Pace, then claim. What has expired by then is told so.
+        """
+        fence = delivery.fence
+        paced = await self.pacer.take(
+            delivery.weigh(places),
+            within=lambda: 0.0 if fence.closed else delivery.seconds_left(),
+        )
+        if fence.closed:
+            return False
+        if paced and not delivery.is_over():
+            if not await fence.claim(delivery.batch, places):
+                return False
+            # What is claimed is sent, whatever else happened, unless it is too late.
+            if not delivery.is_over():
+                return True
+        await delivery.expire(places)
+        return False
+
+    async def _post(
+        self, delivery: _Delivery, places: Sequence[int], body: bytes
+    ) -> tuple[Answer, float | None]:
+        """
+        One attempt, and how long the service asked to wait before the next.
+        """
+        delivery.attempts += 1
+        # Never 0, which would mean for ever.
+        longest = max(0.001, min(self.settings.answer_timeout, delivery.seconds_left()))
+        try:
+            reply = await self._transport.post(body, timeout=longest)
+        except NotSentError as error:
+            return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
+        except InDoubtError as error:
+            return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
+        answer = decode(reply.status, reply.body, delivery.ids(places))
+        if all(each.meaning is not Meaning.THROTTLED for each in set(answer.remarks)):
+            return answer, None
+        self.pacer.slow_down(reply.retry_after)
+        return answer, reply.retry_after
+
+
+_TOO_LARGE_HERE = Remark(
+    Meaning.TOO_LARGE, None, "larger than the limit for one request, even alone"
+)
+
+
+@attrs.frozen
+class _Left:
+    """
+    What an attempt left, as `retrying.Attempt` wants to know it.
+    """
+
+    again: bool
+    retry_after: float | None
+
+
+class _Delivery:
+    """
+    One batch on its way: what is known of it so far, and until when it may be sent.
+    """
+
+    def __init__(
+        self,
+        due: BatchResult,
+        fence: Fence,
+        settings: Settings,
+        now: Callable[[], float],
+    ) -> None:
+        self.batch = due.batch
+        self.fence = fence
+        self.attempts = due.attempts
+        self._retry_internal = settings.retry_internal_error
+        self._now = now
+        self._deadline = due.batch.message.deadline
+        self.give_up_at = self._deadline or now() + settings.patience
+        self._rule = due.verdict
+        self._exceptions = dict(due.exceptions)
+        self._transactions = list(due.transaction_ids)
+        self._stop_reason: str | None = None
+
+    def pending(self) -> Sequence[int]:
+        """
+        The places that have no outcome yet.
+        """
+        if not self._exceptions:
+            is_pending = self._rule.outcome is Outcome.PENDING
+            return range(len(self.batch)) if is_pending else ()
+        return self._result().places(Outcome.PENDING)
+
+    def weigh(self, places: Sequence[int]) -> int:
+        """
+        How many recipients stand at *places*.
+        """
+        if self.batch.plain:
+            return len(places)
+        weights = self.batch.weights
+        return sum(weights[place] for place in places)
+
+    def ids(self, places: Sequence[int]) -> Sequence[str]:
+        """
+        The correlation ids at *places*.
+        """
+        ids = self.batch.correlation_ids
+        return ids if len(places) == len(ids) else [ids[place] for place in places]
+
+    def seconds_left(self) -> float:
+        """
+        How long it may still be sent.
+        """
+        return float("inf") if self._deadline is None else self._deadline - self._now()
+
+    def is_over(self) -> bool:
+        """
+        Whether the expiry has come.
+        """
+        return self.seconds_left() <= 0
+
+    def halve(self, places: Sequence[int], remark: Remark) -> list[Sequence[int]]:
+        """
+        *places* as two halves; a single one that is too large is refused for good.
+        """
+        if len(places) == 1:
+            refused = Verdict(Outcome.REJECTED, remark.code, remark.description)
+            self._decide(places, refused)
+            return []
+        middle = len(places) // 2
+        return [places[:middle], places[middle:]]
+
+    def note(self, remark: Remark, places: Sequence[int]) -> None:
+        """
+        Take note of what an answer said of *places*.
+        """
+        outcome = _OUTCOMES[remark.meaning]
+        if remark.meaning is Meaning.INTERNAL and not self._retry_internal:
+            # Whoever turned retrying off suspects that the calls may have been placed.
+            outcome = Outcome.UNKNOWN
+        if remark.meaning is Meaning.STOP:
+            self._stop_reason = " ".join(
+                filter(None, (remark.code, remark.description))
+            )
+            self.fence.close(self._stop_reason)
+        self._decide(places, Verdict(outcome, remark.code, remark.description))
+
+    def note_transactions(self, answer: Answer, places: Sequence[int]) -> None:
+        """
+        Keep the transaction ids of an answer that spoke of *places*.
+        """
+        theirs = answer.transaction_ids
+        if not any(theirs):
+            return
+        if len(places) == len(self.batch):
+            self._transactions = list(theirs)
+            return
+        if len(self._transactions) < len(self.batch):
+            self._transactions = [""] * len(self.batch)
+        for at, place in enumerate(places):
+            self._transactions[place] = theirs[at if len(theirs) > 1 else 0]
+
+    async def settle(self) -> None:
+        """
+        Tell the fence what is known by now.
+        """
+        await self.fence.settle(self._result())
+
+    async def expire(self, places: Sequence[int]) -> None:
+        """
+        The expiry came before *places* were sent.
+        """
+        self._decide(places, Verdict(Outcome.EXPIRED, None, _EXPIRED))
+        await self.settle()
+
+    async def finish(self) -> BatchResult:
+        """
+        Give what is still pending its outcome, and the batch its result.
+        """
+        if not self.pending():
+            return self._result()
+        if self.fence.closed:
+            # For the fence it stays pending: it was never claimed, or refused.
+            self._end_pending(Outcome.NOT_SENT, self.fence.reason or "stopped")
+            return self._result()
+        if self._deadline is not None:
+            self._end_pending(Outcome.EXPIRED, _EXPIRED)
+        else:
+            self._end_pending(Outcome.NOT_SENT, "tried until the patience ran out")
+        await self.settle()
+        return self._result()
+
+    def _end_pending(self, outcome: Outcome, why: str) -> None:
+        def ended(verdict: Verdict) -> Verdict:
+            if verdict.outcome is not Outcome.PENDING:
+                return verdict
+            last = " ".join(filter(None, (verdict.code, verdict.description)))
+            words = f"{why}; last: {last}" if last else why
+            return Verdict(outcome, verdict.code, words)
+
+        self._rule = ended(self._rule)
+        self._exceptions = {
+            place: ended(verdict) for place, verdict in self._exceptions.items()
+        }
+
+    def _decide(self, places: Sequence[int], verdict: Verdict) -> None:
+        if len(places) == len(self.batch):
+            self._rule = verdict
+            self._exceptions.clear()
+        else:
+            self._exceptions.update(dict.fromkeys(places, verdict))
+
+    def _result(self) -> BatchResult:
+        if len(self._exceptions) > len(self.batch) // 2:
+            return BatchResult.of_places(
+                self.batch,
+                [
+                    self._exceptions.get(place, self._rule)
+                    for place in range(len(self.batch))
+                ],
+                self._transactions,
+                attempts=self.attempts,
+                stop_reason=self._stop_reason,
+            )
+        return BatchResult(
+            self.batch,
+            self._rule,
+            dict(self._exceptions),
+            tuple(self._transactions),
+            self.attempts,
+            self._stop_reason,
+        )
+
+
+def _by_remark(
+    answer: Answer, places: Sequence[int]
+) -> list[tuple[Remark, Sequence[int]]]:
+    """
+    The remarks of *answer*, each with the places that it speaks of.
+    """
+    remarks = set(answer.remarks)
+    if len(remarks) == 1:
+        return [(remarks.pop(), places)]
+    found: dict[Remark, list[int]] = {}
+    for place, remark in zip(places, answer.remarks, strict=True):
+        found.setdefault(remark, []).append(place)
+    return list(found.items())
+
+
+class _Shared:
+    """
+    An async iterator that several tasks may read from.
+    """
+
+    def __init__(self, source: AsyncIterator[BatchResult]) -> None:
+        self._source = source
+        self._turn = asyncio.Lock()
+
+    def __aiter__(self) -> AsyncIterator[BatchResult]:
+        return self
+
+    async def __anext__(self) -> BatchResult:
+        async with self._turn:
+            return await anext(self._source)

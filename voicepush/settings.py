@@ -1,0 +1,168 @@
+"""
+How a client behaves, as frozen values from arguments and the environment.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from voicepush.errors import InputError
+from voicepush.model import MOST_PER_REQUEST
+
+#: The environment variables that stand in for arguments.
+KEY_VARIABLE = "VOICEPUSH_SERVICE_KEY"
+KEY_FILE_VARIABLE = "VOICEPUSH_SERVICE_KEY_FILE"
+BASE_URL_VARIABLE = "VOICEPUSH_BASE_URL"
+
+_KNOWN_BASES = "https://api.imiconnect.io, https://api-us.imiconnect.io or the like"
+
+
+def _bare(address: str) -> str:
+    return address.strip().rstrip("/")
+
+
+def _check_base_url(_: object, __: object, value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(
+            f"the base URL must be a whole address such as {_KNOWN_BASES}; "
+            "it follows the domain on which you log in"
+        )
+    if parts.query or parts.fragment or parts.username is not None:
+        raise InputError("the base URL must hold no query, fragment or user name")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise InputError(
+            f"the base URL must begin with https://, since plain http:// would show "
+            f"the service key to everyone between here and {parts.hostname}"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_key(_: object, __: object, value: str) -> None:
+    if not value:
+        raise InputError(
+            f"a service key is needed; set {KEY_VARIABLE}, or name a file that holds "
+            f"it with {KEY_FILE_VARIABLE}"
+        )
+    if not (value.isascii() and value.isprintable()) or value != value.strip():
+        raise InputError("the service key holds characters that no header can carry")
+
+
+def _check_positive(_: object, field: attrs.Attribute[Any], value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise InputError(f"{field.name} must be above 0, not {value}")
+
+
+def _seconds(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _check_batch_size(_: object, __: object, value: int) -> None:
+    if not 1 <= value <= MOST_PER_REQUEST:
+        raise InputError(
+            f"the batch size must be from 1 to {MOST_PER_REQUEST}, not {value}"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    Where to send, and how fast and how patiently.
+
+    Raises:
+        InputError: A value is not usable; the text says which and why.
+    """
+
+    #: The service key, which goes into a header and nowhere else.
+    service_key: str = attrs.field(repr=False, validator=_check_key)
+    #: The tenant's address, without the path.
+    base_url: str = attrs.field(converter=_bare, validator=_check_base_url)
+    #: How many requests are under way at once.
+    concurrency: int = attrs.field(default=32, validator=_check_positive)
+    #: Destinations per second; without it, as fast as the service takes them.
+    rate: float | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_check_positive)
+    )
+    #: The most recipients of one request.
+    batch_size: int = attrs.field(default=MOST_PER_REQUEST, validator=_check_batch_size)
+    #: The most bytes of one request.
+    body_limit: int = attrs.field(default=1 << 20, validator=_check_positive)
+    #: How long a single submission waits for others to join it, in seconds.
+    linger: float = attrs.field(
+        default=0.02, converter=_seconds, validator=_check_positive
+    )
+    #: How long connecting may take, in seconds; nothing is sent until it is done.
+    connect_timeout: float = attrs.field(
+        default=10.0, converter=_seconds, validator=_check_positive
+    )
+    #: How long an answer may take, in seconds. Long on purpose: a client that gives
+    #: up before the service does leaves everyone in the request unknown.
+    answer_timeout: float = attrs.field(
+        default=120.0, converter=_seconds, validator=_check_positive
+    )
+    #: How long a batch without an expiry is tried again, in seconds.
+    patience: float = attrs.field(
+        default=900.0, converter=_seconds, validator=_check_positive
+    )
+    #: Whether code 7006, internal error, is tried again. Turn it off for a service
+    #: that was seen to dial and then say 7006.
+    retry_internal_error: bool = True
+    #: For certificates of one's own.
+    tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    #: A proxy's address.
+    proxy: str | None = attrs.field(default=None, repr=False)
+    #: Whether the environment's proxies (``HTTPS_PROXY``, ``.netrc``) are used.
+    trust_env: bool = False
+
+
+def from_environment(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    key_file: Path | None = None,
+    **arguments: Any,
+) -> Settings:
+    """
+    Settings from *arguments*, with key and base URL from *environment* where those
+    do not say.
+
+    Args:
+        key_file: Holds the service key; goes before the environment.
+
+    Raises:
+        InputError: One of them is given nowhere, or not usable.
+    """
+    if arguments.get("service_key") is None:
+        file = key_file or environment.get(KEY_FILE_VARIABLE)
+        key = None if key_file else environment.get(KEY_VARIABLE)
+        arguments["service_key"] = key or _key_from_file(file)
+    if arguments.get("base_url") is None:
+        arguments["base_url"] = environment.get(BASE_URL_VARIABLE, "")
+    return Settings(**arguments)
+
+
+def _key_from_file(name: Path | str | None) -> str:
+    if not name:
+        return ""
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the service key can't be read from {name}: {error}"
+        ) from error

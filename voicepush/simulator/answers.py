@@ -1,0 +1,133 @@
+"""Writing an answer in one of the shapes that the API and its proxies have."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+import orjson
+
+from voicepush.simulator.codes import describe
+from voicepush.simulator.replies import Reply
+from voicepush.simulator.requests import CallRequest
+
+#: The shapes an ordinary answer can have.
+SHAPES = ("one", "each", "list", "object", "numeric")
+
+#: The shapes with one element, whatever the number of destinations.
+_WHOLE = ("one", "object")
+
+#: The shapes in which no client can find a code.
+_CODELESS = ("page", "garbage", "empty")
+
+
+@attrs.frozen
+class Answers:
+    """
+    Writes the bodies of answers.
+    """
+
+    #: One of `SHAPES`, for the replies that do not insist on their own.
+    shape: str = attrs.field()
+    _chance: random.Random
+    _transids: Iterator[str] = attrs.field(init=False)
+
+    @shape.validator
+    def _is_known(self, _: object, shape: str) -> None:
+        if shape not in SHAPES:
+            message = f"{shape!r} is not a shape; possible are {', '.join(SHAPES)}."
+            raise ValueError(message)
+
+    @_transids.default
+    def _count_transids(self) -> Iterator[str]:
+        # Counted, not drawn: a thousand per answer have to be cheap.
+        family = f"{self._chance.getrandbits(32):08x}-0000-4000-8000"
+        return (f"{family}-{number:012x}" for number in itertools.count(1))
+
+    def write(self, reply: Reply, request: CallRequest, verdicts: list[str]) -> bytes:
+        """
+        The body that tells what became of *request*.
+
+        Args:
+            verdicts: A code for each of its destinations.
+        """
+        shape = reply.shape or self.shape
+        match shape:
+            case "page":
+                return _page(reply)
+            case "garbage":
+                return b"\x00\xff this is not JSON {"
+            case "empty":
+                return b""
+        if shape in _WHOLE or not reply.rings:
+            elements = [self._element(reply.code, reply.description, _id_of(request))]
+        else:
+            elements = [
+                self._element(code, describe(code), correlation_id)
+                for code, correlation_id in zip(
+                    verdicts, request.correlation_ids, strict=True
+                )
+            ]
+        return orjson.dumps(self._arrange(shape, elements))
+
+    def _element(
+        self, code: str, description: str, correlation_id: str
+    ) -> dict[str, Any]:
+        return {
+            "code": code,
+            "transid": next(self._transids),
+            "description": description,
+            "correlationid": correlation_id,
+        }
+
+    def _arrange(self, shape: str, elements: list[dict[str, Any]]) -> Any:
+        match shape:
+            case "list":
+                return elements
+            case "object":
+                return elements[0]
+            case "numeric":
+                elements = [
+                    {**element, "code": int(element["code"]), "correlationid": ""}
+                    for element in elements
+                ]
+            case "short":
+                elements = elements[: len(elements) * 2 // 3]
+            case "reordered":
+                elements = self._shuffled(elements)
+        return {"response": elements}
+
+    def _shuffled(self, elements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        shuffled = elements.copy()
+        # A shuffle may leave everything where it was, which would test nothing.
+        while shuffled == elements and len(elements) > 1:
+            self._chance.shuffle(shuffled)
+        return shuffled
+
+
+def code_shown(reply: Reply, verdicts: list[str]) -> str | None:
+    """
+    The code a client can read in the answer, "mixed" for several, None for none.
+    """
+    if reply.status is None or reply.shape in _CODELESS:
+        return None
+    if len(set(verdicts)) > 1:
+        return "mixed"
+    return verdicts[0] if verdicts else reply.code
+
+
+def _id_of(request: CallRequest) -> str:
+    # A request for one destination may have left the id to the destination.
+    ids = request.correlation_ids
+    return ids[0] if len(ids) == 1 else request.correlation_id
+
+
+def _page(reply: Reply) -> bytes:
+    status = HTTPStatus(reply.status or HTTPStatus.OK)
+    title = f"{status.value} {status.phrase}"
+    return (
+        f"<html><head><title>{title}</title></head>"
+        f"<body><center><h1>{title}</h1></center></body></html>"
+    ).encode()

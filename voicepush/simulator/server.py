@@ -1,0 +1,370 @@
+"""The simulator itself: an HTTP server on the loopback that counts every ring."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Self
+
+import attrs
+import orjson
+from aiohttp import web
+from yarl import URL
+
+from voicepush.simulator.answers import Answers, code_shown
+from voicepush.simulator.codes import ACCEPTED
+from voicepush.simulator.rate import RateLimit
+from voicepush.simulator.replies import Fault, Reply, pick
+from voicepush.simulator.requests import CallRequest, RefusedError, read_request
+
+_PATH = "/resources/v1/messaging"
+
+#: Seconds between two looks at whether a waiting client is still there.
+_GLANCE = 0.02
+
+#: Seconds that `stop` gives a client in the middle of sending its request.
+_PATIENCE = 0.1
+
+
+@attrs.frozen
+class Record:
+    """
+    What the simulator remembers of one request.
+
+    It is written when the request is taken, so a client that gave up while it waited
+    has a status here that it never saw.
+    """
+
+    #: When the request was complete: monotonic seconds, and seconds of the epoch.
+    arrived: float
+    at: float
+    #: How many values it asked to ring; 0 if it could not be read.
+    size: int
+    #: The word of the reply, such as "1001" or "drop".
+    reply: str
+    #: The HTTP status; None if there is no answer.
+    status: int | None
+    #: The code in the answer, "mixed" for several, None if there is none to read.
+    code: str | None
+    #: The id that holds for each entry, its own or the request's; "" for none.
+    correlation_ids: tuple[str, ...] = attrs.field(repr=False)
+
+
+def _parse_faults(words: Iterable[str | int]) -> tuple[Fault, ...]:
+    return tuple(map(Fault.parse, words))
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class Simulator:
+    """
+    A stand-in for the API that rings nobody, and counts whom it would have rung.
+
+    It is an asynchronous context manager; what it counted can be read after it has
+    stopped, too. A request first has to be well-formed, then to keep to the rate, and
+    only then uses up a scripted reply or meets with a standing fault. A ring counts as
+    soon as the request is complete: no client can take it back by leaving.
+
+    Other processes see it under `/simulator`, `/simulator/calls` and
+    `/simulator/requests`, and script it by posting words to `/simulator/replies`.
+    """
+
+    #: The key that requests have to bear.
+    service_key: str
+    #: Where to listen; port 0 takes a free one.
+    host: str = "127.0.0.1"
+    port: int = 0
+    #: The shape of ordinary answers, one of `SHAPES`.
+    answer: str = "one"
+    #: Standing faults in words, such as "7006@20%" or "drop@1/5"; the first that
+    #: strikes wins.
+    faults: tuple[Fault, ...] = attrs.field(default=(), converter=_parse_faults)
+    #: Seconds between the ring and the answer.
+    latency: float = 0.0
+    #: The most destinations within any second; None for no limit.
+    tps: int | None = None
+    #: The word for the reply to requests beyond *tps*; it must not ring anybody.
+    tps_reply: str | int = "7020"
+    #: The HTTP status of answers that refuse with a code.
+    refusal_status: int = 200
+    #: Chance comes out the same for the same seed and order of requests.
+    seed: int = 0
+    #: The largest body that is accepted.
+    most_bytes: int = 1 << 20
+    #: Whether to count by number; millions of numbers take memory.
+    count_calls: bool = True
+    #: How many of the latest requests to remember; None for all.
+    most_records: int | None = None
+
+    #: How often each msisdn or customer id was rung.
+    calls: Counter[str] = attrs.field(init=False, factory=Counter)
+    #: How often anybody was rung.
+    rung: int = attrs.field(init=False, default=0)
+    #: The requests, in the order in which they were taken.
+    requests: list[Record] = attrs.field(init=False, factory=list)
+    #: How many requests got which reply, by its word.
+    replies: Counter[str] = attrs.field(init=False, factory=Counter)
+    #: The largest number of values in one request.
+    largest_request: int = attrs.field(init=False, default=0)
+    #: The largest number of requests that were being handled at once.
+    most_in_flight: int = attrs.field(init=False, default=0)
+
+    _in_flight: int = attrs.field(init=False, default=0)
+    _scripted: deque[Reply] = attrs.field(init=False, factory=deque)
+    _reached_faults: int = attrs.field(init=False, default=0)
+    _rate: RateLimit = attrs.field(init=False)
+    _too_fast: Reply = attrs.field(init=False)
+    _chance: random.Random = attrs.field(init=False)
+    _answers: Answers = attrs.field(init=False)
+    _runner: web.AppRunner | None = attrs.field(init=False, default=None)
+    _stopping: asyncio.Future[None] = attrs.field(init=False)
+    _url: str = attrs.field(init=False, default="")
+
+    @_rate.default
+    def _make_rate(self) -> RateLimit:
+        return RateLimit(self.tps)
+
+    @_too_fast.default
+    def _parse_tps_reply(self) -> Reply:
+        reply = Reply.parse(self.tps_reply)
+        if reply.rings:
+            message = f"{reply.word!r} rings phones; a tps_reply must not."
+            raise ValueError(message)
+        return reply
+
+    @_chance.default
+    def _seed_chance(self) -> random.Random:
+        return random.Random(self.seed)  # noqa: S311 -- chance, not secrecy
+
+    @_answers.default
+    def _make_answers(self) -> Answers:
+        return Answers(self.answer, self._chance)
+
+    @property
+    def url(self) -> str:
+        """
+        The base URL, without a slash at its end; "" until it has been started.
+        """
+        return self._url
+
+    async def start(self) -> None:
+        """
+        Begin to listen.
+        """
+        # What is too large or compressed is for `read_request` to refuse.
+        app = web.Application(client_max_size=0)
+        app.router.add_post(_PATH, self._serve)
+        app.router.add_get("/simulator", self._show_summary)
+        app.router.add_get("/simulator/calls", self._show_calls)
+        app.router.add_get("/simulator/requests", self._show_requests)
+        app.router.add_post("/simulator/replies", self._script)
+        self._stopping = asyncio.get_running_loop().create_future()
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            handler_cancellation=False,
+            shutdown_timeout=_PATIENCE,
+        )
+        await runner.setup()
+        await web.TCPSite(runner, self.host, self.port).start()
+        port = runner.addresses[0][1]
+        self._url = str(URL.build(scheme="http", host=self.host, port=port))
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """
+        Cut every connection and stop listening; does nothing if already stopped.
+
+        Requests that hang or wait are left without an answer.
+        """
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            self._stopping.set_result(None)
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        """
+        Start.
+        """
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """
+        Stop.
+        """
+        await self.stop()
+
+    def next_replies(self, *words: str | int) -> None:
+        """
+        Script the replies to the next requests, one each.
+
+        Raises:
+            ValueError: One of the *words* is no reply; then none of them counts.
+        """
+        self._scripted.extend([Reply.parse(word) for word in words])
+
+    def summary(self) -> dict[str, Any]:
+        """
+        The counts, ready for JSON.
+
+        Without `count_calls` there is no telling *numbers* and *rung_twice*, which
+        then are None.
+        """
+        times = self.calls.values()
+        return {
+            "requests": self.replies.total(),
+            "rung": self.rung,
+            "numbers": len(times) if self.count_calls else None,
+            "rung_twice": sum(n > 1 for n in times) if self.count_calls else None,
+            "most_in_flight": self.most_in_flight,
+            "largest_request": self.largest_request,
+            "replies": dict(self.replies),
+        }
+
+    async def _serve(self, http: web.Request) -> web.Response:
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            return await self._answer(http)
+        finally:
+            self._in_flight -= 1
+
+    async def _answer(self, http: web.Request) -> web.Response:
+        try:
+            body = await http.read()
+        except OSError:
+            # The client left in the middle of its request: nobody is rung, and nobody
+            # will read this.
+            return web.Response()
+        reply, answer = self._take(http.headers, body)
+        await self._wait(http, self.latency + reply.delay)
+        if answer is not None and not self._stopping.done():
+            return answer
+        if http.transport is not None:
+            http.transport.abort()
+        # aiohttp wants something to send, and finds that it cannot.
+        return web.Response()
+
+    def _take(
+        self, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Reply, web.Response | None]:
+        # Nothing in here awaits, so a request is counted as a whole or not at all.
+        arrived = time.monotonic()
+        at = time.time()
+        try:
+            request = read_request(
+                headers,
+                body,
+                service_key=self.service_key,
+                most_bytes=self.most_bytes,
+                now=datetime.fromtimestamp(at, UTC),
+            )
+        except RefusedError as refusal:
+            request = CallRequest()
+            reply = Reply(refusal.code, refusal.code, refusal.description)
+        else:
+            reply = self._choose(request.size, arrived)
+        verdicts = reply.deal(len(request.destinations), self._chance)
+        self._ring(request, verdicts)
+        status = self.refusal_status if reply.refuses else reply.status
+        self._remember(
+            Record(
+                arrived,
+                at,
+                request.size,
+                reply.word,
+                status,
+                code_shown(reply, verdicts),
+                request.correlation_ids,
+            )
+        )
+        if status is None:
+            return reply, None
+        return reply, _respond(
+            reply, status, self._answers.write(reply, request, verdicts)
+        )
+
+    def _choose(self, size: int, now: float) -> Reply:
+        if not self._rate.admits(size, now):
+            return self._too_fast
+        if self._scripted:
+            return self._scripted.popleft()
+        self._reached_faults += 1
+        return pick(self.faults, self._reached_faults, self._chance)
+
+    def _ring(self, request: CallRequest, verdicts: list[str]) -> None:
+        rung = [
+            values
+            for values, verdict in zip(request.destinations, verdicts, strict=True)
+            if verdict == ACCEPTED
+        ]
+        self.rung += sum(map(len, rung))
+        if self.count_calls:
+            self.calls.update(itertools.chain.from_iterable(rung))
+
+    def _remember(self, record: Record) -> None:
+        self.replies[record.reply] += 1
+        self.largest_request = max(self.largest_request, record.size)
+        self.requests.append(record)
+        if self.most_records is not None:
+            del self.requests[: max(0, len(self.requests) - self.most_records)]
+
+    async def _wait(self, http: web.Request, seconds: float) -> None:
+        # Looks up now and then, because a client that leaves does not interrupt.
+        end = time.monotonic() + seconds
+        while (
+            not self._stopping.done()
+            and http.transport is not None
+            and (left := end - time.monotonic()) > 0
+        ):
+            await asyncio.wait([self._stopping], timeout=min(left, _GLANCE))
+
+    async def _show_summary(self, _: web.Request) -> web.Response:
+        return _as_json(self.summary())
+
+    async def _show_calls(self, _: web.Request) -> web.Response:
+        return _as_json(self.calls)
+
+    async def _show_requests(self, _: web.Request) -> web.Response:
+        return _as_json([attrs.asdict(record) for record in self.requests])
+
+    async def _script(self, http: web.Request) -> web.Response:
+        try:
+            words = orjson.loads(await http.read())
+        except orjson.JSONDecodeError:
+            words = None
+        if not isinstance(words, list):
+            raise web.HTTPBadRequest(text="Post a JSON list of words.")
+        try:
+            self.next_replies(*words)
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return web.Response(status=204)
+
+
+def _as_json(thing: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(thing), content_type="application/json")
+
+
+def _respond(reply: Reply, status: int, body: bytes) -> web.Response:
+    page = reply.shape == "page"
+    response = web.Response(
+        status=status,
+        body=body,
+        content_type="text/html" if page else "application/json",
+    )
+    if reply.retry_after is not None:
+        response.headers["Retry-After"] = reply.retry_after
+    if status == HTTPStatus.FOUND:
+        # Leads back to the simulator, where a client that follows can be seen to.
+        response.headers["Location"] = "/moved"
+    if reply.truncated:
+        response.headers["Content-Length"] = str(len(body))
+        response.body = body[: len(body) // 2]
+        response.force_close()
+    return response

@@ -1,0 +1,273 @@
+"""
+Batch -> body bytes, answer bytes -> remarks: the only module that uses cattrs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import attrs
+import orjson
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.preconf.orjson import OrjsonConverter, make_converter
+
+from voicepush.codes import Meaning, meaning_of_code, meaning_of_status
+from voicepush.model import Batch, Destination, Priority, VoiceMessage, parse_time
+
+#: The fields of `VoiceMessage` that belong to the channel in a request.
+_OF_THE_CHANNEL = ("media", "callflowid", "cli")
+
+#: How the API spells what Python spells otherwise.
+_RENAMED: dict[str, Any] = {
+    "callflow": override(rename="callflowid"),
+    "correlation_id": override(rename="correlationid"),
+    "notify_url": override(rename="notifyurl"),
+    "callback_data": override(rename="callbackData"),
+}
+
+
+def format_time(moment: datetime) -> str:
+    """
+    *moment* as the API takes it: in UTC, with milliseconds and ``Z``.
+    """
+    in_utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return in_utc.isoformat(timespec="milliseconds") + "Z"
+
+
+def _make_converter() -> OrjsonConverter:
+    converter = make_converter()
+    converter.register_unstructure_hook(datetime, format_time)
+    converter.register_structure_hook(datetime, lambda text, _: parse_time(text))
+    converter.register_unstructure_hook(
+        VoiceMessage,
+        make_dict_unstructure_fn(
+            VoiceMessage,
+            converter,
+            _cattrs_omit_if_default=True,
+            # Unions are told apart by hand: the wire knows moments only.
+            expiry=override(unstruct_hook=format_time),
+            priority=override(unstruct_hook=str),
+            **_RENAMED,
+        ),
+    )
+    converter.register_structure_hook(
+        VoiceMessage,
+        make_dict_structure_fn(
+            VoiceMessage,
+            converter,
+            expiry=override(struct_hook=lambda text, _: text and parse_time(text)),
+            priority=override(struct_hook=lambda value, _: value and Priority(value)),
+            **_RENAMED,
+        ),
+    )
+    converter.register_unstructure_hook(
+        Destination,
+        make_dict_unstructure_fn(
+            Destination,
+            converter,
+            _cattrs_omit_if_default=True,
+            customer_id=override(rename="customerid"),
+            correlation_id=override(rename="correlationid"),
+        ),
+    )
+    return converter
+
+
+_converter = _make_converter()
+
+
+def dump_message(message: VoiceMessage) -> bytes:
+    """
+    *message* as JSON, to be kept; its expiry must be a moment.
+    """
+    return _converter.dumps(message)
+
+
+def load_message(text: bytes | str) -> VoiceMessage:
+    """
+    The message that `dump_message` wrote.
+    """
+    return _converter.loads(text, VoiceMessage)
+
+
+def encode(batch: Batch, places: Sequence[int] | None = None) -> bytes:
+    """
+    The body of a request for *batch*, or for those of its destinations at *places*.
+
+    The destinations go in as one ready fragment: building and encoding an object
+    for each of them would cost about ten times as much.
+    """
+    fields = _converter.unstructure(batch.message)
+    voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}
+    return orjson.dumps(
+        {
+            "deliverychannel": "voice",
+            "channels": {"voice": voice},
+            **fields,
+            "destination": orjson.Fragment(_destinations(batch, places)),
+        }
+    )
+
+
+#: What numbers and our own ids consist of, so that nothing in them needs escaping.
+_NOTHING_TO_ESCAPE = re.compile(r"[+\-,0-9A-Za-z]*", re.ASCII)
+
+
+def _destinations(batch: Batch, places: Sequence[int] | None) -> str | bytes:
+    destinations, ids = batch.destinations, batch.correlation_ids
+    if places is not None and len(places) < len(destinations):
+        destinations = [destinations[place] for place in places]
+        ids = [ids[place] for place in places]
+    if batch.plain:
+        numbers = ",".join(destinations)  # type: ignore[arg-type]  # plain: all texts
+        if _NOTHING_TO_ESCAPE.fullmatch(numbers + batch.key):
+            pairs: Iterable[tuple[str, str]] = zip(destinations, ids, strict=True)  # type: ignore[arg-type]  # see above
+            entries = map('"],"correlationid":"'.join, pairs)
+            joined = '"},{"msisdn":["'.join(entries)
+            return f'[{{"msisdn":["{joined}"}}]'
+    return orjson.dumps(
+        [
+            _entry(destination, correlation_id)
+            for destination, correlation_id in zip(destinations, ids, strict=True)
+        ]
+    )
+
+
+def _entry(destination: str | Destination, correlation_id: str) -> dict[str, Any]:
+    if isinstance(destination, str):
+        return {"msisdn": [destination], "correlationid": correlation_id}
+    fields: dict[str, Any] = _converter.unstructure(destination)
+    return {**fields, "correlationid": correlation_id}
+
+
+class Remark(NamedTuple):
+    """
+    What an answer says of one destination, or of all.
+    """
+
+    meaning: Meaning
+    code: str | None
+    description: str
+
+
+@attrs.frozen
+class Answer:
+    """
+    An answer in columns: one entry for all destinations, or one for each.
+    """
+
+    remarks: Sequence[Remark]
+    #: None, one for all, or one for each; empty texts where there is none.
+    transaction_ids: Sequence[str] = ()
+
+
+#: The verdict on a destination that an answer passes over.
+UNMATCHED = Remark(
+    Meaning.IN_DOUBT, None, "the answer says nothing about this destination"
+)
+
+
+def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
+    """
+    What an answer says of the destinations with these correlation *ids*.
+
+    A code in a well-formed body wins over the HTTP *status*, which decides only where
+    there is none. An element is matched by its correlation id where that is present
+    and unique, else by place where the counts agree; one element without the id of
+    a single destination stands for all. Whatever stays unmatched is in doubt.
+    """
+    elements = _elements(body)
+    codes = [_code(element.get("code")) for element in elements]
+    if not any(codes):
+        return Answer([Remark(meaning_of_status(status), None, _status_text(status))])
+    remarks = _remarks(codes, [_text(each.get("description")) for each in elements])
+    transaction_ids = [_text(element.get("transid")) for element in elements]
+    theirs = [_text(element.get("correlationid")) for element in elements]
+    if len(elements) == 1 and (len(ids) == 1 or theirs[0] not in ids):
+        return Answer(remarks, transaction_ids)
+    if theirs == ids or (len(theirs) == len(ids) and not any(theirs)):
+        return Answer(remarks, transaction_ids)
+    found = _match(theirs, ids)
+    return Answer(
+        [UNMATCHED if at is None else remarks[at] for at in found],
+        ["" if at is None else transaction_ids[at] for at in found],
+    )
+
+
+def _elements(body: bytes) -> list[dict[str, Any]]:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return []
+    if isinstance(answer, dict):
+        answer = answer.get("response", answer)
+    if isinstance(answer, dict):
+        answer = [answer]
+    if not isinstance(answer, list):
+        return []
+    # An element that is no object still counts: places must not shift.
+    return [element if isinstance(element, dict) else {} for element in answer]
+
+
+def _code(value: object) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _remarks(codes: Iterable[str | None], descriptions: Iterable[str]) -> list[Remark]:
+    known: dict[tuple[str | None, str], Remark] = {}
+    remarks = []
+    for said in zip(codes, descriptions, strict=True):
+        if said not in known:
+            code, description = said
+            known[said] = (
+                UNMATCHED
+                if code is None
+                else Remark(meaning_of_code(code, description), code, description)
+            )
+        remarks.append(known[said])
+    return remarks
+
+
+def _match(theirs: Sequence[str], ids: Sequence[str]) -> list[int | None]:
+    """
+    Which element speaks of which destination, as an index or None for each of *ids*.
+    """
+    places = {correlation_id: place for place, correlation_id in enumerate(ids)}
+    found: list[int | None] = [None] * len(ids)
+    twice = set()
+    in_order = len(theirs) == len(ids)
+    for at, correlation_id in enumerate(theirs):
+        place = places.get(correlation_id)
+        if place is None:
+            continue
+        if found[place] is not None:
+            twice.add(place)
+        found[place] = at
+        in_order = in_order and place == at
+    for place in twice:
+        found[place] = None
+    if in_order:  # so an element without an id can be trusted to be at its place
+        for at, correlation_id in enumerate(theirs):
+            if not correlation_id and found[at] is None and at not in twice:
+                found[at] = at
+    return found
+
+
+def _status_text(status: int) -> str:
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    return f"HTTP {status}{phrase}, without a code in the body"
