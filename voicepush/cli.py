@@ -150,7 +150,9 @@ _DEFAULT_LEDGER = Path("voicepush.db")
 
 @app.command
 async def send(  # noqa: PLR0913 -- each is an option
-    file: Path,
+    # A lone hyphen is standard input, and no option.
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    /,
     *,
     message: _Message | None = None,
     service: _Service | None = None,
@@ -212,6 +214,7 @@ async def send(  # noqa: PLR0913 -- each is an option
 @app.command
 async def resume(
     campaign: str,
+    /,
     *,
     service: _Service | None = None,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
@@ -239,6 +242,7 @@ async def resume(
 @app.command
 async def status(
     campaign: str | None = None,
+    /,
     *,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
     json: _Json = False,

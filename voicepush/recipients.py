@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, compress, islice, repeat
+from itertools import chain, compress, count, islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
@@ -368,12 +368,23 @@ def _tables(
 ) -> Iterator[_Table]:
     for piece in pieces:
         if '"' in piece.text:
-            records = _by_csv(piece, pieces, delimiter, name)
-            yield _table(records, places)
+            records = list(_by_csv(piece, pieces, delimiter, name))
+            rows = [row for row, _ in records]
+            yield _table(rows, [cells for _, cells in records], places)
         else:
-            yield _split_evenly(piece, places, delimiter) or _table(
-                _by_line(piece, delimiter), places
+            yield _split_evenly(piece, places, delimiter) or _split_each(
+                piece, places, delimiter
             )
+
+
+def _table(rows: list[int], records: list[list[str]], places: list[int]) -> _Table:
+    return _Table(
+        rows,
+        [
+            [cells[place] if place < len(cells) else "" for cells in records]
+            for place in places
+        ],
+    )
 
 
 def _split_evenly(piece: _Piece, places: list[int], delimiter: str) -> _Table | None:
@@ -394,10 +405,11 @@ def _split_evenly(piece: _Piece, places: list[int], delimiter: str) -> _Table | 
     return _Table(rows, [cells[place :: width + 1] for place in places])
 
 
-def _by_line(piece: _Piece, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    for row, line in enumerate(piece.text[:-1].split("\n"), piece.row):
-        if line:
-            yield row, line.split(delimiter)
+def _split_each(piece: _Piece, places: list[int], delimiter: str) -> _Table:
+    lines = piece.text[:-1].split("\n")
+    rows = list(compress(count(piece.row), lines))  # a blank line is no record
+    records = [line.split(delimiter) for line in lines if line]
+    return _table(rows, records, places)
 
 
 def _by_csv(
@@ -417,34 +429,27 @@ def _by_csv(
         ended = True
 
     reader = csv.reader(feed(), delimiter=delimiter)
-    while reader.line_num < lines:
-        row = piece.row + reader.line_num
-        try:
-            cells = next(reader)
-        except csv.Error as error:
-            raise SourceError(
-                f"is not CSV from here on ({error}); does a quoted cell not end?",
-                source=name,
-                row=row,
-            ) from error
-        if ended:
-            raise SourceError(
-                "a quoted cell begins here and never ends; close or remove the quote",
-                source=name,
-                row=row,
-            )
-        if cells:
-            yield row, cells
-
-
-def _table(records: Iterable[tuple[int, list[str]]], places: list[int]) -> _Table:
-    rows: list[int] = []
-    columns: list[list[str]] = [[] for _ in places]
-    for row, cells in records:
-        rows.append(row)
-        for column, place in zip(columns, places, strict=True):
-            column.append(cells[place] if place < len(cells) else "")
-    return _Table(rows, columns)
+    row = piece.row
+    try:
+        for cells in reader:
+            if ended:
+                raise SourceError(
+                    "a quoted cell begins here and never ends; "
+                    "close or remove the quote",
+                    source=name,
+                    row=row,
+                )
+            if cells:
+                yield row, cells
+            if reader.line_num >= lines:
+                return
+            row = piece.row + reader.line_num
+    except csv.Error as error:
+        raise SourceError(
+            f"is not CSV from here on ({error}); does a quoted cell not end?",
+            source=name,
+            row=row,
+        ) from error
 
 
 # Which column it is.
@@ -549,7 +554,10 @@ def _from_json(line: str, keys: Sequence[str]) -> Entry:
 
 
 def _filled_key(record: dict[str, object], keys: Iterable[str]) -> str | None:
-    return next((key for key in keys if record.get(key) is not None), None)
+    for key in keys:
+        if record.get(key) is not None:
+            return key
+    return None
 
 
 def _read_parquet(name: str, column: str | None) -> Iterator[Block]:
@@ -595,6 +603,8 @@ def _entries(columns: list[list[Any]], *, customers: bool) -> Sequence[Entry]:
 
 
 def _entry(value: Any, correlation_id: Any, *, customers: bool, shown: str) -> Entry:
+    if isinstance(value, str) and not correlation_id and not customers:
+        return value
     try:
         own_id = _own_id(correlation_id)
     except InputError:

@@ -10,8 +10,7 @@ from typing import Protocol, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from tenacity.wait import wait_base, wait_random_exponential
 
-#: Full-jitter exponential waits: from 0 to 1 s, then 2 s, and so on up to 30 s.
-_FIRST_WAIT = 1.0
+#: No wait of our own is longer, in seconds.
 _LONGEST_WAIT = 30.0
 
 
@@ -40,11 +39,11 @@ _AttemptT = TypeVar("_AttemptT", bound=Attempt)
 
 class _Wait(wait_base):
     """
-    Full jitter, but never less than the service asked for.
+    Full jitter, from 0 to a bound that doubles, but no less than the service asked for.
     """
 
-    def __init__(self, multiplier: float) -> None:
-        self._jitter = wait_random_exponential(multiplier, _LONGEST_WAIT)
+    def __init__(self, first_wait: float) -> None:
+        self._jitter = wait_random_exponential(first_wait, _LONGEST_WAIT)
 
     def __call__(self, retry_state: RetryCallState) -> float:
         assert retry_state.outcome is not None  # noqa: S101 -- an attempt came before
@@ -57,6 +56,7 @@ async def until_done(
     first: _AttemptT,
     *,
     give_up_at: float,
+    first_wait: float,
     now: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
 ) -> _AttemptT:
@@ -66,6 +66,10 @@ async def until_done(
     A wait that would cross *give_up_at* is not begun, so that no attempt starts at or
     after it, and nobody waits for what can't come. (tenacity's own
     ``stop_after_delay`` looks only after the wait.)
+
+    Args:
+        give_up_at: On the clock that *now* reads.
+        first_wait: How long the first wait is at most, in seconds.
 
     Returns:
         What the last attempt left.
@@ -80,7 +84,7 @@ async def until_done(
     policy = AsyncRetrying(
         # A positive predicate: a negative one would retry a CancelledError, too.
         retry=retry_if_result(lambda left: left.again),
-        wait=_Wait(_FIRST_WAIT),
+        wait=_Wait(first_wait),
         stop=lambda state: now() + state.upcoming_sleep >= give_up_at,
         sleep=sleep,
         retry_error_callback=lambda state: state.outcome and state.outcome.result(),

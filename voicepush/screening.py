@@ -9,10 +9,10 @@ import importlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from itertools import compress
-from operator import attrgetter
+from itertools import compress, count
+from operator import attrgetter, not_
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -196,7 +196,8 @@ class Screening:
         validity: bool = False,
     ) -> None:
         self._complete = _completion(country)
-        self._usual = _ALL_WITH_PLUS if _is_region(country) else _ALL_EITHER
+        # Within a region, digits without a plus may be national without a 0 to tell.
+        self._shape = _E164 if _is_region(country) else _WITH_OR_WITHOUT_PLUS
         self._suppressed = suppressed or Suppressed()
         self._duplicates = duplicates
         self._plans = _NumberingPlans() if validity else None
@@ -238,7 +239,6 @@ class Screening:
             screened = self._screen_texts(block.rows, cast("_Texts", block.recipients))
         else:
             screened = self._screen_each(block)
-        screened.refusals.sort(key=attrgetter("row"))
         for refusal in screened.refusals:
             self.reasons[refusal.reason] += 1
             self._refused[refusal.kind] += 1
@@ -249,45 +249,47 @@ class Screening:
     def _screen_texts(self, rows: Sequence[int], texts: _Texts) -> Screened:
         self.read += len(texts)
         refusals: list[Refusal] = []
-        numbers = _normalise_all(texts, self._usual)
-        if numbers is not None:
-            column = _Column(rows, texts, numbers)
-        else:
-            numbers = [_normalise(text, self._complete) for text in texts]
-            reasons = [each if isinstance(each, Reason) else None for each in numbers]
-            column = _sift(_Column(rows, texts, numbers), reasons, refusals)
+        column = self._normalised(rows, texts, refusals)
         if self._plans is not None:
-            known = map(self._plans.has, column.numbers)
-            reasons = [None if each else Reason.NOT_IN_USE for each in known]
-            column = _sift(column, reasons, refusals)
-        column = _sift(column, self._clashes(column.numbers), refusals)
+            unknown = map(not_, map(self._plans.has, column.numbers))
+            column = _sift(column, _places(unknown, Reason.NOT_IN_USE), refusals)
+        if self._suppressed.numbers:
+            listed = map(
+                self._suppressed.numbers.__contains__, _integers(column.numbers)
+            )
+            column = _sift(column, _places(listed, Reason.SUPPRESSED), refusals)
+        if self._duplicates:
+            repeated = map(self._repeats, _integers(column.numbers))
+            column = _sift(column, _places(repeated, Reason.DUPLICATE), refusals)
+        refusals.sort(key=attrgetter("row"))
         return Screened(column.numbers, column.rows, refusals)
 
-    def _clashes(self, numbers: _Texts) -> list[Reason | None]:
-        """
-        What keeps each of *numbers* out; nothing at all if none is kept out.
-        """
-        if not self._duplicates and not self._suppressed.numbers:
-            return []
-        integers = _integers(numbers)
-        block = BitMap64(integers)
-        if not block.isdisjoint(self._suppressed.numbers) or (
-            self._duplicates
-            and (len(block) < len(integers) or not block.isdisjoint(self._numbers))
-        ):
-            return list(map(self._clash, integers))
-        if self._duplicates:
-            self._numbers.update(integers)
-        return []
+    def _normalised(
+        self, rows: Sequence[int], texts: _Texts, refusals: list[Refusal]
+    ) -> _Column:
+        numbers = _normalise_all(texts, self._shape)
+        if numbers is not None:
+            return _Column(rows, texts, numbers)
+        numbers, reasons = list(texts), {}
+        for place, usual in enumerate(map(self._shape.one.fullmatch, texts)):
+            if usual is None:
+                found = _normalise(texts[place], self._complete)
+                if isinstance(found, Reason):
+                    reasons[place] = found
+                else:
+                    numbers[place] = found
+        column = _sift(_Column(rows, texts, numbers), reasons, refusals)
+        return column._replace(numbers=_with_plus(column.numbers))
 
-    def _clash(self, number: int) -> Reason | None:
-        if number in self._suppressed.numbers:
-            return Reason.SUPPRESSED
-        if self._duplicates:
-            if number in self._numbers:
-                return Reason.DUPLICATE
-            self._numbers.add(number)
-        return None
+    def _repeats(self, number: int) -> bool:
+        """
+        Whether *number* came before; from now on it did.
+        """
+        try:
+            self._numbers.add_checked(number)
+        except KeyError:
+            return True
+        return False
 
     # The exception: destinations, malformed rows and what is no recipient at all.
 
@@ -351,7 +353,11 @@ class Screening:
             return number
         if self._plans is not None and not self._plans.has(number):
             return Reason.NOT_IN_USE
-        return self._clash(int(number)) or number
+        if int(number) in self._suppressed.numbers:
+            return Reason.SUPPRESSED
+        if self._duplicates and self._repeats(int(number)):
+            return Reason.DUPLICATE
+        return number
 
     def _customer_id(self, text: str) -> str | Reason:
         customer_id = text.strip()
@@ -366,18 +372,22 @@ class Screening:
         return customer_id
 
 
+def _places(refused: Iterable[bool], reason: Reason) -> dict[int, Reason]:
+    return dict.fromkeys(compress(count(), refused), reason)
+
+
 def _sift(
-    column: _Column, reasons: list[Reason | None], refusals: list[Refusal]
+    column: _Column, reasons: Mapping[int, Reason], refusals: list[Refusal]
 ) -> _Column:
     """
     *column* without the places that have a reason; those go to *refusals*.
     """
-    if not any(reasons):
+    if not reasons:
         return column
-    for row, text, reason in zip(column.rows, column.texts, reasons, strict=True):
-        if reason is not None:
-            refusals.append(_refusal(row, text, reason))
-    good = [reason is None for reason in reasons]
+    good = bytearray(b"\1") * len(column.texts)
+    for place, reason in reasons.items():
+        good[place] = 0
+        refusals.append(_refusal(column.rows[place], column.texts[place], reason))
     return _Column(
         list(compress(column.rows, good)),
         list(compress(column.texts, good)),
@@ -391,12 +401,19 @@ def _refusal(row: int, text: str, reason: Reason) -> Refusal:
 
 # Normal form. [0-9] and not \d throughout: \d takes digits of other scripts.
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-# A whole block at once, its texts joined by line feeds.
-_ALL_WITH_PLUS, _ALL_EITHER = (
-    re.compile(rf"(?:{plus}[1-9][0-9]{{6,14}}+\n)*+{plus}[1-9][0-9]{{6,14}}+")
-    for plus in (r"\+", r"\+?+")
-)
+
+class _Shape(NamedTuple):
+    one: re.Pattern[str]
+    block: re.Pattern[str]  # of texts that are joined by line feeds
+
+
+def _shape(plus: str) -> _Shape:
+    one = rf"{plus}[1-9][0-9]{{6,14}}+"
+    return _Shape(re.compile(one), re.compile(rf"(?:{one}\n)*+{one}"))
+
+
+_E164 = _shape(r"\+")
+_WITH_OR_WITHOUT_PLUS = _shape(r"\+?+")
 _ROUNDED = re.compile(
     r"""[+-]?[0-9]+(?:[.,][0-9]+)?e[+-]?[0-9]+  # 9.19812E+11
       | \+?[0-9]{6,}[.,]0{1,2}                  # 919812345678.0
@@ -405,20 +422,29 @@ _ROUNDED = re.compile(
 )
 # Not the line feed: two numbers in one cell must not become one.
 _SEPARATORS = str.maketrans("", "", " \t-./()")
+# Those that can go without a second look at what they stood between.
+_HARMLESS = str.maketrans("", "", " \t-")
 _FEWEST_DIGITS = 7
 _MOST_DIGITS = 15
 
 
-def _normalise_all(texts: _Texts, usual: re.Pattern[str]) -> _Texts | None:
+def _normalise_all(texts: _Texts, shape: _Shape) -> _Texts | None:
     """
-    *texts* normalised, if all have the *usual* form.
+    *texts* normalised, if all of them have the *shape*, give or take spaces.
     """
     joined = "\n".join(texts)
-    # A text with a line feed in it would be counted as two.
-    if joined.count("\n") != len(texts) - 1 or not usual.fullmatch(joined):
+    if joined.count("\n") != len(texts) - 1:  # one text would be taken for two
         return None
-    if joined.count("+") == len(texts):
-        return texts
+    if shape.block.fullmatch(joined):
+        return _with_plus(texts)
+    closed = joined.translate(_HARMLESS)
+    return _with_plus(closed.split("\n")) if shape.block.fullmatch(closed) else None
+
+
+def _with_plus(numbers: _Texts) -> _Texts:
+    joined = "\n".join(numbers)
+    if joined.count("+") == len(numbers):
+        return numbers
     return ("+" + joined.replace("+", "").replace("\n", "\n+")).split("\n")
 
 
@@ -429,7 +455,7 @@ def _integers(numbers: _Texts) -> list[int]:
 
 
 def _normalise(text: str, complete: _Completion) -> str | Reason:
-    if _E164.fullmatch(text):
+    if _E164.one.fullmatch(text):
         return text
     text = text.strip()
     if not text.isascii():
@@ -449,7 +475,7 @@ def _normalise(text: str, complete: _Completion) -> str | Reason:
         if isinstance(completed, Reason):
             return completed
         number = completed
-    return number if _E164.fullmatch(number) else _misshapen(number)
+    return number if _E164.one.fullmatch(number) else _misshapen(number)
 
 
 def _bare(text: str) -> str:

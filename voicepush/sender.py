@@ -5,6 +5,7 @@ One batch -> one BatchResult, and many of them by workers who share one iterator
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ from voicepush.retrying import until_done
 from voicepush.settings import Settings
 from voicepush.transport import Transport
 from voicepush.wire import Answer, Remark, decode, encode
+
+_log = logging.getLogger(__name__)
 
 #: The outcomes that need nothing but to be written down.
 _OUTCOMES = {
@@ -118,6 +121,7 @@ class Sender:
                 lambda: self._round(delivery),
                 left,
                 give_up_at=delivery.give_up_at,
+                first_wait=self.settings.first_wait,
                 now=self._now,
                 sleep=fence.wait,
             )
@@ -239,12 +243,16 @@ class Sender:
         delivery.attempts += 1
         # Never 0, which would mean for ever.
         longest = max(0.001, min(self.settings.answer_timeout, delivery.seconds_left()))
+        key, number = delivery.batch.key, len(places)
         try:
             reply = await self._transport.post(body, timeout=longest)
         except NotSentError as error:
+            _log.info("batch %s: %d not sent: %s", key, number, error)
             return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
         except InDoubtError as error:
+            _log.warning("batch %s: %d in doubt: %s", key, number, error)
             return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
+        _log.debug("batch %s: %d answered with HTTP %d", key, number, reply.status)
         answer = decode(reply.status, reply.body, delivery.ids(places))
         if all(each.meaning is not Meaning.THROTTLED for each in set(answer.remarks)):
             return answer, None

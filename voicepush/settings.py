@@ -121,6 +121,11 @@ class Settings:
     patience: float = attrs.field(
         default=900.0, converter=_seconds, validator=_check_positive
     )
+    #: How long the first wait before another attempt is at most, in seconds; the
+    #: longest wait doubles each time, up to 30 s.
+    first_wait: float = attrs.field(
+        default=1.0, converter=_seconds, validator=_check_positive
+    )
     #: Whether code 7006, internal error, is tried again. Turn it off for a service
     #: that was seen to dial and then say 7006.
     retry_internal_error: bool = True

@@ -135,7 +135,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         answer += chunk
         if len(answer) > _MOST_ANSWER_BYTES:
-            raise aiohttp.ClientPayloadError("the answer is larger than any should be")
+            raise InDoubtError("the answer is larger than any should be")
     return bytes(answer)
 
 

@@ -1,0 +1,102 @@
+"""
+What many tests need: a stand-in for the API, and clients that talk to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from voicepush import Client, VoiceMessage
+from voicepush.simulator import Simulator
+
+KEY = "test-key-8d1f"
+
+Simulate = Callable[..., Awaitable[Simulator]]
+Serve = Callable[..., Simulator]
+Connect = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    """
+    What is entered here is left at the end of the test.
+    """
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def simulate(stack: AsyncExitStack) -> Simulate:
+    """
+    Starts a simulator with the given faults and answers.
+    """
+
+    async def start(*faults: str, **options: Any) -> Simulator:
+        simulator = Simulator(service_key=KEY, faults=faults, **options)
+        return await stack.enter_async_context(simulator)
+
+    return start
+
+
+@pytest.fixture
+def connect(stack: AsyncExitStack) -> Connect:
+    """
+    Opens a client of a simulator, or of any address, that does not wait long.
+    """
+
+    async def open_client(to: Simulator | str, **settings: Any) -> Client:
+        url = to if isinstance(to, str) else to.url
+        settings = {"service_key": KEY, "first_wait": 0.01, **settings}
+        return await stack.enter_async_context(Client(base_url=url, **settings))
+
+    return open_client
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """
+    Starts a simulator in a thread of its own, for tests that are not async.
+    """
+    with ExitStack() as stack:
+
+        def start(*faults: str, **options: Any) -> Simulator:
+            return stack.enter_context(_in_thread(faults, options))
+
+        yield start
+
+
+@contextmanager
+def _in_thread(faults: tuple[str, ...], options: dict[str, Any]) -> Iterator[Simulator]:
+    simulator = Simulator(service_key=KEY, faults=faults, **options)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(5)
+        yield simulator
+        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(5)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def message() -> VoiceMessage:
+    """
+    A message like most.
+    """
+    return VoiceMessage(media="welcome", cli="18005550100")
+
+
+def numbers(count: int, first: int = 0) -> list[str]:
+    """
+    So many made-up numbers; +999 is no country's code.
+    """
+    return [f"+999{number:09d}" for number in range(first, first + count)]

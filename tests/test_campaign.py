@@ -1,0 +1,527 @@
+"""
+Campaigns: planned in a real file, dispatched to the simulator, gone on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import attrs
+import pytest
+from conftest import Connect, Simulate, numbers
+
+from voicepush import (
+    Campaign,
+    CampaignHeldError,
+    Destination,
+    InputError,
+    Ledger,
+    LedgerError,
+    Recipient,
+    Screening,
+    Standing,
+    State,
+    VoiceMessage,
+    open_ledger,
+    read_file,
+)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    """
+    An empty ledger in a real file.
+    """
+    async with await open_ledger(tmp_path / "test.db") as ledger:
+        yield ledger
+
+
+def check_sums(standing: Standing) -> None:
+    """
+    Nobody is lost: both sums of the promise hold.
+    """
+    assert standing.planned == (
+        standing.pending
+        + standing.in_flight
+        + standing.accepted
+        + standing.rejected
+        + standing.expired
+        + standing.not_sent
+        + standing.unknown
+    )
+    assert standing.read == (
+        standing.planned + standing.invalid + standing.duplicate + standing.suppressed
+    )
+
+
+async def test_a_campaign_rings_everyone_once(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Planned, dispatched and finished, with the numbers to show for it.
+    """
+    simulator = await simulate()
+    client = await connect(simulator)
+
+    campaign = await Campaign.plan(ledger, "june", message, numbers(2_500))
+    planned = await campaign.standing()
+    summary = await campaign.dispatch(client)
+    finished = await campaign.standing()
+
+    assert (State.PLANNED, 2_500, 2_500) == (
+        planned.state,
+        planned.planned,
+        planned.pending,
+    )
+    assert 2_500 == summary.accepted
+    assert (State.FINISHED, 2_500, 0) == (
+        finished.state,
+        finished.accepted,
+        finished.pending,
+    )
+    assert Counter(numbers(2_500)) == simulator.calls
+    check_sums(finished)
+
+
+async def test_duplicates_and_bad_numbers_are_counted(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    What was read is planned, invalid or a duplicate.
+    """
+    recipients = ["+18005550100", "+1 800 555-0100", "18005550101", "x", ""]
+
+    campaign = await Campaign.plan(ledger, "mixed", message, recipients)
+    standing = await campaign.standing()
+
+    assert (5, 2, 2, 1) == (
+        standing.read,
+        standing.planned,
+        standing.invalid,
+        standing.duplicate,
+    )
+    check_sums(standing)
+
+
+async def test_dispatching_again_rings_nobody_again(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    What has an outcome keeps it; only what was not sent goes again.
+    """
+    simulator = await simulate("drop@1/4")
+    client = await connect(simulator, batch_size=10, concurrency=1)
+    campaign = await Campaign.plan(ledger, "june", message, numbers(100), batch_size=10)
+
+    first = await campaign.dispatch(client)
+    before = simulator.rung
+    second = await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    assert (80, 20) == (first.accepted, first.unknown)
+    assert 0 == second.total
+    assert before == simulator.rung
+    assert 20 == standing.unknown
+    assert {1} == set(simulator.calls.values())
+
+
+async def test_what_was_not_sent_goes_when_the_service_is_back(
+    ledger: Ledger,
+    simulate: Simulate,
+    connect: Connect,
+    message: VoiceMessage,
+    unused_tcp_port: int,
+) -> None:
+    """
+    A service that is down costs nobody the call.
+    """
+    campaign = await Campaign.plan(ledger, "june", message, numbers(30))
+    nowhere = await connect(f"http://127.0.0.1:{unused_tcp_port}", patience=0.1)
+
+    await campaign.dispatch(nowhere)
+    down = await campaign.standing()
+    simulator = await simulate()
+    await campaign.dispatch(await connect(simulator))
+    up = await campaign.standing()
+
+    assert (30, 0) == (down.not_sent, down.accepted)
+    assert (0, 30) == (up.not_sent, up.accepted)
+    assert Counter(numbers(30)) == simulator.calls
+
+
+async def test_a_fatal_refusal_stops_it_and_is_kept(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    After a wrong key the rest is pending, and the reason is stored.
+    """
+    simulator = await simulate("7001", latency=0.02)
+    client = await connect(simulator, concurrency=2)
+    campaign = await Campaign.plan(
+        ledger, "june", message, numbers(1_000), batch_size=10
+    )
+
+    summary = await campaign.dispatch(client)
+    stopped = await campaign.standing()
+    simulator.faults = ()
+    await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    assert "7001" in (summary.stopped or "")
+    assert State.PAUSED is stopped.state
+    assert "7001" in (stopped.reason or "")
+    assert 0 == stopped.accepted
+    assert stopped.not_sent <= 20
+    check_sums(stopped)
+    assert 1_000 == standing.accepted
+    assert {1} == set(simulator.calls.values())
+
+
+async def test_stopping_settles_what_is_under_way(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A stopped dispatch leaves nothing in flight, and the rest pending.
+    """
+    simulator = await simulate(latency=0.05)
+    client = await connect(simulator, concurrency=2)
+    campaign = await Campaign.plan(
+        ledger, "june", message, numbers(1_000), batch_size=10
+    )
+    dispatch = asyncio.create_task(campaign.dispatch(client))
+    while len(simulator.requests) < 4:  # noqa: ASYNC110 -- it has no event for that
+        await asyncio.sleep(0.01)
+    campaign.stop("enough for today")
+    await dispatch
+    standing = await campaign.standing()
+
+    assert (State.PAUSED, "enough for today") == (standing.state, standing.reason)
+    assert 0 == standing.in_flight
+    assert simulator.rung == standing.accepted
+    assert 900 < standing.pending
+    check_sums(standing)
+
+
+async def test_a_cancelled_dispatch_leaves_unknown_what_was_in_flight(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Who was in flight is shown as such, and unknown once it goes on.
+    """
+    simulator = await simulate()
+    simulator.next_replies("hang", "hang")
+    client = await connect(simulator, concurrency=2)
+    campaign = await Campaign.plan(ledger, "june", message, numbers(100), batch_size=10)
+    dispatch = asyncio.create_task(campaign.dispatch(client))
+    while len(simulator.requests) < 2:  # noqa: ASYNC110 -- it has no event for that
+        await asyncio.sleep(0.01)
+    dispatch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dispatch
+    left = await campaign.standing()
+    await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    assert (State.PAUSED, 20) == (left.state, left.in_flight)
+    check_sums(left)
+    assert (20, 80) == (standing.unknown, standing.accepted)
+    assert {1} == set(simulator.calls.values())
+
+
+async def test_parts_of_a_batch_keep_their_own_outcomes(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Of a mixed batch only the pending part goes again after a crash in between.
+    """
+    simulator = await simulate(seed=4)
+    simulator.next_replies("mix:7006=40%,7102=10%", "hang")
+    client = await connect(simulator)
+    campaign = await Campaign.plan(ledger, "june", message, numbers(100))
+    dispatch = asyncio.create_task(campaign.dispatch(client))
+    while len(simulator.requests) < 2:  # noqa: ASYNC110 -- it has no event for that
+        await asyncio.sleep(0.01)
+    dispatch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dispatch
+    await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    again = simulator.requests[1].size
+    assert again == standing.unknown
+    assert 100 == standing.accepted + standing.rejected + standing.unknown
+    assert {1} == set(simulator.calls.values())
+    check_sums(standing)
+
+
+async def test_the_expiry_counts_from_the_planning(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    What is pending when the expiry comes is expired, and is never sent.
+    """
+    simulator = await simulate()
+    client = await connect(simulator)
+    soon = attrs.evolve(message, expiry=timedelta(seconds=0.1))
+    campaign = await Campaign.plan(ledger, "june", soon, numbers(50))
+    await asyncio.sleep(0.11)
+
+    await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    assert isinstance(campaign.message.expiry, datetime)
+    assert (50, 0) == (standing.expired, len(simulator.requests))
+
+
+async def test_only_one_process_dispatches(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A second dispatcher is refused, and told who holds the campaign.
+    """
+    simulator = await simulate("hang")
+    client = await connect(simulator)
+    campaign = await Campaign.plan(ledger, "june", message, numbers(5))
+    dispatch = asyncio.create_task(campaign.dispatch(client))
+    while not simulator.requests:  # noqa: ASYNC110 -- it has no event for that
+        await asyncio.sleep(0.01)
+
+    with pytest.raises(CampaignHeldError, match=r"process \d+ on .*last sign"):
+        await campaign.dispatch(client)
+    assert State.RUNNING is (await campaign.standing()).state
+    dispatch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dispatch
+
+
+# Planning
+
+
+async def test_planning_twice_is_planning_once(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    The same plan again finds the first one, whose expiry stays.
+    """
+    timed = attrs.evolve(message, expiry=timedelta(hours=1))
+    first = await Campaign.plan(ledger, "june", timed, numbers(10))
+    second = await Campaign.plan(ledger, "june", timed, numbers(20))
+
+    assert first.message == second.message
+    assert 10 == (await second.standing()).planned
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"media": "other"}, "other"), ({"source": "b.csv"}, r"a\.csv.*b\.csv")],
+)
+async def test_another_plan_under_the_same_name_is_refused(
+    ledger: Ledger, message: VoiceMessage, change: dict[str, str], words: str
+) -> None:
+    """
+    Nothing is merged silently: both messages, or both sources, are named.
+    """
+    await Campaign.plan(ledger, "june", message, numbers(1), source="a.csv")
+    media = change.get("media", message.media)
+    source = change.get("source", "a.csv")
+
+    with pytest.raises(InputError, match=words):
+        await Campaign.plan(
+            ledger,
+            "june",
+            attrs.evolve(message, media=media),
+            numbers(1),
+            source=source,
+        )
+
+
+async def test_a_list_that_fails_leaves_nothing_planned(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    A plan exists as a whole or not at all, and can be made again.
+    """
+
+    def failing() -> Iterator[str]:
+        yield from numbers(100_000)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        await Campaign.plan(ledger, "june", message, failing())
+
+    assert [] == await ledger.campaigns()
+    await Campaign.plan(ledger, "june", message, numbers(3))
+    assert 3 == (await ledger.campaigns())[0].planned
+
+
+async def test_any_source_of_recipients(
+    ledger: Ledger, message: VoiceMessage, tmp_path: Path
+) -> None:
+    """
+    Lists, generators, async generators, blocks of a file, and nothing at all.
+    """
+
+    async def later() -> AsyncIterator[str]:
+        for number in numbers(3):
+            yield number
+
+    file = tmp_path / "numbers.csv"
+    file.write_text("msisdn\n" + "\n".join(numbers(4)))
+    entries: list[Recipient] = [
+        Destination(numbers(2), correlation_id="a"),
+        "+18005550100",
+    ]
+    planned = {
+        "list": numbers(1),
+        "generator": (number for number in numbers(2)),
+        "async": later(),
+        "file": read_file(file),
+        "entries": entries,
+        "nothing": iter(()),
+    }
+    for name, source in planned.items():
+        await Campaign.plan(ledger, name, message, source)  # type: ignore[arg-type]
+
+    assert {
+        "list": 1,
+        "generator": 2,
+        "async": 3,
+        "file": 4,
+        "entries": 3,
+        "nothing": 0,
+    } == {each.campaign: each.planned for each in await ledger.campaigns()}
+
+
+async def test_own_correlation_ids_survive(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Entries with own ids, several values or customer ids are sent as they were given.
+    """
+    simulator = await simulate(answer="each")
+    entries: list[Recipient] = [
+        Destination(numbers(2), correlation_id="family"),
+        Destination(customer_id="c-1"),
+        "+18005550100",
+    ]
+    campaign = await Campaign.plan(ledger, "june", message, entries)
+    await campaign.dispatch(await connect(simulator))
+
+    assert 4 == (await campaign.standing()).accepted
+    assert {*numbers(2), "c-1", "+18005550100"} == set(simulator.calls)
+    assert "family" == simulator.requests[0].correlation_ids[0]
+
+
+async def test_an_unknown_campaign_is_named_with_the_known(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    The error lists what there is.
+    """
+    with pytest.raises(InputError, match="is empty"):
+        await Campaign.open(ledger, "july")
+    await Campaign.plan(ledger, "june", message, numbers(1))
+
+    with pytest.raises(InputError, match=r"no campaign 'july'.*june"):
+        await Campaign.open(ledger, "july")
+    with pytest.raises(InputError, match="no campaign 'july'"):
+        await ledger.lease("july")
+
+
+# The file
+
+
+async def test_the_ledger_is_nobody_elses_to_read(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """
+    The file and its companions have mode 0600.
+    """
+    files = tmp_path.glob("test.db*")  # noqa: ASYNC240 -- a test may block
+    modes = {oct(file.stat().st_mode & 0o777) for file in files}
+
+    assert {"0o600"} == modes
+    assert [] == await ledger.campaigns()
+
+
+async def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
+    """
+    Another program's database, and what is no database, are refused unchanged.
+    """
+    foreign = tmp_path / "foreign.db"
+    connection = sqlite3.connect(foreign)
+    connection.execute("CREATE TABLE things (a)")
+    connection.close()
+    before = foreign.read_bytes()
+    text = tmp_path / "text.db"
+    text.write_text("no database at all, but long enough to have a header of sorts")
+
+    with pytest.raises(LedgerError, match="belongs to another program"):
+        await open_ledger(foreign)
+    with pytest.raises(LedgerError, match="not a voicepush ledger"):
+        await open_ledger(text)
+    assert before == foreign.read_bytes()
+
+
+async def test_a_newer_ledger_is_refused_politely(tmp_path: Path) -> None:
+    """
+    A file of a later form is not touched, and the text says to upgrade.
+    """
+    path = tmp_path / "newer.db"
+    async with await open_ledger(path):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(LedgerError, match=r"newer voicepush .*upgrade"):
+        await open_ledger(path)
+
+
+async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
+    """
+    Using a ledger after closing it is refused in words.
+    """
+    async with await open_ledger(tmp_path / "a.db") as ledger:
+        pass
+
+    with pytest.raises(LedgerError, match="is closed"):
+        await ledger.campaigns()
+
+
+async def test_an_address_is_no_path() -> None:
+    """
+    An address that is not understood does not become a file's name.
+    """
+    with pytest.raises(InputError, match="no path"):
+        await open_ledger("redis://localhost/0")
+
+
+async def test_screening_can_be_given(ledger: Ledger, message: VoiceMessage) -> None:
+    """
+    A screening without duplicate removal plans a number as often as it stands there.
+    """
+    campaign = await Campaign.plan(
+        ledger,
+        "june",
+        message,
+        ["+18005550100"] * 3,
+        screening=Screening(duplicates=False),
+    )
+
+    assert 3 == (await campaign.standing()).planned
+
+
+async def test_time_is_utc(ledger: Ledger, message: VoiceMessage) -> None:
+    """
+    An expiry given with an offset comes back as the same moment.
+    """
+    timed = attrs.evolve(message, expiry="2015-04-12T18:30:19.456+5:30")
+    campaign = await Campaign.plan(ledger, "june", timed, numbers(1))
+
+    assert datetime(2015, 4, 12, 13, 0, 19, 456000, UTC) == campaign.message.expiry
