@@ -2,6 +2,8 @@
 Send voice messages in bulk: no one is called twice by us, and no one is lost.
 """
 
+import logging
+
 from voicepush.campaign import Campaign
 from voicepush.client import Client, Stream
 from voicepush.errors import (
@@ -36,6 +38,9 @@ from voicepush.screening import Screening, Suppressed
 from voicepush.settings import Settings
 
 __version__ = "0.1.0"
+
+# What becomes of records is the application's business.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What is sent, to whom

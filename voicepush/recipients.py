@@ -15,6 +15,7 @@ import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, compress, count, islice, repeat
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
@@ -133,12 +134,14 @@ def read_file(
     The recipients in the file at *path*, or on standard input if it is ``-``.
 
     Reads CSV with any usual delimiter, plain lists, JSON lines, each also as
-    ``.gz``, and Parquet, in bounded memory.
+    ``.gz``, and Parquet, in bounded memory. Blank lines are skipped. A first row
+    whose cell in the column is no number is taken for a header.
 
     Args:
         path: Its ending tells the format; where it does not, the content does.
-        column: A header, or a place counted from 1. Without it the header is looked
-            for in `MSISDN_HEADERS`, then in `CUSTOMER_ID_HEADERS`.
+        column: A header, a place counted from 1, or the field of a JSON object.
+            Without it `MSISDN_HEADERS` are looked for, then `CUSTOMER_ID_HEADERS`;
+            then it is the only column, or the only one that holds a number.
         encoding: Without it the byte order mark decides, then it is UTF-8.
 
     Raises:
@@ -352,6 +355,7 @@ def _read_delimited(
 
 
 def _delimiter(text: str) -> str:
+    text = re.sub(r'"[^"]*"', "", text)
     sample = list(islice(filter(None, text.split("\n")), _SAMPLE_ROWS))
 
     def fitness(delimiter: str) -> tuple[int, int]:
@@ -367,24 +371,25 @@ def _tables(
     pieces: Iterator[_Piece], places: list[int], delimiter: str, name: str
 ) -> Iterator[_Table]:
     for piece in pieces:
-        if '"' in piece.text:
-            records = list(_by_csv(piece, pieces, delimiter, name))
-            rows = [row for row, _ in records]
-            yield _table(rows, [cells for _, cells in records], places)
-        else:
+        if '"' not in piece.text:
             yield _split_evenly(piece, places, delimiter) or _split_each(
                 piece, places, delimiter
             )
+        else:
+            bare = _unquoted(piece, delimiter)
+            even = _split_evenly(bare, places, delimiter) if bare else None
+            yield even or _table(_by_csv(piece, pieces, delimiter, name), places)
 
 
-def _table(rows: list[int], records: list[list[str]], places: list[int]) -> _Table:
-    return _Table(
-        rows,
-        [
-            [cells[place] if place < len(cells) else "" for cells in records]
-            for place in places
-        ],
-    )
+def _unquoted(piece: _Piece, delimiter: str) -> _Piece | None:
+    """
+    *piece* without its quotes, if none of them hides a delimiter, quote or line end.
+    """
+    cell = rf'[^"\n{delimiter}]*+'
+    simple = rf'(?:(?:"{cell}"|{cell})[\n{delimiter}])*+'
+    if not re.fullmatch(simple, piece.text):
+        return None
+    return _Piece(piece.row, piece.text.replace('"', ""))
 
 
 def _split_evenly(piece: _Piece, places: list[int], delimiter: str) -> _Table | None:
@@ -408,8 +413,17 @@ def _split_evenly(piece: _Piece, places: list[int], delimiter: str) -> _Table | 
 def _split_each(piece: _Piece, places: list[int], delimiter: str) -> _Table:
     lines = piece.text[:-1].split("\n")
     rows = list(compress(count(piece.row), lines))  # a blank line is no record
-    records = [line.split(delimiter) for line in lines if line]
-    return _table(rows, records, places)
+    lines = list(filter(None, lines))
+    return _Table(
+        rows,
+        [
+            [
+                cells[place] if place < len(cells) else ""
+                for cells in map(methodcaller("split", delimiter, place + 1), lines)
+            ]
+            for place in places
+        ],
+    )
 
 
 def _by_csv(
@@ -452,6 +466,16 @@ def _by_csv(
         ) from error
 
 
+def _table(records: Iterable[tuple[int, list[str]]], places: list[int]) -> _Table:
+    rows: list[int] = []
+    columns: list[list[str]] = [[] for _ in places]
+    for row, cells in records:
+        rows.append(row)
+        for column, place in zip(columns, places, strict=True):
+            column.append(cells[place] if place < len(cells) else "")
+    return _Table(rows, columns)
+
+
 # Which column it is.
 
 
@@ -488,11 +512,12 @@ def _numbered(column: str, first: list[str]) -> int | None:
 
 
 def _likely(first: list[str], headers: list[str]) -> int | None:
-    place = _first_of((*MSISDN_HEADERS, *CUSTOMER_ID_HEADERS), headers)
-    if place is not None or len(first) == 1:
-        return place or 0
-    # With two that look like numbers, guessing would ring up dates or order numbers.
+    if len(first) == 1:
+        return 0
     numbers = [place for place, cell in enumerate(first) if _looks_like_number(cell)]
+    if not numbers:
+        return _first_of((*MSISDN_HEADERS, *CUSTOMER_ID_HEADERS), headers)
+    # With two of them, guessing would ring up dates or order numbers.
     return numbers[0] if len(numbers) == 1 else None
 
 
@@ -603,7 +628,7 @@ def _entries(columns: list[list[Any]], *, customers: bool) -> Sequence[Entry]:
 
 
 def _entry(value: Any, correlation_id: Any, *, customers: bool, shown: str) -> Entry:
-    if isinstance(value, str) and not correlation_id and not customers:
+    if isinstance(value, str) and correlation_id in (None, "") and not customers:
         return value
     try:
         own_id = _own_id(correlation_id)

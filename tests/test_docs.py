@@ -1,0 +1,72 @@
+"""
+What the documents promise: their examples run, and every command has its place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import KEY, Serve
+
+import voicepush
+from voicepush.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+API = (ROOT / "docs" / "api.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_run(number: int, serve: Serve, tmp_path: Path) -> None:
+    """
+    Each example of the README is a whole program that ends well.
+    """
+    surroundings = {
+        **os.environ,
+        "VOICEPUSH_BASE_URL": serve().url,
+        "VOICEPUSH_SERVICE_KEY": KEY,
+    }
+
+    done = subprocess.run(  # noqa: S603 -- our own example
+        [sys.executable, "-W", "error", "-c", EXAMPLES[number]],
+        cwd=tmp_path,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_every_command_is_told_of() -> None:
+    """
+    The README shows each command once at least.
+    """
+    commands = [name for name in app if not name.startswith("-")]
+
+    assert "send" in commands
+    assert [] == [name for name in commands if f"voicepush {name}" not in README]
+
+
+def test_the_changelog_knows_the_version() -> None:
+    """
+    The version is in the changelog, or still to come.
+    """
+    assert "[Unreleased]" in CHANGELOG or f"[{voicepush.__version__}]" in CHANGELOG
+
+
+@pytest.mark.parametrize("code", ["1001", *map(str, range(7000, 7008)), "7009", "7020"])
+def test_the_codes_are_told_of(code: str) -> None:
+    """
+    Each code of the API's own document has its line.
+    """
+    assert code in API

@@ -1,0 +1,145 @@
+"""
+End to end: what a campaign's owner is promised, over real sockets and files.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import KEY, Serve, numbers
+
+from voicepush.cli import run
+from voicepush.simulator import SHAPES, Simulator
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
+
+
+def write_list(many: int) -> None:
+    """
+    A file as a spreadsheet writes it: byte order mark, CRLF, quoted fields.
+    """
+    with Path("june.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file, quoting=csv.QUOTE_ALL)
+        rows.writerow(["Name, first", "msisdn", "note"])
+        rows.writerows(
+            [f'Person "{i}", {i}', number, "two\nlines" if i % 7 == 0 else ""]
+            for i, number in enumerate(numbers(many))
+        )
+
+
+def send(simulator: Simulator, *options: str) -> int:
+    """
+    The exit status of the main job.
+    """
+    command = ["send", "june.csv", "--media", "welcome", "--base-url", simulator.url]
+    return run([*command, *options])
+
+
+def status(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """
+    What ``status --json`` says.
+    """
+    capsys.readouterr()
+    run(["status", "june", "--json"])
+    found: dict[str, int] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_spreadsheet_of_12345_numbers(
+    shape: str, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Each number is rung exactly once, in requests of at most 1,000, several at a time.
+    """
+    simulator = serve(answer=shape, latency=0.05)
+    write_list(12_345)
+
+    code = send(simulator)
+    found = status(capsys)
+
+    assert 0 == code
+    assert Counter(numbers(12_345)) == simulator.calls
+    assert 1_000 == simulator.largest_request
+    assert simulator.most_in_flight > 1
+    assert (12_345, 12_345) == (found["planned"], found["accepted"])
+    assert (0, 0, 0) == (found["pending"], found["in_flight"], found["unknown"])
+
+
+def test_a_fifth_of_internal_errors(serve: Serve) -> None:
+    """
+    With 20 % of 7006 everyone is accepted in the end, and rung once.
+    """
+    simulator = serve("7006@20%", seed=7)
+    write_list(5_000)
+
+    code = send(simulator, "--batch-size", "100")
+
+    assert 0 == code
+    assert simulator.replies["7006"] > 2
+    assert Counter(numbers(5_000)) == simulator.calls
+
+
+@pytest.mark.parametrize("fault", ["7020@1/4", "429:1@1/4", "503@1/4"])
+def test_refusals_for_speed(fault: str, serve: Serve) -> None:
+    """
+    Everyone is accepted, and the pace falls after the refusals.
+    """
+    simulator = serve(fault)
+    write_list(2_000)
+
+    code = send(simulator, "--rate", "4000", "--batch-size", "250")
+
+    sizes = [request.size for request in simulator.requests]
+    assert 0 == code
+    assert Counter(numbers(2_000)) == simulator.calls
+    assert max(sizes) == 250
+    took = simulator.requests[-1].arrived - simulator.requests[0].arrived
+    assert took > 2_000 / 4_000
+
+
+@pytest.mark.parametrize("fault", ["drop", "504", "garbage"])
+def test_lost_answers(
+    fault: str, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Every fifth answer lost: those are unknown, and resuming rings nobody again.
+    """
+    simulator = serve(f"{fault}@1/5")
+    write_list(2_000)
+
+    first = send(simulator, "--batch-size", "100")
+    second = run(["resume", "june", "--base-url", simulator.url])
+    found = status(capsys)
+
+    assert (1, 1) == (first, second)
+    assert (1_600, 400) == (found["accepted"], found["unknown"])
+    assert 20 == len(simulator.requests)
+    assert Counter(numbers(2_000)) == simulator.calls
+
+
+def test_mixed_answers(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Of each mixed answer only the part with 7006 goes again, under the same ids.
+    """
+    simulator = serve("mix:7006=20%,7104=5%", seed=9)
+    write_list(2_000)
+
+    code = send(simulator)
+    found = status(capsys)
+
+    ids = Counter(i for each in simulator.requests for i in each.correlation_ids)
+    assert 1 == code
+    assert 2_000 == found["accepted"] + found["rejected"]
+    assert found["accepted"] == len(simulator.calls)
+    assert {1} == set(simulator.calls.values())
+    assert 2_000 == len(ids)
+    assert max(ids.values()) > 1
