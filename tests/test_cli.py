@@ -140,6 +140,11 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
         "invalid": 1,
         "duplicate": 1,
         "suppressed": 0,
+        "given_up": 0,
+        "expiry": None,
+        "rate": None,
+        "speed": None,
+        "will_expire": None,
     } == sent
 
 

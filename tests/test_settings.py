@@ -56,7 +56,7 @@ class TestBaseUrl:
     )
     def test_taken(self, given: str, kept: str) -> None:
         """
-        https goes anywhere, plain http to loopback; a slash at the end is dropped.
+        Only https is taken: what else there is would show the key.
         """
         assert kept == settings(base_url=given).base_url
 
@@ -181,6 +181,7 @@ class TestNumbers:
             "connect_timeout",
             "answer_timeout",
             "patience",
+            "first_wait",
         ],
     )
     @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan")])
@@ -207,7 +208,8 @@ class TestNumbers:
         assert value == settings(batch_size=value).batch_size
 
     @pytest.mark.parametrize(
-        "name", ["linger", "connect_timeout", "answer_timeout", "patience"]
+        "name",
+        ["linger", "connect_timeout", "answer_timeout", "patience", "first_wait"],
     )
     def test_durations(self, name: str) -> None:
         """

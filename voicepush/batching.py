@@ -76,8 +76,8 @@ class Batcher:
         Give what is left as a last batch, if there is anything.
         """
         if self._waiting:
-            yield self._batch(self._waiting)
-            self._waiting, self._weight = [], 0
+            waiting, self._waiting, self._weight = self._waiting, [], 0
+            yield self._batch(waiting)
 
     def _feed_values(self, values: Sequence[Recipient]) -> Iterator[Batch]:
         """
@@ -185,7 +185,15 @@ class Gatherer:
             task.add_done_callback(self._leaving.discard)
 
     async def _carry(self, message: VoiceMessage, group: _Group) -> None:
-        waiting, group.waiting = group.waiting, {}
+        # Who gave up in the very moment of leaving is not sent.
+        waiting = {
+            answer: recipient
+            for answer, recipient in group.waiting.items()
+            if not answer.done()
+        }
+        group.waiting = {}
+        if not waiting:
+            return
         try:
             result = await self._send(message, list(waiting.values()))
         except Exception as error:  # noqa: BLE001 -- each caller gets it

@@ -5,7 +5,16 @@ A campaign: one message to one list, planned in a ledger under a name, and dispa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
+from asyncio import FIRST_COMPLETED
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -15,29 +24,43 @@ import attrs
 
 from voicepush.batching import Batcher, make_tag
 from voicepush.client import Client
-from voicepush.errors import InputError, LedgerError
-from voicepush.ledger import Lease, Ledger, Plan
+from voicepush.errors import CampaignLostError, InputError, LedgerError
+from voicepush.ledger import Lease, Ledger, Plan, Wish
 from voicepush.model import (
     MOST_PER_REQUEST,
     Batch,
     BatchResult,
+    Doubt,
+    Outcome,
     Recipient,
+    Result,
     Standing,
     State,
     Summary,
     VoiceMessage,
 )
 from voicepush.recipients import Block, from_async, from_iterable
-from voicepush.screening import Screening
-from voicepush.sender import Fence
+from voicepush.screening import Refusal, Screening
+from voicepush.sender import Fence, Sender
 from voicepush.wire import dump_message, load_message
 
 #: Where the recipients of a campaign come from: anything that yields them, or blocks
 #: of them as `recipients.read_file` gives.
 Source = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
 
-#: A holder shows that it is alive so often, in seconds; a third of a lease.
-_BEAT = 5.0
+#: How long what is under way may take once a dispatch is to end, in seconds.
+DRAIN = 30.0
+
+#: A holder shows that it is alive, and looks what is wanted of it, so often.
+_BEAT = 1.0
+
+#: A campaign pauses itself when most of so many batches in a row failed, instead of
+#: burning the whole list.
+_LOOKED_AT = 20
+
+#: A settlement that can't be written is tried so often, so many seconds apart.
+_SETTLE_TRIES = 20
+_SETTLE_AGAIN = 0.5
 
 #: So many batches are written into the ledger together while planning.
 _PLANNED_TOGETHER = 64
@@ -51,7 +74,7 @@ class Campaign:
     def __init__(self, ledger: Ledger, plan: Plan) -> None:
         self._ledger = ledger
         self._plan = plan
-        self._fence: Fence | None = None
+        self._run: _Run | None = None
 
     @property
     def name(self) -> str:
@@ -75,7 +98,7 @@ class Campaign:
         return load_message(self._plan.message)
 
     @classmethod
-    async def plan(
+    async def plan(  # noqa: PLR0913 -- most are settings that stay with the campaign
         cls,
         ledger: Ledger,
         name: str,
@@ -84,7 +107,11 @@ class Campaign:
         *,
         source: str = "recipients given by a program",
         screening: Screening | None = None,
+        refused: Callable[[list[Refusal]], None] | None = None,
         batch_size: int = MOST_PER_REQUEST,
+        rate: float | None = None,
+        retry_internal_error: bool = True,
+        resend_unknown: bool = False,
     ) -> Campaign:
         """
         Plan *name*: screen *recipients*, cut them into batches, and keep them.
@@ -96,7 +123,13 @@ class Campaign:
         Args:
             source: Where the recipients come from, in words that its owner recognises.
             screening: Refuses and counts; the default drops duplicates.
+            refused: Is told whom the screening refuses, and why.
             batch_size: The most recipients of one request.
+            rate: Destinations per second, kept with the campaign.
+            retry_internal_error: Whether code 7006 is tried again. Turn it off for a
+                service that was seen to dial and then say 7006.
+            resend_unknown: Whether whoever is in doubt is called again, at the risk of
+                a second call.
 
         Raises:
             InputError: It is planned already, with another message or source.
@@ -115,6 +148,10 @@ class Campaign:
             message=dump_message(message).decode(),
             source=source,
             tag=make_tag(),
+            expires_at=message.deadline,
+            rate=rate,
+            retry_internal_error=retry_internal_error,
+            resend_unknown=resend_unknown,
         )
         draft = await ledger.draft(plan)
         try:
@@ -122,7 +159,10 @@ class Campaign:
             batches: list[Batch] = []
             async with aclosing(_blocks(recipients)) as blocks:
                 async for block in blocks:
-                    batches += batcher.feed(screening.screen(block).recipients)
+                    screened = screening.screen(block)
+                    if refused is not None and screened.refusals:
+                        refused(screened.refusals)
+                    batches += batcher.feed(screened.recipients)
                     if len(batches) >= _PLANNED_TOGETHER:
                         await draft.add(batches)
                         batches = []
@@ -167,52 +207,111 @@ class Campaign:
             raise LedgerError(f"the campaign {self.name!r} is gone from the ledger")
         return standing
 
-    async def dispatch(self, client: Client) -> Summary:
+    async def dispatch(self, client: Client, *, drain: float = DRAIN) -> Summary:
         """
         Send to everyone who is pending, through *client*; call it again to go on.
 
         A batch is claimed durably before its first byte leaves, and settled durably
         after its answer. Whoever was in flight when an earlier dispatcher died is
-        unknown and is not sent again.
+        unknown and is not sent again. It ends early when the service refuses
+        everything, when most requests fail, and when its owner wants it to.
+
+        Args:
+            drain: How long what is under way may take once it is to end, in seconds.
 
         Returns:
             What became of those that were sent now; `standing` speaks of everyone.
 
         Raises:
+            InputError: The campaign was cancelled.
             CampaignHeldError: Another process is dispatching it.
             LedgerError: The ledger failed; what was under way was answered first.
         """
         lease = await self._ledger.lease(self.name)
-        fence = self._fence = _LedgerFence(lease)
-        summary = Summary()
-
-        async def deliver(result: BatchResult) -> None:
-            summary.add(result)
-
-        beating = asyncio.create_task(_beat(lease, fence))
+        run = self._run = _Run(lease, client.sender)
         try:
-            async with aclosing(_due(lease, self.message, fence)) as due:
-                await client.sender.send_all(due, fence, deliver)
+            await run.until_done(self.message, drain)
         except BaseException as error:
             with suppress(LedgerError):
-                await lease.release(State.PAUSED, fence.reason or _words(error))
+                await lease.release(State.PAUSED, run.fence.reason or _words(error))
             raise
         finally:
-            self._fence = None
-            beating.cancel()
-            await asyncio.wait([beating])
-        summary.stopped = fence.reason
-        await lease.release(
-            State.PAUSED if fence.closed else State.FINISHED, fence.reason
-        )
-        return summary
+            self._run = None
+        await lease.release(run.state, run.fence.reason)
+        return run.summary
 
     def stop(self, reason: str) -> None:
         """
         Claim nothing more; `dispatch` returns once what is under way is settled.
         """
-        if self._fence is not None:
-            self._fence.close(reason)
+        if self._run is not None:
+            self._run.fence.close(reason)
+
+    async def pause(self) -> None:
+        """
+        Let its dispatcher, in whatever process, settle what is under way and end.
+
+        Raises:
+            InputError: No process is dispatching it.
+        """
+        standing = await self.standing()
+        if standing.state is not State.RUNNING:
+            raise InputError(
+                f"campaign {self.name!r} is {standing.state.value}; no process is "
+                "dispatching it"
+            )
+        await self._ledger.steer(self.name, wish=Wish.PAUSE)
+
+    async def cancel(self) -> None:
+        """
+        End it for good: whoever is pending is not sent, and nothing resumes it.
+        """
+        if (await self.standing()).state is State.RUNNING:
+            await self._ledger.steer(self.name, wish=Wish.CANCEL)
+        else:
+            lease = await self._ledger.lease(self.name)
+            await lease.release(State.CANCELLED, "cancelled by its owner")
+
+    async def set_rate(self, rate: float) -> None:
+        """
+        Go on at *rate* destinations per second, at once where it is running.
+        """
+        if not 0 < rate < float("inf"):
+            raise InputError(f"a rate must be above 0, not {rate}")
+        await self._ledger.steer(self.name, rate=rate)
+
+    async def doubts(self) -> list[Doubt]:
+        """
+        The requests whose recipients are unknown and not given up, with the evidence.
+        """
+        return await self._ledger.doubts(self.name)
+
+    async def results(self, *outcomes: Outcome) -> AsyncGenerator[Result, None]:
+        """
+        Everyone with one of *outcomes*, or everyone, in the order of the plan.
+        """
+        wanted = frozenset(outcomes or Outcome)
+        async for batch in self._ledger.results(self.name, wanted):
+            for result in batch:
+                if result.outcome in wanted:
+                    yield result
+
+    async def resolve(self, *, resend: bool) -> int:
+        """
+        Decide about the unknown: make them pending, or give them up for good.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            CampaignHeldError: Another process is dispatching it.
+        """
+        lease = await self._ledger.lease(self.name)
+        resolved = await lease.resolve(resend=resend)
+        pending = (await self.standing()).pending
+        why = f"{pending:,} are to be sent; resume goes on" if pending else None
+        await lease.release(State.PAUSED if pending else State.FINISHED, why)
+        return resolved
 
     def _check_same(self, message: VoiceMessage, source: str) -> None:
         if source != self.source:
@@ -237,7 +336,10 @@ class _LedgerFence(Fence):
     """
 
     def __init__(self, lease: Lease) -> None:
-        super().__init__()
+        super().__init__(
+            retry_internal_error=lease.plan.retry_internal_error,
+            resend_unknown=lease.plan.resend_unknown,
+        )
         self._lease = lease
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
@@ -251,27 +353,105 @@ class _LedgerFence(Fence):
 
     async def settle(self, result: BatchResult) -> None:
         """
-        Write down what is known.
+        Write down what is known; a full disk may be given room meanwhile.
         """
-        await self._lease.settle(result)
+        for _ in range(_SETTLE_TRIES):
+            try:
+                return await self._lease.settle(result)
+            except CampaignLostError:
+                raise
+            except LedgerError as error:
+                self.close(str(error))
+                await asyncio.sleep(_SETTLE_AGAIN)
+        return await self._lease.settle(result)
 
 
-async def _due(
-    lease: Lease, message: VoiceMessage, fence: Fence
-) -> AsyncGenerator[BatchResult, None]:
-    async for result in lease.due(message):
-        if fence.closed:
-            return
-        yield result
+class _Run:
+    """
+    One dispatch, from taking the lease to giving it back.
+    """
 
+    def __init__(self, lease: Lease, sender: Sender) -> None:
+        self.fence = _LedgerFence(lease)
+        self.summary = Summary()
+        self.state = State.FINISHED
+        self._lease = lease
+        self._sender = sender
+        self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
+        self._rate: float | None = None
 
-async def _beat(lease: Lease, fence: Fence) -> None:
-    try:
+    async def until_done(self, message: VoiceMessage, drain: float) -> None:
+        """
+        Send everything, or what can be sent before the fence is closed.
+        """
+        self._pace(self._lease.plan.rate)
+        tasks = [
+            asyncio.create_task(each)
+            for each in (self._send(message), self.fence.wait(), self._beat())
+        ]
+        sending, closing, _ = tasks
+        try:
+            await asyncio.wait([sending, closing], return_when=FIRST_COMPLETED)
+            await asyncio.wait([sending], timeout=drain)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        if self.fence.closed and self.state is State.FINISHED:
+            self.state = State.PAUSED
+        self.summary.stopped = self.fence.reason
+        if not sending.cancelled():
+            sending.result()
+
+    async def _send(self, message: VoiceMessage) -> None:
+        async with aclosing(self._due(message)) as due:
+            await self._sender.send_all(due, self.fence, self._deliver)
+
+    async def _due(self, message: VoiceMessage) -> AsyncGenerator[BatchResult, None]:
+        async for result in self._lease.due(message):
+            if self.fence.closed:
+                return
+            yield result
+
+    async def _deliver(self, result: BatchResult) -> None:
+        self.summary.add(result)
+        counts = result.counts()
+        failed = not counts[Outcome.ACCEPTED] and bool(
+            counts[Outcome.UNKNOWN] or counts[Outcome.REJECTED]
+        )
+        self._lately.append(failed)
+        failures = sum(self._lately)
+        if len(self._lately) == _LOOKED_AT and failures > _LOOKED_AT // 2:
+            last = next(iter(result.reasons()))
+            said = " ".join(filter(None, (last.code, last.description)))
+            self.fence.close(
+                f"{failures} of the last {_LOOKED_AT} batches failed; the last: {said}"
+            )
+
+    async def _beat(self) -> None:
+        clock = asyncio.get_running_loop().time
+        looks = deque([(clock(), 0)], maxlen=10)
         while True:
             await asyncio.sleep(_BEAT)
-            await lease.beat()
-    except LedgerError as error:
-        fence.close(str(error))
+            looks.append((clock(), self.summary.total))
+            (then, before), (now, done) = looks[0], looks[-1]
+            speed = (done - before) / (now - then)
+            try:
+                steering = await self._lease.beat(speed)
+            except LedgerError as error:
+                self.fence.close(str(error))
+                return
+            self._pace(steering.rate)
+            if steering.wish is Wish.PAUSE:
+                self.fence.close("paused by its owner")
+            elif steering.wish is Wish.CANCEL:
+                self.state = State.CANCELLED
+                self.fence.close("cancelled by its owner")
+
+    def _pace(self, rate: float | None) -> None:
+        if rate is not None and rate != self._rate:
+            self._rate = rate
+            self._sender.pacer.set_rate(rate)
 
 
 async def _blocks(source: Source) -> AsyncGenerator[Block, None]:

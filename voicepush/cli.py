@@ -5,6 +5,7 @@ Arguments -> calls: the operator's face.
 from __future__ import annotations
 
 import asyncio
+import csv
 import logging
 import re
 import signal
@@ -14,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TextIO
 
 import attrs
 from cyclopts import App, CycloptsError, Parameter
@@ -26,6 +27,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.prompt import Confirm
 
 import voicepush
 from voicepush import report
@@ -35,16 +37,19 @@ from voicepush.errors import CampaignHeldError, InputError, VoicepushError
 from voicepush.ledger import Ledger, open_ledger
 from voicepush.model import (
     Batch,
+    Outcome,
     Priority,
+    Result,
     Standing,
+    State,
     Summary,
     VoiceMessage,
     mask_numbers,
     parse_time,
 )
 from voicepush.pacing import most_at
-from voicepush.recipients import read_file
-from voicepush.screening import Screening, Suppressed
+from voicepush.recipients import Block, read_file
+from voicepush.screening import Reason, Refusal, Screening, Suppressed, normalise
 from voicepush.settings import Settings, from_environment
 from voicepush.simulator import SHAPES, Simulator
 from voicepush.wire import encode
@@ -142,6 +147,7 @@ class _Service:
 
 
 _Json = Annotated[bool, Parameter(negative="", group="Output")]
+_Yes = Annotated[bool, Parameter(name=("--yes", "-y"), negative="")]
 _LedgerPath = Annotated[
     Path, Parameter(env_var="VOICEPUSH_LEDGER", group="Ledger", name="--ledger")
 ]
@@ -158,9 +164,16 @@ async def send(  # noqa: PLR0913 -- each is an option
     service: _Service | None = None,
     column: str | None = None,
     encoding: str | None = None,
+    country: str | None = None,
+    validity: Annotated[bool, Parameter(negative="")] = False,
     suppress: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    rejects: Path | None = None,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
     campaign: Annotated[str | None, Parameter(group="Ledger")] = None,
+    retry_internal_error: Annotated[bool, Parameter(group="Ledger")] = True,
+    on_unknown: Annotated[
+        Literal["keep", "resend"], Parameter(group="Ledger")
+    ] = "keep",
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: _Json = False,
 ) -> int:
@@ -175,12 +188,22 @@ async def send(  # noqa: PLR0913 -- each is an option
         The column of numbers, by its header or its place; guessed where it is plain.
     encoding
         The file's encoding, where it is not UTF-8.
+    country
+        Whose national numbers are completed: a region such as IN, or +44 or the like.
+    validity
+        Refuse what is no valid number in its country's numbering plan, too.
     suppress
         A file of numbers that must not be called; may be given several times.
+    rejects
+        Write each row that is refused, with its reason, into this CSV file.
     ledger
         Where campaigns are kept.
     campaign
         The campaign's name; by default FILE's, without its ending.
+    retry_internal_error
+        Try code 7006 again; turn it off if the service dials and then says 7006.
+    on_unknown
+        Whether whoever may have been called is called again, perhaps a second time.
     dry_run
         Plan and send nothing: print the counts, a forecast and the first request.
     json
@@ -191,24 +214,35 @@ async def send(  # noqa: PLR0913 -- each is an option
     name = campaign or ("standard-input" if str(file) == "-" else file.stem)
     source = _named(file)
     blocks = read_file(file, column=column, encoding=encoding)
-    screening = Screening(suppressed=_suppressed(suppress or []))
+    screening = Screening(
+        country=country,
+        validity=validity,
+        suppressed=_suppressed(suppress or [], country),
+    )
     size = most_at(settings.rate, settings.batch_size)
-    if dry_run:
-        _rehearse(message_, settings, screening, blocks, size)
-        return EVERYONE_ACCEPTED
-    async with await open_ledger(ledger) as opened:
-        with _talk.status("planning …"):
-            planned = await Campaign.plan(
-                opened,
-                name,
-                message_,
-                blocks,
-                source=source,
-                screening=screening,
-                batch_size=size,
-            )
-        _tell_screening(await planned.standing())
-        return await _dispatch(planned, settings, json=json)
+    with _refusals(rejects) as refused:
+        if dry_run:
+            _rehearse(message_, settings, screening, blocks, size, refused)
+            return EVERYONE_ACCEPTED
+        async with await open_ledger(ledger) as opened:
+            with _talk.status("planning …"):
+                planned = await Campaign.plan(
+                    opened,
+                    name,
+                    message_,
+                    blocks,
+                    source=source,
+                    screening=screening,
+                    refused=refused,
+                    batch_size=size,
+                    rate=settings.rate,
+                    retry_internal_error=retry_internal_error,
+                    resend_unknown=on_unknown == "resend",
+                )
+            if settings.rate is not None:
+                await planned.set_rate(settings.rate)
+            _tell_screening(await planned.standing())
+            return await _dispatch(planned, settings, json=json)
 
 
 @app.command
@@ -234,9 +268,10 @@ async def resume(
     """
     settings = (service or _Service()).build()
     async with await _existing(ledger) as opened:
-        return await _dispatch(
-            await Campaign.open(opened, campaign), settings, json=json
-        )
+        found = await Campaign.open(opened, campaign)
+        if settings.rate is not None:
+            await found.set_rate(settings.rate)
+        return await _dispatch(found, settings, json=json)
 
 
 @app.command
@@ -244,6 +279,7 @@ async def status(
     campaign: str | None = None,
     /,
     *,
+    watch: Annotated[bool, Parameter(negative="")] = False,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
     json: _Json = False,
 ) -> int:
@@ -254,12 +290,18 @@ async def status(
     ----------
     campaign
         The campaign's name.
+    watch
+        Show the progress until the process that dispatches it has ended.
     ledger
         Where campaigns are kept.
     json
         Print one JSON object, or a list of them.
     """
+    if watch and campaign is None:
+        raise InputError("--watch needs the name of a campaign")
     async with await _existing(ledger) as opened:
+        if watch and campaign is not None:
+            await _follow(await Campaign.open(opened, campaign))
         if campaign is None:
             found = await opened.campaigns()
             lines = [report.as_line(each) for each in found] or ["no campaign yet"]
@@ -267,6 +309,203 @@ async def status(
         else:
             standing = await (await Campaign.open(opened, campaign)).standing()
             print(report.as_json(standing) if json else report.as_text(standing))
+    return EVERYONE_ACCEPTED
+
+
+@app.command
+async def pause(campaign: str, /, *, ledger: _LedgerPath = _DEFAULT_LEDGER) -> int:
+    """
+    Let the process that dispatches CAMPAIGN settle what is under way, and end.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    ledger
+        Where campaigns are kept.
+    """
+    async with await _existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        await found.pause()
+        await _follow(found)
+        print(report.as_line(await found.standing()))
+    return EVERYONE_ACCEPTED
+
+
+@app.command
+async def cancel(
+    campaign: str,
+    /,
+    *,
+    yes: _Yes = False,
+    ledger: _LedgerPath = _DEFAULT_LEDGER,
+) -> int:
+    """
+    End CAMPAIGN for good: whoever is pending is not sent, and nothing resumes it.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    yes
+        Do not ask.
+    ledger
+        Where campaigns are kept.
+    """
+    async with await _existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        standing = await found.standing()
+        _confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
+        await found.cancel()
+        await _follow(found)
+        print(report.as_line(await found.standing()))
+    return EVERYONE_ACCEPTED
+
+
+@app.command
+async def rate(
+    campaign: str, per_second: float, /, *, ledger: _LedgerPath = _DEFAULT_LEDGER
+) -> int:
+    """
+    Go on with CAMPAIGN at PER-SECOND destinations, at once where it is running.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    per_second
+        Destinations per second.
+    ledger
+        Where campaigns are kept.
+    """
+    async with await _existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        await found.set_rate(per_second)
+        print(report.as_line(await found.standing()))
+    return EVERYONE_ACCEPTED
+
+
+@app.command
+async def lookup(
+    number: str,
+    /,
+    *,
+    country: str | None = None,
+    ledger: _LedgerPath = _DEFAULT_LEDGER,
+    json: _Json = False,
+) -> int:
+    """
+    Tell whether NUMBER was called, when, by which request, and what came of it.
+
+    The exit status is 1 if no campaign has it.
+
+    Parameters
+    ----------
+    number
+        An msisdn as anyone writes it, or a customer id.
+    country
+        Whose national number it is: a region such as IN, or a code such as +44.
+    ledger
+        Where campaigns are kept.
+    json
+        Print a list of JSON objects.
+    """
+    normal = normalise(number, country=country)
+    value = number if isinstance(normal, Reason) else normal
+    async with await _existing(ledger) as opened:
+        found = await opened.find(value)
+    if json:
+        print(report.dump([report.found_as_object(each) for each in found]))
+    elif found:
+        print("\n".join(map(report.found_as_text, found)))
+    else:
+        _talk.print(f"no campaign in {ledger} has {value}")
+    return EVERYONE_ACCEPTED if found else NOT_EVERYONE
+
+
+@app.command
+async def export(
+    campaign: str,
+    /,
+    *,
+    outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
+    format: Literal["csv", "jsonl"] = "csv",  # noqa: A002 -- the option's name
+    output: Path | None = None,
+    ledger: _LedgerPath = _DEFAULT_LEDGER,
+) -> int:
+    """
+    Write everyone in CAMPAIGN, or everyone with an outcome, with whole numbers.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    outcome
+        accepted, rejected, expired, not_sent, unknown or pending; may be given several
+        times.
+    format
+        CSV with a header, or one JSON object per line.
+    output
+        The file to write; without it, standard output.
+    ledger
+        Where campaigns are kept.
+    """
+    wanted = [_outcome(each) for each in outcome or []]
+    async with await _existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        with _writable(output) as file:
+            rows = csv.DictWriter(file, Result._fields, lineterminator="\n")
+            if format == "csv":
+                rows.writeheader()
+            async for result in found.results(*wanted):
+                if format == "csv":
+                    rows.writerow(report.row(result))
+                else:
+                    print(report.dump(report.row(result)), file=file)
+    return EVERYONE_ACCEPTED
+
+
+@app.command
+async def settle(
+    campaign: str,
+    /,
+    *,
+    resend: Annotated[bool, Parameter(negative="")] = False,
+    give_up: Annotated[bool, Parameter(negative="")] = False,
+    yes: _Yes = False,
+    ledger: _LedgerPath = _DEFAULT_LEDGER,
+) -> int:
+    """
+    Show whose fate in CAMPAIGN is unknown and why, and decide what to do with them.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    resend
+        Make them pending, at the risk of a second call; resume then sends to them.
+    give_up
+        Leave them as they are for good, and do not show them here again.
+    yes
+        Do not ask.
+    ledger
+        Where campaigns are kept.
+    """
+    if resend and give_up:
+        raise InputError("choose either --resend or --give-up")
+    async with await _existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        doubts = await found.doubts()
+        unknown = sum(doubt.unknown for doubt in doubts)
+        print(f"{campaign}: {unknown:,} unknown in {len(doubts):,} requests")
+        if doubts:
+            print(report.doubts_as_text(doubts))
+        if not doubts or not (resend or give_up):
+            return EVERYONE_ACCEPTED
+        deed = "call them again, perhaps a second time" if resend else "give them up"
+        _confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
+        resolved = await found.resolve(resend=resend)
+        print(f"{resolved:,} {'are pending again' if resend else 'given up'}")
     return EVERYONE_ACCEPTED
 
 
@@ -424,10 +663,10 @@ def _folder(keep: Path | None) -> Iterator[Path]:
             yield Path(name)
 
 
-def _suppressed(files: list[Path]) -> Suppressed | None:
+def _suppressed(files: list[Path], country: str | None) -> Suppressed | None:
     if not files:
         return None
-    found = Suppressed.read(*files)
+    found = Suppressed.read(*files, country=country)
     if found.unusable:
         _talk.print(
             f"{found.unusable:,} entries of the suppression list are no numbers and "
@@ -446,6 +685,56 @@ def _named(file: Path) -> str:
     return "standard input" if str(file) == "-" else str(file.resolve())
 
 
+def _outcome(name: str) -> Outcome:
+    try:
+        return Outcome(name.replace("-", "_"))
+    except ValueError:
+        known = ", ".join(Outcome)
+        raise InputError(f"--outcome {name!r} is none of {known}") from None
+
+
+@contextmanager
+def _writable(path: Path | None) -> Iterator[TextIO]:
+    """
+    *path* for writing, readable by nobody else, since it will hold numbers.
+    """
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        path.touch(0o600)
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _refusals(path: Path | None) -> Iterator[Callable[[list[Refusal]], None] | None]:
+    """
+    Writes refused rows into *path*, if there is one.
+    """
+    if path is None:
+        yield None
+        return
+    with _writable(path) as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["row", "recipient", "kind", "reason"])
+        yield lambda refusals: rows.writerows(
+            (each.row, each.recipient, each.kind, each.reason) for each in refusals
+        )
+
+
+def _confirm(deed: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"to {deed} from a script, add --yes")
+    if not Confirm.ask(f"{deed}?", console=_talk, default=False):
+        raise InputError("nothing was done")
+
+
 def _tell_screening(standing: Standing) -> None:
     left_out = [
         f"{number:,} {name}"
@@ -462,8 +751,9 @@ def _rehearse(
     message: VoiceMessage,
     settings: Settings,
     screening: Screening,
-    blocks: Iterator[Any],
+    blocks: Iterator[Block],
     size: int,
+    refused: Callable[[list[Refusal]], None] | None,
 ) -> None:
     """
     What ``--dry-run`` prints.
@@ -473,7 +763,10 @@ def _rehearse(
     first: list[Any] = []
     planned = 0
     for block in blocks:
-        clean = screening.screen(block).recipients
+        screened = screening.screen(block)
+        if refused is not None:
+            refused(screened.refusals)
+        clean = screened.recipients
         first = first or list(clean[:3])
         planned += sum(Batch(started, "", clean).weights)
     deadline = started.deadline
@@ -520,19 +813,38 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
         _complain(error)
     standing = await campaign.standing()
     print(report.as_json(standing) if json else report.as_text(standing))
-    if summary is not None and summary.reasons:
-        _talk.print(report.reasons(summary), markup=False)
+    if summary is not None:
+        _tell_reasons(summary, standing)
     if interrupted:
         return INTERRUPTED
-    if summary is not None and summary.stopped:
-        _talk.print(
-            f"stopped: {summary.stopped}. When that is mended, go on with "
-            f"voicepush resume {campaign.name}",
-            markup=False,
-        )
+    if summary is not None and summary.refused:
         return SERVICE_REFUSES
     everyone = standing.accepted == standing.planned
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
+
+
+def _tell_reasons(summary: Summary, standing: Standing) -> None:
+    if summary.reasons:
+        _talk.print(report.reasons(summary), markup=False)
+    if summary.stopped and standing.state is State.PAUSED:
+        _talk.print(
+            f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
+            f"{standing.campaign}",
+            markup=False,
+        )
+
+
+async def _follow(campaign: Campaign) -> None:
+    """
+    Show the progress for as long as a process dispatches it.
+    """
+    stopped = asyncio.Event()
+    with _signals(stopped.set):
+        async with _show(campaign):
+            while not stopped.is_set():
+                if (await campaign.standing()).state is not State.RUNNING:
+                    break
+                await asyncio.sleep(0.2)
 
 
 @asynccontextmanager
@@ -555,7 +867,7 @@ async def _show_bar(campaign: Campaign) -> None:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}/s"),
+        TextColumn("{task.fields[speed]}/s"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[outcomes]}"),
         console=_talk,
@@ -565,22 +877,22 @@ async def _show_bar(campaign: Campaign) -> None:
             campaign.name,
             total=standing.planned,
             completed=standing.done,
-            rate="0",
+            speed="0",
             outcomes="",
         )
-        async for standing, rate in _watch(campaign, every=0.25):
+        async for standing, speed in _watch(campaign, every=0.25):
             progress.update(
                 bar,
                 completed=standing.done,
-                rate=f"{rate:,.0f}",
+                speed=f"{speed:,.0f}",
                 outcomes=report.outcomes(standing),
             )
 
 
 async def _show_lines(campaign: Campaign) -> None:
-    async for standing, rate in _watch(campaign, every=5.0):
-        left = report.duration(standing.pending / rate) if rate else "unknown"
-        _talk.print(f"{report.as_line(standing)}; {rate:,.0f}/s, time left {left}")
+    async for standing, speed in _watch(campaign, every=5.0):
+        left = report.duration(standing.pending / speed) if speed else "unknown"
+        _talk.print(f"{report.as_line(standing)}; {speed:,.0f}/s, time left {left}")
 
 
 async def _watch(

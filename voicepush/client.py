@@ -128,7 +128,7 @@ class Client:
             summary.add(result)
 
         try:
-            await self._send_all(message, recipients, Fence(), deliver)
+            await self._send_all(message, recipients, self._fence(), deliver)
         except RecipientsError as error:
             error.summary = summary
             raise
@@ -145,7 +145,7 @@ class Client:
         long the list is and however slow the reader. Leaving the block early stops
         after what is under way, and `Stream.summary` counts that, too.
         """
-        run = _Run()
+        run = _Run(retry_internal_error=self.settings.retry_internal_error)
         stream = Stream()
 
         async def send() -> None:
@@ -187,7 +187,10 @@ class Client:
         self, message: VoiceMessage, recipients: Sequence[Recipient]
     ) -> BatchResult:
         batch = Batch(_started(message), self._next_key(), recipients)
-        return await self.sender.send(BatchResult.untried(batch), Fence())
+        return await self.sender.send(BatchResult.untried(batch), self._fence())
+
+    def _fence(self) -> Fence:
+        return Fence(retry_internal_error=self.settings.retry_internal_error)
 
     async def _send_all(
         self,
@@ -257,8 +260,8 @@ class _Run(Fence):
     A fence that knows whether anything is between it and its answer.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, retry_internal_error: bool) -> None:
+        super().__init__(retry_internal_error=retry_internal_error)
         self.idle = asyncio.Event()
         self.idle.set()
         self._claimed: set[str] = set()

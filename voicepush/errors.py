@@ -88,6 +88,12 @@ class LedgerError(VoicepushError):
     """
 
 
+class CampaignLostError(LedgerError):
+    """
+    Another process has taken the campaign over; this one must not go on with it.
+    """
+
+
 class CampaignHeldError(LedgerError):
     """
     Another process is dispatching the campaign.

@@ -81,12 +81,13 @@ def parse_time(text: str) -> datetime:
     """
     padded = re.sub(r"([+-])(\d):(\d\d)$", r"\g<1>0\2:\3", text.strip())
     try:
-        moment = datetime.fromisoformat(padded)
-    except ValueError as error:
+        return _aware(datetime.fromisoformat(padded))
+    except InputError:
+        raise
+    except (ValueError, OverflowError) as error:
         raise InputError(
             f"{text!r} is not a time; write it like 2030-04-12T13:00:00Z"
         ) from error
-    return _aware(moment)
 
 
 def _aware(moment: datetime) -> datetime:
@@ -105,6 +106,8 @@ def _expiry(value: datetime | timedelta | str | None) -> datetime | timedelta | 
         return _aware(value)
     if isinstance(value, timedelta) and value <= timedelta(0):
         raise InputError("an expiry must lie in the future, so its duration above 0")
+    if value is not None and not isinstance(value, timedelta):
+        raise InputError("an expiry is a time, a duration (timedelta), or a text")
     return value
 
 
@@ -127,14 +130,14 @@ def _check_text(value: str, what: str) -> int:
         raise InputError(f"{what} must be text that UTF-8 can hold") from error
 
 
-def check_correlation_id(value: str) -> str:
+def check_correlation_id(value: object) -> str:
     """
     *value*, if the API takes it as a correlation id.
 
     Raises:
         InputError: It is empty or has more than 50 bytes.
     """
-    if not value:
+    if not isinstance(value, str) or not value:
         raise InputError("a correlation id must be a text that is not empty")
     size = _check_text(value, "a correlation id")
     if size > MOST_CORRELATION_BYTES:
@@ -143,6 +146,10 @@ def check_correlation_id(value: str) -> str:
             f"{mask(value)!r} has {size}"
         )
     return value
+
+
+def _masked(text: str | None) -> str:
+    return repr(text and mask_numbers(text))
 
 
 def _optional_text(
@@ -158,9 +165,13 @@ def _optional_text(
 def _optional_url(_: object, field: attrs.Attribute[str | None], value: object) -> None:
     if value is None:
         return
-    parts = urlsplit(value) if isinstance(value, str) else None
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+    except ValueError:
+        parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"{field.name} must be a whole http or https address")
+    _check_text(parts.geturl(), field.name)
 
 
 def _optional_correlation_id(
@@ -251,7 +262,10 @@ class Destination:
     )
     #: Made by voicepush where it is left out.
     correlation_id: str | None = attrs.field(
-        default=None, kw_only=True, validator=_optional_correlation_id
+        default=None,
+        kw_only=True,
+        validator=_optional_correlation_id,
+        repr=_masked,
     )
 
     def __attrs_post_init__(self) -> None:
@@ -396,7 +410,7 @@ class BatchResult:
     #: How many requests were made for it so far.
     attempts: int = 0
     #: Why nothing else can be sent, where the API said so.
-    stop_reason: str | None = None
+    stop_reason: str | None = attrs.field(default=None, repr=_masked)
 
     @classmethod
     def untried(cls, batch: Batch) -> BatchResult:
@@ -515,7 +529,9 @@ class Summary:
     #: How many requests were made.
     requests: int = 0
     #: Why it ended early, where it did.
-    stopped: str | None = None
+    stopped: str | None = attrs.field(default=None, repr=_masked)
+    #: Whether that was because the service refuses everything.
+    refused: bool = False
     #: How many recipients each reason other than acceptance stands for.
     reasons: Counter[Verdict] = attrs.field(factory=Counter)
     #: The recipients that were not accepted, at most `MOST_FAILURES` of them.
@@ -538,6 +554,7 @@ class Summary:
         """
         self.requests += result.attempts
         self.stopped = self.stopped or result.stop_reason
+        self.refused = self.refused or result.stop_reason is not None
         for verdict, number in result.reasons().items():
             name = verdict.outcome.value
             setattr(self, name, getattr(self, name) + number)
@@ -550,7 +567,7 @@ class Summary:
         # An API that writes the number into each description must not fill the memory.
         masked = verdict._replace(description=mask_numbers(verdict.description))
         if masked not in self.reasons and len(self.reasons) >= MOST_REASONS:
-            masked = verdict._replace(description="(other descriptions)")
+            masked = Verdict(verdict.outcome, None, "for other reasons")
         self.reasons[masked] += number
 
     def _list_failures(self, result: BatchResult) -> None:
@@ -601,6 +618,14 @@ class Standing:
     invalid: int
     duplicate: int
     suppressed: int
+    #: Of the unknown, those that their owner has given up.
+    given_up: int = 0
+    #: When it expires.
+    expiry: datetime | None = None
+    #: Destinations per second, as its owner wants it.
+    rate: float | None = None
+    #: Recipients per second, as its dispatcher measured it lately.
+    speed: float | None = None
 
     @property
     def done(self) -> int:
@@ -608,3 +633,50 @@ class Standing:
         How many have an outcome.
         """
         return self.planned - self.pending - self.in_flight
+
+    def will_expire(self, now: datetime) -> int | None:
+        """
+        How many will expire unsent if it goes on as lately, where that is known.
+        """
+        speed = self.speed or self.rate
+        if self.expiry is None or speed is None:
+            return None
+        left = max(0.0, (self.expiry - now).total_seconds())
+        return max(0, self.pending - int(speed * left))
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """
+    What a ledger knows of one recipient.
+    """
+
+    campaign: str
+    result: Result
+    #: Whether it is under way, or was when its dispatcher died.
+    in_flight: bool
+    #: The key of its batch; each request of the batch bears it in the ids.
+    batch: str
+    #: How many requests were made for its batch.
+    attempts: int
+    #: When its batch was last claimed and settled.
+    claimed: datetime | None
+    settled: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class Doubt:
+    """
+    A request whose answer is not known, and what speaks for either side.
+    """
+
+    #: The key of its batch; each request of the batch bears it in the ids.
+    batch: str
+    #: How many recipients are unknown in it.
+    unknown: int
+    #: How many others of the same batch were accepted.
+    accepted: int
+    #: When it was claimed.
+    claimed: datetime | None
+    #: What is known of the reason, the most frequent first.
+    reasons: tuple[str, ...]

@@ -24,6 +24,9 @@ _REGAINED_PER_SECOND = 1.05
 
 _MICROSECONDS = 1_000_000
 _SLOWEST = 1.0
+_SAYS_NOTHING_NEW = 1.0
+_LONG_AGO = 300.0
+_AS_GOOD_AS_NONE = 1_000_000.0
 _LONGEST_STEP = 0.5
 
 
@@ -54,7 +57,8 @@ class Pacer:
         self._bucket = StateBucket([Rate(_MICROSECONDS, 1000)], algorithm=GCRA())
         self._taken: deque[tuple[float, int]] = deque()
         self._held_until = 0.0
-        self._changed = now()
+        self._lowered_at = -inf
+        self._regained_at = now()
         self._ceiling = rate
         self._rate = rate
         self.set_rate(rate)
@@ -92,13 +96,23 @@ class Pacer:
         Returns:
             Whether they may; False, at once, if the wait would be longer than that.
         """
-        async with self._turn:
-            while (wait := self._wait_for(number)) > 0:
-                if wait >= within():
-                    return False
-                # In steps, so that a change of the rate or of heart is noticed.
-                await self._sleep(min(wait, _LONGEST_STEP))
-        return True
+        while await self._sit_out(within):
+            async with self._turn:
+                # Larger than a burst is what was cut for a higher rate; it waits for
+                # one burst after the other.
+                while number > 0 and not self._held:
+                    part = min(number, self.most)
+                    wait = self._wait_for(part)
+                    if wait <= 0:
+                        number -= part
+                    elif wait >= within():
+                        return False
+                    else:
+                        # In steps, so that a change of rate or of heart is noticed.
+                        await self._sleep(min(wait, _LONGEST_STEP))
+            if number <= 0:
+                return True
+        return False
 
     def slow_down(self, retry_after: float | None = None) -> None:
         """
@@ -108,9 +122,25 @@ class Pacer:
         if retry_after:
             self._held_until = max(self._held_until, now + retry_after)
         # What was under way already is refused as well; that says nothing new.
-        if now - self._changed < 1.0 and self._rate != self._ceiling:
-            return
-        self._adjust(max(_SLOWEST, (self._rate or self._measured()) * _SLOWED))
+        if now - self._lowered_at >= _SAYS_NOTHING_NEW:
+            self._lowered_at = now
+            self._adjust(max(_SLOWEST, (self._rate or self._measured()) * _SLOWED))
+        # A time in which nothing may be sent proves nothing about the rate.
+        self._regained_at = max(now, self._held_until)
+
+    @property
+    def _held(self) -> bool:
+        return self._now() < self._held_until
+
+    async def _sit_out(self, within: Callable[[], float]) -> bool:
+        """
+        Wait while everything is held; whether that was in time.
+        """
+        while (left := self._held_until - self._now()) > 0:
+            if left >= within():
+                return False
+            await self._sleep(min(left, _LONGEST_STEP))
+        return True
 
     def _measured(self) -> float:
         self._forget()
@@ -126,7 +156,6 @@ class Pacer:
 
     def _adjust(self, rate: float | None) -> None:
         self._rate = rate
-        self._changed = self._now()
         if rate is not None:
             burst = self._weight(most_at(rate))
             self._bucket.rates = [Rate(_MICROSECONDS, 1000, burst=burst)]
@@ -138,21 +167,21 @@ class Pacer:
     def _regain(self) -> None:
         if self._rate is None or self._rate == self._ceiling:
             return
-        passed = self._now() - self._changed
-        if passed >= 1.0:
-            regained = self._rate * _REGAINED_PER_SECOND**passed
-            self._adjust(min(regained, self._ceiling or regained))
+        passed = self._now() - self._regained_at
+        if passed < 1.0:
+            return
+        self._regained_at = self._now()
+        regained = self._rate * _REGAINED_PER_SECOND ** min(passed, _LONG_AGO)
+        if self._ceiling is not None:
+            self._adjust(min(regained, self._ceiling))
+        else:
+            self._adjust(regained if regained < _AS_GOOD_AS_NONE else None)
 
     def _wait_for(self, number: int) -> float:
-        now = self._now()
-        if now < self._held_until:
-            return self._held_until - now
         self._regain()
+        now = self._now()
         if self._rate is not None:
-            # Weighs no more than the bucket holds: a request that was cut for a
-            # higher rate goes through, and the next waits so much longer.
-            weight = min(self._weight(number), self._weight(self.most))
-            item = RateItem("destinations", int(now * 1000), weight=weight)
+            item = RateItem("destinations", int(now * 1000), self._weight(number))
             if not self._bucket.put(item):
                 wait = self._bucket.waiting(item)
                 return int(wait) / 1000  # type: ignore[arg-type]  # the store is local

@@ -28,7 +28,6 @@ from voicepush.model import (
     Recipient,
     check_correlation_id,
     mask,
-    mask_numbers,
 )
 
 #: How many recipients of an iterable make a block.
@@ -51,6 +50,7 @@ MSISDN_HEADERS = (
 CUSTOMER_ID_HEADERS = ("customerid", "customer_id")
 CORRELATION_ID_HEADERS = ("correlationid", "correlation_id")
 
+#: Why a row is malformed.
 NOT_A_RECORD = "not a JSON text, nor an object with a msisdn or customerid"
 BAD_CORRELATION_ID = "the correlation id is no text of 1 to 50 bytes"
 BAD_VALUES = "not between 1 and 1,000 values that are texts"
@@ -209,8 +209,8 @@ def from_iterable(
         raise InputError(
             "recipients come as a list or another iterable; write [number]"
         )
-    groups: Iterable[Sequence[Recipient]]
-    if isinstance(recipients, (list, tuple)):
+    groups: Iterable[list[Recipient]]
+    if isinstance(recipients, list):
         groups = (
             recipients[start : start + size]
             for start in range(0, len(recipients), size)
@@ -401,11 +401,10 @@ def _split_evenly(piece: _Piece, places: list[int], delimiter: str) -> _Table | 
         lines = piece.text[:-1].split("\n")
         return _Table(rows, [lines]) if places == [0] and all(lines) else None
     width = piece.text.count(delimiter, 0, piece.text.index("\n")) + 1
-    # Line ends become cells of their own. The rows are even if just as many line
-    # ends as there are stand where they must.
+    # Line ends become cells of their own; in even rows all stand where they must.
     cells = piece.text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
     cells.pop()
-    if max(places) >= width or cells[width :: width + 1].count("\n") != len(rows):
+    if max(places) >= width or cells[width :: width + 1] != ["\n"] * len(rows):
         return None
     return _Table(rows, [cells[place :: width + 1] for place in places])
 
@@ -445,7 +444,9 @@ def _by_csv(
     reader = csv.reader(feed(), delimiter=delimiter)
     row = piece.row
     try:
-        for cells in reader:
+        while reader.line_num < lines:
+            row = piece.row + reader.line_num
+            cells = next(reader)
             if ended:
                 raise SourceError(
                     "a quoted cell begins here and never ends; "
@@ -455,9 +456,6 @@ def _by_csv(
                 )
             if cells:
                 yield row, cells
-            if reader.line_num >= lines:
-                return
-            row = piece.row + reader.line_num
     except csv.Error as error:
         raise SourceError(
             f"is not CSV from here on ({error}); does a quoted cell not end?",
@@ -530,15 +528,18 @@ def _looks_like_number(cell: str) -> bool:
     return digits >= _FEWEST_DIGITS and _NUMBER.fullmatch(cell) is not None
 
 
-def _undecided(headers: Sequence[str], column: str | None) -> str:
-    shown = ", ".join(mask_numbers(header.strip())[:40] for header in headers[:20])
-    if column is None:
-        return (
-            f"can't tell which column holds the numbers; the columns are {shown}; "
-            "choose one with --column, by name or by place (1 is the first)"
-        )
+def _undecided(first: Sequence[str], column: str | None) -> str:
+    shown = ", ".join(
+        mask(cell) if _looks_like_number(cell) else cell.strip()[:40]
+        for cell in first[:20]
+    )
+    problem = (
+        "can't tell which column holds the numbers"
+        if column is None
+        else f"there is no column {column!r}"
+    )
     return (
-        f"there is no column {column!r}; the columns are {shown}; "
+        f"{problem}; the columns are {shown}; "
         "choose one with --column, by name or by place (1 is the first)"
     )
 

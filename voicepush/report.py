@@ -5,12 +5,12 @@ Numbers -> text and JSON.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import attrs
 import orjson
 
-from voicepush.model import Outcome, Standing, Summary, Verdict
+from voicepush.model import Doubt, Found, Outcome, Result, Standing, Summary, Verdict
 
 #: The outcomes in the order in which they are told.
 _TOLD = (
@@ -23,6 +23,7 @@ _TOLD = (
 
 #: So many reasons are listed, the most frequent first.
 _MOST_REASONS = 8
+_MOST_DOUBTS = 20
 
 
 def as_json(standing: Standing | Sequence[Standing]) -> str:
@@ -30,15 +31,20 @@ def as_json(standing: Standing | Sequence[Standing]) -> str:
     One campaign as an object, or several as a list of them.
     """
     if isinstance(standing, Standing):
-        return dump(attrs.asdict(standing))
-    return dump([attrs.asdict(each) for each in standing])
+        return dump(_object(standing))
+    return dump([_object(each) for each in standing])
+
+
+def _object(standing: Standing) -> dict[str, object]:
+    will_expire = standing.will_expire(datetime.now(UTC))
+    return {**attrs.asdict(standing), "will_expire": will_expire}
 
 
 def dump(value: object) -> str:
     """
     *value* as one line of JSON.
     """
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
 
 
 def as_line(standing: Standing) -> str:
@@ -56,7 +62,7 @@ def outcomes(standing: Standing) -> str:
     The outcomes that occurred, and how many are under way.
     """
     told = [
-        f"{number:,} {outcome.value.replace('_', ' ')}"
+        f"{number:,} {_words(outcome)}"
         for outcome in _TOLD
         if (number := getattr(standing, outcome.value))
     ]
@@ -92,11 +98,80 @@ def as_text(standing: Standing) -> str:
         for name, number in rows
         if number or name in always
     ]
-    if standing.unknown:
+    if standing.unknown > standing.given_up:
         lines.append(
-            "  unknown: the service may have called them, so they are not sent again"
+            "  unknown: the service may have called them, so they are not sent again; "
+            f"see voicepush settle {standing.campaign}"
+        )
+    late = standing.will_expire(datetime.now(UTC))
+    if late:
+        lines.append(
+            f"  at {standing.speed or standing.rate:,.0f}/s, {late:,} of "
+            f"{standing.pending:,} pending will expire unsent"
         )
     return "\n".join(lines)
+
+
+def doubts_as_text(doubts: Sequence[Doubt]) -> str:
+    """
+    The evidence on requests whose answer is not known.
+    """
+    lines = [
+        f"  {doubt.batch}  {_time(doubt.claimed)}  {doubt.unknown:>5,} unknown, "
+        f"{doubt.accepted:,} accepted  {'; '.join(doubt.reasons)}"
+        for doubt in doubts[:_MOST_DOUBTS]
+    ]
+    if len(doubts) > _MOST_DOUBTS:
+        lines.append(f"  and {len(doubts) - _MOST_DOUBTS:,} more requests")
+    return "\n".join(lines)
+
+
+def found_as_text(found: Found) -> str:
+    """
+    What is known of one recipient, with the whole number: it was asked for.
+    """
+    result = found.result
+    said = " ".join(filter(None, (result.code, result.description)))
+    outcome = "in flight" if found.in_flight else _words(result.outcome)
+    head = f"{result.recipient}: {outcome} in campaign {found.campaign}"
+    when = f"claimed {_time(found.claimed)}, settled {_time(found.settled)}"
+    lines = [
+        f"{head} ({said})" if said else head,
+        f"  {when}, {found.attempts} requests for its batch {found.batch}",
+        f"  correlation id {result.correlation_id}",
+        f"  transaction id {result.transaction_id or 'none'}",
+    ]
+    return "\n".join(lines)
+
+
+def found_as_object(found: Found) -> dict[str, object]:
+    """
+    The same for JSON.
+    """
+    return {
+        **row(found.result),
+        "campaign": found.campaign,
+        "in_flight": found.in_flight,
+        "batch": found.batch,
+        "attempts": found.attempts,
+        "claimed": found.claimed,
+        "settled": found.settled,
+    }
+
+
+def row(result: Result) -> dict[str, object]:
+    """
+    One recipient for an export: its fields by name, in order.
+    """
+    return {**result._asdict(), "outcome": result.outcome.value}
+
+
+def _words(outcome: Outcome) -> str:
+    return outcome.value.replace("_", " ")
+
+
+def _time(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
 
 
 def reasons(summary: Summary) -> str:
@@ -113,7 +188,7 @@ def reasons(summary: Summary) -> str:
 
 def _reason(verdict: Verdict) -> str:
     said = " ".join(filter(None, (verdict.code, verdict.description)))
-    return f"{verdict.outcome.value.replace('_', ' ')}: {said or 'no reason given'}"
+    return f"{_words(verdict.outcome)}: {said or 'no reason given'}"
 
 
 def forecast(planned: int, rate: float | None, seconds_left: float | None) -> str:
@@ -129,13 +204,13 @@ def forecast(planned: int, rate: float | None, seconds_left: float | None) -> st
     text = f"at {rate:,g}/s, {planned:,} take {duration(needed)}"
     if seconds_left is None:
         return text
-    late = max(0, planned - int(rate * seconds_left))
+    late = max(0, planned - int(rate * max(0.0, seconds_left)))
     if late:
         return (
             f"{text}: {late:,} of {planned:,} will expire unsent, "
             f"{duration(seconds_left)} from now"
         )
-    return f"{text}, well within the expiry {duration(seconds_left)} from now"
+    return f"{text}, within the expiry {duration(seconds_left)} from now"
 
 
 def duration(seconds: float) -> str:

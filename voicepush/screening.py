@@ -432,7 +432,7 @@ _MOST_DIGITS = 15
 
 def _normalise_all(texts: _Texts, shape: _Shape) -> _Texts | None:
     """
-    *texts* normalised, if all of them have the *shape*, give or take spaces.
+    *texts* normalised, if all of them have the *shape*, spaces and hyphens aside.
     """
     joined = "\n".join(texts)
     if joined.count("\n") != len(texts) - 1:  # one text would be taken for two
@@ -532,7 +532,7 @@ def _completion(country: str | None) -> _Completion:
     if country is None:
         return _without_country
     if _is_region(country):
-        return _within_region(country.upper())
+        return _within_region(country)
     code = re.fullmatch(r"(?:\+|00)?([1-9][0-9]{0,2})", country)
     if code is None:
         raise _unknown_country(country)
@@ -557,10 +557,11 @@ def _within_code(code: str) -> _Completion:
     return complete
 
 
-def _within_region(region: str) -> _Completion:
+def _within_region(country: str) -> _Completion:
     library = _phonenumbers()
+    region = country.upper()
     if region not in library.SUPPORTED_REGIONS:
-        raise _unknown_country(region)
+        raise _unknown_country(country)
 
     plans = _NumberingPlans()
     plan = library.PhoneMetadata.metadata_for_region(region)

@@ -47,9 +47,15 @@ class Fence:
     makes each passage durable.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, retry_internal_error: bool = True, resend_unknown: bool = False
+    ) -> None:
         #: Why nothing else may pass, once it is closed.
         self.reason: str | None = None
+        #: Whether code 7006 is tried again.
+        self.retry_internal_error = retry_internal_error
+        #: Whether what is in doubt is tried again, at the risk of a second call.
+        self.resend_unknown = resend_unknown
         self._closing = asyncio.Event()
 
     @property
@@ -77,9 +83,9 @@ class Fence:
         Take note of what is known of a batch by now; some of it may be pending.
         """
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float | None = None) -> None:
         """
-        Wait between two attempts, but no longer than until it is closed.
+        Wait until it is closed, but no longer than *seconds*.
         """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
@@ -290,7 +296,6 @@ class _Delivery:
         self.batch = due.batch
         self.fence = fence
         self.attempts = due.attempts
-        self._retry_internal = settings.retry_internal_error
         self._now = now
         self._deadline = due.batch.message.deadline
         self.give_up_at = self._deadline or now() + settings.patience
@@ -352,9 +357,11 @@ class _Delivery:
         Take note of what an answer said of *places*.
         """
         outcome = _OUTCOMES[remark.meaning]
-        if remark.meaning is Meaning.INTERNAL and not self._retry_internal:
+        if remark.meaning is Meaning.INTERNAL and not self.fence.retry_internal_error:
             # Whoever turned retrying off suspects that the calls may have been placed.
             outcome = Outcome.UNKNOWN
+        if outcome is Outcome.UNKNOWN and self.fence.resend_unknown:
+            outcome = Outcome.PENDING
         if remark.meaning is Meaning.STOP:
             self._stop_reason = " ".join(
                 filter(None, (remark.code, remark.description))

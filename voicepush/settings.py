@@ -31,13 +31,16 @@ def _bare(address: str) -> str:
 
 
 def _check_base_url(_: object, __: object, value: str) -> None:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(
-            f"the base URL must be a whole address such as {_KNOWN_BASES}; "
-            "it follows the domain on which you log in"
+            f"the base URL must be a whole address such as {_KNOWN_BASES}; it follows "
+            f"the domain on which you log in; set it, or {BASE_URL_VARIABLE}"
         )
-    if parts.query or parts.fragment or parts.username is not None:
+    if "?" in value or "#" in value or parts.username is not None:
         raise InputError("the base URL must hold no query, fragment or user name")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise InputError(

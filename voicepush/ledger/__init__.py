@@ -7,10 +7,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from voicepush.errors import InputError
-from voicepush.ledger.protocol import Draft, Lease, Ledger, Plan
+from voicepush.ledger.protocol import Draft, Lease, Ledger, Plan, Steering, Wish
 from voicepush.ledger.sqlite import SQLiteLedger
 
-__all__ = ["Draft", "Lease", "Ledger", "Plan", "SQLiteLedger", "open_ledger"]
+__all__ = [
+    "Draft",
+    "Lease",
+    "Ledger",
+    "Plan",
+    "SQLiteLedger",
+    "Steering",
+    "Wish",
+    "open_ledger",
+]
 
 
 async def open_ledger(where: str | Path) -> Ledger:

@@ -4,12 +4,22 @@ What every ledger promises, whatever it is kept in.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import enum
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol, Self
 
 import attrs
 
-from voicepush.model import Batch, BatchResult, Standing, State, VoiceMessage
+from voicepush.model import (
+    Batch,
+    BatchResult,
+    Doubt,
+    Found,
+    Outcome,
+    Standing,
+    State,
+    VoiceMessage,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +35,33 @@ class Plan:
     source: str
     #: What its correlation ids begin with.
     tag: str
+    #: The message's expiry in seconds since 1970, for forecasts.
+    expires_at: float | None = None
+    #: Destinations per second, where its owner has set it.
+    rate: float | None = None
+    #: Whether code 7006 is tried again.
+    retry_internal_error: bool = True
+    #: Whether its owner has decided beforehand that the unknown are sent again.
+    resend_unknown: bool = False
+
+
+class Wish(enum.StrEnum):
+    """
+    What a campaign's owner wants of its dispatcher.
+    """
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+@attrs.frozen
+class Steering:
+    """
+    What a dispatcher learns when it shows that it is alive.
+    """
+
+    wish: Wish | None
+    rate: float | None
 
 
 class Lease(Protocol):
@@ -58,18 +95,24 @@ class Lease(Protocol):
         """
         ...
 
-    async def beat(self) -> None:
+    async def beat(self, speed: float | None) -> Steering:
         """
-        Show that the holder is alive.
+        Show that the holder is alive and how fast it is, and learn what is wanted.
 
         Raises:
-            LedgerError: Another has taken the campaign over.
+            CampaignLostError: Another has taken the campaign over.
+        """
+        ...
+
+    async def resolve(self, *, resend: bool) -> int:
+        """
+        Make the unknown pending, or give them up; gives how many there were.
         """
         ...
 
     async def release(self, state: State, reason: str | None = None) -> None:
         """
-        Give the campaign back.
+        Give the campaign back. A cancelled one has nobody pending any more.
         """
         ...
 
@@ -140,10 +183,42 @@ class Ledger(Protocol):
         """
         Become the one dispatcher of *campaign*.
 
-        Whoever a dead dispatcher had in flight is unknown from now on, and whoever
-        was not sent is pending again.
+        Whoever a dead dispatcher had in flight is unknown from now on (or pending, if
+        its owner has decided so), and whoever was not sent is pending again.
 
         Raises:
+            InputError: There is no such campaign, or it was cancelled.
             CampaignHeldError: Another process is dispatching it.
+        """
+        ...
+
+    async def steer(
+        self, campaign: str, *, wish: Wish | None = None, rate: float | None = None
+    ) -> None:
+        """
+        Tell the dispatcher of *campaign*, in whatever process, what is wanted of it.
+
+        Raises:
+            InputError: There is no such campaign.
+        """
+        ...
+
+    async def find(self, value: str) -> list[Found]:
+        """
+        What is known of *value*, an msisdn in its normal form or a customer id.
+        """
+        ...
+
+    def results(
+        self, campaign: str, outcomes: Collection[Outcome]
+    ) -> AsyncIterator[BatchResult]:
+        """
+        The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        ...
+
+    async def doubts(self, campaign: str) -> list[Doubt]:
+        """
+        The requests of *campaign* whose recipients are unknown and not given up.
         """
         ...

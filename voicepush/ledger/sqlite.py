@@ -4,22 +4,19 @@ The ledger in one SQLite file: the default.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import queue
 import secrets
 import socket
 import sqlite3
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self
 
 import orjson
 
-from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.errors import CampaignHeldError, CampaignLostError, InputError
 from voicepush.ledger.packing import (
     pack_exceptions,
     pack_recipients,
@@ -27,10 +24,13 @@ from voicepush.ledger.packing import (
     unpack_exceptions,
     unpack_recipients,
 )
-from voicepush.ledger.protocol import Plan
+from voicepush.ledger.protocol import Plan, Steering, Wish
+from voicepush.ledger.sqlite_file import SQLiteFile
 from voicepush.model import (
     Batch,
     BatchResult,
+    Doubt,
+    Found,
     Outcome,
     Standing,
     State,
@@ -38,265 +38,34 @@ from voicepush.model import (
     VoiceMessage,
 )
 
-_T = TypeVar("_T")
-
-#: Written into the file's header, to tell our files from other programs'.
-_APPLICATION_ID = 0x766F_6963  # "voic"
-
-#: The form of the tables below. A file with a lower one is brought forward, a file
-#: with a higher one is refused.
-_SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE campaign (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    message TEXT NOT NULL,
-    source TEXT NOT NULL,
-    tag TEXT NOT NULL,
-    state TEXT NOT NULL,          -- 'draft' until it is published
-    reason TEXT,
-    planned_at REAL NOT NULL,     -- seconds since 1970, like all times here
-    read INTEGER NOT NULL DEFAULT 0,
-    planned INTEGER NOT NULL DEFAULT 0,
-    invalid INTEGER NOT NULL DEFAULT 0,
-    duplicate INTEGER NOT NULL DEFAULT 0,
-    suppressed INTEGER NOT NULL DEFAULT 0,
-    holder TEXT,                  -- host:pid:random of its one dispatcher
-    beat_at REAL                  -- when the holder last gave a sign
-);
-
--- Small, and written three times per batch; the recipients stay apart, because an
--- update writes a row anew as a whole.
-CREATE TABLE batch (
-    campaign INTEGER NOT NULL REFERENCES campaign (id),
-    number INTEGER NOT NULL,
-    state INTEGER NOT NULL DEFAULT 0,      -- 0 ready, 1 sending, 2 settled
-    size INTEGER NOT NULL,                 -- in values, like all counts here
-    in_flight INTEGER NOT NULL DEFAULT 0,
-    accepted INTEGER NOT NULL DEFAULT 0,
-    rejected INTEGER NOT NULL DEFAULT 0,
-    expired INTEGER NOT NULL DEFAULT 0,
-    not_sent INTEGER NOT NULL DEFAULT 0,
-    unknown INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    claimed_at REAL,
-    settled_at REAL,
-    claimed TEXT,                          -- places, or NULL for all that are pending
-    outcome TEXT NOT NULL DEFAULT 'pending',
-    code TEXT,
-    description TEXT NOT NULL DEFAULT '',
-    exceptions BLOB,                       -- see packing.py
-    transactions TEXT,                     -- one for all, or one per place, by lines
-    PRIMARY KEY (campaign, number)
-) WITHOUT ROWID;
-
-CREATE TABLE recipients (
-    campaign INTEGER NOT NULL REFERENCES campaign (id),
-    number INTEGER NOT NULL,
-    form TEXT NOT NULL,
-    packed BLOB NOT NULL,
-    UNIQUE (campaign, number)
-);
-"""
-
-_READY, _SENDING, _SETTLED = range(3)
-
 #: A holder that gave no sign for so long is taken for dead, in seconds.
 LEASE = 15.0
 
-#: So many batches are read ahead of the workers.
-_READ_AHEAD = 64
+_DRAFT = "draft"
+_READY, _SENDING, _SETTLED = range(3)
 
+#: So many batches are read at once.
+_TOGETHER = 64
+
+#: The outcomes that have a column of their own.
 _COUNTED = ("accepted", "rejected", "expired", "not_sent", "unknown")
 
+#: Where the message does not matter.
+_NO_MESSAGE = VoiceMessage(media="-")
 
-class _Job(NamedTuple):
-    work: Callable[[sqlite3.Connection], Any]
-    writes: bool
-    answer: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-
-
-class _Writer:
-    """
-    The one thread that touches the file. Whatever waits goes into one transaction.
-
-    A commit with full durability costs a flush of the disk; while one is under way
-    the next jobs gather, so that under load many share the next.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._run, name="voicepush-ledger", daemon=True
-        )
-        self._closed = False
-
-    def start(self) -> None:
-        self._thread.start()
-
-    async def do(
-        self, work: Callable[[sqlite3.Connection], _T], *, writes: bool = True
-    ) -> _T:
-        """
-        The value of *work*, once what it wrote is durable.
-
-        *work* must raise before it has written anything, or not at all.
-        """
-        if self._closed:
-            raise LedgerError(f"the ledger {self._path} is closed")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[_T] = loop.create_future()
-        self._jobs.put(_Job(work, writes, answer, loop))
-        return await answer
-
-    async def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
-
-    def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while (jobs := self._next_jobs()) is not None:
-            try:
-                connection = connection or _connect(self._path)
-                answers = _together(connection, jobs)
-            except (sqlite3.Error, OSError, LedgerError) as error:
-                answers = [_translated(error, self._path)] * len(jobs)
-            _answer(jobs, answers)
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
-
-    def _next_jobs(self) -> list[_Job] | None:
-        job = self._jobs.get()
-        jobs = []
-        while job is not None:
-            jobs.append(job)
-            if self._jobs.empty():
-                return jobs
-            job = self._jobs.get()
-        if jobs:
-            self._jobs.put(None)
-        return jobs or None
-
-
-def _together(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[Any]:
-    """
-    What each of *jobs* gave or raised, once all of it is committed.
-    """
-    answers: list[Any] = []
-    # Who only looks must not wait for another process that writes.
-    writes = any(job.writes for job in jobs)
-    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-    try:
-        for job in jobs:
-            try:
-                answers.append(job.work(connection))
-            except (LedgerError, InputError) as error:
-                answers.append(error)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return answers
-
-
-def _answer(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
-    def tell() -> None:
-        for job, answer in zip(jobs, answers, strict=True):
-            if job.answer.done():
-                continue
-            if isinstance(answer, Exception):
-                job.answer.set_exception(answer)
-            else:
-                job.answer.set_result(answer)
-
-    for loop in {job.loop for job in jobs}:
-        # A loop that was closed meanwhile has no one left to tell.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell)
-
-
-def _translated(error: Exception, path: Path) -> LedgerError:
-    if isinstance(error, LedgerError):
-        return error
-    words = str(error)
-    if "locked" in words:
-        words = "another program holds the file's lock; end it, and try again"
-    elif "full" in words:
-        words = "the disk is full; make room, and go on with resume"
-    elif "readonly" in words:
-        words = "the file can't be written; check its owner and mode"
-    elif "not a database" in words:
-        words = "it is not a voicepush ledger; name another file with --ledger"
-    failure = LedgerError(f"the ledger {path}: {words}")
-    failure.__cause__ = error
-    return failure
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # Made here, before SQLite would, so that it is never readable by others.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(
-        path, timeout=10.0, isolation_level=None, check_same_thread=False
-    )
-    try:
-        # Before anything is changed: a foreign file stays as it is.
-        _check_ours(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.row_factory = sqlite3.Row
-        connection.execute("BEGIN IMMEDIATE")
-        _migrate(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    application = _pragma(connection, "application_id")
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application != _APPLICATION_ID and (application or tables):
-        raise LedgerError(
-            f"{path} belongs to another program; name another file with --ledger"
-        )
-    version = _pragma(connection, "user_version")
-    if version > _SCHEMA_VERSION:
-        raise LedgerError(
-            f"{path} was written by a newer voicepush (form {version}, this one knows "
-            f"{_SCHEMA_VERSION}); upgrade voicepush to use it"
-        )
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    if _pragma(connection, "user_version") == 0:
-        for statement in _SCHEMA.split(";\n"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
-    return int(value)
+_GIVEN_UP = "given up: "
 
 
 class SQLiteLedger:
     """
     Campaigns in one file, with every claim and settlement flushed to the disk.
 
-    Several processes may use the file, each dispatching another campaign.
+    Several processes may use the file, each dispatching another campaign. Each method
+    raises `LedgerError` when the file can't be read or written.
     """
 
     def __init__(self, path: Path) -> None:
-        self._writer = _Writer(path)
+        self._file = SQLiteFile(path)
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -307,9 +76,8 @@ class SQLiteLedger:
             LedgerError: It can't be opened, is no ledger, or one of a newer version.
         """
         ledger = cls(path)
-        ledger._writer.start()
         try:
-            await ledger.campaigns()
+            await ledger._file.do(lambda _: None, writes=False)
         except BaseException:
             await ledger.close()
             raise
@@ -319,7 +87,7 @@ class SQLiteLedger:
         """
         Finish what was begun, and close the file.
         """
-        await self._writer.close()
+        await self._file.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -331,7 +99,7 @@ class SQLiteLedger:
         """
         All campaigns, the newest last.
         """
-        return await self._writer.do(
+        return await self._file.do(
             lambda connection: _standings(connection, None), writes=False
         )
 
@@ -339,7 +107,7 @@ class SQLiteLedger:
         """
         Where *campaign* stands, or None if there is no such campaign.
         """
-        found = await self._writer.do(
+        found = await self._file.do(
             lambda connection: _standings(connection, campaign), writes=False
         )
         return found[0] if found else None
@@ -351,9 +119,9 @@ class SQLiteLedger:
 
         def work(connection: sqlite3.Connection) -> Plan | None:
             row = _campaign(connection, campaign)
-            return None if row is None or row["state"] == "draft" else _plan(row)
+            return None if row is None or row["state"] == _DRAFT else _plan(row)
 
-        return await self._writer.do(work, writes=False)
+        return await self._file.do(work, writes=False)
 
     async def draft(self, plan: Plan) -> SQLiteDraft:
         """
@@ -368,41 +136,109 @@ class SQLiteLedger:
         def work(connection: sqlite3.Connection) -> int:
             row = _campaign(connection, plan.campaign)
             if row is not None:
-                if row["state"] != "draft":
+                if row["state"] != _DRAFT:
                     raise InputError(f"campaign {plan.campaign!r} is planned already")
                 _check_free(row)
                 _drop(connection, row["id"])
             return _insert(connection, plan, holder)
 
-        identity = await self._writer.do(work)
-        return SQLiteDraft(self._writer, identity, holder)
+        identity = await self._file.do(work)
+        return SQLiteDraft(self._file, identity, holder)
 
     async def lease(self, campaign: str) -> SQLiteLease:
         """
         Become the one dispatcher of *campaign*.
 
         Raises:
-            InputError: There is no such campaign.
+            InputError: There is no such campaign, or it was cancelled.
             CampaignHeldError: Another process is dispatching it.
         """
         holder = _new_holder()
 
         def work(connection: sqlite3.Connection) -> sqlite3.Row:
-            row = _campaign(connection, campaign)
-            if row is None or row["state"] == "draft":
-                raise InputError(f"there is no campaign {campaign!r} in this ledger")
+            row = _published(connection, campaign)
+            if row["state"] == State.CANCELLED:
+                raise InputError(
+                    f"campaign {campaign!r} was cancelled; plan those who are left "
+                    "under another name"
+                )
             _check_free(row)
             connection.execute(
-                "UPDATE campaign SET holder = ?, beat_at = ?, state = ?, reason = NULL "
-                "WHERE id = ?",
+                "UPDATE campaign SET holder = ?, beat_at = ?, state = ?, "
+                "reason = NULL, wish = NULL, speed = NULL WHERE id = ?",
                 (holder, time.time(), State.RUNNING, row["id"]),
             )
             return row
 
-        row = await self._writer.do(work)
-        lease = SQLiteLease(self._writer, row["id"], holder, _plan(row))
+        row = await self._file.do(work)
+        lease = SQLiteLease(self._file, row["id"], holder, _plan(row))
         await lease.recover()
         return lease
+
+    async def steer(
+        self, campaign: str, *, wish: Wish | None = None, rate: float | None = None
+    ) -> None:
+        """
+        Tell the dispatcher of *campaign*, in whatever process, what is wanted of it.
+
+        Raises:
+            InputError: There is no such campaign.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = _published(connection, campaign)
+            connection.execute(
+                "UPDATE campaign SET wish = coalesce(?, wish), "
+                "rate = coalesce(?, rate) WHERE id = ?",
+                (wish, rate, row["id"]),
+            )
+
+        await self._file.do(work)
+
+    async def find(self, value: str) -> list[Found]:
+        """
+        What is known of *value*, an msisdn in its normal form or a customer id.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[Found]:
+            rows = connection.execute(
+                f"{_SELECT_BATCH} WHERE instr(packed, ?) AND campaign.state != ?",
+                (value.encode(), _DRAFT),
+            )
+            return [found for row in rows for found in _found(row, value)]
+
+        return await self._file.do(work, writes=False)
+
+    async def results(
+        self, campaign: str, outcomes: Collection[Outcome]
+    ) -> AsyncIterator[BatchResult]:
+        """
+        The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        counted = [each.value for each in outcomes if each is not Outcome.PENDING]
+        some = [f"{name} > 0" for name in counted]
+        if Outcome.PENDING in outcomes:
+            some.append(f"size > {' + '.join(_COUNTED)}")
+        plan = await self.plan(campaign)
+        if plan is None or not some:
+            return
+        async for row in _rows(
+            self._file,
+            f"campaign.name = ? AND ({' OR '.join(some)})",
+            (campaign,),
+        ):
+            yield _batch_result(row, _NO_MESSAGE, plan.tag)
+
+    async def doubts(self, campaign: str) -> list[Doubt]:
+        """
+        The requests of *campaign* whose recipients are unknown and not given up.
+        """
+        return [
+            _doubt(row)
+            async for row in _rows(
+                self._file, "campaign.name = ? AND unknown > given_up", (campaign,)
+            )
+        ]
 
 
 class SQLiteDraft:
@@ -410,8 +246,8 @@ class SQLiteDraft:
     A campaign that is being planned, in rows that no one else looks at yet.
     """
 
-    def __init__(self, writer: _Writer, campaign: int, holder: str) -> None:
-        self._writer = writer
+    def __init__(self, file: SQLiteFile, campaign: int, holder: str) -> None:
+        self._file = file
         self._campaign = campaign
         self._holder = holder
         self._added = 0
@@ -426,20 +262,22 @@ class SQLiteDraft:
         sizes = [batch.size for batch in batches]
         self._planned += sum(sizes)
         packed = [pack_recipients(batch.destinations) for batch in batches]
-        rows = list(zip(numbers, sizes, packed, strict=True))
 
         def work(connection: sqlite3.Connection) -> None:
-            _check_held(connection, self._campaign, self._holder)
+            _hold(connection, self._campaign, self._holder)
             connection.executemany(
                 "INSERT INTO batch (campaign, number, size) VALUES (?, ?, ?)",
-                [(self._campaign, number, size) for number, size, _ in rows],
+                [(self._campaign, *row) for row in zip(numbers, sizes, strict=True)],
             )
             connection.executemany(
                 "INSERT INTO recipients VALUES (?, ?, ?, ?)",
-                [(self._campaign, number, *packed) for number, _, packed in rows],
+                [
+                    (self._campaign, number, *each)
+                    for number, each in zip(numbers, packed, strict=True)
+                ],
             )
 
-        await self._writer.do(work)
+        await self._file.do(work)
 
     async def publish(self, counts: Mapping[str, int]) -> None:
         """
@@ -447,28 +285,27 @@ class SQLiteDraft:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            _check_held(connection, self._campaign, self._holder)
+            _hold(connection, self._campaign, self._holder)
             connection.execute(
-                "UPDATE campaign SET state = ?, holder = NULL, planned = ?, read = ?, "
-                "invalid = ?, duplicate = ?, suppressed = ? WHERE id = ?",
-                (
-                    State.PLANNED,
-                    self._planned,
-                    counts["read"],
-                    counts["invalid"],
-                    counts["duplicate"],
-                    counts["suppressed"],
-                    self._campaign,
-                ),
+                "UPDATE campaign SET state = :state, holder = NULL, "
+                "planned = :planned, read = :read, invalid = :invalid, "
+                "duplicate = :duplicate, "
+                "suppressed = :suppressed WHERE id = :id",
+                {
+                    **counts,
+                    "state": State.PLANNED,
+                    "planned": self._planned,
+                    "id": self._campaign,
+                },
             )
 
-        await self._writer.do(work)
+        await self._file.do(work)
 
     async def discard(self) -> None:
         """
         Let nothing of it remain.
         """
-        await self._writer.do(lambda connection: _drop(connection, self._campaign))
+        await self._file.do(lambda connection: _drop(connection, self._campaign))
 
 
 class SQLiteLease:
@@ -476,48 +313,28 @@ class SQLiteLease:
     The right to dispatch one campaign; every write checks that it is still held.
     """
 
-    def __init__(self, writer: _Writer, campaign: int, holder: str, plan: Plan) -> None:
+    def __init__(
+        self, file: SQLiteFile, campaign: int, holder: str, plan: Plan
+    ) -> None:
         self.plan = plan
-        self._writer = writer
+        self._file = file
         self._campaign = campaign
         self._holder = holder
 
     async def recover(self) -> None:
         """
-        Make the unsettled of an earlier holder unknown, and the not sent pending.
+        Settle what an earlier holder left in flight, and make the not sent pending.
         """
-
-        def work(connection: sqlite3.Connection) -> int:
-            _check_held(connection, self._campaign, self._holder)
-            rows = connection.execute(
-                f"{_SELECT_BATCH} WHERE campaign = ? AND (state = ? OR not_sent > 0) "
-                "LIMIT 500",
-                (self._campaign, _SENDING),
-            ).fetchall()
-            for row in rows:
-                _recover(connection, self._campaign, row, self.plan.tag)
-            return len(rows)
-
-        while await self._writer.do(work):
-            pass
+        await self._rewrite("batch.state = 1 OR not_sent > 0", self._recovered)
 
     async def due(self, message: VoiceMessage) -> AsyncIterator[BatchResult]:
         """
         The batches in which someone is pending, each with what is known of it.
         """
-        after = -1
-
-        def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-            return connection.execute(
-                f"{_SELECT_BATCH} WHERE campaign = ? AND number > ? AND state = ? "
-                "ORDER BY number LIMIT ?",
-                (self._campaign, after, _READY, _READ_AHEAD),
-            ).fetchall()
-
-        while rows := await self._writer.do(work, writes=False):
-            for row in rows:
-                yield _batch_result(row, message, self.plan.tag)
-            after = rows[-1]["number"]
+        async for row in _rows(
+            self._file, "campaign.id = ? AND batch.state = 0", (self._campaign,)
+        ):
+            yield _batch_result(row, message, self.plan.tag)
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> None:
         """
@@ -527,32 +344,25 @@ class SQLiteLease:
             LedgerError: It is not; they must not be sent.
         """
         whole = len(places) == len(batch)
-        claimed = None if whole else orjson.dumps(list(places)).decode()
         weights = batch.weights
-        number = _number(batch)
-        in_flight = batch.size if whole else sum(weights[place] for place in places)
+        row = {
+            "campaign": self._campaign,
+            "number": _number(batch),
+            "in_flight": batch.size if whole else sum(weights[at] for at in places),
+            "claimed": None if whole else orjson.dumps(list(places)).decode(),
+            "now": time.time(),
+        }
 
         def work(connection: sqlite3.Connection) -> None:
-            _check_held(connection, self._campaign, self._holder)
-            changed = connection.execute(
-                "UPDATE batch SET state = ?, in_flight = ?, claimed = ?, "
-                "claimed_at = ? WHERE campaign = ? AND number = ? AND state = ?",
-                (
-                    _SENDING,
-                    in_flight,
-                    claimed,
-                    time.time(),
-                    self._campaign,
-                    number,
-                    _READY,
-                ),
-            )
-            if changed.rowcount != 1:
-                raise LedgerError(
-                    f"batch {number} of {self.plan.campaign!r} was claimed by another"
+            _hold(connection, self._campaign, self._holder)
+            if connection.execute(_CLAIM, row).rowcount != 1:
+                raise CampaignLostError(
+                    f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
+                    "another process; this one stops"
                 )
 
-        await self._writer.do(work)
+        await self._file.do(work)
+        self._file.check_in_place()
 
     async def settle(self, result: BatchResult) -> None:
         """
@@ -561,71 +371,161 @@ class SQLiteLease:
         row = _settlement(result, self._campaign)
 
         def work(connection: sqlite3.Connection) -> None:
-            _check_held(connection, self._campaign, self._holder)
+            _hold(connection, self._campaign, self._holder)
             connection.execute(_SETTLE, row)
 
-        await self._writer.do(work)
+        await self._file.do(work)
 
-    async def beat(self) -> None:
+    async def beat(self, speed: float | None) -> Steering:
         """
-        Show that the holder is alive.
+        Show that the holder is alive and how fast it is, and learn what is wanted.
+
+        Raises:
+            CampaignLostError: Another has taken the campaign over.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
-            _check_held(connection, self._campaign, self._holder)
+        def work(connection: sqlite3.Connection) -> Steering:
+            row = _hold(connection, self._campaign, self._holder)
             connection.execute(
-                "UPDATE campaign SET beat_at = ? WHERE id = ?",
-                (time.time(), self._campaign),
+                "UPDATE campaign SET beat_at = ?, speed = ? WHERE id = ?",
+                (time.time(), speed, self._campaign),
             )
+            return Steering(row["wish"] and Wish(row["wish"]), row["rate"])
 
-        await self._writer.do(work)
+        steering = await self._file.do(work)
+        self._file.check_in_place()
+        return steering
+
+    async def resolve(self, *, resend: bool) -> int:
+        """
+        Make the unknown pending, or give them up; gives how many there were.
+        """
+        resolved = 0
+
+        def change(result: BatchResult, _: sqlite3.Row) -> BatchResult:
+            nonlocal resolved
+            resolved += result.counts()[Outcome.UNKNOWN]
+            return _resolved(result, resend=resend)
+
+        await self._rewrite("unknown > given_up", change)
+        return resolved
 
     async def release(self, state: State, reason: str | None = None) -> None:
         """
-        Give the campaign back.
+        Give the campaign back. A cancelled one has nobody pending any more.
         """
+        if state is State.CANCELLED:
+            await self._rewrite("batch.state = 1", self._recovered)
+            cancelled = Verdict(Outcome.NOT_SENT, None, reason or "cancelled")
+            await self._rewrite(
+                "batch.state = 0",
+                lambda result, _: replaced(result, Outcome.PENDING, cancelled),
+            )
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE campaign SET holder = NULL, state = ?, reason = ? "
-                "WHERE id = ? AND holder = ?",
+                "UPDATE campaign SET holder = NULL, wish = NULL, speed = NULL, "
+                "state = ?, reason = ? WHERE id = ? AND holder = ?",
                 (state, reason, self._campaign, self._holder),
             )
 
-        await self._writer.do(work)
+        await self._file.do(work)
+
+    def _recovered(self, result: BatchResult, row: sqlite3.Row) -> BatchResult:
+        if row["state"] == _SENDING and not self.plan.resend_unknown:
+            places = None if row["claimed"] is None else orjson.loads(row["claimed"])
+            lost = Verdict(
+                Outcome.UNKNOWN, None, "claimed, and its answer was never recorded"
+            )
+            result = replaced(result, Outcome.PENDING, lost, places)
+        return replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
+
+    async def _rewrite(
+        self, where: str, change: Callable[[BatchResult, sqlite3.Row], BatchResult]
+    ) -> None:
+        """
+        Change what is known of each batch for which *where* holds, some at a time.
+
+        Afterwards *where* must not hold for it any more.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            _hold(connection, self._campaign, self._holder)
+            rows = connection.execute(
+                f"{_SELECT_BATCH} WHERE batch.campaign = ? AND ({where}) LIMIT ?",
+                (self._campaign, _TOGETHER),
+            ).fetchall()
+            for row in rows:
+                result = change(_batch_result(row, _NO_MESSAGE, self.plan.tag), row)
+                connection.execute(_SETTLE, _settlement(result, self._campaign))
+            return len(rows)
+
+        while await self._file.do(work):
+            pass
 
 
 _SELECT_BATCH = """
-    SELECT number, form, packed, claimed, claimed_at, state, outcome, code, description,
-           exceptions, transactions, attempts
+    SELECT campaign.name, campaign.tag, batch.number, form, packed, claimed, claimed_at,
+           settled_at, batch.state, outcome, code, description, exceptions,
+           transactions, attempts, in_flight, accepted, unknown, given_up
     FROM batch JOIN recipients USING (campaign, number)
+    JOIN campaign ON campaign.id = batch.campaign
+"""
+
+_CLAIM = """
+    UPDATE batch
+    SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now
+    WHERE campaign = :campaign AND number = :number AND state = 0
 """
 
 _SETTLE = """
     UPDATE batch
     SET state = :state, in_flight = 0, claimed = NULL, settled_at = :now,
         accepted = :accepted, rejected = :rejected, expired = :expired,
-        not_sent = :not_sent, unknown = :unknown, attempts = :attempts,
-        outcome = :outcome, code = :code, description = :description,
-        exceptions = :exceptions, transactions = :transactions
+        not_sent = :not_sent, unknown = :unknown, given_up = :given_up,
+        attempts = :attempts, outcome = :outcome, code = :code,
+        description = :description, exceptions = :exceptions,
+        transactions = :transactions
     WHERE campaign = :campaign AND number = :number
 """
 
 _STANDINGS = """
     SELECT name, state, reason, holder, beat_at, read, planned, invalid, duplicate,
-           suppressed,
+           suppressed, expires_at, rate, speed,
            coalesce(sum(in_flight), 0) AS in_flight,
            coalesce(sum(accepted), 0) AS accepted,
            coalesce(sum(rejected), 0) AS rejected,
            coalesce(sum(expired), 0) AS expired,
            coalesce(sum(not_sent), 0) AS not_sent,
-           coalesce(sum(unknown), 0) AS unknown
+           coalesce(sum(unknown), 0) AS unknown,
+           coalesce(sum(given_up), 0) AS given_up
     FROM (SELECT * FROM campaign WHERE state != 'draft' AND name = coalesce(?, name))
          AS found
     LEFT JOIN (SELECT campaign, in_flight, accepted, rejected, expired, not_sent,
-                      unknown FROM batch) ON campaign = found.id
+                      unknown, given_up FROM batch) ON campaign = found.id
     GROUP BY found.id ORDER BY found.id
 """
+
+
+async def _rows(
+    file: SQLiteFile, where: str, parameters: tuple[object, ...]
+) -> AsyncIterator[sqlite3.Row]:
+    """
+    The batches for which *where* holds, in order, read some at a time.
+    """
+    after = -1
+
+    def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+        return connection.execute(
+            f"{_SELECT_BATCH} WHERE {where} AND batch.number > ? "
+            "ORDER BY batch.number LIMIT ?",
+            (*parameters, after, _TOGETHER),
+        ).fetchall()
+
+    while rows := await file.do(work, writes=False):
+        for row in rows:
+            yield row
+        after = rows[-1]["number"]
 
 
 def _settlement(result: BatchResult, campaign: int) -> dict[str, Any]:
@@ -636,6 +536,7 @@ def _settlement(result: BatchResult, campaign: int) -> dict[str, Any]:
         "state": _READY if counts[Outcome.PENDING] else _SETTLED,
         "now": time.time(),
         **{name: counts[Outcome(name)] for name in _COUNTED},
+        "given_up": _given_up(result) if counts[Outcome.UNKNOWN] else 0,
         "attempts": result.attempts,
         "outcome": result.verdict.outcome.value,
         "code": result.verdict.code,
@@ -657,25 +558,70 @@ def _batch_result(row: sqlite3.Row, message: VoiceMessage, tag: str) -> BatchRes
     )
 
 
-def _recover(
-    connection: sqlite3.Connection, campaign: int, row: sqlite3.Row, tag: str
-) -> None:
-    result = _batch_result(row, _NO_MESSAGE, tag)
-    if row["state"] == _SENDING:
-        places = None if row["claimed"] is None else orjson.loads(row["claimed"])
-        claimed_at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(row["claimed_at"]))
-        lost = Verdict(
-            Outcome.UNKNOWN,
-            None,
-            f"claimed at {claimed_at}, and its answer was never recorded",
+def _resolved(result: BatchResult, *, resend: bool) -> BatchResult:
+    """
+    *result* with each unknown pending again, or marked as given up.
+    """
+    if resend:
+        return replaced(result, Outcome.UNKNOWN, Verdict(Outcome.PENDING))
+    for verdict in result.reasons():
+        if verdict.outcome is Outcome.UNKNOWN and not _is_given_up(verdict):
+            marked = verdict._replace(description=_GIVEN_UP + verdict.description)
+            places = [
+                place
+                for place in range(len(result.batch))
+                if result.at(place) == verdict
+            ]
+            result = replaced(result, Outcome.UNKNOWN, marked, places)
+    return result
+
+
+def _given_up(result: BatchResult) -> int:
+    reasons = result.reasons().items()
+    return sum(number for verdict, number in reasons if _is_given_up(verdict))
+
+
+def _is_given_up(verdict: Verdict) -> bool:
+    is_unknown = verdict.outcome is Outcome.UNKNOWN
+    return is_unknown and verdict.description.startswith(_GIVEN_UP)
+
+
+def _found(row: sqlite3.Row, value: str) -> list[Found]:
+    result = _batch_result(row, _NO_MESSAGE, row["tag"])
+    in_flight = row["state"] == _SENDING
+    return [
+        Found(
+            campaign=row["name"],
+            result=each,
+            in_flight=in_flight and each.outcome is Outcome.PENDING,
+            batch=result.batch.key,
+            attempts=row["attempts"],
+            claimed=_moment(row["claimed_at"]),
+            settled=_moment(row["settled_at"]),
         )
-        result = replaced(result, Outcome.PENDING, lost, places)
-    result = replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
-    connection.execute(_SETTLE, _settlement(result, campaign))
+        for each in result
+        if each.recipient == value
+    ]
 
 
-#: Recovery looks at places and verdicts only.
-_NO_MESSAGE = VoiceMessage(media="-")
+def _doubt(row: sqlite3.Row) -> Doubt:
+    result = _batch_result(row, _NO_MESSAGE, row["tag"])
+    reasons = [
+        " ".join(filter(None, (verdict.code, verdict.description)))
+        for verdict, _ in result.reasons().most_common()
+        if verdict.outcome is Outcome.UNKNOWN and not _is_given_up(verdict)
+    ]
+    return Doubt(
+        batch=result.batch.key,
+        unknown=row["unknown"] - row["given_up"],
+        accepted=row["accepted"],
+        claimed=_moment(row["claimed_at"]),
+        reasons=tuple(reasons),
+    )
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _number(batch: Batch) -> int:
@@ -683,10 +629,16 @@ def _number(batch: Batch) -> int:
 
 
 def _campaign(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
-    with closing(
-        connection.execute("SELECT * FROM campaign WHERE name = ?", (name,))
-    ) as found:
-        row: sqlite3.Row | None = found.fetchone()
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM campaign WHERE name = ?", (name,)
+    ).fetchone()
+    return row
+
+
+def _published(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
+    row = _campaign(connection, name)
+    if row is None or row["state"] == _DRAFT:
+        raise InputError(f"there is no campaign {name!r} in this ledger")
     return row
 
 
@@ -696,15 +648,33 @@ def _plan(row: sqlite3.Row) -> Plan:
         message=row["message"],
         source=row["source"],
         tag=row["tag"],
+        expires_at=row["expires_at"],
+        rate=row["rate"],
+        retry_internal_error=bool(row["retry_internal_error"]),
+        resend_unknown=bool(row["resend_unknown"]),
     )
 
 
 def _insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
     now = time.time()
+    row = {
+        "name": plan.campaign,
+        "message": plan.message,
+        "source": plan.source,
+        "tag": plan.tag,
+        "state": _DRAFT,
+        "planned_at": now,
+        "holder": holder,
+        "beat_at": now,
+        "expires_at": plan.expires_at,
+        "rate": plan.rate,
+        "retry_internal_error": plan.retry_internal_error,
+        "resend_unknown": plan.resend_unknown,
+    }
+    names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
     inserted = connection.execute(
-        "INSERT INTO campaign (name, message, source, tag, state, planned_at, holder, "
-        "beat_at) VALUES (?, ?, ?, ?, 'draft', ?, ?, ?)",
-        (plan.campaign, plan.message, plan.source, plan.tag, now, holder, now),
+        f"INSERT INTO campaign ({names}) VALUES ({values})",  # noqa: S608 -- our names
+        row,
     )
     return int(inserted.lastrowid or 0)
 
@@ -713,7 +683,7 @@ def _drop(connection: sqlite3.Connection, campaign: int) -> None:
     for statement in (
         "DELETE FROM recipients WHERE campaign = ?",
         "DELETE FROM batch WHERE campaign = ?",
-        "DELETE FROM campaign WHERE id = ? AND state = 'draft'",
+        "DELETE FROM campaign WHERE id = ?",
     ):
         connection.execute(statement, (campaign,))
 
@@ -739,6 +709,10 @@ def _standing(row: sqlite3.Row) -> Standing:
         invalid=row["invalid"],
         duplicate=row["duplicate"],
         suppressed=row["suppressed"],
+        given_up=row["given_up"],
+        expiry=_moment(row["expires_at"]),
+        rate=row["rate"],
+        speed=row["speed"] if state is State.RUNNING else None,
         **counted,
     )
 
@@ -752,20 +726,23 @@ def _check_free(row: sqlite3.Row) -> None:
         raise CampaignHeldError(row["name"], _describe(row))
 
 
-def _check_held(connection: sqlite3.Connection, campaign: int, holder: str) -> None:
-    with closing(
-        connection.execute(
-            "SELECT 1 FROM campaign WHERE id = ? AND holder = ?", (campaign, holder)
+def _hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3.Row:
+    """
+    The campaign's row, if it is still ours.
+    """
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM campaign WHERE id = ? AND holder = ?", (campaign, holder)
+    ).fetchone()
+    if row is None:
+        raise CampaignLostError(
+            "the campaign was taken over by another process; this one stops"
         )
-    ) as found:
-        if found.fetchone() is None:
-            raise LedgerError(
-                "the campaign was taken over by another process; this one stops"
-            )
+    return row
 
 
 def _is_alive(row: sqlite3.Row) -> bool:
     host, pid, _ = row["holder"].rsplit(":", 2)
+    # A clock that was set back must not make a sign of life look older or newer.
     if abs(time.time() - row["beat_at"]) > LEASE:
         return False
     return host != socket.gethostname() or _is_running(int(pid))

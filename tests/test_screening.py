@@ -1,0 +1,539 @@
+"""
+Normal form, refusals with their reasons, duplicates, and lists of those not to call.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from voicepush.errors import InputError
+from voicepush.model import Destination, values_of
+from voicepush.recipients import Block, Malformed, from_iterable
+from voicepush.screening import (
+    Kind,
+    Reason,
+    Refusal,
+    Screened,
+    Screening,
+    Suppressed,
+    normalise,
+)
+
+# A region's numbering plan is made into an expression when it is first needed.
+unhurried = settings(deadline=None)
+
+ANN, BEN, CAT = "+447700900101", "+447700900102", "+447700900103"
+VALID = "+18005550199"
+
+
+def screen(screening: Screening, *entries: Any) -> Screened:
+    """
+    What *screening* makes of a block of *entries*.
+    """
+    return screening.screen(Block(range(1, len(entries) + 1), list(entries)))
+
+
+def reasons(screened: Screened) -> list[tuple[int, str]]:
+    """
+    The row and reason of each refusal.
+    """
+    return [(refusal.row, refusal.reason) for refusal in screened.refusals]
+
+
+# Normal form.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+447700900101",
+        "447700900101",
+        "00447700900101",
+        " +44 7700 900101\t",
+        "+44 (0) 7700 900101",
+        "0044(0)7700-900101",
+        "(+44) 7700/900.101",
+        "tel:+44-7700-900101",
+        "TEL: 447700900101",
+        "+44\u00a07700\u2011900\u2013101",
+        "\u202a+447700900101\u202c",
+        "\uff0b\uff14\uff14\uff17\uff17\uff10\uff10\uff19\uff10\uff10\uff11\uff10\uff11",
+        "+٤٤٧٧٠٠٩٠٠١٠١",
+        "+44\u22127700900101",
+    ],
+)
+def test_ways_of_writing(text: str) -> None:
+    """
+    The usual ways of writing a number have one normal form.
+    """
+    assert ANN == normalise(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.EMPTY),
+        (" \t\u00a0", Reason.EMPTY),
+        ("n/a", Reason.NOT_A_NUMBER),
+        ("-", Reason.NOT_A_NUMBER),
+        ("+", Reason.NOT_A_NUMBER),
+        ("447700900101 ext 5", Reason.NOT_A_NUMBER),
+        ("44+7700900101", Reason.NOT_A_NUMBER),
+        ("447700900101,447700900102", Reason.NOT_A_NUMBER),
+        ("5550101\n5550102", Reason.NOT_A_NUMBER),
+        ("44770090010\u00b2", Reason.NOT_A_NUMBER),
+        ("4.47701E+11", Reason.ROUNDED),
+        ("4,47701e11", Reason.ROUNDED),
+        ("447700900101.0", Reason.ROUNDED),
+        ("07700 900101", Reason.NO_COUNTRY),
+        ("+07700900101", Reason.ZERO),
+        ("0007700900101", Reason.ZERO),
+        ("+447700", Reason.TOO_SHORT),
+        ("123", Reason.TOO_SHORT),
+        ("1" * 16, Reason.TOO_LONG),
+    ],
+)
+def test_reasons(text: str, reason: Reason) -> None:
+    """
+    What has no normal form is refused with what is wrong about it.
+    """
+    assert reason is normalise(text)
+
+
+written = st.text(
+    st.sampled_from("+0123456789 -.()/\t\n\u00a0\u0664e,telx:"), max_size=20
+)
+numbers = st.from_regex(r"\+?[1-9][0-9]{6,14}", fullmatch=True)
+texts = st.one_of(written, numbers, st.text(max_size=20))
+
+
+@unhurried
+@given(texts, st.sampled_from([None, "+44", "GB", "US"]))
+def test_normal_form(text: str, country: str | None) -> None:
+    """
+    The result is a plus and 7 to 15 ASCII digits, and is its own normal form.
+    """
+    if country in ("GB", "US"):
+        pytest.importorskip("phonenumbers")
+
+    found = normalise(text, country=country)
+
+    if not isinstance(found, Reason):
+        assert found.isascii()
+        assert found[0] == "+"
+        assert found[1:].isdigit()
+        assert found[1] != "0"
+        assert 7 <= len(found[1:]) <= 15
+        assert found == normalise(found, country=country)
+
+
+# National numbers.
+
+
+@pytest.mark.parametrize("country", ["+44", "44", "0044"])
+def test_calling_code(country: str) -> None:
+    """
+    A calling code takes the place of a leading 0, and of nothing else.
+    """
+    assert ANN == normalise("07700 900101", country=country)
+    assert VALID == normalise("18005550199", country=country)
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "expected"),
+    [
+        ("07700 900101", "GB", ANN),
+        ("7700 900101", "gb", ANN),
+        ("447700900101", "GB", ANN),
+        ("+447700900101", "US", ANN),
+        ("0044 7700 900101", "US", ANN),
+        ("(800) 555-0199", "US", VALID),
+        ("1 800 555 0199", "US", VALID),
+        ("18005550199", "GB", VALID),
+        ("0123", "IN", Reason.NOT_NATIONAL),
+        ("0", "GB", Reason.NOT_NATIONAL),
+        ("1", "GB", Reason.TOO_SHORT),
+    ],
+)
+def test_region(text: str, country: str, expected: str) -> None:
+    """
+    Within a region numbers are completed by the region's own rules.
+    """
+    pytest.importorskip("phonenumbers")
+
+    assert expected == normalise(text, country=country)
+
+
+REGIONS = ["GB", "US", "IN", "IT", "DE", "RU", "BR", "AR", "MX", "HU", "LT", "SG"]
+
+
+@unhurried
+@given(st.sampled_from(REGIONS), st.data())
+def test_region_agrees_with_the_library(region: str, data: st.DataObject) -> None:
+    """
+    A valid national number, with or without its trunk prefix, is completed as
+    *phonenumbers* does.
+    """
+    library = pytest.importorskip("phonenumbers")
+    plan = library.PhoneMetadata.metadata_for_region(region)
+    pattern = plan.mobile.national_number_pattern
+    digits = data.draw(st.from_regex(rf"\A(?:{pattern})\Z", alphabet="0123456789"))
+    trunk = data.draw(st.sampled_from(["", plan.national_prefix or ""]))
+    parsed = library.parse(trunk + digits, region)
+    e164 = library.format_number(parsed, library.PhoneNumberFormat.E164)
+
+    if library.is_valid_number(parsed):
+        assert e164 == normalise(trunk + digits, country=region)
+
+
+@pytest.mark.parametrize("country", ["XX", "Narnia", "", "+0", "+4444", "4 4"])
+def test_unknown_country(country: str) -> None:
+    """
+    A country that is none is refused.
+    """
+    pytest.importorskip("phonenumbers")
+
+    with pytest.raises(InputError, match=re.escape(f"the country {country!r} is")):
+        Screening(country=country)
+
+
+@pytest.mark.parametrize("options", [{"country": "FR"}, {"validity": True}])
+def test_needs_phonenumbers(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Without phonenumbers the error says what to install.
+    """
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+
+    with pytest.raises(InputError, match=r"pip install 'voicepush\[numbers\]'"):
+        Screening(**options)
+
+
+# Numbering plans.
+
+
+def test_validity() -> None:
+    """
+    On request, numbers that their country's plan does not have are refused.
+    """
+    pytest.importorskip("phonenumbers")
+    screening = Screening(validity=True)
+
+    screened = screen(screening, VALID, ANN, "+9990000000", "n/a")
+    again = screen(screening, Destination([ANN, "+18005550198"]))
+
+    assert [VALID] == screened.recipients
+    assert [
+        (2, Reason.NOT_IN_USE),
+        (3, Reason.NOT_IN_USE),
+        (4, Reason.NOT_A_NUMBER),
+    ] == reasons(screened)
+    assert [Destination("+18005550198")] == again.recipients
+
+
+@unhurried
+@given(st.data())
+def test_validity_agrees_with_the_library(data: st.DataObject) -> None:
+    """
+    What is valid is what *phonenumbers* says is valid as it stands.
+    """
+    library = pytest.importorskip("phonenumbers")
+    codes = library.COUNTRY_CODE_TO_REGION_CODE
+    code = data.draw(st.sampled_from(sorted(codes)))
+    region = data.draw(st.sampled_from(codes[code]))
+    plan = library.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    kinds = [plan.fixed_line, plan.mobile, plan.toll_free, plan.general_desc]
+    patterns = [kind.national_number_pattern for kind in kinds if kind]
+    pattern = data.draw(st.sampled_from([each for each in patterns if each]))
+    digits = data.draw(st.from_regex(rf"\A(?:{pattern})\Z", alphabet="0123456789"))
+    number = f"+{code}{digits}"
+    if isinstance(normalise(number), Reason):
+        return
+    parsed = library.parse(number)
+    as_it_stands = number == library.format_number(
+        parsed, library.PhoneNumberFormat.E164
+    )
+
+    screened = screen(Screening(validity=True), number)
+
+    assert (as_it_stands and library.is_valid_number(parsed)) is bool(
+        screened.recipients
+    )
+
+
+# Screening.
+
+
+def test_first_occurrence_wins() -> None:
+    """
+    A number is let through once, however it is written, within a block and later.
+    """
+    screening = Screening()
+
+    first = screen(screening, ANN, "447700900101", BEN)
+    second = screen(screening, "00447700900102", CAT)
+
+    assert [ANN, BEN] == first.recipients
+    assert [1, 3] == first.rows
+    assert [(2, Reason.DUPLICATE)] == reasons(first)
+    assert [CAT] == second.recipients
+    assert [(1, Reason.DUPLICATE)] == reasons(second)
+    assert (5, 0, 2, 0) == counts(screening)
+
+
+def test_without_duplicates() -> None:
+    """
+    On request duplicates pass, and nothing is remembered.
+    """
+    screening = Screening(duplicates=False)
+    entry = Destination(customer_id="c", correlation_id="x")
+
+    assert [ANN, ANN] == screen(screening, ANN, ANN).recipients
+    assert [ANN, entry, entry] == screen(screening, ANN, entry, entry).recipients
+    assert not screening._numbers
+    assert not screening._customer_ids
+    assert not screening._correlation_ids
+
+
+def test_destination_loses_bad_values() -> None:
+    """
+    A destination stays with its good values, and goes when it has none.
+    """
+    screening = Screening(suppressed=Suppressed(customer_ids={"c3"}))
+    entries = [
+        Destination(["447700900101", "n/a", ANN, BEN], correlation_id="x"),
+        Destination(["n/a", ANN], correlation_id="y"),
+        Destination(customer_id=[" c1 ", "c1", " ", "c2", "c3"], correlation_id="y"),
+        ANN,
+    ]
+
+    screened = screen(screening, *entries)
+
+    assert [
+        Destination([ANN, BEN], correlation_id="x"),
+        Destination(customer_id=["c1", "c2"], correlation_id="y"),
+    ] == screened.recipients
+    assert [1, 3] == screened.rows
+    assert [
+        (1, Reason.NOT_A_NUMBER),
+        (1, Reason.DUPLICATE),
+        (2, Reason.NOT_A_NUMBER),
+        (2, Reason.DUPLICATE),
+        (3, Reason.DUPLICATE),
+        (3, Reason.EMPTY),
+        (3, Reason.SUPPRESSED),
+        (4, Reason.DUPLICATE),
+    ] == reasons(screened)
+    assert (12, 3, 4, 1) == counts(screening)
+
+
+def test_repeated_correlation_id() -> None:
+    """
+    A correlation id that was used before makes all values under it invalid.
+    """
+    screening = Screening()
+
+    screened = screen(
+        screening,
+        Destination(ANN, correlation_id="x"),
+        Destination([BEN, CAT], correlation_id="x"),
+        BEN,
+    )
+
+    assert [Destination(ANN, correlation_id="x"), BEN] == screened.recipients
+    assert [(2, Reason.REPEATED_ID)] * 2 == reasons(screened)
+    assert Kind.INVALID is screened.refusals[0].kind
+
+
+def test_what_is_no_recipient() -> None:
+    """
+    Things that are no text, and malformed rows, are refused and never raise.
+    """
+    screening = Screening()
+
+    screened = screen(screening, 447700900101, None, Malformed("{", "broken"), ANN)
+
+    assert [ANN] == screened.recipients
+    assert [
+        Refusal(1, "<int>", Reason.NOT_A_TEXT),
+        Refusal(2, "<NoneType>", Reason.NOT_A_TEXT),
+        Refusal(3, "{", "broken"),
+    ] == screened.refusals
+    assert Counter({Reason.NOT_A_TEXT: 2, "broken": 1}) == screening.reasons
+
+
+def test_refusals_come_in_order() -> None:
+    """
+    Refusals are in the order of the rows, whatever their reasons.
+    """
+    screening = Screening(suppressed=Suppressed.read())
+    screening._suppressed.numbers.add(447700900103)
+
+    screened = screen(screening, ANN, ANN, CAT, "n/a", ANN)
+
+    assert [2, 3, 4, 5] == [refusal.row for refusal in screened.refusals]
+    assert [Kind.DUPLICATE, Kind.SUPPRESSED, Kind.INVALID, Kind.DUPLICATE] == [
+        refusal.kind for refusal in screened.refusals
+    ]
+
+
+def test_line_feeds_do_not_make_two_of_one() -> None:
+    """
+    A text of two numbers is neither two recipients nor a way around the check.
+    """
+    screened = screen(Screening(), f"{ANN}\n{BEN}", CAT)
+    trailing = screen(Screening(), ANN, "")
+
+    assert [CAT] == screened.recipients
+    assert [ANN] == trailing.recipients
+
+
+def test_hides_numbers() -> None:
+    """
+    Refusals and screened blocks do not show numbers in a log.
+    """
+    screened = screen(Screening(), ANN, ANN)
+
+    assert "900101" not in f"{screened!r} {screened.refusals!r}"
+
+
+def counts(screening: Screening) -> tuple[int, int, int, int]:
+    """
+    The counts of *screening*: read, invalid, duplicate, suppressed.
+    """
+    return (
+        screening.read,
+        screening.invalid,
+        screening.duplicate,
+        screening.suppressed,
+    )
+
+
+some_texts = st.one_of(
+    texts, st.sampled_from([ANN, BEN, "447700900101", "+44 7700 900102", "n/a", CAT])
+)
+destinations = st.one_of(
+    st.builds(
+        Destination,
+        st.lists(some_texts.filter(bool), min_size=1, max_size=4),
+        correlation_id=st.sampled_from([None, "x", "y"]),
+    ),
+    st.builds(
+        Destination,
+        customer_id=st.lists(st.sampled_from(["a", " a", "b", " "]), min_size=1),
+    ),
+)
+odd = st.one_of(
+    st.none(), st.integers(), st.binary(), st.builds(Malformed, st.text(), st.just("r"))
+)
+SUPPRESSED = Suppressed(customer_ids={"b"})
+SUPPRESSED.numbers.add(447700900103)
+
+
+@given(
+    st.lists(st.one_of(some_texts, some_texts, destinations, odd), max_size=30),
+    st.integers(1, 8),
+    st.booleans(),
+    st.sampled_from([None, SUPPRESSED]),
+)
+def test_counts_add_up(
+    entries: list[Any], size: int, duplicates: bool, suppressed: Suppressed | None
+) -> None:
+    """
+    Whatever comes in: what is read is let through or refused, and never raises.
+    """
+    screening = Screening(duplicates=duplicates, suppressed=suppressed)
+    blocks = list(from_iterable(entries, size=size))
+
+    screened = [screening.screen(block) for block in blocks]
+
+    let_through = [
+        value
+        for each in screened
+        for recipient in each.recipients
+        for value in values_of(recipient)
+    ]
+    refused = sum(len(each.refusals) for each in screened)
+    came_in = sum(
+        len(entry.values) if isinstance(entry, Destination) else 1 for entry in entries
+    )
+    assert came_in == screening.read == len(let_through) + refused
+    assert refused == screening.invalid + screening.duplicate + screening.suppressed
+    assert refused == screening.reasons.total()
+    assert all(len(each.rows) == len(each.recipients) for each in screened)
+    if duplicates:
+        assert len(set(let_through)) == len(let_through)
+
+
+@given(
+    st.lists(st.one_of(numbers, some_texts), min_size=1, max_size=30),
+    st.sampled_from([None, "+44"]),
+    st.sampled_from([None, SUPPRESSED]),
+)
+def test_blocks_are_screened_as_one_by_one(
+    entries: list[str], country: str | None, suppressed: Suppressed | None
+) -> None:
+    """
+    A block is screened as its entries are when each comes alone, among others.
+    """
+    together = Screening(country=country, suppressed=suppressed)
+    mixed = Screening(country=country, suppressed=suppressed)
+
+    fast = screen(together, *entries)
+    slow = screen(mixed, *entries, None)
+
+    assert slow.recipients == fast.recipients
+    assert list(slow.rows) == list(fast.rows)
+    assert slow.refusals[:-1] == fast.refusals
+
+
+# Lists of those not to call.
+
+
+def test_suppression_lists(tmp_path: Path) -> None:
+    """
+    Suppression lists hold numbers in any form, or customer ids; the rest is counted.
+    """
+    plain = tmp_path / "plain.txt"
+    plain.write_text("07700 900101\nn/a\n+447700900102\n")
+    customers = tmp_path / "customers.csv"
+    customers.write_text("customerid\nc1\n")
+    several = tmp_path / "several.jsonl"
+    several.write_text('["+447700900103", "x"]\n')
+
+    suppressed = Suppressed.read(plain, customers, several, country="+44")
+
+    assert 4 == len(suppressed)
+    assert {"c1"} == suppressed.customer_ids
+    assert 2 == suppressed.unusable
+    screening = Screening(suppressed=suppressed)
+    assert [VALID] == screen(screening, ANN, VALID, CAT).recipients
+    assert [] == screen(screening, Destination(customer_id="c1"), BEN).recipients
+    assert (5, 0, 0, 4) == counts(screening)
+
+
+def test_suppressed_again_and_again() -> None:
+    """
+    A suppressed number counts as suppressed each time it comes.
+    """
+    screening = Screening(suppressed=SUPPRESSED)
+
+    screened = screen(screening, CAT, CAT)
+
+    assert [Reason.SUPPRESSED] * 2 == [refusal.reason for refusal in screened.refusals]
+
+
+def test_suppressed_hides_numbers() -> None:
+    """
+    A suppression list shows how many it holds.
+    """
+    assert "Suppressed(numbers=<1>, customer_ids=<1>, unusable=0)" == repr(SUPPRESSED)
