@@ -56,7 +56,7 @@ class TestBaseUrl:
     )
     def test_taken(self, given: str, kept: str) -> None:
         """
-        Only https is taken: what else there is would show the key.
+        An https address is taken, and a plain one to this machine itself.
         """
         assert kept == settings(base_url=given).base_url
 

@@ -74,12 +74,17 @@ async def until_done(
     Returns:
         What the last attempt left.
     """
-    earlier: list[_AttemptT] = [first]
+    last, begun = first, False
 
     async def next_attempt() -> _AttemptT:
+        nonlocal last, begun
         # The first attempt was made outside, because few batches need a second one
-        # and none should pay for the machinery before it does.
-        return earlier.pop() if earlier else await attempt()
+        # and none should pay for the machinery before it does. A sleep may also end
+        # later than it should.
+        if begun and now() < give_up_at:
+            last = await attempt()
+        begun = True
+        return last
 
     policy = AsyncRetrying(
         # A positive predicate: a negative one would retry a CancelledError, too.
