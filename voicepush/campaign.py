@@ -469,6 +469,8 @@ async def _blocks(source: Source) -> AsyncGenerator[Block, None]:
         blocks = cast("Iterator[Block]", whole) if is_cut else from_iterable(whole)
     for block in blocks:
         yield block
+        # A file is read and screened without waiting; others get their turn here.
+        await asyncio.sleep(0)
 
 
 def _words(error: BaseException) -> str:

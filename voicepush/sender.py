@@ -112,6 +112,7 @@ class Sender:
         self._transport = transport
         self._now = now
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._desk = asyncio.Lock()
 
     async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
         """
@@ -187,7 +188,11 @@ class Sender:
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
                 continue
-            body = encode(delivery.batch, places)
+            async with self._desk:
+                body = encode(delivery.batch, places)
+                # One body per turn of the event loop: many answers that come at once
+                # must not keep everyone else waiting for as many bodies.
+                await asyncio.sleep(0)
             if len(body) > self.settings.body_limit:
                 stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
                 continue
