@@ -447,7 +447,7 @@ class TestDecode:
 
     def test_named_twice(self) -> None:
         """
-        Of a destination that is named twice nothing is known, not even in agreement.
+        Of a destination that is named twice, in contradiction, nothing is known.
         """
         answer = answered(queued("k-0"), refused("k-0"), queued("k-2"))
 
@@ -455,11 +455,21 @@ class TestDecode:
 
     def test_named_three_times(self) -> None:
         """
-        An odd number of mentions is no more unique than an even one.
+        Mentions that agree count as one: an entry may be answered once per value.
         """
         answer = answered(*[queued("k-0")] * 3)
 
-        assert [OPEN, OPEN, OPEN] == meanings(answer)
+        assert [YES, OPEN, OPEN] == meanings(answer)
+
+    def test_own_ids_that_are_no_ids(self) -> None:
+        """
+        Equal lists of ids prove no order where one id stands for two destinations.
+        """
+        ids = ["order", "order", "other"]
+        elements = [queued("order"), refused("order"), queued("other")]
+        answer = decode(200, orjson.dumps({"response": elements}), ids)
+
+        assert [OPEN, OPEN, YES] == meanings(answer)
 
     def test_foreign_ids(self) -> None:
         """

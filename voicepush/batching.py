@@ -29,6 +29,10 @@ def make_tag() -> str:
     return secrets.token_hex(5)
 
 
+def _own_id(recipient: Recipient) -> str | None:
+    return None if isinstance(recipient, str) else recipient.correlation_id
+
+
 class Batcher:
     """
     Cuts recipients into batches of one message, in the order they came.
@@ -55,6 +59,7 @@ class Batcher:
         self._numbers = count(first)
         self._waiting: list[Recipient] = []
         self._weight = 0
+        self._ids: set[str | None] = set()
 
     def feed(self, recipients: Sequence[Recipient]) -> Iterator[Batch]:
         """
@@ -65,11 +70,14 @@ class Batcher:
             yield from self._feed_values(recipients)
             return
         for recipient in recipients:
-            weight = len(values_of(recipient))
-            if self._weight + weight > self._size:
+            weight, own_id = len(values_of(recipient)), _own_id(recipient)
+            # Two entries with one correlation id could not be told apart in an answer.
+            if self._weight + weight > self._size or own_id in self._ids:
                 yield from self.flush()
             self._waiting.append(recipient)
             self._weight += weight
+            if own_id is not None:
+                self._ids.add(own_id)
 
     def flush(self) -> Iterator[Batch]:
         """
@@ -77,6 +85,7 @@ class Batcher:
         """
         if self._waiting:
             waiting, self._waiting, self._weight = self._waiting, [], 0
+            self._ids = set()
             yield self._batch(waiting)
 
     def _feed_values(self, values: Sequence[Recipient]) -> Iterator[Batch]:
@@ -168,12 +177,8 @@ class Gatherer:
         group = self._groups[message]
         if group.weight + weight > self._size:
             return False
-        # Two entries with one correlation id could not be told apart in an answer.
-        correlation_id = getattr(recipient, "correlation_id", None)
-        return correlation_id is None or all(
-            getattr(other, "correlation_id", None) != correlation_id
-            for other in group.waiting.values()
-        )
+        own_id = _own_id(recipient)
+        return own_id is None or own_id not in map(_own_id, group.waiting.values())
 
     def _leave(self, message: VoiceMessage) -> None:
         group = self._groups.pop(message)

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Callable,
     Iterable,
     Iterator,
     Sequence,
 )
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import cast
@@ -25,7 +26,7 @@ import attrs
 from voicepush.batching import Batcher, make_tag
 from voicepush.client import Client
 from voicepush.errors import CampaignLostError, InputError, LedgerError
-from voicepush.ledger import Lease, Ledger, Plan, Wish
+from voicepush.ledger import Draft, Lease, Ledger, Plan, Wish
 from voicepush.model import (
     MOST_PER_REQUEST,
     Batch,
@@ -38,6 +39,7 @@ from voicepush.model import (
     State,
     Summary,
     VoiceMessage,
+    check_text,
 )
 from voicepush.recipients import Block, from_async, from_iterable
 from voicepush.screening import Refusal, Screening
@@ -136,6 +138,8 @@ class Campaign:
             CampaignHeldError: Another process is planning it.
             LedgerError: The ledger can't be written.
         """
+        check_text(name, "a campaign's name")
+        check_text(source, "a campaign's source")
         existing = await ledger.plan(name)
         if existing is not None:
             campaign = cls(ledger, existing)
@@ -157,7 +161,7 @@ class Campaign:
         try:
             batcher = Batcher(message, tag=plan.tag, size=batch_size)
             batches: list[Batch] = []
-            async with aclosing(_blocks(recipients)) as blocks:
+            async with aclosing(_blocks(recipients)) as blocks, _beating(draft):
                 async for block in blocks:
                     screened = screening.screen(block)
                     if refused is not None and screened.refusals:
@@ -379,6 +383,7 @@ class _Run:
         self._sender = sender
         self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._rate: float | None = None
+        self._earlier: dict[str, BatchResult] = {}
 
     async def until_done(self, message: VoiceMessage, drain: float) -> None:
         """
@@ -411,10 +416,12 @@ class _Run:
         async for result in self._lease.due(message):
             if self.fence.closed:
                 return
+            if result.attempts:
+                self._earlier[result.batch.key] = result
             yield result
 
     async def _deliver(self, result: BatchResult) -> None:
-        self.summary.add(result)
+        self.summary.add(result, since=self._earlier.pop(result.batch.key, None))
         counts = result.counts()
         failed = not counts[Outcome.ACCEPTED] and bool(
             counts[Outcome.UNKNOWN] or counts[Outcome.REJECTED]
@@ -452,6 +459,27 @@ class _Run:
         if rate is not None and rate != self._rate:
             self._rate = rate
             self._sender.pacer.set_rate(rate)
+
+
+@asynccontextmanager
+async def _beating(draft: Draft) -> AsyncIterator[None]:
+    """
+    Show that the planner is alive, however long its source is silent.
+    """
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(_BEAT)
+            # What has gone wrong shows when the next batches are added.
+            with suppress(LedgerError):
+                await draft.beat()
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
 
 
 async def _blocks(source: Source) -> AsyncGenerator[Block, None]:

@@ -682,7 +682,10 @@ def _existing(path: Path) -> Coroutine[Any, Any, Ledger]:
 
 
 def _named(file: Path) -> str:
-    return "standard input" if str(file) == "-" else str(file.resolve())
+    if str(file) == "-":
+        return "standard input"
+    # A name that is no UTF-8 is shown with escapes.
+    return str(file.resolve()).encode("utf-8", "backslashreplace").decode()
 
 
 def _outcome(name: str) -> Outcome:

@@ -13,6 +13,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterable,
+    Iterator,
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
@@ -21,7 +22,7 @@ from itertools import count
 from typing import Any, Self
 
 from voicepush.batching import Batcher, Gatherer, make_tag
-from voicepush.errors import ClientClosedError, RecipientsError
+from voicepush.errors import ClientClosedError, InputError, RecipientsError
 from voicepush.model import (
     Batch,
     BatchResult,
@@ -35,7 +36,7 @@ from voicepush.model import (
 )
 from voicepush.pacing import Pacer, most_at
 from voicepush.recipients import Block, from_async, from_iterable
-from voicepush.screening import Screened, Screening
+from voicepush.screening import Refusal, Screening
 from voicepush.sender import Fence, Sender
 from voicepush.settings import Settings, from_environment
 from voicepush.transport import Transport
@@ -148,10 +149,15 @@ class Client:
         run = _Run(retry_internal_error=self.settings.retry_internal_error)
         stream = Stream()
 
+        async def deliver(result: BatchResult) -> None:
+            stream.count(result)
+            run.delivered(result)
+            await stream.hand_over(result)
+
         async def send() -> None:
             error: Exception | None = None
             try:
-                await self._send_all(message, recipients, run, stream.deliver)
+                await self._send_all(message, recipients, run, deliver)
             except Exception as raised:  # noqa: BLE001 -- the reader gets it
                 error = raised
             await stream.end(error)
@@ -175,12 +181,13 @@ class Client:
         Callers with an equal message share a request, which leaves when it is full or
         the first of them has waited for the settings' ``linger``. Cancelling one
         takes out its recipient, if it has not left yet, and disturbs no one else.
-        A recipient of several values has one outcome, given for its first.
+        A recipient of several values has one outcome, given for its first; if one of
+        them is no number it is rejected as a whole.
         """
         self._check_open()
         screened = self._screening.screen(Block(range(1, 2), [recipient]))
-        if not screened.recipients:
-            return next(iter(self._refuse(message, screened)))
+        if screened.refusals:
+            return next(iter(next(self._refuse(message, screened.refusals))))
         return await self._gatherer.submit(message, screened.recipients[0])
 
     async def _send_group(
@@ -211,20 +218,27 @@ class Client:
         batcher = Batcher(message, tag=self._next_key(), size=size)
         async for block in _blocks(recipients, size):
             screened = self._screening.screen(block)
-            if screened.refusals:
-                await deliver(self._refuse(message, screened))
+            for refused in self._refuse(message, screened.refusals):
+                await deliver(refused)
             for batch in batcher.feed(screened.recipients):
                 yield BatchResult.untried(batch)
+            # Where nothing is sent any more nobody waits; others get their turn here.
+            await asyncio.sleep(0)
         for batch in batcher.flush():
             yield BatchResult.untried(batch)
 
-    def _refuse(self, message: VoiceMessage, screened: Screened) -> BatchResult:
-        refusals = screened.refusals
-        batch = Batch(message, self._next_key(), [each.recipient for each in refusals])
-        return BatchResult.of_places(
-            batch,
-            [Verdict(Outcome.REJECTED, None, refusal.reason) for refusal in refusals],
-        )
+    def _refuse(
+        self, message: VoiceMessage, refusals: Sequence[Refusal]
+    ) -> Iterator[BatchResult]:
+        batcher = Batcher(message, tag=self._next_key())
+        refused = [each.recipient for each in refusals]
+        reasons = iter(refusals)
+        for batch in [*batcher.feed(refused), *batcher.flush()]:
+            verdicts = [
+                Verdict(Outcome.REJECTED, None, next(reasons).reason)
+                for _ in range(len(batch))
+            ]
+            yield BatchResult.of_places(batch, verdicts)
 
     def _next_key(self) -> str:
         return f"{self._tag}-{next(self._numbers)}"
@@ -249,10 +263,21 @@ async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, No
         else:
             for block in from_iterable(recipients, size=size):
                 yield block
+    except InputError:
+        raise
     except Exception as error:
-        raise RecipientsError(
-            f"the recipients can't be read any further: {mask_numbers(str(error))}"
-        ) from error
+        raise _unreadable(error) from error
+    except asyncio.CancelledError as error:
+        # It may be theirs: a task of their own that was cancelled. Ours goes on.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: BaseException) -> RecipientsError:
+    words = mask_numbers(str(error)) or type(error).__name__
+    return RecipientsError(f"the recipients can't be read any further: {words}")
 
 
 class _Run(Fence):
@@ -268,7 +293,7 @@ class _Run(Fence):
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
         """
-        Let it pass, and remember it until it is settled.
+        Let it pass, and remember it until its batch has been delivered.
         """
         if not await super().claim(batch, places):
             return False
@@ -276,7 +301,7 @@ class _Run(Fence):
         self.idle.clear()
         return True
 
-    async def settle(self, result: BatchResult) -> None:
+    def delivered(self, result: BatchResult) -> None:
         """
         Forget it.
         """
@@ -310,11 +335,16 @@ class Stream:
             raise self._error
         raise StopAsyncIteration
 
-    async def deliver(self, result: BatchResult) -> None:
+    def count(self, result: BatchResult) -> None:
         """
-        Count *result*, and hand it to the reader if there is still one.
+        Count *result*, whether it will be read or not.
         """
         self.summary.add(result)
+
+    async def hand_over(self, result: BatchResult) -> None:
+        """
+        Give *result* to the reader, if there is still one.
+        """
         if not self._left:
             await self._results.put(result)
 

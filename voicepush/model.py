@@ -43,6 +43,10 @@ class Outcome(enum.StrEnum):
     PENDING = "pending"  #: not tried yet, or waiting for its next attempt
 
 
+#: The outcomes for which an answer, if there was one, is of no account.
+_WITHOUT_ANSWER = (Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED)
+
+
 class Priority(enum.StrEnum):
     """
     How urgent the platform takes a message to be, with the API's own values.
@@ -123,7 +127,13 @@ def _priority(value: Priority | str | int | None) -> Priority | None:
         ) from error
 
 
-def _check_text(value: str, what: str) -> int:
+def check_text(value: str, what: str) -> int:
+    """
+    How many bytes *value* has.
+
+    Raises:
+        InputError: UTF-8 can't hold it; the text names it as *what*.
+    """
     try:
         return len(value.encode())
     except UnicodeEncodeError as error:
@@ -139,7 +149,7 @@ def check_correlation_id(value: object) -> str:
     """
     if not isinstance(value, str) or not value:
         raise InputError("a correlation id must be a text that is not empty")
-    size = _check_text(value, "a correlation id")
+    size = check_text(value, "a correlation id")
     if size > MOST_CORRELATION_BYTES:
         raise InputError(
             f"a correlation id has at most {MOST_CORRELATION_BYTES} bytes; "
@@ -159,7 +169,7 @@ def _optional_text(
         return
     if not isinstance(value, str) or not value.strip():
         raise InputError(f"{field.name} must be a text that is not empty, or left out")
-    _check_text(value, field.name)
+    check_text(value, field.name)
 
 
 def _optional_url(_: object, field: attrs.Attribute[str | None], value: object) -> None:
@@ -171,7 +181,7 @@ def _optional_url(_: object, field: attrs.Attribute[str | None], value: object) 
         parts = None
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f"{field.name} must be a whole http or https address")
-    _check_text(parts.geturl(), field.name)
+    check_text(parts.geturl(), field.name)
 
 
 def _optional_correlation_id(
@@ -275,7 +285,7 @@ class Destination:
             )
         if not all(self.values):
             raise InputError("a destination's values must be texts that are not empty")
-        _check_text("".join(self.values), "a destination's values")
+        check_text("".join(self.values), "a destination's values")
         if len(self.values) > MOST_PER_REQUEST:
             raise InputError(
                 f"a destination holds at most {MOST_PER_REQUEST} values, "
@@ -315,6 +325,10 @@ class Batch:
     #: Unique among all batches; the correlation ids are made from it.
     key: str
     destinations: Sequence[Recipient] = attrs.field(repr=_count)
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.destinations) > MOST_PER_REQUEST:
+            raise InputError(f"a batch holds at most {MOST_PER_REQUEST} destinations")
 
     def __len__(self) -> int:
         return len(self.destinations)
@@ -468,14 +482,12 @@ class BatchResult:
 
     def transaction_id(self, place: int) -> str | None:
         """
-        The platform's id for the destination at *place*, where it was accepted.
+        The platform's id for the destination at *place*, where its answer gave one.
         """
-        if len(self.transaction_ids) == 1:
-            accepted = self.at(place).outcome is Outcome.ACCEPTED
-            return self.transaction_ids[0] or None if accepted else None
-        if place < len(self.transaction_ids):
-            return self.transaction_ids[place] or None
-        return None
+        if not self.transaction_ids or self.at(place).outcome in _WITHOUT_ANSWER:
+            return None
+        alone = len(self.transaction_ids) == 1
+        return self.transaction_ids[0 if alone else place] or None
 
     def reasons(self) -> Counter[Verdict]:
         """
@@ -548,20 +560,24 @@ class Summary:
             self.accepted + self.rejected + self.expired + self.not_sent + self.unknown
         )
 
-    def add(self, result: BatchResult) -> None:
+    def add(self, result: BatchResult, since: BatchResult | None = None) -> None:
         """
-        Count *result* in.
+        Count *result* in, or what is new in it *since* an earlier one of its batch.
         """
-        self.requests += result.attempts
+        since = since or BatchResult.untried(result.batch)
+        self.requests += result.attempts - since.attempts
         self.stopped = self.stopped or result.stop_reason
         self.refused = self.refused or result.stop_reason is not None
-        for verdict, number in result.reasons().items():
+        found = result.reasons()
+        if since.attempts:
+            found.subtract(since.reasons())
+        for verdict, number in (+found).items():
             name = verdict.outcome.value
             setattr(self, name, getattr(self, name) + number)
             if verdict.outcome is not Outcome.ACCEPTED:
                 self._count_reason(verdict, number)
         if result.exceptions or result.verdict.outcome is not Outcome.ACCEPTED:
-            self._list_failures(result)
+            self._list_failures(result, since)
 
     def _count_reason(self, verdict: Verdict, number: int) -> None:
         # An API that writes the number into each description must not fill the memory.
@@ -570,9 +586,9 @@ class Summary:
             masked = Verdict(verdict.outcome, None, "for other reasons")
         self.reasons[masked] += number
 
-    def _list_failures(self, result: BatchResult) -> None:
-        for row in result:
-            if row.outcome is Outcome.ACCEPTED:
+    def _list_failures(self, result: BatchResult, since: BatchResult) -> None:
+        for row, earlier in zip(result, since, strict=True):
+            if row.outcome is Outcome.ACCEPTED or earlier[1:4] == row[1:4]:
                 continue
             if len(self.failures) < MOST_FAILURES:
                 self.failures.append(row)

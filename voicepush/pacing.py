@@ -85,18 +85,23 @@ class Pacer:
         return most_at(self._rate)
 
     async def take(
-        self, number: int, *, within: Callable[[], float] = lambda: inf
+        self,
+        number: int,
+        *,
+        within: Callable[[], float] = lambda: inf,
+        held_within: Callable[[], float] = lambda: inf,
     ) -> bool:
         """
         Wait until *number* destinations may be sent.
 
         Args:
-            within: Gives the seconds for which they still have to wait.
+            within: Gives the seconds for which they can still wait.
+            held_within: The same for the time in which everything is held.
 
         Returns:
             Whether they may; False, at once, if the wait would be longer than that.
         """
-        while await self._sit_out(within):
+        while await self._sit_out(lambda: min(within(), held_within())):
             async with self._turn:
                 # Larger than a burst is what was cut for a higher rate; it waits for
                 # one burst after the other.
@@ -124,7 +129,8 @@ class Pacer:
         # What was under way already is refused as well; that says nothing new.
         if now - self._lowered_at >= _SAYS_NOTHING_NEW:
             self._lowered_at = now
-            self._adjust(max(_SLOWEST, (self._rate or self._measured()) * _SLOWED))
+            rate = self._rate or self._measured()
+            self._adjust(max(min(_SLOWEST, rate), rate * _SLOWED))
         # A time in which nothing may be sent proves nothing about the rate.
         self._regained_at = max(now, self._held_until)
 

@@ -9,12 +9,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from math import inf
 
 import attrs
 
 from voicepush.codes import Meaning
-from voicepush.errors import InDoubtError, NotSentError
-from voicepush.model import Batch, BatchResult, Outcome, Verdict
+from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
+from voicepush.model import Batch, BatchResult, Outcome, Verdict, mask_numbers
 from voicepush.pacing import Pacer
 from voicepush.retrying import until_done
 from voicepush.settings import Settings
@@ -169,7 +170,7 @@ class Sender:
                         break
             except Exception as error:  # noqa: BLE001 -- raised below
                 errors.append(error)
-                fence.close(str(error))
+                fence.close(mask_numbers(str(error)))
 
         async with asyncio.TaskGroup() as workers:
             idle -= 1
@@ -183,7 +184,7 @@ class Sender:
         """
         retry_after: float | None = None
         stack = [delivery.pending()]
-        while stack and not delivery.fence.closed:
+        while stack and not (delivery.fence.closed or delivery.out_of_patience):
             places = stack.pop()
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
@@ -208,8 +209,8 @@ class Sender:
                     delivery.note(remark, where)
             delivery.note_transactions(answer, places)
             await delivery.settle()
-        again = not delivery.fence.closed and bool(delivery.pending())
-        return _Left(again, retry_after)
+        done = delivery.fence.closed or delivery.out_of_patience
+        return _Left(not done and bool(delivery.pending()), retry_after)
 
     def _cut(
         self, delivery: _Delivery, places: Sequence[int]
@@ -233,8 +234,12 @@ class Sender:
         paced = await self.pacer.take(
             delivery.weigh(places),
             within=lambda: 0.0 if fence.closed else delivery.seconds_left(),
+            held_within=delivery.patience_left,
         )
         if fence.closed:
+            return False
+        if not paced and delivery.seconds_left() == inf:
+            delivery.out_of_patience = True
             return False
         if paced and not delivery.is_over():
             if not await fence.claim(delivery.batch, places):
@@ -257,6 +262,9 @@ class Sender:
         key, number = delivery.batch.key, len(places)
         try:
             reply = await self._transport.post(body, timeout=longest)
+        except ClientClosedError as error:
+            delivery.fence.close(str(error))
+            return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
         except NotSentError as error:
             _log.info("batch %s: %d not sent: %s", key, number, error)
             return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
@@ -301,6 +309,8 @@ class _Delivery:
         self.batch = due.batch
         self.fence = fence
         self.attempts = due.attempts
+        #: Whether the service asked for a longer wait than is worth it.
+        self.out_of_patience = False
         self._now = now
         self._deadline = due.batch.message.deadline
         self.give_up_at = self._deadline or now() + settings.patience
@@ -338,7 +348,13 @@ class _Delivery:
         """
         How long it may still be sent.
         """
-        return float("inf") if self._deadline is None else self._deadline - self._now()
+        return inf if self._deadline is None else self._deadline - self._now()
+
+    def patience_left(self) -> float:
+        """
+        How long it is worth to wait for a service that asks to wait.
+        """
+        return self.give_up_at - self._now()
 
     def is_over(self) -> bool:
         """

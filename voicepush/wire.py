@@ -5,6 +5,7 @@ Batch -> body bytes, answer bytes -> remarks: the only module that uses cattrs.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -189,9 +190,14 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     theirs = [_text(element.get("correlationid")) for element in elements]
     if len(elements) == 1 and (len(ids) == 1 or theirs[0] not in ids):
         return Answer(remarks, transaction_ids)
-    if theirs == ids or (len(theirs) == len(ids) and not any(theirs)):
+    if len(set(theirs)) == 1 and theirs[0] not in ids:
+        theirs = [""] * len(theirs)  # the request's own id tells nothing apart
+    # Equal lists prove an order only where no id comes twice.
+    by_id = theirs == ids and len(set(ids)) == len(ids)
+    by_place = len(theirs) == len(ids) and not any(theirs)
+    if by_id or by_place:
         return Answer(remarks, transaction_ids)
-    found = _match(theirs, ids)
+    found = _match(theirs, ids, remarks)
     return Answer(
         [UNMATCHED if at is None else remarks[at] for at in found],
         ["" if at is None else transaction_ids[at] for at in found],
@@ -240,27 +246,35 @@ def _remarks(codes: Iterable[str | None], descriptions: Iterable[str]) -> list[R
     return remarks
 
 
-def _match(theirs: Sequence[str], ids: Sequence[str]) -> list[int | None]:
+def _match(
+    theirs: Sequence[str], ids: Sequence[str], remarks: Sequence[Remark]
+) -> list[int | None]:
     """
     Which element speaks of which destination, as an index or None for each of *ids*.
     """
-    places = {correlation_id: place for place, correlation_id in enumerate(ids)}
+    bearers = Counter(ids)
+    places = {
+        correlation_id: place
+        for place, correlation_id in enumerate(ids)
+        if bearers[correlation_id] == 1
+    }
     found: list[int | None] = [None] * len(ids)
-    twice = set()
+    contradicted = set()
     in_order = len(theirs) == len(ids)
     for at, correlation_id in enumerate(theirs):
         place = places.get(correlation_id)
         if place is None:
             continue
-        if found[place] is not None:
-            twice.add(place)
+        earlier = found[place]
+        if earlier is not None and remarks[earlier] != remarks[at]:
+            contradicted.add(place)
         found[place] = at
         in_order = in_order and place == at
-    for place in twice:
+    for place in contradicted:
         found[place] = None
     if in_order:  # so an element without an id can be trusted to be at its place
         for at, correlation_id in enumerate(theirs):
-            if not correlation_id and found[at] is None and at not in twice:
+            if not correlation_id and found[at] is None:
                 found[at] = at
     return found
 

@@ -74,6 +74,20 @@ def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
     }
 
 
+def pack_transactions(transaction_ids: Sequence[str]) -> str | None:
+    """
+    *transaction_ids*, of which there are none, one, or one per place.
+    """
+    return orjson.dumps(transaction_ids).decode() if transaction_ids else None
+
+
+def unpack_transactions(packed: str | None) -> tuple[str, ...]:
+    """
+    The ids that `pack_transactions` packed.
+    """
+    return () if packed is None else tuple(orjson.loads(packed))
+
+
 def replaced(
     result: BatchResult, old: Outcome, new: Verdict, places: Sequence[int] | None = None
 ) -> BatchResult:

@@ -128,6 +128,12 @@ class Draft(Protocol):
         """
         ...
 
+    async def beat(self) -> None:
+        """
+        Show that the planner is alive.
+        """
+        ...
+
     async def publish(self, counts: Mapping[str, int]) -> None:
         """
         Make the campaign exist, with the screening's *counts*.
@@ -136,7 +142,7 @@ class Draft(Protocol):
 
     async def discard(self) -> None:
         """
-        Let nothing of it remain.
+        Let nothing of it remain, if it is still a draft and ours.
         """
         ...
 

@@ -4,6 +4,7 @@ The ledger in one SQLite file: the default.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import socket
@@ -16,13 +17,20 @@ from typing import Any, Self
 
 import orjson
 
-from voicepush.errors import CampaignHeldError, CampaignLostError, InputError
+from voicepush.errors import (
+    CampaignHeldError,
+    CampaignLostError,
+    InputError,
+    LedgerError,
+)
 from voicepush.ledger.packing import (
     pack_exceptions,
     pack_recipients,
+    pack_transactions,
     replaced,
     unpack_exceptions,
     unpack_recipients,
+    unpack_transactions,
 )
 from voicepush.ledger.protocol import Plan, Steering, Wish
 from voicepush.ledger.sqlite_file import SQLiteFile
@@ -170,9 +178,19 @@ class SQLiteLedger:
             )
             return row
 
-        row = await self._file.do(work)
-        lease = SQLiteLease(self._file, row["id"], holder, _plan(row))
-        await lease.recover()
+        try:
+            row = await self._file.do(work)
+            lease = SQLiteLease(self._file, row["id"], holder, _plan(row))
+            await lease.recover()
+        except asyncio.CancelledError:
+            # What was begun may still be done; it must not keep the campaign from us.
+            self._file.do_later(
+                lambda connection: connection.execute(
+                    "UPDATE campaign SET holder = NULL, state = ? WHERE holder = ?",
+                    (State.PAUSED, holder),
+                )
+            )
+            raise
         return lease
 
     async def steer(
@@ -265,6 +283,7 @@ class SQLiteDraft:
 
         def work(connection: sqlite3.Connection) -> None:
             _hold(connection, self._campaign, self._holder)
+            _beat(connection, self._campaign)
             connection.executemany(
                 "INSERT INTO batch (campaign, number, size) VALUES (?, ?, ?)",
                 [(self._campaign, *row) for row in zip(numbers, sizes, strict=True)],
@@ -301,11 +320,28 @@ class SQLiteDraft:
 
         await self._file.do(work)
 
+    async def beat(self) -> None:
+        """
+        Show that the planner is alive.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            _hold(connection, self._campaign, self._holder)
+            _beat(connection, self._campaign)
+
+        await self._file.do(work)
+
     async def discard(self) -> None:
         """
-        Let nothing of it remain.
+        Let nothing of it remain, if it is still a draft and ours.
         """
-        await self._file.do(lambda connection: _drop(connection, self._campaign))
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = _hold(connection, self._campaign, self._holder)
+            if row["state"] == _DRAFT:
+                _drop(connection, self._campaign)
+
+        await self._file.do(work)
 
 
 class SQLiteLease:
@@ -351,6 +387,7 @@ class SQLiteLease:
             "in_flight": batch.size if whole else sum(weights[at] for at in places),
             "claimed": None if whole else orjson.dumps(list(places)).decode(),
             "now": time.time(),
+            "holder": self._holder,
         }
 
         def work(connection: sqlite3.Connection) -> None:
@@ -361,8 +398,13 @@ class SQLiteLease:
                     "another process; this one stops"
                 )
 
-        await self._file.do(work)
-        self._file.check_in_place()
+        try:
+            await self._file.do(work)
+            self._file.check_in_place()
+        except (asyncio.CancelledError, LedgerError):
+            # It may be done, or be done yet, and nothing will be sent.
+            self._file.do_later(lambda connection: connection.execute(_UNCLAIM, row))
+            raise
 
     async def settle(self, result: BatchResult) -> None:
         """
@@ -386,10 +428,7 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> Steering:
             row = _hold(connection, self._campaign, self._holder)
-            connection.execute(
-                "UPDATE campaign SET beat_at = ?, speed = ? WHERE id = ?",
-                (time.time(), speed, self._campaign),
-            )
+            _beat(connection, self._campaign, speed)
             return Steering(row["wish"] and Wish(row["wish"]), row["rate"])
 
         steering = await self._file.do(work)
@@ -451,6 +490,7 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> int:
             _hold(connection, self._campaign, self._holder)
+            _beat(connection, self._campaign)
             rows = connection.execute(
                 f"{_SELECT_BATCH} WHERE batch.campaign = ? AND ({where}) LIMIT ?",
                 (self._campaign, _TOGETHER),
@@ -476,6 +516,14 @@ _CLAIM = """
     UPDATE batch
     SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now
     WHERE campaign = :campaign AND number = :number AND state = 0
+"""
+
+#: Takes a claim back, of this holder and this moment only.
+_UNCLAIM = """
+    UPDATE batch
+    SET state = 0, in_flight = 0, claimed = NULL
+    WHERE campaign = :campaign AND number = :number AND state = 1 AND claimed_at = :now
+      AND EXISTS (SELECT 1 FROM campaign WHERE id = :campaign AND holder = :holder)
 """
 
 _SETTLE = """
@@ -542,18 +590,17 @@ def _settlement(result: BatchResult, campaign: int) -> dict[str, Any]:
         "code": result.verdict.code,
         "description": result.verdict.description,
         "exceptions": pack_exceptions(result.exceptions),
-        "transactions": "\n".join(result.transaction_ids) or None,
+        "transactions": pack_transactions(result.transaction_ids),
     }
 
 
 def _batch_result(row: sqlite3.Row, message: VoiceMessage, tag: str) -> BatchResult:
     recipients = unpack_recipients(row["form"], row["packed"])
-    transactions = row["transactions"]
     return BatchResult(
         Batch(message, f"{tag}-{row['number']}", recipients),
         Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
         unpack_exceptions(row["exceptions"]),
-        () if transactions is None else tuple(transactions.split("\n")),
+        unpack_transactions(row["transactions"]),
         row["attempts"],
     )
 
@@ -738,6 +785,15 @@ def _hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3
             "the campaign was taken over by another process; this one stops"
         )
     return row
+
+
+def _beat(
+    connection: sqlite3.Connection, campaign: int, speed: float | None = None
+) -> None:
+    connection.execute(
+        "UPDATE campaign SET beat_at = ?, speed = ? WHERE id = ?",
+        (time.time(), speed, campaign),
+    )
 
 
 def _is_alive(row: sqlite3.Row) -> bool:

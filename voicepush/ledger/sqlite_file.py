@@ -29,7 +29,7 @@ _LOCK_PATIENCE = 10.0
 MIGRATIONS = (
     """
     CREATE TABLE campaign (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- a dropped draft's is never given again
         name TEXT NOT NULL UNIQUE,
         message TEXT NOT NULL,
         source TEXT NOT NULL,
@@ -127,12 +127,25 @@ class SQLiteFile:
 
         *work* must raise before it has written anything, or not at all.
         """
+        return await self._begin(work, writes=writes)
+
+    def do_later(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """
+        Do *work* after all that was begun before, for someone who can't wait for it.
+        """
+        answer = self._begin(work, writes=True)
+        # Whoever can't wait can't be told of a failure either.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _begin(
+        self, work: Callable[[sqlite3.Connection], _T], *, writes: bool
+    ) -> asyncio.Future[_T]:
         if self._closed:
             raise LedgerError(f"the ledger {self.path} is closed")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[_T] = loop.create_future()
         self._jobs.put(_Job(work, writes, answer, loop))
-        return await answer
+        return answer
 
     def check_in_place(self) -> None:
         """
@@ -169,7 +182,7 @@ class SQLiteFile:
             try:
                 connection = connection or self._connect()
                 answers = _together(connection, jobs)
-            except (sqlite3.Error, OSError, LedgerError) as error:
+            except Exception as error:  # noqa: BLE001 -- whoever waits has to hear it
                 answers = [self._translated(error)] * len(jobs)
             _answer(jobs, answers)
         if connection is not None:
@@ -194,8 +207,7 @@ class SQLiteFile:
         return jobs or None
 
     def _connect(self) -> sqlite3.Connection:
-        # Made here, before SQLite would, so that it is never readable by others.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        _create(self.path)
         connection = sqlite3.connect(
             self.path,
             timeout=_LOCK_PATIENCE,
@@ -220,7 +232,7 @@ class SQLiteFile:
     def _rescue(self, connection: sqlite3.Connection) -> None:
         if _identity(self.path) == self._identity:
             return
-        os.close(os.open(self._rescued, os.O_RDWR | os.O_CREAT, 0o600))
+        _create(self._rescued)
         rescued = sqlite3.connect(self._rescued)
         try:
             connection.backup(rescued)
@@ -251,10 +263,35 @@ _MISHAPS = {
 }
 
 
+def _create(path: Path) -> None:
+    """
+    Make the file before SQLite would, so that it is never readable by others.
+
+    A file that exists must not be opened here: closing it would take away the locks
+    that SQLite holds on it elsewhere in this process, and another process would then
+    delete the write-ahead log under us.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _together(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[Any]:
     """
     What each of *jobs* gave or raised, once all of it is committed.
     """
+    try:
+        return _in_one_transaction(connection, jobs)
+    except (sqlite3.Error, OSError):
+        raise  # it would meet each of them again
+    except Exception as error:  # noqa: BLE001 -- only whoever brought it gets it
+        if len(jobs) == 1:
+            return [error]
+        return [answer for job in jobs for answer in _together(connection, [job])]
+
+
+def _in_one_transaction(
+    connection: sqlite3.Connection, jobs: Sequence[_Job]
+) -> list[Any]:
     answers: list[Any] = []
     # Who only looks must not wait for another process that writes.
     writes = any(job.writes for job in jobs)
