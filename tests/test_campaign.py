@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -30,6 +33,7 @@ from voicepush import (
     open_ledger,
     read_file,
 )
+from voicepush.ledger.sqlite import SQLiteLease
 
 
 @pytest.fixture
@@ -297,6 +301,142 @@ async def test_only_one_process_dispatches(
     dispatch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await dispatch
+
+
+async def test_a_second_handle_on_the_file_takes_no_locks_away(
+    simulate: Simulate, connect: Connect, message: VoiceMessage, tmp_path: Path
+) -> None:
+    """
+    With the ledger open twice here, a look from another process loses no commit.
+    """
+    path = tmp_path / "twice.db"
+    simulator = await simulate()
+    client = await connect(simulator)
+    status = [sys.executable, "-m", "voicepush", "status", "--ledger", str(path)]
+
+    async with await open_ledger(path) as first:
+        campaign = await Campaign.plan(first, "june", message, numbers(3_000))
+        async with await open_ledger(path):
+            await asyncio.to_thread(subprocess.run, status, check=True)
+            await campaign.dispatch(client)
+            seen = await asyncio.to_thread(subprocess.check_output, status, text=True)
+
+    assert "june: finished, 3,000 of 3,000 done" in seen
+    assert Counter(numbers(3_000)) == simulator.calls
+
+
+async def test_a_planner_that_was_overtaken_erases_nothing(
+    message: VoiceMessage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A planner taken for dead finds its draft gone, and leaves its successor's alone.
+    """
+    async with (
+        await open_ledger(tmp_path / "a.db") as first,
+        await open_ledger(tmp_path / "a.db") as second,
+    ):
+        silent = asyncio.Event()
+
+        async def slow() -> AsyncIterator[str]:
+            yield "+18005550100"
+            await silent.wait()
+
+        slowly = asyncio.create_task(Campaign.plan(first, "june", message, slow()))
+        await asyncio.sleep(0.1)
+        with pytest.raises(CampaignHeldError):
+            await Campaign.plan(second, "june", message, numbers(3))
+        monkeypatch.setattr("voicepush.ledger.sqlite.LEASE", -1)
+        await Campaign.plan(second, "june", message, numbers(3))
+        silent.set()
+        with pytest.raises(LedgerError, match="taken over"):
+            await slowly
+        standing = await (await Campaign.open(second, "june")).standing()
+
+    assert 3 == standing.planned == standing.pending
+
+
+async def test_a_name_that_is_no_text_is_refused(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    What UTF-8 can't hold is refused in words, and the ledger goes on.
+    """
+    with pytest.raises(InputError, match="campaign's name"):
+        await Campaign.plan(ledger, "caf\udce9", message, numbers(1))
+    with pytest.raises(InputError, match="campaign's name"):
+        await Campaign.open(ledger, "caf\udce9")
+    with pytest.raises(UnicodeEncodeError):
+        await ledger.standing("caf\udce9")
+
+    assert [] == await ledger.campaigns()
+
+
+async def test_a_claim_that_was_cancelled_is_taken_back(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Whoever was claimed for a request that was never made is pending again.
+    """
+    simulator = await simulate()
+    client = await connect(simulator)
+    campaign = await Campaign.plan(ledger, "june", message, numbers(3_000))
+    claim = SQLiteLease.claim
+
+    async def cancelled_claim(self: SQLiteLease, *arguments: Any) -> None:
+        asyncio.get_running_loop().call_soon(dispatch.cancel)
+        await claim(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SQLiteLease, "claim", cancelled_claim)
+        dispatch = asyncio.create_task(campaign.dispatch(client))
+        with pytest.raises(asyncio.CancelledError):
+            await dispatch
+    left = await campaign.standing()
+    await campaign.dispatch(client)
+
+    assert (0, 3_000) == (left.in_flight, left.pending)
+    assert Counter(numbers(3_000)) == simulator.calls
+
+
+async def test_a_cancelled_start_does_not_lock_the_campaign(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A dispatch that was cancelled while it took the lease gives it back.
+    """
+    client = await connect(await simulate())
+    campaign = await Campaign.plan(ledger, "june", message, numbers(10))
+    for turns in range(6):
+        dispatch = asyncio.create_task(campaign.dispatch(client))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        dispatch.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dispatch
+
+    await campaign.dispatch(client)
+
+    assert 10 == (await campaign.standing()).accepted
+
+
+async def test_a_summary_speaks_of_this_dispatch_only(
+    ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    What was sent to part of a batch earlier is not counted again.
+    """
+    simulator = await simulate(seed=4)
+    simulator.next_replies("mix:7006=40%", "7001")
+    client = await connect(simulator)
+    campaign = await Campaign.plan(ledger, "june", message, numbers(100))
+
+    first = await campaign.dispatch(client)
+    second = await campaign.dispatch(client)
+
+    assert 100 == first.accepted + second.accepted
+    assert first.refused
+    assert (2, 1) == (first.requests, second.requests)
+    assert second.accepted == simulator.requests[-1].size
 
 
 # Planning

@@ -21,6 +21,7 @@ from voicepush import (
     Client,
     ClientClosedError,
     Destination,
+    InputError,
     Outcome,
     Recipient,
     RecipientsError,
@@ -429,6 +430,140 @@ async def test_a_cancelled_send_leaves_nothing_running(
     assert [] == [name for name in names if name.startswith(("Sender", "Client"))]
 
 
+async def test_a_cancelled_task_of_the_list_is_no_success(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A CancelledError out of the list itself is told, and does not end in silence.
+    """
+    client = await connect(await simulate())
+
+    async def cancelled() -> AsyncIterator[str]:
+        for number in numbers(1_500):
+            yield number
+        task = asyncio.ensure_future(asyncio.sleep(9))
+        task.cancel()
+        await task
+
+    with pytest.raises(RecipientsError, match="CancelledError") as caught:
+        await client.send(message, cancelled())
+
+    assert {"accepted": 1_000} == counts(caught.value.summary)
+
+
+async def test_a_bare_text_is_no_list(connect: Connect, message: VoiceMessage) -> None:
+    """
+    A number that was meant to be a list is refused in words.
+    """
+    client = await connect("http://127.0.0.1:1")
+
+    with pytest.raises(InputError, match=r"write \[number\]"):
+        await client.send(message, "+18005550100")
+
+
+async def test_a_send_that_sends_nothing_can_be_cancelled(
+    connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Entries that are all refused do not keep the event loop to themselves.
+    """
+    client = await connect("http://127.0.0.1:1")
+
+    def endless() -> Iterator[str]:
+        while True:
+            yield "nobody"
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await client.send(message, endless())
+
+
+async def test_many_bad_values_are_many_results(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    More refusals than a request holds still have an outcome each.
+    """
+    client = await connect(await simulate())
+    bad = [Destination([text] * 600) for text in ("x", "y")]
+
+    summary = await client.send(message, [*bad, "+18005550100"])
+
+    assert {"accepted": 1, "rejected": 1_200} == counts(summary)
+
+
+async def test_equal_correlation_ids_never_share_a_request(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    What an answer could not tell apart is sent apart.
+    """
+    simulator = await simulate("mix:7006=50%@1/2", seed=3)
+    client = await connect(simulator)
+    entries = [Destination(number, correlation_id="order") for number in numbers(10)]
+
+    summary = await client.send(message, entries)
+
+    assert {"accepted": 10} == counts(summary)
+    assert Counter(numbers(10)) == simulator.calls
+    assert 1 == simulator.largest_request
+
+
+async def test_an_entry_answered_once_per_value(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Several values under one id have one outcome.
+    """
+    simulator = await simulate(answer="each")
+    client = await connect(simulator)
+
+    results = []
+    async with client.stream(message, [Destination(numbers(3))]) as stream:
+        async for batch in stream:
+            results += batch
+
+    assert numbers(3) == [result.recipient for result in results]
+    assert {Outcome.ACCEPTED} == {result.outcome for result in results}
+
+
+async def test_a_wait_beyond_all_patience_is_not_begun(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A service that asks to wait for an hour costs nobody an hour.
+    """
+    simulator = await simulate()
+    simulator.next_replies("429:3600")
+    client = await connect(simulator, patience=1)
+
+    async with asyncio.timeout(5):
+        first = await client.send(message, numbers(5))
+        second = await client.send(message, numbers(5))
+
+    assert {"not_sent": 5} == counts(first) == counts(second)
+    assert 1 == len(simulator.requests)
+
+
+async def test_closing_in_the_middle_loses_nobody(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A client that is closed during a send leaves everyone with an outcome.
+    """
+    simulator = await simulate(latency=0.05)
+    client = await connect(simulator, batch_size=10, concurrency=2)
+    sending = asyncio.create_task(client.send(message, numbers(500)))
+    while not simulator.requests:  # noqa: ASYNC110 -- it has no event for that
+        await asyncio.sleep(0.01)
+    await client.close()
+    summary = await sending
+
+    assert 500 == summary.total
+    assert 0 == summary.rejected
+    assert summary.accepted + summary.unknown >= simulator.rung
+
+
 # Streaming
 
 
@@ -502,6 +637,22 @@ async def test_leaving_a_stream_early_settles_what_is_under_way(
 
     assert results.summary.accepted == simulator.rung
     assert results.summary.accepted > 0
+
+
+async def test_leaving_a_stream_counts_batches_that_were_partly_rung(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    A batch that is cut in pieces is counted with the pieces that were sent.
+    """
+    simulator = await simulate()
+    client = await connect(simulator, body_limit=5_000, rate=2_000)
+
+    async with client.stream(message, numbers(3_000)) as results:
+        while len(simulator.requests) < 4:  # noqa: ASYNC110 -- it has no event
+            await asyncio.sleep(0.01)
+
+    assert results.summary.accepted == simulator.rung > 0
 
 
 async def test_a_stream_raises_what_its_list_raised(
@@ -579,7 +730,9 @@ async def test_a_bad_submission_is_rejected_at_once(
 
     result = await client.submit(message, "nobody")
 
-    assert Outcome.REJECTED is result.outcome
+    partly = await client.submit(message, Destination([numbers(1)[0], "nobody"]))
+
+    assert Outcome.REJECTED is result.outcome is partly.outcome
     assert not simulator.requests
 
 

@@ -193,6 +193,7 @@ class Campaign:
         Raises:
             InputError: There is none; the text says which there are.
         """
+        check_text(name, "a campaign's name")
         plan = await ledger.plan(name)
         if plan is None:
             known = ", ".join(each.campaign for each in await ledger.campaigns())
