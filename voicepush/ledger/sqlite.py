@@ -387,7 +387,6 @@ class SQLiteLease:
             "in_flight": batch.size if whole else sum(weights[at] for at in places),
             "claimed": None if whole else orjson.dumps(list(places)).decode(),
             "now": time.time(),
-            "holder": self._holder,
         }
 
         def work(connection: sqlite3.Connection) -> None:
@@ -518,12 +517,12 @@ _CLAIM = """
     WHERE campaign = :campaign AND number = :number AND state = 0
 """
 
-#: Takes a claim back, of this holder and this moment only.
+#: Takes a claim of this very moment back, also after the campaign was given back;
+#: whoever took it over would have settled it first.
 _UNCLAIM = """
     UPDATE batch
     SET state = 0, in_flight = 0, claimed = NULL
     WHERE campaign = :campaign AND number = :number AND state = 1 AND claimed_at = :now
-      AND EXISTS (SELECT 1 FROM campaign WHERE id = :campaign AND holder = :holder)
 """
 
 _SETTLE = """
