@@ -118,16 +118,14 @@ def aiohttp_gather(numbers: list[str], url: str, _: Path) -> None:
         async with aiohttp.ClientSession(headers=HEADERS) as session:
 
             async def post(batch: list[str]) -> None:
-                async with at_once, session.post(
-                    url + PATH, json=object_of(batch)
-                ) as response:
+                async with (
+                    at_once,
+                    session.post(url + PATH, json=object_of(batch)) as response,
+                ):
                     assert (await response.json())["response"][0]["code"] == "1001"
 
             await asyncio.gather(
-                *(
-                    post(numbers[at : at + SIZE])
-                    for at in range(0, len(numbers), SIZE)
-                )
+                *(post(numbers[at : at + SIZE]) for at in range(0, len(numbers), SIZE))
             )
 
     asyncio.run(main())
@@ -149,10 +147,7 @@ def httpx(numbers: list[str], url: str, _: Path) -> None:
                     assert answer.json()["response"][0]["code"] == "1001"
 
             await asyncio.gather(
-                *(
-                    post(numbers[at : at + SIZE])
-                    for at in range(0, len(numbers), SIZE)
-                )
+                *(post(numbers[at : at + SIZE]) for at in range(0, len(numbers), SIZE))
             )
 
     asyncio.run(main())
@@ -275,9 +270,7 @@ def people(path: Path, url: str, folder: Path) -> None:
     aiohttp_gather([row["msisdn"] for row in rows], url, folder)
 
 
-LISTS = {
-    lane.__name__: lane for lane in (floor, ours, aiohttp_gather, httpx, requests)
-}
+LISTS = {lane.__name__: lane for lane in (floor, ours, aiohttp_gather, httpx, requests)}
 FILES = {lane.__name__: lane for lane in (floor_ledger, ours_send, people)}
 
 

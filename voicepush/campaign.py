@@ -417,7 +417,7 @@ class _Run:
         async for result in self._lease.due(message):
             if self.fence.closed:
                 return
-            if result.attempts:
+            if result.attempts or result.exceptions:
                 self._earlier[result.batch.key] = result
             yield result
 

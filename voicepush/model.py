@@ -345,7 +345,7 @@ class Batch:
         """
         How many recipients it holds, in values.
         """
-        return sum(self.weights)
+        return len(self.destinations) if self.plain else sum(self.weights)
 
     @cached_property
     def weights(self) -> Sequence[int]:
@@ -355,6 +355,14 @@ class Batch:
         if self.plain:
             return (1,) * len(self.destinations)
         return [len(values_of(destination)) for destination in self.destinations]
+
+    def weigh(self, places: Sequence[int]) -> int:
+        """
+        How many recipients stand at *places*.
+        """
+        if self.plain:
+            return len(places)
+        return sum(self.weights[place] for place in places)
 
     @cached_property
     def correlation_ids(self) -> list[str]:
@@ -493,8 +501,10 @@ class BatchResult:
         """
         How many recipients each verdict stands for.
         """
+        found = Counter({self.verdict: self.batch.size})
+        if not self.exceptions:
+            return found
         weights = self.batch.weights
-        found = Counter({self.verdict: sum(weights)})
         for place, verdict in self.exceptions.items():
             found[self.verdict] -= weights[place]
             found[verdict] += weights[place]
@@ -564,20 +574,19 @@ class Summary:
         """
         Count *result* in, or what is new in it *since* an earlier one of its batch.
         """
-        since = since or BatchResult.untried(result.batch)
-        self.requests += result.attempts - since.attempts
+        self.requests += result.attempts - (since.attempts if since else 0)
         self.stopped = self.stopped or result.stop_reason
         self.refused = self.refused or result.stop_reason is not None
         found = result.reasons()
-        if since.attempts:
-            found.subtract(since.reasons())
-        for verdict, number in (+found).items():
+        if since is not None:
+            found = found - since.reasons()
+        for verdict, number in found.items():
             name = verdict.outcome.value
             setattr(self, name, getattr(self, name) + number)
             if verdict.outcome is not Outcome.ACCEPTED:
                 self._count_reason(verdict, number)
         if result.exceptions or result.verdict.outcome is not Outcome.ACCEPTED:
-            self._list_failures(result, since)
+            self._list_failures(result, since or BatchResult.untried(result.batch))
 
     def _count_reason(self, verdict: Verdict, number: int) -> None:
         # An API that writes the number into each description must not fill the memory.

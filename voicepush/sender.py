@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from math import inf
+from typing import overload
 
 import attrs
 
@@ -332,17 +333,13 @@ class _Delivery:
         """
         How many recipients stand at *places*.
         """
-        if self.batch.plain:
-            return len(places)
-        weights = self.batch.weights
-        return sum(weights[place] for place in places)
+        return self.batch.weigh(places)
 
     def ids(self, places: Sequence[int]) -> Sequence[str]:
         """
-        The correlation ids at *places*.
+        The correlation ids at *places*, made when an answer has to be matched by them.
         """
-        ids = self.batch.correlation_ids
-        return ids if len(places) == len(ids) else [ids[place] for place in places]
+        return _Ids(self.batch, places)
 
     def seconds_left(self) -> float:
         """
@@ -490,6 +487,31 @@ def _by_remark(
     for place, remark in zip(places, answer.remarks, strict=True):
         found.setdefault(remark, []).append(place)
     return list(found.items())
+
+
+@attrs.frozen
+class _Ids(Sequence[str]):
+    """
+    The correlation ids of *batch* at *places*; most answers are read without them.
+    """
+
+    batch: Batch
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        ids, places = self.batch.correlation_ids, self.places[at]
+        if isinstance(places, int):
+            return ids[places]
+        return [ids[place] for place in places]
 
 
 class _Shared:

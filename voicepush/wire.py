@@ -4,11 +4,11 @@ Batch -> body bytes, answer bytes -> remarks: the only module that uses cattrs.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import attrs
@@ -17,7 +17,15 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from cattrs.preconf.orjson import OrjsonConverter, make_converter
 
 from voicepush.codes import Meaning, meaning_of_code, meaning_of_status
-from voicepush.model import Batch, Destination, Priority, VoiceMessage, parse_time
+from voicepush.model import (
+    MOST_PER_REQUEST,
+    Batch,
+    Destination,
+    Priority,
+    Recipient,
+    VoiceMessage,
+    parse_time,
+)
 
 #: The fields of `VoiceMessage` that belong to the channel in a request.
 _OF_THE_CHANNEL = ("media", "callflowid", "cli")
@@ -114,28 +122,36 @@ def encode(batch: Batch, places: Sequence[int] | None = None) -> bytes:
     )
 
 
-#: What numbers and our own ids consist of, so that nothing in them needs escaping.
-_NOTHING_TO_ESCAPE = re.compile(r"[+\-,0-9A-Za-z]*", re.ASCII)
+#: What stands between the key in one of our own ids and the next number, by place.
+_BETWEEN = tuple(f'-{place}"}},{{"msisdn":["' for place in range(MOST_PER_REQUEST))
+_SURPLUS = len(',{"msisdn":["')
 
 
 def _destinations(batch: Batch, places: Sequence[int] | None) -> str | bytes:
-    destinations, ids = batch.destinations, batch.correlation_ids
-    if places is not None and len(places) < len(destinations):
+    destinations: Sequence[Recipient] = batch.destinations
+    if places is None or len(places) == len(destinations):
+        places = range(len(destinations))
+    else:
         destinations = [destinations[place] for place in places]
-        ids = [ids[place] for place in places]
-    if batch.plain:
-        numbers = ",".join(destinations)  # type: ignore[arg-type]  # plain: all texts
-        if _NOTHING_TO_ESCAPE.fullmatch(numbers + batch.key):
-            pairs: Iterable[tuple[str, str]] = zip(destinations, ids, strict=True)  # type: ignore[arg-type]  # see above
-            entries = map('"],"correlationid":"'.join, pairs)
-            joined = '"},{"msisdn":["'.join(entries)
-            return f'[{{"msisdn":["{joined}"}}]'
+    if batch.plain and _needs_no_escape(destinations, batch.key):
+        # Three columns side by side, joined: numbers, ids, and what is between.
+        ids = repeat('"],"correlationid":"' + batch.key)
+        between = map(_BETWEEN.__getitem__, places)
+        columns = zip(destinations, ids, between, strict=False)
+        joined = "".join(chain.from_iterable(columns))  # type: ignore[arg-type]  # texts
+        return f'[{{"msisdn":["{joined[:-_SURPLUS]}]'
+    own = batch.correlation_ids
     return orjson.dumps(
         [
-            _entry(destination, correlation_id)
-            for destination, correlation_id in zip(destinations, ids, strict=True)
+            _entry(destination, own[place])
+            for place, destination in zip(places, destinations, strict=True)
         ]
     )
+
+
+def _needs_no_escape(numbers: Sequence[Recipient], key: str) -> bool:
+    text = "".join([key, *numbers])  # type: ignore[list-item]  # all are texts
+    return len(orjson.dumps(text)) == len(text) + len('""')
 
 
 def _entry(destination: str | Destination, correlation_id: str) -> dict[str, Any]:
@@ -188,8 +204,12 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     remarks = _remarks(codes, [_text(each.get("description")) for each in elements])
     transaction_ids = [_text(element.get("transid")) for element in elements]
     theirs = [_text(element.get("correlationid")) for element in elements]
-    if len(elements) == 1 and (len(ids) == 1 or theirs[0] not in ids):
+    if len(elements) == 1 and (
+        # An id that is empty is not looked for; that would cost making all of them.
+        not theirs[0] or len(ids) == 1 or theirs[0] not in ids
+    ):
         return Answer(remarks, transaction_ids)
+    ids = list(ids)
     if len(set(theirs)) == 1 and theirs[0] not in ids:
         theirs = [""] * len(theirs)  # the request's own id tells nothing apart
     # Equal lists prove an order only where no id comes twice.

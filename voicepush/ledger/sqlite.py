@@ -380,11 +380,10 @@ class SQLiteLease:
             LedgerError: It is not; they must not be sent.
         """
         whole = len(places) == len(batch)
-        weights = batch.weights
         row = {
             "campaign": self._campaign,
             "number": _number(batch),
-            "in_flight": batch.size if whole else sum(weights[at] for at in places),
+            "in_flight": batch.size if whole else batch.weigh(places),
             "claimed": None if whole else orjson.dumps(list(places)).decode(),
             "now": time.time(),
         }
