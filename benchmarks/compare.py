@@ -28,7 +28,7 @@ from sink import serving
 import voicepush
 
 #: What each lane is held against.
-_BASES = {name: "floor" for name in LISTS} | {name: "floor_ledger" for name in FILES}
+_BASES = dict.fromkeys(LISTS, "floor") | dict.fromkeys(FILES, "floor_ledger")
 
 
 def run_lane(name: str, many: int, url: str, folder: Path) -> dict[str, float]:
@@ -40,8 +40,7 @@ def run_lane(name: str, many: int, url: str, folder: Path) -> dict[str, float]:
     lanes = Path(__file__).with_name("lanes.py")
     done = subprocess.run(  # noqa: S603 -- our own script
         [sys.executable, str(lanes), name, str(many), url, str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=True,
     )

@@ -130,6 +130,48 @@ class TestBatcher:
             fed -= sum(batch.size for batch in given_now)
             assert fed < size
 
+    @given(
+        st.lists(
+            st.lists(
+                numbers
+                | st.builds(
+                    Destination,
+                    numbers,
+                    correlation_id=st.sampled_from([None, "a", "b", "c"]),
+                ),
+                max_size=12,
+            ),
+            max_size=4,
+        ),
+        st.integers(1, 9),
+    )
+    def test_own_ids(self, blocks: list[list[Recipient]], size: int) -> None:
+        """
+        Two destinations with one correlation id never share a request.
+        """
+        batches = cut(Batcher(MESSAGE, tag="t", size=size), *blocks)
+
+        assert [each for block in blocks for each in block] == [
+            each for batch in batches for each in batch.destinations
+        ]
+        assert all(
+            len(batch) == len(set(batch.correlation_ids)) <= size for batch in batches
+        )
+
+    def test_own_ids_begin_anew(self) -> None:
+        """
+        An id that stands in an earlier batch ends no later one.
+        """
+        twins = [Destination(number(place), correlation_id="a") for place in range(3)]
+        batches = cut(
+            Batcher(MESSAGE, tag="t", size=4),
+            [number(3), twins[0]],
+            [number(4), number(5), number(6)],
+            [twins[1], twins[2], number(7)],
+        )
+
+        assert [4, 2, 2] == [batch.size for batch in batches]
+
     def test_default_size(self) -> None:
         """
         A batch holds 1,000 unless it is told otherwise.

@@ -25,6 +25,7 @@ from voicepush import (
     Outcome,
     Recipient,
     RecipientsError,
+    Result,
     Summary,
     VoiceMessage,
 )
@@ -518,7 +519,7 @@ async def test_an_entry_answered_once_per_value(
     simulator = await simulate(answer="each")
     client = await connect(simulator)
 
-    results = []
+    results: list[Result] = []
     async with client.stream(message, [Destination(numbers(3))]) as stream:
         async for batch in stream:
             results += batch

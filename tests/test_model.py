@@ -315,6 +315,22 @@ class TestExpiry:
         with pytest.raises(InputError):
             parse_time(text)
 
+    def test_datetime_beyond_the_calendar(self) -> None:
+        """
+        So is such a moment that is given as a datetime.
+        """
+        never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))
+
+        with pytest.raises(InputError):
+            VoiceMessage(media="m", expiry=never)
+
+    def test_duration_beyond_the_calendar(self) -> None:
+        """
+        A duration that no calendar holds is refused, at the latest when it begins.
+        """
+        with pytest.raises(InputError):
+            VoiceMessage(media="m", expiry=timedelta.max).starting(NOON)
+
     @given(st.text(max_size=30))
     def test_any_text(self, text: str) -> None:
         """
@@ -611,6 +627,13 @@ class TestBatch:
         assert 1000 == len(set(batch.correlation_ids))
         assert "t-0-999" == batch.correlation_ids[-1]
 
+    def test_too_many(self) -> None:
+        """
+        A batch never holds more than a request may.
+        """
+        with pytest.raises(InputError, match="at most 1000 destinations"):
+            Batch(MESSAGE, "t-0", [number(each) for each in range(1001)])
+
     def test_plain(self) -> None:
         """
         A batch of bare msisdns weighs one per place.
@@ -638,6 +661,16 @@ class TestBatch:
         assert not batch.plain
         assert [1, 3, 1] == list(batch.weights)
         assert (5, 3) == (batch.size, len(batch))
+
+    def test_weigh(self) -> None:
+        """
+        Some places weigh what stands at them.
+        """
+        bare = Batch(MESSAGE, "k", [number(1), number(2), number(3)])
+        mixed = Batch(MESSAGE, "k", [number(1), Destination([number(2), number(3)])])
+
+        assert [0, 2, 3] == [bare.weigh(places) for places in ([], [0, 2], range(3))]
+        assert [0, 2, 3] == [mixed.weigh(places) for places in ([], [1], range(2))]
 
 
 class TestBatchResult:
@@ -709,17 +742,18 @@ class TestBatchResult:
 
     def test_one_transaction_for_all(self) -> None:
         """
-        One transaction id stands for all who were accepted, and for no one else.
-        """
-        batch = Batch(MESSAGE, "k", [number(1), number(2)])
-        result = BatchResult(
-            batch,
-            Verdict(Outcome.ACCEPTED, "1001"),
-            {1: Verdict(Outcome.REJECTED, "7004")},
-            ["t"],
-        )
+        One transaction id stands for all whom the answer decided on.
 
-        assert ["t", None] == [result.transaction_id(each) for each in range(2)]
+        Whoever is to be sent again, or was not, has none.
+        """
+        outcomes = list(Outcome)
+        batch = Batch(MESSAGE, "k", list(map(number, range(len(outcomes)))))
+        result = BatchResult.of_places(batch, list(map(Verdict, outcomes)), ["t"])
+
+        assert {Outcome.ACCEPTED, Outcome.REJECTED, Outcome.UNKNOWN} == {
+            row.outcome for row in result if row.transaction_id == "t"
+        }
+        assert {"t", None} == {row.transaction_id for row in result}
 
     @pytest.mark.parametrize("ids", [[], [""], ["", ""]])
     def test_no_transaction(self, ids: list[str]) -> None:
@@ -758,6 +792,18 @@ class TestBatchResult:
         )
         assert 0 not in result.reasons().values()
 
+    def test_exceptions_everywhere(self) -> None:
+        """
+        A rule that holds for nobody is no reason.
+        """
+        rejected = Verdict(Outcome.REJECTED, "7004")
+        result = BatchResult(
+            Batch(MESSAGE, "k", [number(1)]), Verdict(Outcome.PENDING), {0: rejected}
+        )
+
+        assert [(rejected, 1)] == list(result.reasons().items())
+        assert [(Outcome.REJECTED, 1)] == list(result.counts().items())
+
     @given(results())
     def test_of_places_gives_back_the_places(self, result: BatchResult) -> None:
         """
@@ -795,6 +841,43 @@ class TestSummary:
         assert others == summary.failures
         assert 0 == summary.failures_left_out
         assert len(others) == sum(summary.reasons.values())
+
+    def test_since(self) -> None:
+        """
+        Of a batch that goes on, only what is new is counted and listed.
+        """
+        batch = Batch(MESSAGE, "k", [Destination([number(1), number(2)]), number(3)])
+        earlier = BatchResult(
+            batch,
+            Verdict(Outcome.PENDING),
+            {0: Verdict(Outcome.REJECTED, "7004")},
+            attempts=2,
+        )
+        result = BatchResult(
+            batch,
+            Verdict(Outcome.REJECTED, "7004"),
+            {1: Verdict(Outcome.UNKNOWN)},
+            attempts=3,
+        )
+        summary = Summary()
+        summary.add(result, earlier)
+
+        assert (0, 1, 1) == (summary.rejected, summary.unknown, summary.total)
+        assert 1 == summary.requests
+        assert [number(3)] == [row.recipient for row in summary.failures]
+
+    def test_since_nothing_was_sent(self) -> None:
+        """
+        Nor is what had expired before the first request of its batch counted again.
+        """
+        batch = Batch(MESSAGE, "k", [number(1), number(2)])
+        expired = Verdict(Outcome.EXPIRED)
+        earlier = BatchResult(batch, Verdict(Outcome.PENDING), {0: expired})
+        summary = Summary()
+        summary.add(BatchResult(batch, expired), earlier)
+
+        assert [number(2)] == [row.recipient for row in summary.failures]
+        assert 1 == summary.expired
 
     def test_requests_and_stop(self) -> None:
         """

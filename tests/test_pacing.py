@@ -296,6 +296,18 @@ class TestSlowDown:
 
         assert 50 == pacer.rate
 
+    @pytest.mark.parametrize(
+        ("rate", "lowered"), [(1.5, 1), (1, 1), (0.2, 0.2), (2.5, 1.25)]
+    )
+    def test_lowest(self, clock: MovedClock, rate: float, lowered: float) -> None:
+        """
+        It is lowered to one per second at least, and never raised by being lowered.
+        """
+        pacer = clock.pacer(rate)
+        pacer.slow_down()
+
+        assert lowered == pacer.rate
+
     def test_at_once_again(self, clock: MovedClock) -> None:
         """
         What was under way already and is refused as well says nothing new.
@@ -412,6 +424,19 @@ class TestSlowDown:
         assert pacer.rate is not None
         assert pacer.rate > 200
 
+    async def test_measured_is_forgotten(self, clock: MovedClock) -> None:
+        """
+        A rate that was only measured is gone once it has come back far enough.
+        """
+        pacer = clock.pacer()
+        await pacer.take(100)
+        pacer.slow_down()
+        clock.move(250)
+        await pacer.take(1000)
+
+        assert None is pacer.rate
+        assert 1000 == pacer.most
+
     def test_nothing_measured(self, clock: MovedClock) -> None:
         """
         Where nothing went through yet, half a full request per second is the rate.
@@ -515,6 +540,20 @@ class TestTurns:
 
         assert not await pacer.take(1, within=lambda: 8)
         assert 0 == clock.now()
+
+    async def test_hold_that_is_too_long(self, clock: MovedClock) -> None:
+        """
+        Who has time for the rate, but not for a hold, is told so at once.
+        """
+        pacer = clock.pacer(100)
+        await pacer.take(pacer.most)
+
+        assert await pacer.take(25, held_within=lambda: 0.1)
+        pacer.slow_down(3)
+        begun = clock.now()
+        assert not await pacer.take(1, held_within=lambda: 3)
+        assert begun == clock.now()
+        assert await pacer.take(1, held_within=lambda: 3.1)
 
     async def test_change_of_heart(self, clock: MovedClock) -> None:
         """

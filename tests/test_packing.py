@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from voicepush.ledger.packing import (
     pack_exceptions,
     pack_recipients,
+    pack_transactions,
     replaced,
     unpack_exceptions,
     unpack_recipients,
+    unpack_transactions,
 )
 from voicepush.model import (
     Batch,
@@ -130,6 +132,25 @@ class TestExceptions:
         assert packed is not None
         assert 2 == len(orjson.loads(packed))
         assert 1 == packed.count(b"7004")
+
+
+class TestTransactions:
+    """
+    The platform's ids, at rest.
+    """
+
+    @given(st.lists(texts).map(tuple))
+    def test_round_trip(self, ids: tuple[str, ...]) -> None:
+        """
+        Ids are unpacked as they were packed, empty ones included.
+        """
+        assert ids == unpack_transactions(pack_transactions(ids))
+
+    def test_none(self) -> None:
+        """
+        No ids are nothing.
+        """
+        assert None is pack_transactions([])
 
 
 class TestReplaced:

@@ -461,6 +461,32 @@ class TestDecode:
 
         assert [YES, OPEN, OPEN] == meanings(answer)
 
+    def test_named_twice_among_others(self) -> None:
+        """
+        A contradiction is one in whatever order, and spreads to nobody else.
+        """
+        told = [queued("k-0"), refused("k-0"), queued("k-0"), refused("k-1")]
+
+        assert [OPEN, NO, OPEN] == meanings(answered(*told))
+        assert [OPEN, NO, OPEN] == meanings(answered(*reversed(told)))
+
+    def test_ids_of_the_request(self) -> None:
+        """
+        If every element bears the request's own id, they stand for their places.
+        """
+        told = [queued("whole"), refused("whole"), queued("whole")]
+
+        assert [YES, NO, YES] == meanings(answered(*told))
+        assert [OPEN, OPEN, OPEN] == meanings(answered(*told[:2]))
+
+    def test_id_as_number(self) -> None:
+        """
+        An id that comes back as a number still speaks of one destination only.
+        """
+        element = {"code": "1001", "correlationid": 7}
+
+        assert [OPEN, YES, OPEN] == meanings(answered(element, ids=["6", "7", "8"]))
+
     def test_foreign_ids(self) -> None:
         """
         Elements that name no one of ours say nothing of ours.
@@ -676,15 +702,16 @@ class TestAnyAnswer:
         """
         Accepted is only whom an accepting element speaks of.
 
-        It does if it bears the destination's id, and is alone in that; if it bears
-        none and stands at the same place among as many; or if it is the only one
-        and about no single destination.
+        It does if it bears the destination's id, and no other that does disagrees; if
+        it bears none, or the request's own, and stands at the same place among as
+        many; or if it is the only one and about no single destination.
         """
         decoded = decode(status, json.dumps(answer).encode(), ids)
 
         found = meanings(decoded, len(ids))
         objects = [each if isinstance(each, dict) else {} for each in answer]
         theirs = [each.get("correlationid") for each in objects]
+        shared = any([name] * len(theirs) == theirs for name in {*"abcdx"} - {*ids})
         accepting = [str(each.get("code")) == "1001" for each in objects]
         for place, correlation_id in enumerate(ids):
             if found[place] is not Meaning.ACCEPTED:
@@ -695,10 +722,12 @@ class TestAnyAnswer:
                 for accepts, name in zip(accepting, theirs, strict=True)
                 if name == correlation_id
             ]
-            at_place = len(objects) == len(ids) and theirs[place] in ("", None, 5)
+            at_place = len(objects) == len(ids) and (
+                shared or theirs[place] in ("", None, 5)
+            )
             assert (
                 (alone and accepting[0])
-                or named == [True]
+                or (named and all(named))
                 or (at_place and accepting[place] and not named)
             )
 

@@ -140,11 +140,8 @@ class Campaign:
         """
         check_text(name, "a campaign's name")
         check_text(source, "a campaign's source")
-        existing = await ledger.plan(name)
-        if existing is not None:
-            campaign = cls(ledger, existing)
-            campaign._check_same(message, source)
-            return campaign
+        if existing := await ledger.plan(name):
+            return cls(ledger, existing)._if_same(message, source)  # noqa: SLF001 -- ours
         screening = screening or Screening()
         message = message.starting(datetime.now(UTC))
         plan = Plan(
@@ -157,7 +154,13 @@ class Campaign:
             retry_internal_error=retry_internal_error,
             resend_unknown=resend_unknown,
         )
-        draft = await ledger.draft(plan)
+        try:
+            draft = await ledger.draft(plan)
+        except InputError:
+            # Another process may have planned it since we looked.
+            if existing := await ledger.plan(name):
+                return cls(ledger, existing)._if_same(message, source)  # noqa: SLF001 -- ours
+            raise
         try:
             batcher = Batcher(message, tag=plan.tag, size=batch_size)
             batches: list[Batch] = []
@@ -237,6 +240,8 @@ class Campaign:
         try:
             await run.until_done(self.message, drain)
         except BaseException as error:
+            if isinstance(error, LedgerError):
+                error.while_sending = True
             with suppress(LedgerError):
                 await lease.release(State.PAUSED, run.fence.reason or _words(error))
             raise
@@ -289,6 +294,11 @@ class Campaign:
         """
         The requests whose recipients are unknown and not given up, with the evidence.
         """
+        standing = await self.standing()
+        if standing.in_flight and standing.state is State.PAUSED:
+            # Its dispatcher died; taking the lease makes whom it left unknown.
+            lease = await self._ledger.lease(self.name)
+            await lease.release(State.PAUSED, standing.reason)
         return await self._ledger.doubts(self.name)
 
     async def results(self, *outcomes: Outcome) -> AsyncGenerator[Result, None]:
@@ -311,14 +321,21 @@ class Campaign:
         Raises:
             CampaignHeldError: Another process is dispatching it.
         """
-        lease = await self._ledger.lease(self.name)
+        before = await self.standing()
+        is_cancelled = before.state is State.CANCELLED and not resend
+        lease = await self._ledger.lease(self.name, cancelled=is_cancelled)
         resolved = await lease.resolve(resend=resend)
         pending = (await self.standing()).pending
-        why = f"{pending:,} are to be sent; resume goes on" if pending else None
-        await lease.release(State.PAUSED if pending else State.FINISHED, why)
+        if is_cancelled:
+            await lease.release(State.CANCELLED, before.reason)
+        elif pending:
+            why = f"{pending:,} are to be sent; resume goes on"
+            await lease.release(State.PAUSED, why)
+        else:
+            await lease.release(State.FINISHED)
         return resolved
 
-    def _check_same(self, message: VoiceMessage, source: str) -> None:
+    def _if_same(self, message: VoiceMessage, source: str) -> Campaign:
         if source != self.source:
             raise InputError(
                 f"campaign {self.name!r} is planned already, from {self.source}, not "
@@ -333,6 +350,7 @@ class Campaign:
                 f"campaign {self.name!r} is planned already, with the message {kept}, "
                 f"not {given}; give this one another name with --campaign"
             )
+        return self
 
 
 class _LedgerFence(Fence):
@@ -488,6 +506,7 @@ async def _blocks(source: Source) -> AsyncGenerator[Block, None]:
         async for block in from_async(source):
             yield block
         return
+    is_cut = False
     if isinstance(source, Sequence):
         blocks = from_iterable(source)
     else:
@@ -496,9 +515,14 @@ async def _blocks(source: Source) -> AsyncGenerator[Block, None]:
         whole = chain(first, stream)
         is_cut = bool(first) and isinstance(first[0], Block)
         blocks = cast("Iterator[Block]", whole) if is_cut else from_iterable(whole)
+    if is_cut:
+        # A file may be a pipe that is silent for long.
+        while (cut := await asyncio.to_thread(next, blocks, None)) is not None:
+            yield cut
+        return
     for block in blocks:
         yield block
-        # A file is read and screened without waiting; others get their turn here.
+        # A list is screened without waiting; others get their turn here.
         await asyncio.sleep(0)
 
 

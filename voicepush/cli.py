@@ -33,7 +33,12 @@ import voicepush
 from voicepush import report
 from voicepush.campaign import Campaign
 from voicepush.client import Client
-from voicepush.errors import CampaignHeldError, InputError, VoicepushError
+from voicepush.errors import (
+    CampaignHeldError,
+    InputError,
+    LedgerError,
+    VoicepushError,
+)
 from voicepush.ledger import Ledger, open_ledger
 from voicepush.model import (
     Batch,
@@ -220,29 +225,34 @@ async def send(  # noqa: PLR0913 -- each is an option
         suppressed=_suppressed(suppress or [], country),
     )
     size = most_at(settings.rate, settings.batch_size)
-    with _refusals(rejects) as refused:
-        if dry_run:
+    if dry_run:
+        with _refusals(rejects) as refused:
             _rehearse(message_, settings, screening, blocks, size, refused)
-            return EVERYONE_ACCEPTED
-        async with await open_ledger(ledger) as opened:
-            with _talk.status("planning …"):
-                planned = await Campaign.plan(
-                    opened,
-                    name,
-                    message_,
-                    blocks,
-                    source=source,
-                    screening=screening,
-                    refused=refused,
-                    batch_size=size,
-                    rate=settings.rate,
-                    retry_internal_error=retry_internal_error,
-                    resend_unknown=on_unknown == "resend",
-                )
-            if settings.rate is not None:
-                await planned.set_rate(settings.rate)
-            _tell_screening(await planned.standing())
-            return await _dispatch(planned, settings, json=json)
+        return EVERYONE_ACCEPTED
+    async with await open_ledger(ledger) as opened:
+        # Whoever goes on reads no file, and keeps the rejects of its planning.
+        is_new = await opened.plan(name) is None
+        with (
+            _refusals(rejects if is_new else None) as refused,
+            _talk.status("planning"),
+        ):
+            planned = await Campaign.plan(
+                opened,
+                name,
+                message_,
+                blocks,
+                source=source,
+                screening=screening,
+                refused=refused,
+                batch_size=size,
+                rate=settings.rate,
+                retry_internal_error=retry_internal_error,
+                resend_unknown=on_unknown == "resend",
+            )
+        if settings.rate is not None:
+            await planned.set_rate(settings.rate)
+        _tell_screening(await planned.standing())
+        return await _dispatch(planned, settings, json=json)
 
 
 @app.command
@@ -358,6 +368,8 @@ async def cancel(
         _confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
         await found.cancel()
         await _follow(found)
+        if (await found.standing()).state is not State.CANCELLED:
+            await found.cancel()  # its dispatcher ended before it heard of it
         print(report.as_line(await found.standing()))
     return EVERYONE_ACCEPTED
 
@@ -709,8 +721,11 @@ def _writable(path: Path | None) -> Iterator[TextIO]:
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}") from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -803,6 +818,7 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
         _talk.print("stopping: what is under way is settled first; again to leave now")
 
     summary: Summary | None = None
+    failed = False
     try:
         with _signals(stop):
             async with Client(settings) as client, _show(campaign):
@@ -810,9 +826,10 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
     except asyncio.CancelledError:
         if not interrupted:
             raise
-    except VoicepushError as error:
-        if isinstance(error, (CampaignHeldError, InputError)):
+    except LedgerError as error:
+        if not error.while_sending:
             raise
+        failed = True
         _complain(error)
     standing = await campaign.standing()
     print(report.as_json(standing) if json else report.as_text(standing))
@@ -822,7 +839,7 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
         return INTERRUPTED
     if summary is not None and summary.refused:
         return SERVICE_REFUSES
-    everyone = standing.accepted == standing.planned
+    everyone = standing.accepted == standing.planned and not failed
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
 
 

@@ -87,6 +87,8 @@ class LedgerError(VoicepushError):
     The ledger can't be read or written; nothing was sent that it does not know of.
     """
 
+    while_sending = False  #: it happened after sending had begun
+
 
 class CampaignLostError(LedgerError):
     """

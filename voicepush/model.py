@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -85,13 +85,12 @@ def parse_time(text: str) -> datetime:
     """
     padded = re.sub(r"([+-])(\d):(\d\d)$", r"\g<1>0\2:\3", text.strip())
     try:
-        return _aware(datetime.fromisoformat(padded))
-    except InputError:
-        raise
-    except (ValueError, OverflowError) as error:
+        moment = datetime.fromisoformat(padded)
+    except ValueError as error:
         raise InputError(
             f"{text!r} is not a time; write it like 2030-04-12T13:00:00Z"
         ) from error
+    return _aware(moment)
 
 
 def _aware(moment: datetime) -> datetime:
@@ -100,7 +99,10 @@ def _aware(moment: datetime) -> datetime:
             f"the time {moment.isoformat()} has no offset from UTC; "
             "end it with Z or an offset such as +05:30"
         )
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InputError(f"the time {moment.isoformat()} is out of reach") from error
 
 
 def _expiry(value: datetime | timedelta | str | None) -> datetime | timedelta | None:
@@ -215,7 +217,9 @@ class VoiceMessage:
     #: Where receipts go, in place of the address configured on the service.
     notify_url: str | None = attrs.field(default=None, validator=_optional_url)
     #: Comes back with every receipt.
-    callback_data: str | None = attrs.field(default=None, validator=_optional_text)
+    callback_data: str | None = attrs.field(
+        default=None, validator=_optional_text, repr=_masked
+    )
     #: After it nothing is sent. An aware datetime, one of the API's text forms, or
     #: a timedelta, which counts from the moment at which sending begins.
     expiry: datetime | timedelta | None = attrs.field(default=None, converter=_expiry)
@@ -230,9 +234,15 @@ class VoiceMessage:
         """
         The same message with its expiry as a moment, if sending begins *now*.
         """
-        if isinstance(self.expiry, timedelta):
+        if not isinstance(self.expiry, timedelta):
+            return self
+        try:
             return attrs.evolve(self, expiry=now + self.expiry)
-        return self
+        except OverflowError as error:
+            raise InputError(
+                f"an expiry of {self.expiry.days} days is out of reach; leave it out "
+                "to go on without one"
+            ) from error
 
     @property
     def deadline(self) -> float | None:
@@ -247,7 +257,10 @@ def _count(items: Sized) -> str:
 
 
 def _values(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    values: tuple[object, ...] = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(each, str) and each for each in values):
+        raise InputError("a destination's values must be texts that are not empty")
+    return cast("tuple[str, ...]", values)
 
 
 def _hidden(values: tuple[str, ...]) -> str:
@@ -283,8 +296,6 @@ class Destination:
             raise InputError(
                 "a destination needs either msisdns or customer ids, and not both"
             )
-        if not all(self.values):
-            raise InputError("a destination's values must be texts that are not empty")
         check_text("".join(self.values), "a destination's values")
         if len(self.values) > MOST_PER_REQUEST:
             raise InputError(
@@ -581,6 +592,8 @@ class Summary:
         if since is not None:
             found = found - since.reasons()
         for verdict, number in found.items():
+            if verdict.outcome is Outcome.PENDING:
+                continue
             name = verdict.outcome.value
             setattr(self, name, getattr(self, name) + number)
             if verdict.outcome is not Outcome.ACCEPTED:

@@ -187,6 +187,8 @@ class Sender:
         stack = [delivery.pending()]
         while stack and not (delivery.fence.closed or delivery.out_of_patience):
             places = stack.pop()
+            if not places:
+                continue
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
                 continue

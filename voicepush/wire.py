@@ -202,8 +202,8 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     if not any(codes):
         return Answer([Remark(meaning_of_status(status), None, _status_text(status))])
     remarks = _remarks(codes, [_text(each.get("description")) for each in elements])
-    transaction_ids = [_text(element.get("transid")) for element in elements]
-    theirs = [_text(element.get("correlationid")) for element in elements]
+    transaction_ids = [_id(element.get("transid")) for element in elements]
+    theirs = [_id(element.get("correlationid")) for element in elements]
     if len(elements) == 1 and (
         # An id that is empty is not looked for; that would cost making all of them.
         not theirs[0] or len(ids) == 1 or theirs[0] not in ids
@@ -249,6 +249,11 @@ def _code(value: object) -> str | None:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _id(value: object) -> str:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else _text(value)
 
 
 def _remarks(codes: Iterable[str | None], descriptions: Iterable[str]) -> list[Remark]:

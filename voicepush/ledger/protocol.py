@@ -185,12 +185,15 @@ class Ledger(Protocol):
         """
         ...
 
-    async def lease(self, campaign: str) -> Lease:
+    async def lease(self, campaign: str, *, cancelled: bool = False) -> Lease:
         """
         Become the one dispatcher of *campaign*.
 
         Whoever a dead dispatcher had in flight is unknown from now on (or pending, if
         its owner has decided so), and whoever was not sent is pending again.
+
+        Args:
+            cancelled: Take it although it was cancelled, to decide about its unknown.
 
         Raises:
             InputError: There is no such campaign, or it was cancelled.

@@ -63,6 +63,10 @@ _NO_MESSAGE = VoiceMessage(media="-")
 
 _GIVEN_UP = "given up: "
 
+#: On whoever may be ringing right now, and on whom a dead process left in flight.
+_IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
+_LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
+
 
 class SQLiteLedger:
     """
@@ -153,9 +157,12 @@ class SQLiteLedger:
         identity = await self._file.do(work)
         return SQLiteDraft(self._file, identity, holder)
 
-    async def lease(self, campaign: str) -> SQLiteLease:
+    async def lease(self, campaign: str, *, cancelled: bool = False) -> SQLiteLease:
         """
         Become the one dispatcher of *campaign*.
+
+        Args:
+            cancelled: Take it although it was cancelled, to decide about its unknown.
 
         Raises:
             InputError: There is no such campaign, or it was cancelled.
@@ -165,7 +172,7 @@ class SQLiteLedger:
 
         def work(connection: sqlite3.Connection) -> sqlite3.Row:
             row = _published(connection, campaign)
-            if row["state"] == State.CANCELLED:
+            if row["state"] == State.CANCELLED and not cancelled:
                 raise InputError(
                     f"campaign {campaign!r} was cancelled; plan those who are left "
                     "under another name"
@@ -174,14 +181,15 @@ class SQLiteLedger:
             connection.execute(
                 "UPDATE campaign SET holder = ?, beat_at = ?, state = ?, "
                 "reason = NULL, wish = NULL, speed = NULL WHERE id = ?",
-                (holder, time.time(), State.RUNNING, row["id"]),
+                (holder, time.monotonic(), State.RUNNING, row["id"]),
             )
             return row
 
         try:
             row = await self._file.do(work)
             lease = SQLiteLease(self._file, row["id"], holder, _plan(row))
-            await lease.recover()
+            if row["state"] != State.CANCELLED:
+                await lease.recover()
         except asyncio.CancelledError:
             # What was begun may still be done; it must not keep the campaign from us.
             self._file.do_later(
@@ -220,8 +228,10 @@ class SQLiteLedger:
 
         def work(connection: sqlite3.Connection) -> list[Found]:
             rows = connection.execute(
-                f"{_SELECT_BATCH} WHERE instr(packed, ?) AND campaign.state != ?",
-                (value.encode(), _DRAFT),
+                f"{_SELECT_BATCH} WHERE (instr(packed, ?) OR instr(packed, ?)) "
+                "AND campaign.state != ?",
+                # As it stands in a line, and within JSON.
+                (value.encode(), orjson.dumps(value)[1:-1], _DRAFT),
             )
             return [found for row in rows for found in _found(row, value)]
 
@@ -236,7 +246,9 @@ class SQLiteLedger:
         counted = [each.value for each in outcomes if each is not Outcome.PENDING]
         some = [f"{name} > 0" for name in counted]
         if Outcome.PENDING in outcomes:
-            some.append(f"size > {' + '.join(_COUNTED)}")
+            some.append(f"size > in_flight + {' + '.join(_COUNTED)}")
+        if Outcome.UNKNOWN in outcomes:
+            some.append("in_flight > 0")
         plan = await self.plan(campaign)
         if plan is None or not some:
             return
@@ -245,7 +257,7 @@ class SQLiteLedger:
             f"campaign.name = ? AND ({' OR '.join(some)})",
             (campaign,),
         ):
-            yield _batch_result(row, _NO_MESSAGE, plan.tag)
+            yield _with_in_flight(_batch_result(row, _NO_MESSAGE, plan.tag), row)
 
     async def doubts(self, campaign: str) -> list[Doubt]:
         """
@@ -469,12 +481,8 @@ class SQLiteLease:
         await self._file.do(work)
 
     def _recovered(self, result: BatchResult, row: sqlite3.Row) -> BatchResult:
-        if row["state"] == _SENDING and not self.plan.resend_unknown:
-            places = None if row["claimed"] is None else orjson.loads(row["claimed"])
-            lost = Verdict(
-                Outcome.UNKNOWN, None, "claimed, and its answer was never recorded"
-            )
-            result = replaced(result, Outcome.PENDING, lost, places)
+        if not self.plan.resend_unknown:
+            result = _with_in_flight(result, row, _LOST)
         return replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
 
     async def _rewrite(
@@ -603,6 +611,18 @@ def _batch_result(row: sqlite3.Row, message: VoiceMessage, tag: str) -> BatchRes
     )
 
 
+def _with_in_flight(
+    result: BatchResult, row: sqlite3.Row, verdict: Verdict = _IN_FLIGHT
+) -> BatchResult:
+    """
+    *result* with *verdict* on whoever is claimed and not settled.
+    """
+    if row["state"] != _SENDING:
+        return result
+    places = None if row["claimed"] is None else orjson.loads(row["claimed"])
+    return replaced(result, Outcome.PENDING, verdict, places)
+
+
 def _resolved(result: BatchResult, *, resend: bool) -> BatchResult:
     """
     *result* with each unknown pending again, or marked as given up.
@@ -632,13 +652,12 @@ def _is_given_up(verdict: Verdict) -> bool:
 
 
 def _found(row: sqlite3.Row, value: str) -> list[Found]:
-    result = _batch_result(row, _NO_MESSAGE, row["tag"])
-    in_flight = row["state"] == _SENDING
+    result = _with_in_flight(_batch_result(row, _NO_MESSAGE, row["tag"]), row)
     return [
         Found(
             campaign=row["name"],
             result=each,
-            in_flight=in_flight and each.outcome is Outcome.PENDING,
+            in_flight=each.description == _IN_FLIGHT.description,
             batch=result.batch.key,
             attempts=row["attempts"],
             claimed=_moment(row["claimed_at"]),
@@ -701,16 +720,15 @@ def _plan(row: sqlite3.Row) -> Plan:
 
 
 def _insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
-    now = time.time()
     row = {
         "name": plan.campaign,
         "message": plan.message,
         "source": plan.source,
         "tag": plan.tag,
         "state": _DRAFT,
-        "planned_at": now,
+        "planned_at": time.time(),
         "holder": holder,
-        "beat_at": now,
+        "beat_at": time.monotonic(),
         "expires_at": plan.expires_at,
         "rate": plan.rate,
         "retry_internal_error": plan.retry_internal_error,
@@ -790,14 +808,14 @@ def _beat(
 ) -> None:
     connection.execute(
         "UPDATE campaign SET beat_at = ?, speed = ? WHERE id = ?",
-        (time.time(), speed, campaign),
+        (time.monotonic(), speed, campaign),
     )
 
 
 def _is_alive(row: sqlite3.Row) -> bool:
     host, pid, _ = row["holder"].rsplit(":", 2)
-    # A clock that was set back must not make a sign of life look older or newer.
-    if abs(time.time() - row["beat_at"]) > LEASE:
+    # Before the last start of this machine, or on another one, it would be negative.
+    if not 0 <= time.monotonic() - row["beat_at"] <= LEASE:
         return False
     return host != socket.gethostname() or _is_running(int(pid))
 
@@ -814,5 +832,6 @@ def _is_running(pid: int) -> bool:
 
 def _describe(row: sqlite3.Row) -> str:
     host, pid, _ = row["holder"].rsplit(":", 2)
-    seconds = max(0, round(time.time() - row["beat_at"]))
-    return f"process {pid} on {host} (last sign {seconds} s ago)"
+    seconds = round(time.monotonic() - row["beat_at"])
+    when = f"{seconds} s ago" if seconds >= 0 else "before this machine was started"
+    return f"process {pid} on {host} (last sign {when})"

@@ -36,14 +36,14 @@ MIGRATIONS = (
         tag TEXT NOT NULL,
         state TEXT NOT NULL,          -- 'draft' until it is published
         reason TEXT,
-        planned_at REAL NOT NULL,     -- seconds since 1970, like all times here
+        planned_at REAL NOT NULL,     -- seconds since 1970, like all other times
         read INTEGER NOT NULL DEFAULT 0,
         planned INTEGER NOT NULL DEFAULT 0,
         invalid INTEGER NOT NULL DEFAULT 0,
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
         holder TEXT,                  -- host:pid:random of its one dispatcher
-        beat_at REAL                  -- when the holder last gave a sign
+        beat_at REAL                  -- its last sign, on the clock since the start
     );
 
     -- Small, and written three times per batch; the recipients stay apart, because an
@@ -118,6 +118,7 @@ class SQLiteFile:
         self._thread.start()
         self._closed = False
         self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
 
     async def do(
         self, work: Callable[[sqlite3.Connection], _T], *, writes: bool = True
@@ -157,11 +158,23 @@ class SQLiteFile:
         Raises:
             LedgerError: It was deleted, moved or replaced.
         """
-        if self._identity is not None and _identity(self.path) != self._identity:
-            raise LedgerError(
-                f"the ledger {self.path} was deleted or replaced while it was in use; "
-                f"what it held is saved as {self._rescued}"
-            )
+        if self._identity is None or self._is_in_place():
+            return
+        if self.path.exists() and _identity(self._log) == self._log_identity:
+            # Whoever opens the file that took the place would read our log into it.
+            self._log.unlink()
+        saved = (
+            f"what it held is saved as {self._rescued}; move that back to go on"
+            if self.path.parent.exists()
+            else "so was its folder, and nothing of it could be saved"
+        )
+        raise LedgerError(
+            f"the ledger {self.path} was deleted or replaced while it was in use; "
+            f"{saved}"
+        )
+
+    def _is_in_place(self) -> bool:
+        return _identity(self.path) == self._identity
 
     async def close(self) -> None:
         """
@@ -171,6 +184,10 @@ class SQLiteFile:
             self._closed = True
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
 
     @property
     def _rescued(self) -> Path:
@@ -207,6 +224,11 @@ class SQLiteFile:
         return jobs or None
 
     def _connect(self) -> sqlite3.Connection:
+        if self._rescued.exists() and not self.path.exists():
+            raise LedgerError(
+                f"the ledger {self.path} was deleted while it was in use; move "
+                f"{self._rescued} back to {self.path} to go on, or remove it"
+            )
         _create(self.path)
         connection = sqlite3.connect(
             self.path,
@@ -220,17 +242,20 @@ class SQLiteFile:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.row_factory = sqlite3.Row
-            connection.execute("BEGIN IMMEDIATE")
-            _migrate(connection)
-            connection.execute("COMMIT")
+            # Whoever only looks at a ledger of this form needs no lock.
+            if _pragma(connection, "user_version") < len(MIGRATIONS):
+                connection.execute("BEGIN IMMEDIATE")
+                _migrate(connection)
+                connection.execute("COMMIT")
         except BaseException:
             connection.close()
             raise
         self._identity = _identity(self.path)
+        self._log_identity = _identity(self._log)
         return connection
 
     def _rescue(self, connection: sqlite3.Connection) -> None:
-        if _identity(self.path) == self._identity:
+        if self._is_in_place():
             return
         _create(self._rescued)
         rescued = sqlite3.connect(self._rescued)
