@@ -523,6 +523,48 @@ def test_a_ledger_that_takes_the_place_stays_whole(serve: Serve) -> None:
     assert 10_000 == stand("july")["pending"]
 
 
+def test_a_ledger_that_takes_the_place_can_be_used_at_once(serve: Serve) -> None:
+    """
+    Also while the process that lost its own still waits for answers.
+    """
+    simulator = serve(latency=0.1)
+    june(1_000)
+
+    with process(*sending(simulator, *SLOWLY)) as running:
+        wait_until(lambda: len(simulator.requests) > 10)
+        simulator.latency = 4.0
+        time.sleep(0.4)  # until all that is under way takes so long
+        _replace_by_a_ledger()
+        time.sleep(1.5)  # until it has noticed
+        drains = running.poll() is None
+        looked = say("status", "--json")
+        steered = say("rate", "july", "5")
+        ended(running)
+
+    assert drains
+    assert (0, 0) == (looked.code, steered.code)
+    assert ["july"] == [each["campaign"] for each in json.loads(looked.out)]
+    assert 10_000 == stand("july")["pending"]
+
+
+def test_a_copy_put_in_the_place_of_a_deleted_ledger_stays_whole(serve: Serve) -> None:
+    """
+    What the process leaves behind does not get into a copy that is restored later.
+    """
+    simulator = serve(latency=0.1)
+    june(1_000)
+
+    with process(*sending(simulator, *SLOWLY)) as running:
+        wait_until(lambda: len(simulator.requests) > 10)
+        LEDGER.unlink()
+        ended(running)
+    _replace_by_a_ledger()
+    said = say("status", "--json")
+
+    assert 0 == said.code
+    assert ["july"] == [each["campaign"] for each in json.loads(said.out)]
+
+
 def test_sending_again_without_the_rescued_is_refused(serve: Serve) -> None:
     """
     The same command must not plan anew whom it has rung before the ledger went away.

@@ -56,6 +56,9 @@ DRAIN = 30.0
 #: A holder shows that it is alive, and looks what is wanted of it, so often.
 _BEAT = 1.0
 
+#: Whoever waits for a dispatcher to end looks again so often.
+_LOOK_AGAIN = 0.2
+
 #: A campaign pauses itself when most of so many batches in a row failed, instead of
 #: burning the whole list.
 _LOOKED_AT = 20
@@ -275,10 +278,13 @@ class Campaign:
     async def cancel(self) -> None:
         """
         End it for good: whoever is pending is not sent, and nothing resumes it.
+
+        Waits until what is under way in another process is settled.
         """
-        if (await self.standing()).state is State.RUNNING:
+        while (await self.standing()).state is State.RUNNING:
             await self._ledger.steer(self.name, wish=Wish.CANCEL)
-        else:
+            await asyncio.sleep(_LOOK_AGAIN)
+        if (await self.standing()).state is not State.CANCELLED:
             lease = await self._ledger.lease(self.name)
             await lease.release(State.CANCELLED, "cancelled by its owner")
 

@@ -366,10 +366,8 @@ async def cancel(
         found = await Campaign.open(opened, campaign)
         standing = await found.standing()
         _confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
-        await found.cancel()
-        await _follow(found)
-        if (await found.standing()).state is not State.CANCELLED:
-            await found.cancel()  # its dispatcher ended before it heard of it
+        async with _show(found):
+            await found.cancel()
         print(report.as_line(await found.standing()))
     return EVERYONE_ACCEPTED
 

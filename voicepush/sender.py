@@ -93,12 +93,20 @@ class Fence:
             await asyncio.wait_for(self._closing.wait(), seconds)
 
 
+def _make_clock() -> Callable[[], float]:
+    """
+    The clock on the wall, but never set back: that would put off every expiry.
+    """
+    wall, started = time.time(), time.monotonic()
+    return lambda: max(time.time(), wall + time.monotonic() - started)
+
+
 class Sender:
     """
     Sends batches through one transport, so many at once and so fast.
 
     Args:
-        now: The clock on the wall, in seconds since 1970.
+        now: The time in seconds since 1970; the default is never set back.
     """
 
     def __init__(
@@ -107,12 +115,12 @@ class Sender:
         transport: Transport,
         pacer: Pacer,
         *,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.settings = settings
         self.pacer = pacer
         self._transport = transport
-        self._now = now
+        self._now = now or _make_clock()
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._desk = asyncio.Lock()
 

@@ -179,9 +179,13 @@ class SQLiteLedger:
                 )
             _check_free(row)
             connection.execute(
-                "UPDATE campaign SET holder = ?, beat_at = ?, state = ?, "
-                "reason = NULL, wish = NULL, speed = NULL WHERE id = ?",
-                (holder, time.monotonic(), State.RUNNING, row["id"]),
+                "UPDATE campaign SET holder = ?, beat_at = ?, wish = NULL, "
+                "speed = NULL, reason = CASE state WHEN ? THEN reason END, "
+                "state = CASE state WHEN ? THEN state ELSE ? END WHERE id = ?",
+                (
+                    *(holder, time.monotonic(), State.CANCELLED),
+                    *(State.CANCELLED, State.RUNNING, row["id"]),
+                ),
             )
             return row
 
@@ -194,8 +198,9 @@ class SQLiteLedger:
             # What was begun may still be done; it must not keep the campaign from us.
             self._file.do_later(
                 lambda connection: connection.execute(
-                    "UPDATE campaign SET holder = NULL, state = ? WHERE holder = ?",
-                    (State.PAUSED, holder),
+                    "UPDATE campaign SET holder = NULL, state = CASE state "
+                    "WHEN ? THEN state ELSE ? END WHERE holder = ?",
+                    (State.CANCELLED, State.PAUSED, holder),
                 )
             )
             raise
@@ -453,10 +458,10 @@ class SQLiteLease:
 
         def change(result: BatchResult, _: sqlite3.Row) -> BatchResult:
             nonlocal resolved
-            resolved += result.counts()[Outcome.UNKNOWN]
+            resolved += result.counts()[Outcome.UNKNOWN] - _given_up(result)
             return _resolved(result, resend=resend)
 
-        await self._rewrite("unknown > given_up", change)
+        await self._rewrite("batch.state != 1 AND unknown > given_up", change)
         return resolved
 
     async def release(self, state: State, reason: str | None = None) -> None:
@@ -464,7 +469,10 @@ class SQLiteLease:
         Give the campaign back. A cancelled one has nobody pending any more.
         """
         if state is State.CANCELLED:
-            await self._rewrite("batch.state = 1", self._recovered)
+            await self._rewrite(
+                "batch.state = 1",
+                lambda result, row: _with_in_flight(result, row, _LOST),
+            )
             cancelled = Verdict(Outcome.NOT_SENT, None, reason or "cancelled")
             await self._rewrite(
                 "batch.state = 0",
@@ -628,7 +636,12 @@ def _resolved(result: BatchResult, *, resend: bool) -> BatchResult:
     *result* with each unknown pending again, or marked as given up.
     """
     if resend:
-        return replaced(result, Outcome.UNKNOWN, Verdict(Outcome.PENDING))
+        places = [
+            place
+            for place in result.places(Outcome.UNKNOWN)
+            if not _is_given_up(result.at(place))
+        ]
+        return replaced(result, Outcome.UNKNOWN, Verdict(Outcome.PENDING), places)
     for verdict in result.reasons():
         if verdict.outcome is Outcome.UNKNOWN and not _is_given_up(verdict):
             marked = verdict._replace(description=_GIVEN_UP + verdict.description)

@@ -118,7 +118,8 @@ class SQLiteFile:
         self._thread.start()
         self._closed = False
         self._identity: tuple[int, int] | None = None
-        self._log_identity: tuple[int, int] | None = None
+        #: SQLite's files beside it, as they were when it was opened.
+        self._beside: dict[Path, tuple[int, int] | None] = {}
 
     async def do(
         self, work: Callable[[sqlite3.Connection], _T], *, writes: bool = True
@@ -160,9 +161,8 @@ class SQLiteFile:
         """
         if self._identity is None or self._is_in_place():
             return
-        if self.path.exists() and _identity(self._log) == self._log_identity:
-            # Whoever opens the file that took the place would read our log into it.
-            self._log.unlink()
+        if self.path.exists():
+            self._clear()
         saved = (
             f"what it held is saved as {self._rescued}; move that back to go on"
             if self.path.parent.exists()
@@ -185,9 +185,16 @@ class SQLiteFile:
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
 
-    @property
-    def _log(self) -> Path:
-        return self.path.with_name(self.path.name + "-wal")
+    def _clear(self) -> None:
+        """
+        Take our log away from the file that took the place, or may take it yet.
+
+        Whoever opens that file would read our log into it. A ledger that was only moved
+        needs its log until it is saved.
+        """
+        for path, identity in self._beside.items():
+            if identity is not None and _identity(path) == identity:
+                path.unlink()
 
     @property
     def _rescued(self) -> Path:
@@ -251,7 +258,9 @@ class SQLiteFile:
             connection.close()
             raise
         self._identity = _identity(self.path)
-        self._log_identity = _identity(self._log)
+        for ending in ("-wal", "-shm"):
+            path = self.path.with_name(self.path.name + ending)
+            self._beside[path] = _identity(path)
         return connection
 
     def _rescue(self, connection: sqlite3.Connection) -> None:
@@ -263,6 +272,7 @@ class SQLiteFile:
             connection.backup(rescued)
         finally:
             rescued.close()
+        self._clear()
 
     def _translated(self, error: Exception) -> LedgerError:
         if isinstance(error, LedgerError):
