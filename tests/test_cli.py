@@ -288,6 +288,7 @@ def test_a_dry_run_plans_and_sends_nothing(serve: Serve, capsys: Capture) -> Non
         (["send", "a.txt"], "either media or callflow"),
         (["send", "a.txt", "--media", "x", "--callflow", "y"], "not both"),
         (["send", "a.txt", "--media", "x", "--expiry", "soon"], "'soon' is not a time"),
+        (["send", "a.txt", "--media", "x", "--expiry", "9999999999d"], "out of reach"),
         (["send", "a.txt", "--media", "x", "--priority", "top"], "priority"),
         (["send", "a.txt", "--media", "x", "--column", "tel"], "tel"),
         (["send", "a.txt", "--media", "x", "--colour", "red"], "--colour"),

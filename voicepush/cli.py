@@ -85,13 +85,14 @@ def _duration(text: str) -> timedelta | None:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
     if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
         return None
-    return sum(
-        (
-            timedelta(**{units[unit]: float(number)})
-            for number, unit in re.findall(r"([\d.]+)([smhd])", text)
-        ),
-        timedelta(),
-    )
+    parts = re.findall(r"([\d.]+)([smhd])", text)
+    try:
+        return sum(
+            (timedelta(**{units[unit]: float(number)}) for number, unit in parts),
+            timedelta(),
+        )
+    except OverflowError as error:
+        raise InputError(f"a duration of {text} is out of reach") from error
 
 
 @Parameter(name="*", group="Message")
