@@ -28,6 +28,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.prompt import Confirm
+from rich.table import Column
 
 import voicepush
 from voicepush import report
@@ -609,11 +610,12 @@ async def demo(
         _write_made_up_numbers(file, recipients)
         _talk.print(f"wrote {recipients:,} made-up numbers to {file}")
         async with Simulator(
-            service_key="demo", faults=_DEMO_FAULTS, latency=0.05
+            service_key="demo", faults=_DEMO_FAULTS, latency=0.05, tps=_DEMO_TPS
         ) as simulator:
             _talk.print(
                 f"started a stand-in for the API at {simulator.url}, which fails "
-                f"on purpose: {', '.join(_DEMO_FAULTS)}"
+                f"on purpose ({', '.join(_DEMO_FAULTS)}) and takes "
+                f"{_DEMO_TPS:,} destinations per second"
             )
             settings = Settings(
                 service_key="demo", base_url=simulator.url, rate=rate, concurrency=16
@@ -633,8 +635,11 @@ async def demo(
     return _compare(standing, simulator) or code
 
 
-#: Errors of the service's own, refusals for speed, lost answers, bad numbers.
-_DEMO_FAULTS = ["7006@5%", "429:1@1/40", "drop@1/50", "mix:7102=2%@1/10"]
+#: Errors of the service's own, lost answers, numbers that it does not allow.
+_DEMO_FAULTS = ["7006@5%", "drop@1/50", "mix:7102=2%@1/10"]
+
+#: Less than the demo asks for, so that the pace is seen to fall and come back.
+_DEMO_TPS = 10_000
 
 
 def _compare(standing: Standing, simulator: Simulator) -> int:
@@ -884,11 +889,16 @@ async def _show_bar(campaign: Campaign) -> None:
     standing = await campaign.standing()
     with Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=16),
         TaskProgressColumn(),
         TextColumn("{task.fields[speed]}/s"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[outcomes]}"),
+        # On a narrow terminal this is cut, and nothing else.
+        TextColumn(
+            "{task.fields[outcomes]}",
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
+        expand=True,
         console=_talk,
         transient=True,
     ) as progress:
