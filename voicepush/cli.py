@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import gc
 import logging
 import re
 import signal
@@ -1000,4 +1001,6 @@ def main() -> NoReturn:
     """
     Run the command line, and end the process with its exit status.
     """
+    # What is imported stays; looking through it for garbage stalls the event loop.
+    gc.freeze()
     sys.exit(run())

@@ -24,6 +24,9 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 #: How long another process may hold the file's lock, in seconds.
 _LOCK_PATIENCE = 10.0
 
+#: So many who shared a commit go on in one turn of the event loop.
+_TOLD_AT_ONCE = 2
+
 #: What brings a file from each form to the next; an empty file has form 0. A file of
 #: a later form than the last is refused.
 MIGRATIONS = (
@@ -346,19 +349,34 @@ def _in_one_transaction(
 
 
 def _answer(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
-    def tell(loop: asyncio.AbstractEventLoop) -> None:
-        for job, answer in zip(jobs, answers, strict=True):
-            if job.loop is not loop or job.answer.done():
-                continue
-            if isinstance(answer, Exception):
-                job.answer.set_exception(answer)
-            else:
-                job.answer.set_result(answer)
-
-    for loop in {job.loop for job in jobs}:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = {}
+    for job, answer in zip(jobs, answers, strict=True):
+        by_loop.setdefault(job.loop, []).append((job, answer))
+    for loop, answered in by_loop.items():
         # A loop that was closed meanwhile has no one left to tell.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, loop)
+            loop.call_soon_threadsafe(_tell, loop, answered)
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop, answered: list[tuple[_Job, Any]], first: int = 0
+) -> None:
+    """
+    Tell who waits, a few in each turn of *loop*.
+
+    All who shared a commit would otherwise go on in one turn, and keep everyone else
+    in the process waiting meanwhile.
+    """
+    after = first + _TOLD_AT_ONCE
+    for job, answer in answered[first:after]:
+        if job.answer.done():
+            continue
+        if isinstance(answer, Exception):
+            job.answer.set_exception(answer)
+        else:
+            job.answer.set_result(answer)
+    if after < len(answered):
+        loop.call_soon(_tell, loop, answered, after)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
