@@ -230,7 +230,7 @@ class Sender:
         *places* in pieces of the size that the present rate allows, if they need it.
         """
         most = min(self.settings.batch_size, self.pacer.most)
-        if delivery.weigh(places) <= most or len(places) == 1:
+        if delivery.batch.weigh(places) <= most or len(places) == 1:
             return None
         # Counting entries is enough where each holds one value; otherwise halves are
         # cut until they fit.
@@ -243,7 +243,7 @@ class Sender:
         """
         fence = delivery.fence
         paced = await self.pacer.take(
-            delivery.weigh(places),
+            delivery.batch.weigh(places),
             within=lambda: 0.0 if fence.closed else delivery.seconds_left(),
             held_within=delivery.patience_left,
         )
@@ -338,12 +338,6 @@ class _Delivery:
             is_pending = self._rule.outcome is Outcome.PENDING
             return range(len(self.batch)) if is_pending else ()
         return self._result().places(Outcome.PENDING)
-
-    def weigh(self, places: Sequence[int]) -> int:
-        """
-        How many recipients stand at *places*.
-        """
-        return self.batch.weigh(places)
 
     def ids(self, places: Sequence[int]) -> Sequence[str]:
         """
