@@ -9,8 +9,8 @@ from voicepush.ledger.packing import (
     pack_recipients,
     pack_transactions,
     replaced,
+    unpack_batch,
     unpack_exceptions,
-    unpack_recipients,
     unpack_transactions,
 )
 from voicepush.model import (
@@ -82,13 +82,18 @@ class TestRecipients:
         """
         Whoever is packed is unpacked, in order.
         """
-        assert packed == unpack_recipients(*pack_recipients(packed))
+        batch = Batch(MESSAGE, "k", packed)
+
+        found = unpack_batch(MESSAGE, "k", *pack_recipients(batch))
+
+        assert packed == found.destinations
+        assert batch.plain == found.plain
 
     def test_msisdns(self) -> None:
         """
         Bare msisdns are lines, which a search finds and which cost nothing else.
         """
-        form, packed = pack_recipients((number(1), number(2)))
+        form, packed = pack_recipients(Batch(MESSAGE, "k", (number(1), number(2))))
 
         assert ("lines", b"+9995550001\n+9995550002") == (form, packed)
 
@@ -96,8 +101,8 @@ class TestRecipients:
         """
         What can't be lines is not called so.
         """
-        assert "lines" != pack_recipients([Destination(number(1))])[0]
-        assert "lines" != pack_recipients(["two\nlines"])[0]
+        assert "lines" != pack_recipients(Batch(MESSAGE, "k", [Destination(number(1))]))[0]
+        assert "lines" != pack_recipients(Batch(MESSAGE, "k", ["two\nlines"]))[0]
 
 
 class TestExceptions:

@@ -18,6 +18,7 @@ from voicepush.model import (
     Recipient,
     Result,
     VoiceMessage,
+    are_bare,
     values_of,
 )
 
@@ -59,14 +60,22 @@ class Batcher:
         self._numbers = count(first)
         self._waiting: list[Recipient] = []
         self._weight = 0
+        #: Whether everything that waits is a bare msisdn.
+        self._plain = True
         self._ids: set[str | None] = set()
 
-    def feed(self, recipients: Sequence[Recipient]) -> Iterator[Batch]:
+    def feed(
+        self, recipients: Sequence[Recipient], *, plain: bool | None = None
+    ) -> Iterator[Batch]:
         """
         Take *recipients* in, and give the batches that are full by now.
+
+        Args:
+            plain: Whether all are bare msisdns, where that is known.
         """
-        plain = set(map(type, recipients)) <= {str}
-        if plain and self._weight == len(self._waiting):
+        if plain is None:
+            plain = are_bare(recipients)
+        if plain and self._plain:
             yield from self._feed_values(recipients)
             return
         for recipient in recipients:
@@ -76,6 +85,7 @@ class Batcher:
                 yield from self.flush()
             self._waiting.append(recipient)
             self._weight += weight
+            self._plain = False
             if own_id is not None:
                 self._ids.add(own_id)
 
@@ -84,26 +94,28 @@ class Batcher:
         Give what is left as a last batch, if there is anything.
         """
         if self._waiting:
-            waiting, self._waiting, self._weight = self._waiting, [], 0
+            batch = self._batch(self._waiting, plain=self._plain)
+            self._waiting, self._weight, self._plain = [], 0, True
             self._ids = set()
-            yield self._batch(waiting)
+            yield batch
 
     def _feed_values(self, values: Sequence[Recipient]) -> Iterator[Batch]:
         """
-        The same by slices, where everything waiting is one value.
+        The same by slices, where everything is one value.
         """
         missing = self._size - len(self._waiting) if self._waiting else 0
         self._waiting.extend(values[:missing])
         if len(self._waiting) == self._size:
             yield from self.flush()
         while len(values) - missing >= self._size:
-            yield self._batch(values[missing : missing + self._size])
+            yield self._batch(values[missing : missing + self._size], plain=True)
             missing += self._size
         self._waiting.extend(values[missing:])
         self._weight = len(self._waiting)
 
-    def _batch(self, recipients: Sequence[Recipient]) -> Batch:
-        return Batch(self._message, f"{self._tag}-{next(self._numbers)}", recipients)
+    def _batch(self, recipients: Sequence[Recipient], *, plain: bool) -> Batch:
+        key = f"{self._tag}-{next(self._numbers)}"
+        return Batch(self._message, key, recipients, plain=plain)
 
 
 @attrs.define(eq=False)

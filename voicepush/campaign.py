@@ -172,7 +172,9 @@ class Campaign:
                     screened = screening.screen(block)
                     if refused is not None and screened.refusals:
                         refused(screened.refusals)
-                    batches += batcher.feed(screened.recipients)
+                    batches += batcher.feed(
+                        screened.recipients, plain=screened.plain
+                    )
                     if len(batches) >= _PLANNED_TOGETHER:
                         await draft.add(batches)
                         batches = []

@@ -220,7 +220,7 @@ class Client:
             screened = self._screening.screen(block)
             for refused in self._refuse(message, screened.refusals):
                 await deliver(refused)
-            for batch in batcher.feed(screened.recipients):
+            for batch in batcher.feed(screened.recipients, plain=screened.plain):
                 yield BatchResult.untried(batch)
             # Where nothing is sent any more nobody waits; others get their turn here.
             await asyncio.sleep(0)

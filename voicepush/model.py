@@ -322,6 +322,13 @@ def values_of(recipient: Recipient) -> tuple[str, ...]:
     return (recipient,) if isinstance(recipient, str) else recipient.values
 
 
+def are_bare(recipients: Sequence[Recipient]) -> bool:
+    """
+    Whether all of *recipients* are bare msisdns.
+    """
+    return set(map(type, recipients)) <= {str}
+
+
 #: What our own correlation ids end with, by place, so that none is formatted twice.
 _PLACES = tuple(f"-{place}" for place in range(MOST_PER_REQUEST))
 
@@ -336,6 +343,13 @@ class Batch:
     #: Unique among all batches; the correlation ids are made from it.
     key: str
     destinations: Sequence[Recipient] = attrs.field(repr=_count)
+    #: Whether every destination is a bare msisdn, which is the rule; looked at where
+    #: it is not given.
+    plain: bool = attrs.field(kw_only=True, repr=False)
+
+    @plain.default
+    def _is_plain(self) -> bool:
+        return are_bare(self.destinations)
 
     def __attrs_post_init__(self) -> None:
         if len(self.destinations) > MOST_PER_REQUEST:
@@ -343,13 +357,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.destinations)
-
-    @cached_property
-    def plain(self) -> bool:
-        """
-        Whether every destination is a bare msisdn, which is the rule.
-        """
-        return set(map(type, self.destinations)) <= {str}
 
     @cached_property
     def size(self) -> int:

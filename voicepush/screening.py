@@ -96,6 +96,8 @@ class Screened:
     #: The row of each recipient.
     rows: Sequence[int]
     refusals: list[Refusal] = attrs.field(factory=list, repr=_count)
+    #: Whether all recipients are known to be bare msisdns.
+    plain: bool = attrs.field(default=False, kw_only=True)
 
 
 def normalise(text: str, *, country: str | None = None) -> str | Reason:
@@ -237,10 +239,14 @@ class Screening:
         """
         What of *block* is to be called; never raises for what is in it.
         """
-        if set(map(type, block.recipients)) == {str}:
-            screened = self._screen_texts(block.rows, cast("_Texts", block.recipients))
-        else:
+        try:
+            joined = "\n".join(cast("_Texts", block.recipients))
+        except TypeError:  # not all of them are texts
             screened = self._screen_each(block)
+        else:
+            screened = self._screen_texts(
+                block.rows, cast("_Texts", block.recipients), joined
+            )
         for refusal in screened.refusals:
             self.reasons[refusal.reason] += 1
             self._refused[refusal.kind] += 1
@@ -248,10 +254,12 @@ class Screening:
 
     # The rule: a block of texts, looked at as a column.
 
-    def _screen_texts(self, rows: Sequence[int], texts: _Texts) -> Screened:
+    def _screen_texts(
+        self, rows: Sequence[int], texts: _Texts, joined: str
+    ) -> Screened:
         self.read += len(texts)
         refusals: list[Refusal] = []
-        column = self._normalised(rows, texts, refusals)
+        column = self._normalised(rows, texts, joined, refusals)
         if self._plans is not None:
             unknown = map(not_, map(self._plans.has, column.numbers))
             column = _sift(column, _places(unknown, Reason.NOT_IN_USE), refusals)
@@ -264,12 +272,16 @@ class Screening:
             repeated = map(self._repeats, _integers(column.numbers))
             column = _sift(column, _places(repeated, Reason.DUPLICATE), refusals)
         refusals.sort(key=attrgetter("row"))
-        return Screened(column.numbers, column.rows, refusals)
+        return Screened(column.numbers, column.rows, refusals, plain=True)
 
     def _normalised(
-        self, rows: Sequence[int], texts: _Texts, refusals: list[Refusal]
+        self,
+        rows: Sequence[int],
+        texts: _Texts,
+        joined: str,
+        refusals: list[Refusal],
     ) -> _Column:
-        numbers = _normalise_all(texts, self._shape)
+        numbers = _normalise_all(texts, joined, self._shape)
         if numbers is not None:
             return _Column(rows, texts, numbers)
         numbers, reasons = list(texts), {}
@@ -430,13 +442,17 @@ _FEWEST_DIGITS = 7
 _MOST_DIGITS = 15
 
 
-def _normalise_all(texts: _Texts, shape: _Shape) -> _Texts | None:
+def _normalise_all(texts: _Texts, joined: str, shape: _Shape) -> _Texts | None:
     """
     *texts* normalised, if all of them have the *shape*, spaces and hyphens aside.
+
+    Args:
+        joined: The *texts*, with line feeds between them.
     """
-    joined = "\n".join(texts)
     if joined.count("\n") != len(texts) - 1:  # one text would be taken for two
         return None
+    if joined.startswith("+") and _E164.block.fullmatch(joined):
+        return texts
     if shape.block.fullmatch(joined):
         return _with_plus(texts)
     closed = joined.translate(_HARMLESS)

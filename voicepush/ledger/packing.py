@@ -9,37 +9,47 @@ from typing import Any
 
 import orjson
 
-from voicepush.model import BatchResult, Destination, Outcome, Recipient, Verdict
+from voicepush.model import (
+    Batch,
+    BatchResult,
+    Destination,
+    Outcome,
+    Recipient,
+    Verdict,
+    VoiceMessage,
+)
 
 _LINES = "lines"
 _JSON = "json"
 
 
-def pack_recipients(recipients: Sequence[Recipient]) -> tuple[str, bytes]:
+def pack_recipients(batch: Batch) -> tuple[str, bytes]:
     """
-    *recipients* as the name of a form, and the bytes of that form.
+    The recipients of *batch* as the name of a form, and the bytes of that form.
 
     Bare msisdns, the rule, are one line each, which also makes them easy to search.
     """
-    if set(map(type, recipients)) <= {str}:
+    recipients = batch.destinations
+    if batch.plain:
         lines = "\n".join(recipients)  # type: ignore[arg-type]  # all texts
         if lines.count("\n") == len(recipients) - 1:
             return _LINES, lines.encode()
     return _JSON, orjson.dumps([_plain(recipient) for recipient in recipients])
 
 
-def unpack_recipients(form: str, packed: bytes) -> list[Recipient]:
+def unpack_batch(message: VoiceMessage, key: str, form: str, packed: bytes) -> Batch:
     """
-    The recipients that `pack_recipients` packed.
+    The batch whose recipients `pack_recipients` packed.
     """
     if form == _LINES:
-        return packed.decode().split("\n")  # type: ignore[return-value]  # texts
-    return [
+        return Batch(message, key, packed.decode().split("\n"), plain=True)
+    recipients = [
         each
         if isinstance(each, str)
         else Destination(each[0], customer_id=each[1], correlation_id=each[2])
         for each in orjson.loads(packed)
     ]
+    return Batch(message, key, recipients)
 
 
 def _plain(recipient: Recipient) -> str | list[Any]:

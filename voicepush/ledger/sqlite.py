@@ -28,8 +28,8 @@ from voicepush.ledger.packing import (
     pack_recipients,
     pack_transactions,
     replaced,
+    unpack_batch,
     unpack_exceptions,
-    unpack_recipients,
     unpack_transactions,
 )
 from voicepush.ledger.protocol import Plan, Steering, Wish
@@ -296,7 +296,7 @@ class SQLiteDraft:
         self._added = numbers.stop
         sizes = [batch.size for batch in batches]
         self._planned += sum(sizes)
-        packed = [pack_recipients(batch.destinations) for batch in batches]
+        packed = [pack_recipients(batch) for batch in batches]
 
         def work(connection: sqlite3.Connection) -> None:
             _hold(connection, self._campaign, self._holder)
@@ -609,9 +609,9 @@ def _settlement(result: BatchResult, campaign: int) -> dict[str, Any]:
 
 
 def _batch_result(row: sqlite3.Row, message: VoiceMessage, tag: str) -> BatchResult:
-    recipients = unpack_recipients(row["form"], row["packed"])
+    key = f"{tag}-{row['number']}"
     return BatchResult(
-        Batch(message, f"{tag}-{row['number']}", recipients),
+        unpack_batch(message, key, row["form"], row["packed"]),
         Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
         unpack_exceptions(row["exceptions"]),
         unpack_transactions(row["transactions"]),
