@@ -218,8 +218,9 @@ class Client:
         batcher = Batcher(message, tag=self._next_key(), size=size)
         async for block in _blocks(recipients, size):
             screened = self._screening.screen(block)
-            for refused in self._refuse(message, screened.refusals):
-                await deliver(refused)
+            if screened.refusals:
+                for refused in self._refuse(message, screened.refusals):
+                    await deliver(refused)
             for batch in batcher.feed(screened.recipients, plain=screened.plain):
                 yield BatchResult.untried(batch)
             # Where nothing is sent any more nobody waits; others get their turn here.

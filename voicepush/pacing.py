@@ -9,10 +9,12 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from math import ceil, inf
-
-from pyrate_limiter import GCRA, Rate, RateItem, StateBucket
+from typing import TYPE_CHECKING
 
 from voicepush.model import MOST_PER_REQUEST
+
+if TYPE_CHECKING:
+    from pyrate_limiter import StateBucket
 
 #: A request holds at most so much of a second's allowance: the flow stays even, and
 #: no single request is larger than what the tenant's limit takes in a second.
@@ -52,9 +54,7 @@ class Pacer:
         self._now = now
         self._sleep = sleep
         self._turn = asyncio.Lock()
-        # The bucket holds time, not destinations: a request weighs the microseconds
-        # that it may take at the present rate, which can so be changed at any time.
-        self._bucket = StateBucket([Rate(_MICROSECONDS, 1000)], algorithm=GCRA())
+        self._bucket: StateBucket | None = None
         self._taken: deque[tuple[float, int]] = deque()
         self._held_until = 0.0
         self._lowered_at = -inf
@@ -101,6 +101,9 @@ class Pacer:
         Returns:
             Whether they may; False, at once, if the wait would be longer than that.
         """
+        if self._rate is None and not self._held and not self._turn.locked():
+            self._note(number)  # the rule where no limit is known
+            return True
         while await self._sit_out(lambda: min(within(), held_within())):
             async with self._turn:
                 # Larger than a burst is what was cut for a higher rate; it waits for
@@ -162,9 +165,17 @@ class Pacer:
 
     def _adjust(self, rate: float | None) -> None:
         self._rate = rate
-        if rate is not None:
-            burst = self._weight(most_at(rate))
-            self._bucket.rates = [Rate(_MICROSECONDS, 1000, burst=burst)]
+        if rate is None:
+            return
+        # Half of what importing voicepush would take; few services need it.
+        from pyrate_limiter import GCRA, Rate, StateBucket  # noqa: PLC0415
+
+        # The bucket holds time, not destinations: a request weighs the microseconds
+        # that it may take at the present rate, which can so be changed at any time.
+        rates = [Rate(_MICROSECONDS, 1000, burst=self._weight(most_at(rate)))]
+        if self._bucket is None:
+            self._bucket = StateBucket(rates, algorithm=GCRA())
+        self._bucket.rates = rates
 
     def _weight(self, number: int) -> int:
         assert self._rate is not None  # noqa: S101 -- only called with a rate
@@ -185,15 +196,20 @@ class Pacer:
 
     def _wait_for(self, number: int) -> float:
         self._regain()
-        now = self._now()
-        if self._rate is not None:
-            item = RateItem("destinations", int(now * 1000), self._weight(number))
+        if self._rate is not None and self._bucket is not None:
+            from pyrate_limiter import RateItem  # noqa: PLC0415 -- loaded with a rate
+
+            now = int(self._now() * 1000)
+            item = RateItem("destinations", now, self._weight(number))
             if not self._bucket.put(item):
                 wait = self._bucket.waiting(item)
                 return int(wait) / 1000  # type: ignore[arg-type]  # the store is local
-        self._forget()
-        self._taken.append((now, number))
+        self._note(number)
         return 0.0
+
+    def _note(self, number: int) -> None:
+        self._forget()
+        self._taken.append((self._now(), number))
 
 
 def most_at(rate: float | None, size: int = MOST_PER_REQUEST) -> int:

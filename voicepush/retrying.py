@@ -5,10 +5,10 @@ When to try again, and never past the expiry: the only module that uses tenacity
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result
-from tenacity.wait import wait_base, wait_random_exponential
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 #: No wait of our own is longer, in seconds.
 _LONGEST_WAIT = 30.0
@@ -37,20 +37,6 @@ class Attempt(Protocol):
 _AttemptT = TypeVar("_AttemptT", bound=Attempt)
 
 
-class _Wait(wait_base):
-    """
-    Full jitter, from 0 to a bound that doubles, but no less than the service asked for.
-    """
-
-    def __init__(self, first_wait: float) -> None:
-        self._jitter = wait_random_exponential(first_wait, _LONGEST_WAIT)
-
-    def __call__(self, retry_state: RetryCallState) -> float:
-        assert retry_state.outcome is not None  # noqa: S101 -- an attempt came before
-        asked = retry_state.outcome.result().retry_after or 0.0
-        return max(self._jitter(retry_state), asked)
-
-
 async def until_done(
     attempt: Callable[[], Awaitable[_AttemptT]],
     first: _AttemptT,
@@ -74,7 +60,16 @@ async def until_done(
     Returns:
         What the last attempt left.
     """
+    # Loaded by the first retry, since many a process never needs it.
+    from tenacity import AsyncRetrying, retry_if_result  # noqa: PLC0415
+    from tenacity.wait import wait_random_exponential  # noqa: PLC0415
+
     last, begun = first, False
+    jitter = wait_random_exponential(first_wait, _LONGEST_WAIT)
+
+    def wait(state: RetryCallState) -> float:
+        # Full jitter, but no less than the service asked for.
+        return max(jitter(state), last.retry_after or 0.0)
 
     async def next_attempt() -> _AttemptT:
         nonlocal last, begun
@@ -89,7 +84,7 @@ async def until_done(
     policy = AsyncRetrying(
         # A positive predicate: a negative one would retry a CancelledError, too.
         retry=retry_if_result(lambda left: left.again),
-        wait=_Wait(first_wait),
+        wait=wait,
         stop=lambda state: now() + state.upcoming_sleep >= give_up_at,
         sleep=sleep,
         retry_error_callback=lambda state: state.outcome and state.outcome.result(),

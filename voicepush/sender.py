@@ -200,11 +200,7 @@ class Sender:
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
                 continue
-            async with self._desk:
-                body = encode(delivery.batch, places)
-                # One body per turn of the event loop: many answers that come at once
-                # must not keep everyone else waiting for as many bodies.
-                await asyncio.sleep(0)
+            body = encode(delivery.batch, places)
             if len(body) > self.settings.body_limit:
                 stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
                 continue

@@ -51,9 +51,10 @@ def _make_converter() -> OrjsonConverter:
     converter = make_converter()
     converter.register_unstructure_hook(datetime, format_time)
     converter.register_structure_hook(datetime, lambda text, _: parse_time(text))
-    converter.register_unstructure_hook(
-        VoiceMessage,
-        make_dict_unstructure_fn(
+    # Factories make the functions when they are first needed, not on import.
+    converter.register_unstructure_hook_factory(
+        lambda cls: cls is VoiceMessage,
+        lambda _: make_dict_unstructure_fn(
             VoiceMessage,
             converter,
             _cattrs_omit_if_default=True,
@@ -63,9 +64,9 @@ def _make_converter() -> OrjsonConverter:
             **_RENAMED,
         ),
     )
-    converter.register_structure_hook(
-        VoiceMessage,
-        make_dict_structure_fn(
+    converter.register_structure_hook_factory(
+        lambda cls: cls is VoiceMessage,
+        lambda _: make_dict_structure_fn(
             VoiceMessage,
             converter,
             expiry=override(struct_hook=lambda text, _: text and parse_time(text)),
@@ -73,9 +74,9 @@ def _make_converter() -> OrjsonConverter:
             **_RENAMED,
         ),
     )
-    converter.register_unstructure_hook(
-        Destination,
-        make_dict_unstructure_fn(
+    converter.register_unstructure_hook_factory(
+        lambda cls: cls is Destination,
+        lambda _: make_dict_unstructure_fn(
             Destination,
             converter,
             _cattrs_omit_if_default=True,

@@ -8,14 +8,12 @@ from pathlib import Path
 
 from voicepush.errors import InputError
 from voicepush.ledger.protocol import Draft, Lease, Ledger, Plan, Steering, Wish
-from voicepush.ledger.sqlite import SQLiteLedger
 
 __all__ = [
     "Draft",
     "Lease",
     "Ledger",
     "Plan",
-    "SQLiteLedger",
     "Steering",
     "Wish",
     "open_ledger",
@@ -32,4 +30,7 @@ async def open_ledger(where: str | Path) -> Ledger:
     """
     if "://" in str(where):
         raise InputError(f"a ledger is kept in a file; {where} is no path")
+    # A service without a ledger has no use for a database.
+    from voicepush.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
+
     return await SQLiteLedger.open(Path(where))
