@@ -519,7 +519,8 @@ class BatchResult:
         """
         How many recipients each verdict stands for.
         """
-        found = Counter({self.verdict: self.batch.size})
+        found: Counter[Verdict] = Counter()
+        found[self.verdict] = self.batch.size
         if not self.exceptions:
             return found
         weights = self.batch.weights

@@ -8,6 +8,7 @@ import asyncio
 import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Self
 
 import aiohttp
@@ -103,7 +104,7 @@ class Transport:
                 data=body,
                 allow_redirects=False,
                 proxy=self._settings.proxy,
-                timeout=self._timeouts(timeout),
+                timeout=_limits(timeout, self._settings.connect_timeout),
             ) as response:
                 answer = await _read(response)
                 return Reply(response.status, answer, _retry_after(response))
@@ -120,14 +121,14 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise InDoubtError(_words(error)) from error
 
-    def _timeouts(self, longest: float) -> aiohttp.ClientTimeout:
-        settings = self._settings
-        return aiohttp.ClientTimeout(
-            total=min(longest, settings.connect_timeout + settings.answer_timeout),
-            # Kept below the total, so that a slow connection is known to be one.
-            connect=min(settings.connect_timeout, longest * 0.9),
-            sock_read=settings.answer_timeout,
-        )
+
+@lru_cache(maxsize=8)  # most requests have the same
+def _limits(longest: float, connecting: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=longest,
+        # Kept below the total, so that a slow connection is known to be one.
+        connect=min(connecting, longest * 0.9),
+    )
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

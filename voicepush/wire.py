@@ -5,7 +5,7 @@ Batch -> body bytes, answer bytes -> remarks: the only module that uses cattrs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -206,26 +206,26 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     and unique, else by place where the counts agree; one element without the id of
     a single destination stands for all. Whatever stays unmatched is in doubt.
     """
-    elements = _elements(body)
-    codes = [_code(element.get("code")) for element in elements]
-    if not any(codes):
+    codes, descriptions, transaction_ids, theirs = _columns(_elements(body))
+    remarks = _remarks(codes, descriptions)
+    if not any(remark.code for remark in remarks):
         return Answer([Remark(meaning_of_status(status), None, _status_text(status))])
-    remarks = _remarks(codes, [_text(each.get("description")) for each in elements])
-    transaction_ids = [_id(element.get("transid")) for element in elements]
-    theirs = [_id(element.get("correlationid")) for element in elements]
-    if len(elements) == 1 and (
+    if len(theirs) == 1 and (
         # An id that is empty is not looked for; that would cost making all of them.
         not theirs[0] or len(ids) == 1 or theirs[0] not in ids
     ):
         return Answer(remarks, transaction_ids)
     ids = list(ids)
-    if len(set(theirs)) == 1 and theirs[0] not in ids:
-        theirs = [""] * len(theirs)  # the request's own id tells nothing apart
+    distinct = set(theirs)
     # Equal lists prove an order only where no id comes twice.
-    by_id = theirs == ids and len(set(ids)) == len(ids)
-    by_place = len(theirs) == len(ids) and not any(theirs)
-    if by_id or by_place:
+    if theirs == ids and len(distinct) == len(ids):
         return Answer(remarks, transaction_ids)
+    if len(distinct) == 1 and theirs[0] not in ids:
+        theirs = [""] * len(theirs)  # the request's own id tells nothing apart
+    if len(theirs) == len(ids) and not any(theirs):
+        return Answer(remarks, transaction_ids)
+    if len(remarks) == 1:
+        remarks = list(remarks) * len(theirs)
     found = _match(theirs, ids, remarks)
     return Answer(
         [UNMATCHED if at is None else remarks[at] for at in found],
@@ -233,7 +233,7 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     )
 
 
-def _elements(body: bytes) -> list[dict[str, Any]]:
+def _elements(body: bytes) -> list[Any]:
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -242,10 +242,28 @@ def _elements(body: bytes) -> list[dict[str, Any]]:
         answer = answer.get("response", answer)
     if isinstance(answer, dict):
         answer = [answer]
-    if not isinstance(answer, list):
-        return []
-    # An element that is no object still counts: places must not shift.
-    return [element if isinstance(element, dict) else {} for element in answer]
+    return answer if isinstance(answer, list) else []
+
+
+def _columns(elements: Sequence[Any]) -> list[list[Any]]:
+    """
+    The codes, descriptions, transaction ids and correlation ids of *elements*.
+
+    All are texts; a code that is missing may be None.
+    """
+    try:
+        # The rule: each element has every field, and each is a text.
+        columns = [[each[field] for each in elements] for field in _KINDS]
+        for column in columns:
+            "".join(column)
+    except (KeyError, TypeError):
+        # An element that is no object still counts: places must not shift.
+        objects = [each if isinstance(each, dict) else {} for each in elements]
+        columns = [
+            [kind(each.get(field)) for each in objects]
+            for field, kind in _KINDS.items()
+        ]
+    return columns
 
 
 def _code(value: object) -> str | None:
@@ -265,19 +283,32 @@ def _id(value: object) -> str:
     return str(value) if is_number else _text(value)
 
 
-def _remarks(codes: Iterable[str | None], descriptions: Iterable[str]) -> list[Remark]:
-    known: dict[tuple[str | None, str], Remark] = {}
-    remarks = []
-    for said in zip(codes, descriptions, strict=True):
-        if said not in known:
-            code, description = said
-            known[said] = (
-                UNMATCHED
-                if code is None
-                else Remark(meaning_of_code(code, description), code, description)
-            )
-        remarks.append(known[said])
-    return remarks
+_KINDS: dict[str, Callable[[object], str | None]] = {
+    "code": _code,
+    "description": _text,
+    "transid": _id,
+    "correlationid": _id,
+}
+
+
+def _remarks(
+    codes: Sequence[str | None], descriptions: Sequence[str]
+) -> Sequence[Remark]:
+    """
+    What *codes* and *descriptions* mean, as one remark if all of them say the same.
+    """
+    if len(set(codes)) == len(set(descriptions)) == 1:
+        return [_remark(codes[0], descriptions[0])]
+    said = list(zip(codes, descriptions, strict=True))
+    remarks = {each: _remark(*each) for each in set(said)}
+    return list(map(remarks.__getitem__, said))
+
+
+def _remark(code: str | None, description: str) -> Remark:
+    code = _code(code)
+    if code is None:
+        return UNMATCHED
+    return Remark(meaning_of_code(code, description), code, description)
 
 
 def _match(
