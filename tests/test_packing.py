@@ -101,7 +101,9 @@ class TestRecipients:
         """
         What can't be lines is not called so.
         """
-        assert "lines" != pack_recipients(Batch(MESSAGE, "k", [Destination(number(1))]))[0]
+        assert (
+            "lines" != pack_recipients(Batch(MESSAGE, "k", [Destination(number(1))]))[0]
+        )
         assert "lines" != pack_recipients(Batch(MESSAGE, "k", ["two\nlines"]))[0]
 
 

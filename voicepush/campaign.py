@@ -172,9 +172,7 @@ class Campaign:
                     screened = screening.screen(block)
                     if refused is not None and screened.refusals:
                         refused(screened.refusals)
-                    batches += batcher.feed(
-                        screened.recipients, plain=screened.plain
-                    )
+                    batches += batcher.feed(screened.recipients, plain=screened.plain)
                     if len(batches) >= _PLANNED_TOGETHER:
                         await draft.add(batches)
                         batches = []

@@ -221,10 +221,10 @@ class Client:
             if screened.refusals:
                 for refused in self._refuse(message, screened.refusals):
                     await deliver(refused)
+                # Where no one is left to be sent to; others get their turn here.
+                await asyncio.sleep(0)
             for batch in batcher.feed(screened.recipients, plain=screened.plain):
                 yield BatchResult.untried(batch)
-            # Where nothing is sent any more nobody waits; others get their turn here.
-            await asyncio.sleep(0)
         for batch in batcher.flush():
             yield BatchResult.untried(batch)
 

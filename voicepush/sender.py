@@ -7,12 +7,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from math import inf
-from typing import overload
-
-import attrs
+from typing import NamedTuple, overload
 
 from voicepush.codes import Meaning
 from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
@@ -177,6 +175,10 @@ class Sender:
                     await deliver(await self.send(batch, fence))
                     if errors:
                         break
+                    if fence.closed:
+                        # Nothing is sent any more, so nobody waits; others in the
+                        # process get their turn here.
+                        await asyncio.sleep(0)
             except Exception as error:  # noqa: BLE001 -- raised below
                 errors.append(error)
                 fence.close(mask_numbers(str(error)))
@@ -209,7 +211,7 @@ class Sender:
                     continue
                 answer, asked = await self._post(delivery, places, body)
             retry_after = max(retry_after or 0.0, asked or 0.0) or None
-            for remark, where in _by_remark(answer, places):
+            for remark, where in _by_remark(answer.remarks, places):
                 if remark.meaning is Meaning.TOO_LARGE:
                     stack.extend(reversed(delivery.halve(where, remark)))
                 else:
@@ -280,10 +282,10 @@ class Sender:
             return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
         _log.debug("batch %s: %d answered with HTTP %d", key, number, reply.status)
         answer = decode(reply.status, reply.body, delivery.ids(places))
-        if all(each.meaning is not Meaning.THROTTLED for each in set(answer.remarks)):
-            return answer, None
-        self.pacer.slow_down(reply.retry_after)
-        return answer, reply.retry_after
+        if any(each.meaning is Meaning.THROTTLED for each in answer.remarks):
+            self.pacer.slow_down(reply.retry_after)
+            return answer, reply.retry_after
+        return answer, None
 
 
 _TOO_LARGE_HERE = Remark(
@@ -291,8 +293,7 @@ _TOO_LARGE_HERE = Remark(
 )
 
 
-@attrs.frozen
-class _Left:
+class _Left(NamedTuple):
     """
     What an attempt left, as `retrying.Attempt` wants to know it.
     """
@@ -323,8 +324,10 @@ class _Delivery:
         self.give_up_at = self._deadline or now() + settings.patience
         self._rule = due.verdict
         self._exceptions = dict(due.exceptions)
-        self._transactions = list(due.transaction_ids)
+        self._transactions = due.transaction_ids
         self._stop_reason: str | None = None
+        #: What the fence was told, if nothing has changed since.
+        self._told: BatchResult | None = None
 
     def pending(self) -> Sequence[int]:
         """
@@ -395,18 +398,24 @@ class _Delivery:
         if not any(theirs):
             return
         if len(places) == len(self.batch):
-            self._transactions = list(theirs)
+            self._transactions = theirs
             return
-        if len(self._transactions) < len(self.batch):
-            self._transactions = [""] * len(self.batch)
+        known = list(self._transactions)
+        if len(known) < len(self.batch):
+            known = [""] * len(self.batch)
         for at, place in enumerate(places):
-            self._transactions[place] = theirs[at if len(theirs) > 1 else 0]
+            known[place] = theirs[at if len(theirs) > 1 else 0]
+        self._transactions = known
 
-    async def settle(self) -> None:
+    async def settle(self) -> BatchResult:
         """
-        Tell the fence what is known by now.
+        What is known by now, which the fence has been told.
         """
-        await self.fence.settle(self._result())
+        if self._told is None:
+            result = self._result()
+            await self.fence.settle(result)
+            self._told = result
+        return self._told
 
     async def expire(self, places: Sequence[int]) -> None:
         """
@@ -420,7 +429,7 @@ class _Delivery:
         Give what is still pending its outcome, and the batch its result.
         """
         if not self.pending():
-            return self._result()
+            return await self.settle()
         if self.fence.closed:
             # For the fence it stays pending: it was never claimed, or refused.
             self._end_pending(Outcome.NOT_SENT, self.fence.reason or "stopped")
@@ -429,8 +438,7 @@ class _Delivery:
             self._end_pending(Outcome.EXPIRED, _EXPIRED)
         else:
             self._end_pending(Outcome.NOT_SENT, "tried until the patience ran out")
-        await self.settle()
-        return self._result()
+        return await self.settle()
 
     def _end_pending(self, outcome: Outcome, why: str) -> None:
         def ended(verdict: Verdict) -> Verdict:
@@ -440,12 +448,14 @@ class _Delivery:
             words = f"{why}; last: {last}" if last else why
             return Verdict(outcome, verdict.code, words)
 
+        self._told = None
         self._rule = ended(self._rule)
         self._exceptions = {
             place: ended(verdict) for place, verdict in self._exceptions.items()
         }
 
     def _decide(self, places: Sequence[int], verdict: Verdict) -> None:
+        self._told = None
         if len(places) == len(self.batch):
             self._rule = verdict
             self._exceptions.clear()
@@ -475,28 +485,33 @@ class _Delivery:
 
 
 def _by_remark(
-    answer: Answer, places: Sequence[int]
+    remarks: Sequence[Remark], places: Sequence[int]
 ) -> list[tuple[Remark, Sequence[int]]]:
     """
-    The remarks of *answer*, each with the places that it speaks of.
+    The *remarks* of an answer, each with the places that it speaks of.
     """
-    remarks = set(answer.remarks)
     if len(remarks) == 1:
-        return [(remarks.pop(), places)]
+        return [(remarks[0], places)]
     found: dict[Remark, list[int]] = {}
-    for place, remark in zip(places, answer.remarks, strict=True):
+    for place, remark in zip(places, remarks, strict=True):
         found.setdefault(remark, []).append(place)
     return list(found.items())
 
 
-@attrs.frozen
 class _Ids(Sequence[str]):
     """
     The correlation ids of *batch* at *places*; most answers are read without them.
     """
 
-    batch: Batch
-    places: Sequence[int]
+    def __init__(self, batch: Batch, places: Sequence[int]) -> None:
+        self.batch = batch
+        self.places = places
+
+    def __iter__(self) -> Iterator[str]:
+        ids = self.batch.correlation_ids
+        if len(self.places) == len(ids):
+            return iter(ids)
+        return map(ids.__getitem__, self.places)
 
     def __len__(self) -> int:
         return len(self.places)
