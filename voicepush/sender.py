@@ -120,7 +120,6 @@ class Sender:
         self._transport = transport
         self._now = now or _make_clock()
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._desk = asyncio.Lock()
 
     async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
         """
@@ -175,10 +174,6 @@ class Sender:
                     await deliver(await self.send(batch, fence))
                     if errors:
                         break
-                    if fence.closed:
-                        # Nothing is sent any more, so nobody waits; others in the
-                        # process get their turn here.
-                        await asyncio.sleep(0)
             except Exception as error:  # noqa: BLE001 -- raised below
                 errors.append(error)
                 fence.close(mask_numbers(str(error)))
@@ -531,7 +526,10 @@ class _Ids(Sequence[str]):
 
 class _Shared:
     """
-    An async iterator that several tasks may read from.
+    An async iterator that several tasks may read from, one in a turn of the event loop.
+
+    When many answers come at once, as many batches would otherwise be made and encoded
+    in one turn, and keep everyone else in the process waiting.
     """
 
     def __init__(self, source: AsyncIterator[BatchResult]) -> None:
@@ -543,4 +541,6 @@ class _Shared:
 
     async def __anext__(self) -> BatchResult:
         async with self._turn:
-            return await anext(self._source)
+            result = await anext(self._source)
+            await asyncio.sleep(0)
+            return result
