@@ -9,11 +9,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voicepush import screening as screening_module
 from voicepush.errors import InputError
 from voicepush.model import Destination, values_of
 from voicepush.recipients import Block, Malformed, from_iterable
@@ -299,7 +301,7 @@ def test_without_duplicates() -> None:
 
     assert [ANN, ANN] == screen(screening, ANN, ANN).recipients
     assert [ANN, entry, entry] == screen(screening, ANN, entry, entry).recipients
-    assert not screening._numbers
+    assert not screening._numbers._texts
     assert not screening._customer_ids
     assert not screening._correlation_ids
 
@@ -537,3 +539,26 @@ def test_suppressed_hides_numbers() -> None:
     A suppression list shows how many it holds.
     """
     assert "Suppressed(numbers=<1>, customer_ids=<1>, unusable=0)" == repr(SUPPRESSED)
+
+
+@given(
+    blocks=st.lists(st.lists(st.integers(0, 30), max_size=8), max_size=12),
+    kept=st.integers(0, 10),
+)
+def test_each_once_however_many(blocks: list[list[int]], kept: int) -> None:
+    """
+    A number passes once, whether those that came before fit into a set or not.
+    """
+    with patch.object(screening_module, "_KEPT_AS_TEXTS", kept):
+        screening = Screening()
+        passed: list[object] = []
+        came = 0
+        for block in blocks:
+            numbers = [f"+999555{number:04d}" for number in block]
+            rows = range(came + 1, came + len(numbers) + 1)
+            passed += screening.screen(Block(rows, numbers)).recipients
+            came += len(numbers)
+
+    flat = [f"+999555{number:04d}" for block in blocks for number in block]
+    assert list(dict.fromkeys(flat)) == passed
+    assert len(flat) - len(passed) == screening.duplicate

@@ -205,7 +205,7 @@ class Screening:
         self._suppressed = Suppressed() if suppressed is None else suppressed
         self._duplicates = duplicates
         self._plans = _NumberingPlans() if validity else None
-        self._numbers = BitMap64()
+        self._numbers = _Seen()
         self._customer_ids: set[str] = set()
         self._correlation_ids: set[str] = set()
         self._refused: Counter[Kind] = Counter()
@@ -269,8 +269,10 @@ class Screening:
             )
             column = _sift(column, _places(listed, Reason.SUPPRESSED), refusals)
         if self._duplicates:
-            repeated = map(self._repeats, _integers(column.numbers))
-            column = _sift(column, _places(repeated, Reason.DUPLICATE), refusals)
+            repeated = dict.fromkeys(
+                self._numbers.repeated(column.numbers), Reason.DUPLICATE
+            )
+            column = _sift(column, repeated, refusals)
         refusals.sort(key=attrgetter("row"))
         return Screened(column.numbers, column.rows, refusals, plain=True)
 
@@ -294,16 +296,6 @@ class Screening:
                     numbers[place] = found
         column = _sift(_Column(rows, texts, numbers), reasons, refusals)
         return column._replace(numbers=_with_plus(column.numbers))
-
-    def _repeats(self, number: int) -> bool:
-        """
-        Whether *number* came before; from now on it did.
-        """
-        try:
-            self._numbers.add_checked(number)
-        except KeyError:
-            return True
-        return False
 
     # The exception: destinations, malformed rows and what is no recipient at all.
 
@@ -369,7 +361,7 @@ class Screening:
             return Reason.NOT_IN_USE
         if int(number) in self._suppressed.numbers:
             return Reason.SUPPRESSED
-        if self._duplicates and self._repeats(int(number)):
+        if self._duplicates and self._numbers.repeated([number]):
             return Reason.DUPLICATE
         return number
 
@@ -384,6 +376,59 @@ class Screening:
                 return Reason.DUPLICATE
             self._customer_ids.add(customer_id)
         return customer_id
+
+
+#: Up to so many numbers are kept as texts.
+_KEPT_AS_TEXTS = 1_200_000
+
+
+class _Seen:
+    """
+    The numbers that came before.
+
+    In a set of texts they are found and added at a quarter of a bitmap's time. Where
+    there are too many for that, some are moved to a bitmap, which holds them in a
+    twentieth of the memory.
+    """
+
+    def __init__(self) -> None:
+        self._texts: set[str] = set()
+        self._bitmap = BitMap64()
+
+    def repeated(self, numbers: _Texts) -> Sequence[int]:
+        """
+        The places of those of *numbers* that came before; from now on all did.
+        """
+        before = len(self._texts)
+        places: list[int] = []
+        if self._have(numbers):
+            places = self._repeated_one_by_one(numbers)
+        else:
+            self._texts.update(numbers)
+            if len(self._texts) < before + len(numbers):
+                # Some come twice among themselves.
+                self._texts.difference_update(numbers)
+                places = self._repeated_one_by_one(numbers)
+        if len(self._texts) > _KEPT_AS_TEXTS:
+            moved = [self._texts.pop() for _ in range(len(self._texts) - before)]
+            self._bitmap.update(_integers(moved))
+        return places
+
+    def _have(self, numbers: _Texts) -> bool:
+        if not self._texts.isdisjoint(numbers):
+            return True
+        return bool(self._bitmap) and any(
+            map(self._bitmap.__contains__, _integers(numbers))
+        )
+
+    def _repeated_one_by_one(self, numbers: _Texts) -> list[int]:
+        places = []
+        for place, number in enumerate(numbers):
+            if self._have([number]):
+                places.append(place)
+            else:
+                self._texts.add(number)
+        return places
 
 
 def _places(refused: Iterable[bool], reason: Reason) -> dict[int, Reason]:
