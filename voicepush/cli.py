@@ -13,23 +13,19 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
 
 import attrs
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.prompt import Confirm
-from rich.table import Column
 
 import voicepush
 from voicepush import report
@@ -58,8 +54,10 @@ from voicepush.pacing import most_at
 from voicepush.recipients import Block, read_file
 from voicepush.screening import Reason, Refusal, Screening, Suppressed, normalise
 from voicepush.settings import Settings, from_environment
-from voicepush.simulator import SHAPES, Simulator
 from voicepush.wire import encode
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EVERYONE_ACCEPTED = 0
 NOT_EVERYONE = 1
@@ -68,10 +66,10 @@ SERVICE_REFUSES = 3
 HELD_BY_ANOTHER = 4
 INTERRUPTED = 130
 
-_log = logging.getLogger(__name__)
+#: So many objects that may hold others, more than there were, make the collector look.
+_GARBAGE_THRESHOLD = 50_000
 
-#: Talk goes to stderr, results to stdout.
-_talk = Console(stderr=True, highlight=False, soft_wrap=True)
+_log = logging.getLogger(__name__)
 
 app = App(
     name="voicepush",
@@ -237,7 +235,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         is_new = await opened.plan(name) is None
         with (
             _refusals(rejects if is_new else None) as refused,
-            _talk.status("planning"),
+            _status("planning"),
         ):
             planned = await Campaign.plan(
                 opened,
@@ -432,7 +430,7 @@ async def lookup(
     elif found:
         print("\n".join(map(report.found_as_text, found)))
     else:
-        _talk.print(f"no campaign in {ledger} has {value}")
+        _say(f"no campaign in {ledger} has {value}")
     return EVERYONE_ACCEPTED if found else NOT_EVERYONE
 
 
@@ -554,6 +552,9 @@ async def simulate(
     seed
         For chance that repeats itself.
     """
+    # Only here is a server needed.
+    from voicepush.simulator import SHAPES, Simulator  # noqa: PLC0415
+
     if answer not in SHAPES:
         raise InputError(f"--answer {answer!r} is none of {', '.join(SHAPES)}")
     try:
@@ -575,7 +576,7 @@ async def simulate(
         except OSError as error:
             raise InputError(f"port {port} can't be used: {error.strerror}") from error
         try:
-            _talk.print(f"the stand-in listens; the service key is {service_key!r}")
+            _say(f"the stand-in listens; the service key is {service_key!r}")
             print(simulator.url, flush=True)
             await stopped.wait()
         finally:
@@ -606,14 +607,16 @@ async def demo(
     json
         Print one JSON object when it ends.
     """
+    from voicepush.simulator import Simulator  # noqa: PLC0415 -- only here is it needed
+
     with _folder(keep) as folder:
         file = folder / "recipients.csv"
         _write_made_up_numbers(file, recipients)
-        _talk.print(f"wrote {recipients:,} made-up numbers to {file}")
+        _say(f"wrote {recipients:,} made-up numbers to {file}")
         async with Simulator(
             service_key="demo", faults=_DEMO_FAULTS, latency=0.05, tps=_DEMO_TPS
         ) as simulator:
-            _talk.print(
+            _say(
                 f"started a stand-in for the API at {simulator.url}, which fails "
                 f"on purpose ({', '.join(_DEMO_FAULTS)}) and takes "
                 f"{_DEMO_TPS:,} destinations per second"
@@ -633,7 +636,7 @@ async def demo(
                 )
                 code = await _dispatch(campaign, settings, json=json)
                 standing = await campaign.standing()
-    return _compare(standing, simulator) or code
+    return _compare(standing, simulator.summary()) or code
 
 
 #: Errors of the service's own, lost answers, numbers that it does not allow.
@@ -643,20 +646,19 @@ _DEMO_FAULTS = ["7006@5%", "drop@1/50", "mix:7102=2%@1/10"]
 _DEMO_TPS = 10_000
 
 
-def _compare(standing: Standing, simulator: Simulator) -> int:
+def _compare(standing: Standing, counted: dict[str, int]) -> int:
     """
     Hold what the ledger says against what the stand-in counted itself.
     """
-    summary = simulator.summary()
-    rung, twice = summary["rung"], summary["rung_twice"]
-    _talk.print(
-        f"the stand-in counted {rung:,} calls in {summary['requests']:,} requests, "
+    rung, twice = counted["rung"], counted["rung_twice"]
+    _say(
+        f"the stand-in counted {rung:,} calls in {counted['requests']:,} requests, "
         f"{twice or 'no'} number was rung twice"
     )
     if twice or not standing.accepted <= rung <= standing.accepted + standing.unknown:
-        _talk.print("[red]the counts do not agree; please report this")
+        _say("the counts do not agree; please report this")
         return NOT_EVERYONE
-    _talk.print(
+    _say(
         f"that is the {standing.accepted:,} accepted and {rung - standing.accepted:,} "
         f"of the {standing.unknown:,} unknown, whose answers were lost on purpose"
     )
@@ -685,7 +687,7 @@ def _suppressed(files: list[Path], country: str | None) -> Suppressed | None:
         return None
     found = Suppressed.read(*files, country=country)
     if found.unusable:
-        _talk.print(
+        _say(
             f"{found.unusable:,} entries of the suppression list are no numbers and "
             "suppress no one"
         )
@@ -754,7 +756,9 @@ def _confirm(deed: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise InputError(f"to {deed} from a script, add --yes")
-    if not Confirm.ask(f"{deed}?", console=_talk, default=False):
+    from rich.prompt import Confirm  # noqa: PLC0415 -- see _console
+
+    if not Confirm.ask(f"{deed}?", console=_console(), default=False):
         raise InputError("nothing was done")
 
 
@@ -764,7 +768,7 @@ def _tell_screening(standing: Standing) -> None:
         for name in ("invalid", "duplicate", "suppressed")
         if (number := getattr(standing, name))
     ]
-    _talk.print(
+    _say(
         f"{standing.campaign}: {standing.planned:,} of {standing.read:,} planned"
         + (f"; {', '.join(left_out)}" if left_out else "")
     )
@@ -820,7 +824,7 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
             return
         interrupted = True
         campaign.stop("interrupted")
-        _talk.print("stopping: what is under way is settled first; again to leave now")
+        _say("stopping: what is under way is settled first; again to leave now")
 
     summary: Summary | None = None
     failed = False
@@ -850,12 +854,11 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
 
 def _tell_reasons(summary: Summary, standing: Standing) -> None:
     if summary.reasons:
-        _talk.print(report.reasons(summary), markup=False)
+        _say(report.reasons(summary))
     if summary.stopped and standing.state is State.PAUSED:
-        _talk.print(
+        _say(
             f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
             f"{standing.campaign}",
-            markup=False,
         )
 
 
@@ -877,7 +880,7 @@ async def _show(campaign: Campaign) -> AsyncIterator[None]:
     """
     Progress: a bar on a terminal, a plain line now and then elsewhere.
     """
-    show = _show_bar if _talk.is_terminal else _show_lines
+    show = _show_bar if _is_terminal() else _show_lines
     showing = asyncio.create_task(show(campaign))
     try:
         yield
@@ -887,6 +890,15 @@ async def _show(campaign: Campaign) -> AsyncIterator[None]:
 
 
 async def _show_bar(campaign: Campaign) -> None:
+    from rich.progress import (  # noqa: PLC0415 -- see _console
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column  # noqa: PLC0415 -- see _console
+
     standing = await campaign.standing()
     with Progress(
         TextColumn("{task.description}"),
@@ -900,7 +912,7 @@ async def _show_bar(campaign: Campaign) -> None:
             table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
         ),
         expand=True,
-        console=_talk,
+        console=_console(),
         transient=True,
     ) as progress:
         bar = progress.add_task(
@@ -922,7 +934,7 @@ async def _show_bar(campaign: Campaign) -> None:
 async def _show_lines(campaign: Campaign) -> None:
     async for standing, speed in _watch(campaign, every=5.0):
         left = report.duration(standing.pending / speed) if speed else "unknown"
-        _talk.print(f"{report.as_line(standing)}; {speed:,.0f}/s, time left {left}")
+        _say(f"{report.as_line(standing)}; {speed:,.0f}/s, time left {left}")
 
 
 async def _watch(
@@ -956,8 +968,33 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+# Talk goes to stderr, results to stdout.
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@cache
+def _console() -> Console:
+    """
+    A terminal to draw on; the library is loaded only where there is one.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and _console().is_terminal
+
+
+def _status(text: str) -> AbstractContextManager[object]:
+    return _console().status(text) if _is_terminal() else nullcontext()
+
+
 def _complain(error: BaseException) -> None:
-    _talk.print(f"voicepush: {mask_numbers(str(error))}", markup=False)
+    _say(f"voicepush: {mask_numbers(str(error))}")
     _log.debug("it came from here", exc_info=error)
 
 
@@ -1001,6 +1038,8 @@ def main() -> NoReturn:
     """
     Run the command line, and end the process with its exit status.
     """
-    # What is imported stays; looking through it for garbage stalls the event loop.
+    # What is imported stays, and columns of texts hold no cycles; looking through them
+    # for garbage takes time and stalls the event loop.
     gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     sys.exit(run())
