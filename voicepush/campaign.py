@@ -67,6 +67,9 @@ _LOOKED_AT = 20
 _SETTLE_TRIES = 20
 _SETTLE_AGAIN = 0.5
 
+#: So many blocks are read by a thread before the screening has them.
+_READ_TOGETHER = 8
+
 #: So many batches are written into the ledger together while planning.
 _PLANNED_TOGETHER = 64
 
@@ -523,13 +526,19 @@ async def _blocks(source: Source) -> AsyncGenerator[Block, None]:
         blocks = cast("Iterator[Block]", whole) if is_cut else from_iterable(whole)
     if is_cut:
         # A file may be a pipe that is silent for long.
-        while (cut := await asyncio.to_thread(next, blocks, None)) is not None:
-            yield cut
+        while some := await asyncio.to_thread(_take, blocks):
+            for block in some:
+                yield block
+                await asyncio.sleep(0)
         return
     for block in blocks:
         yield block
         # A list is screened without waiting; others get their turn here.
         await asyncio.sleep(0)
+
+
+def _take(blocks: Iterator[Block]) -> list[Block]:
+    return list(islice(blocks, _READ_TOGETHER))
 
 
 def _words(error: BaseException) -> str:
