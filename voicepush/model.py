@@ -534,6 +534,9 @@ class BatchResult:
         How many recipients have each outcome.
         """
         found: Counter[Outcome] = Counter()
+        if not self.exceptions:
+            found[self.verdict.outcome] = self.batch.size
+            return found
         for verdict, number in self.reasons().items():
             found[verdict.outcome] += number
         return found

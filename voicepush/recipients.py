@@ -619,13 +619,21 @@ def _next_of(batches: Iterator[Any], name: str) -> Any:
 
 def _entries(columns: list[list[Any]], *, customers: bool) -> Sequence[Entry]:
     values, *ids = columns
-    if not ids and not customers and set(map(type, values)) <= {str}:
+    if not ids and not customers and _are_texts(values):
         return values
     own_ids: Iterable[Any] = ids[0] if ids else repeat(None, len(values))
     return [
         _entry(value, own_id, customers=customers, shown=str(value))
         for value, own_id in zip(values, own_ids, strict=True)
     ]
+
+
+def _are_texts(values: Sequence[object]) -> bool:
+    try:
+        "".join(values)  # type: ignore[arg-type]  # the fastest way to find out
+    except TypeError:
+        return False
+    return True
 
 
 def _entry(value: Any, correlation_id: Any, *, customers: bool, shown: str) -> Entry:

@@ -56,7 +56,9 @@ _READY, _SENDING, _SETTLED = range(3)
 _TOGETHER = 64
 
 #: The outcomes that have a column of their own.
-_COUNTED = ("accepted", "rejected", "expired", "not_sent", "unknown")
+_COUNTED = {
+    outcome.value: outcome for outcome in Outcome if outcome is not Outcome.PENDING
+}
 
 #: Where the message does not matter.
 _NO_MESSAGE = VoiceMessage(media="-")
@@ -399,6 +401,7 @@ class SQLiteLease:
         whole = len(places) == len(batch)
         row = {
             "campaign": self._campaign,
+            "holder": self._holder,
             "number": _number(batch),
             "in_flight": batch.size if whole else batch.weigh(places),
             "claimed": None if whole else orjson.dumps(list(places)).decode(),
@@ -406,8 +409,8 @@ class SQLiteLease:
         }
 
         def work(connection: sqlite3.Connection) -> None:
-            _hold(connection, self._campaign, self._holder)
             if connection.execute(_CLAIM, row).rowcount != 1:
+                _hold(connection, self._campaign, self._holder)
                 raise CampaignLostError(
                     f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
                     "another process; this one stops"
@@ -425,11 +428,11 @@ class SQLiteLease:
         """
         Make it durable what became of a batch so far.
         """
-        row = _settlement(result, self._campaign)
+        row = _settlement(result, self._campaign, self._holder)
 
         def work(connection: sqlite3.Connection) -> None:
-            _hold(connection, self._campaign, self._holder)
-            connection.execute(_SETTLE, row)
+            if connection.execute(_SETTLE, row).rowcount != 1:
+                _hold(connection, self._campaign, self._holder)
 
         await self._file.do(work)
 
@@ -511,7 +514,9 @@ class SQLiteLease:
             ).fetchall()
             for row in rows:
                 result = change(_batch_result(row, _NO_MESSAGE, self.plan.tag), row)
-                connection.execute(_SETTLE, _settlement(result, self._campaign))
+                connection.execute(
+                    _SETTLE, _settlement(result, self._campaign, self._holder)
+                )
             return len(rows)
 
         while await self._file.do(work):
@@ -526,11 +531,17 @@ _SELECT_BATCH = """
     JOIN campaign ON campaign.id = batch.campaign
 """
 
-_CLAIM = """
+#: Only who holds a campaign may write; looked at in the same statement, since each one
+#: more passes the interpreter's lock to and fro.
+_IS_HELD = """
+    EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :holder)
+"""
+
+_CLAIM = f"""
     UPDATE batch
     SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now
-    WHERE campaign = :campaign AND number = :number AND state = 0
-"""
+    WHERE campaign = :campaign AND number = :number AND state = 0 AND {_IS_HELD}
+"""  # noqa: S608 -- ours
 
 #: Takes a claim of this very moment back, also after the campaign was given back;
 #: whoever took it over would have settled it first.
@@ -540,7 +551,7 @@ _UNCLAIM = """
     WHERE campaign = :campaign AND number = :number AND state = 1 AND claimed_at = :now
 """
 
-_SETTLE = """
+_SETTLE = f"""
     UPDATE batch
     SET state = :state, in_flight = 0, claimed = NULL, settled_at = :now,
         accepted = :accepted, rejected = :rejected, expired = :expired,
@@ -548,8 +559,8 @@ _SETTLE = """
         attempts = :attempts, outcome = :outcome, code = :code,
         description = :description, exceptions = :exceptions,
         transactions = :transactions
-    WHERE campaign = :campaign AND number = :number
-"""
+    WHERE campaign = :campaign AND number = :number AND {_IS_HELD}
+"""  # noqa: S608 -- ours
 
 _STANDINGS = """
     SELECT name, state, reason, holder, beat_at, read, planned, invalid, duplicate,
@@ -590,14 +601,15 @@ async def _rows(
         after = rows[-1]["number"]
 
 
-def _settlement(result: BatchResult, campaign: int) -> dict[str, Any]:
+def _settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, Any]:
     counts = result.counts()
     return {
         "campaign": campaign,
+        "holder": holder,
         "number": _number(result.batch),
         "state": _READY if counts[Outcome.PENDING] else _SETTLED,
         "now": time.time(),
-        **{name: counts[Outcome(name)] for name in _COUNTED},
+        **{name: counts[outcome] for name, outcome in _COUNTED.items()},
         "given_up": _given_up(result) if counts[Outcome.UNKNOWN] else 0,
         "attempts": result.attempts,
         "outcome": result.verdict.outcome.value,
