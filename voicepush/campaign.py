@@ -19,7 +19,7 @@ from collections.abc import (
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import cast
+from typing import NamedTuple, cast
 
 import attrs
 
@@ -67,8 +67,8 @@ _LOOKED_AT = 20
 _SETTLE_TRIES = 20
 _SETTLE_AGAIN = 0.5
 
-#: So many blocks are read by a thread before the screening has them.
-_READ_TOGETHER = 8
+#: So many blocks of a file are read and screened by a thread at a time.
+_CUT_TOGETHER = 8
 
 #: So many batches are written into the ledger together while planning.
 _PLANNED_TOGETHER = 64
@@ -170,12 +170,12 @@ class Campaign:
         try:
             batcher = Batcher(message, tag=plan.tag, size=batch_size)
             batches: list[Batch] = []
-            async with aclosing(_blocks(recipients)) as blocks, _beating(draft):
-                async for block in blocks:
-                    screened = screening.screen(block)
-                    if refused is not None and screened.refusals:
-                        refused(screened.refusals)
-                    batches += batcher.feed(screened.recipients, plain=screened.plain)
+            cuts = _cut(recipients, screening, batcher)
+            async with aclosing(cuts), _beating(draft):
+                async for cut in cuts:
+                    if refused is not None and cut.refusals:
+                        refused(cut.refusals)
+                    batches += cut.batches
                     if len(batches) >= _PLANNED_TOGETHER:
                         await draft.add(batches)
                         batches = []
@@ -510,35 +510,52 @@ async def _beating(draft: Draft) -> AsyncIterator[None]:
         await asyncio.wait([beating])
 
 
-async def _blocks(source: Source) -> AsyncGenerator[Block, None]:
+class _Cut(NamedTuple):
+    """
+    What became of some blocks of recipients.
+    """
+
+    batches: list[Batch]
+    refusals: list[Refusal]
+
+
+async def _cut(
+    source: Source, screening: Screening, batcher: Batcher
+) -> AsyncGenerator[_Cut, None]:
+    """
+    Screen what *source* holds, and cut it into batches.
+    """
+
+    def cut(blocks: Iterable[Block]) -> _Cut | None:
+        done: _Cut | None = None
+        for block in blocks:
+            done = done or _Cut([], [])
+            screened = screening.screen(block)
+            done.refusals.extend(screened.refusals)
+            done.batches.extend(batcher.feed(screened.recipients, plain=screened.plain))
+        return done
+
     if isinstance(source, AsyncIterable):
         async for block in from_async(source):
-            yield block
+            if done := cut([block]):
+                yield done
         return
-    is_cut = False
-    if isinstance(source, Sequence):
-        blocks = from_iterable(source)
-    else:
-        stream = iter(cast("Iterable[Recipient]", source))
-        first = list(islice(stream, 1))
-        whole = chain(first, stream)
-        is_cut = bool(first) and isinstance(first[0], Block)
-        blocks = cast("Iterator[Block]", whole) if is_cut else from_iterable(whole)
-    if is_cut:
-        # A file may be a pipe that is silent for long.
-        while some := await asyncio.to_thread(_take, blocks):
-            for block in some:
-                yield block
-                await asyncio.sleep(0)
+    stream = iter(cast("Iterable[Recipient]", source))
+    first = list(islice(stream, 1))
+    whole = chain(first, stream)
+    if first and isinstance(first[0], Block):
+        # A file may be a pipe that is silent for long, and its blocks are no one
+        # else's; the event loop need not wait for them.
+        blocks = cast("Iterator[Block]", whole)
+        while done := await asyncio.to_thread(cut, islice(blocks, _CUT_TOGETHER)):
+            yield done
         return
-    for block in blocks:
-        yield block
+    recipients = source if isinstance(source, Sequence) else whole
+    for block in from_iterable(cast("Iterable[Recipient]", recipients)):
+        if done := cut([block]):
+            yield done
         # A list is screened without waiting; others get their turn here.
         await asyncio.sleep(0)
-
-
-def _take(blocks: Iterator[Block]) -> list[Block]:
-    return list(islice(blocks, _READ_TOGETHER))
 
 
 def _words(error: BaseException) -> str:
