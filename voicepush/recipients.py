@@ -12,7 +12,14 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import contextmanager
 from itertools import chain, compress, count, islice, repeat
 from operator import methodcaller
@@ -104,6 +111,7 @@ class Block:
 class _Piece(NamedTuple):
     row: int  # of its first line
     text: str  # whole lines, each ended by "\n"
+    lines: int
 
 
 class _Table(NamedTuple):
@@ -258,7 +266,7 @@ def _reading(name: str) -> Iterator[None]:
 
 def _pieces(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[_Piece]:
     row, rest = 1, ""
-    for text in _texts(stream, name, encoding):
+    for text in _texts(stream, name, encoding, lambda: row):
         if (place := text.find("\0")) >= 0:
             raise SourceError(
                 "holds a NUL character, which no list has; if the file is UTF-16, "
@@ -268,8 +276,9 @@ def _pieces(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[_Piec
             )
         lines, newline, tail = text.rpartition("\n")
         if newline:
-            yield _Piece(row, rest + lines + newline)
-            row += lines.count("\n") + 1
+            many = lines.count("\n") + 1
+            yield _Piece(row, rest + lines + newline, many)
+            row += many
             rest = tail
         else:
             rest += tail
@@ -280,15 +289,17 @@ def _pieces(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[_Piec
                 row=row,
             )
     if rest:
-        yield _Piece(row, rest + "\n")
+        yield _Piece(row, rest + "\n", 1)
 
 
-def _texts(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
+def _texts(
+    stream: BinaryIO, name: str, encoding: str | None, row: Callable[[], int]
+) -> Iterator[str]:
     chunk = _chunk(stream, name)
     encoding = encoding or _marked_encoding(chunk)
     # Every kind of line end becomes "\n", also where a chunk cuts one in two.
     decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
-    row, mark = 1, "\ufeff"
+    mark = "\ufeff"
     while True:
         try:
             text = decoder.decode(chunk, final=not chunk)
@@ -298,9 +309,8 @@ def _texts(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[str]:
                 f"is not {encoding}; say which encoding it is with --encoding, "
                 "for example --encoding cp1252",
                 source=name,
-                row=row + len(re.findall(r"\r\n?|\n", good)),
+                row=row() + len(re.findall(r"\r\n?|\n", good)),
             ) from error
-        row += text.count("\n")
         yield text.removeprefix(mark)
         mark = ""
         if not chunk:
@@ -389,14 +399,14 @@ def _unquoted(piece: _Piece, delimiter: str) -> _Piece | None:
     simple = rf'(?:(?:"{cell}"|{cell})[\n{delimiter}])*+'
     if not re.fullmatch(simple, piece.text):
         return None
-    return _Piece(piece.row, piece.text.replace('"', ""))
+    return piece._replace(text=piece.text.replace('"', ""))
 
 
 def _split_evenly(piece: _Piece, places: list[int], delimiter: str) -> _Table | None:
     """
     The table in *piece*, if all its rows have equally many cells.
     """
-    rows = range(piece.row, piece.row + piece.text.count("\n"))
+    rows = range(piece.row, piece.row + piece.lines)
     if delimiter not in piece.text:
         lines = piece.text[:-1].split("\n")
         return _Table(rows, [lines]) if places == [0] and all(lines) else None
@@ -431,13 +441,13 @@ def _by_csv(
     """
     The records of *piece*, and of as many *pieces* as a quoted cell reaches into.
     """
-    lines, ended = piece.text.count("\n"), False
+    lines, ended = piece.lines, False
 
     def feed() -> Iterator[str]:
         nonlocal lines, ended
         yield from io.StringIO(piece.text)
         for more in pieces:
-            lines += more.text.count("\n")
+            lines += more.lines
             yield from io.StringIO(more.text)
         ended = True
 

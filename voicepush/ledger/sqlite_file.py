@@ -121,6 +121,9 @@ class SQLiteFile:
         self._thread.start()
         self._closed = False
         self._identity: tuple[int, int] | None = None
+        self._commits = 0
+        #: After how many of them the file was last seen in its place.
+        self._looked_after = -1
         #: SQLite's files beside it, as they were when it was opened.
         self._beside: dict[Path, tuple[int, int] | None] = {}
 
@@ -162,7 +165,12 @@ class SQLiteFile:
         Raises:
             LedgerError: It was deleted, moved or replaced.
         """
-        if self._identity is None or self._is_in_place():
+        commits = self._commits
+        # Those who shared a commit need not look one by one.
+        if self._identity is None or self._looked_after == commits:
+            return
+        if self._is_in_place():
+            self._looked_after = commits
             return
         if self.path.exists():
             self._clear()
@@ -209,6 +217,7 @@ class SQLiteFile:
             try:
                 connection = connection or self._connect()
                 answers = _together(connection, jobs)
+                self._commits += 1
             except Exception as error:  # noqa: BLE001 -- whoever waits has to hear it
                 answers = [self._translated(error)] * len(jobs)
             _answer(jobs, answers)
