@@ -266,7 +266,11 @@ def _reading(name: str) -> Iterator[None]:
 
 def _pieces(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[_Piece]:
     row, rest = 1, ""
-    for text in _texts(stream, name, encoding, lambda: row):
+
+    def here() -> int:
+        return row
+
+    for text in _texts(stream, name, encoding, here):
         if (place := text.find("\0")) >= 0:
             raise SourceError(
                 "holds a NUL character, which no list has; if the file is UTF-16, "
