@@ -128,10 +128,10 @@ def main() -> None:
     """
     gc.freeze()  # as the command line does
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with tempfile.TemporaryDirectory() as name, serving() as url:
+    with tempfile.TemporaryDirectory() as name, serving() as service:
         folder = Path(name)
         write_list(folder / "list.csv", many)
-        print(json.dumps(asyncio.run(run(folder, many, url)), indent=2))
+        print(json.dumps(asyncio.run(run(folder, many, service.url)), indent=2))
 
 
 if __name__ == "__main__":

@@ -1,75 +1,440 @@
 """
-Every lane, interleaved, several rounds, side by side in one table.
+Every lane side by side, in interleaved rounds; prints tables, and draws charts.
 
-    python benchmarks/compare.py --recipients 1000000 --rounds 5
+    python benchmarks/compare.py [SECTION ...] [--rounds 5] [--charts FOLDER]
 
-Ratios are those of medians within this run; the times themselves are this machine's.
+Without a section all of them are run, which takes about an hour, most of it for what
+people write at 10 million. Figures are medians, and ratios are those of medians of one
+run; the times themselves are this machine's.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
+import importlib.util
 import json
 import os
 import platform
 import random
+import resource
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from importlib.metadata import version
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from campaign_of_millions import write_list
-from lanes import FILES, LISTS
-from sink import serving
+from lanes import SENDS, SIZE
+from sink import Service, serving
 
-import voicepush
+_HERE = Path(__file__).parent
+_MILLION = 1_000_000
+_LATENCY = 0.05
+_FAILURES = 0.05
+_AT_ONCE = (1, 4, 16, 32, 64, 128, 256)
 
-#: What each lane is held against.
-_BASES = dict.fromkeys(LISTS, "floor") | dict.fromkeys(FILES, "floor_ledger")
+#: Bytecode is written, as an installation does; otherwise ours would be compiled anew
+#: in each process, and no one else's.
+_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+} | {"VOICEPUSH_SERVICE_KEY": "made-up"}
 
 
-def run_lane(name: str, many: int, url: str, folder: Path) -> dict[str, float]:
+class Cost(NamedTuple):
     """
-    What one run of a lane cost.
+    What one run took.
+    """
+
+    cpu: float  # seconds
+    wall: float
+    memory: float  # MB at its peak
+    requests: int
+
+
+class Run(NamedTuple):
+    """
+    One lane with everything that it is given.
+    """
+
+    lane: str
+    many: int
+    service: Service
+    at_once: int = 32
+
+
+def measure(run: Run, folder: Path) -> Cost:
+    """
+    What *run* costs: after its input is there, or the whole process for a file.
     """
     for old in folder.glob("*.db*"):
         old.unlink()
-    lanes = Path(__file__).with_name("lanes.py")
-    done = subprocess.run(  # noqa: S603 -- our own script
-        [sys.executable, str(lanes), name, str(many), url, str(folder)],
-        capture_output=True,
+    run.service.counts()
+    began = time.perf_counter()
+    talk = (folder / "talk").open("w+")
+    process = subprocess.Popen(  # noqa: S603 -- our own programs
+        _command(run, folder),
+        stdout=subprocess.PIPE,
+        stderr=talk,
+        env=_ENVIRONMENT,
         text=True,
-        check=True,
     )
-    cost: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    talk.seek(0)
+    with talk:
+        assert process.returncode == 0, (run, talk.read())
+    requests = run.service.counts()["requests"]
+    cost = Cost(_cpu(used), wall, used.ru_maxrss / 1024, requests)
+    if not _is_whole(run.lane):
+        cost = cost._replace(**json.loads(printed.splitlines()[-1]))
+    print(f"{run.lane} {run.many:,} x{run.at_once}: {cost}", file=sys.stderr)
     return cost
 
 
-def table(costs: dict[str, list[dict[str, float]]], many: int) -> str:
+def _is_whole(lane: str) -> bool:
+    return lane in ("voicepush send", "floor_file") or lane.startswith("people")
+
+
+def _command(run: Run, folder: Path) -> list[str]:
+    if run.lane == "voicepush send":
+        file, ledger = folder / f"list-{run.many}.csv", folder / "ours.db"
+        command = ["-m", "voicepush", "send", str(file), "--media", "m", "--json"]
+        command += ["--base-url", run.service.url, "--ledger", str(ledger)]
+        return [sys.executable, *command, "--concurrency", str(run.at_once)]
+    lanes = [str(_HERE / "lanes.py"), run.lane, str(run.many), run.service.url]
+    return [sys.executable, *lanes, str(folder), str(run.at_once)]
+
+
+def _cpu(used: resource.struct_rusage) -> float:
+    return used.ru_utime + used.ru_stime
+
+
+def interleaved(
+    runs: Mapping[str, Run], rounds: int, folder: Path
+) -> dict[str, dict[str, float]]:
     """
-    The medians as a table in Markdown, with a bar for the CPU.
+    The medians of each of *runs*, which take turns in random order.
     """
-    medians = {
-        name: {key: median(run[key] for run in runs) for key in runs[0]}
-        for name, runs in costs.items()
+    costs: dict[str, list[Cost]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name in random.sample(list(runs), len(runs)):
+            costs[name].append(measure(runs[name], folder))
+    return {
+        name: {
+            field: median(getattr(cost, field) for cost in found)
+            for field in Cost._fields
+        }
+        for name, found in costs.items()
     }
-    lines = [
-        "| lane | CPU s per million | to its floor | recipients/s | peak MB | |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    most = max(each["cpu"] for each in medians.values())
-    for name, each in medians.items():
-        base = medians.get(_BASES[name], each)
-        bar = "█" * max(1, round(30 * each["cpu"] / most))
-        lines.append(
-            f"| {name} | {each['cpu'] * 1e6 / many:.3f} | "
-            f"{each['cpu'] / base['cpu']:.2f} | {many / each['wall']:,.0f} | "
-            f"{each['memory']:.0f} | {bar} |"
+
+
+class Bench:
+    """
+    The sections; each runs its lanes and gives lines of Markdown.
+    """
+
+    def __init__(self, folder: Path, rounds: int) -> None:
+        self.folder = folder
+        self.rounds = rounds
+        #: What the charts are drawn from.
+        self.found: dict[str, dict[str, dict[str, float]]] = {}
+
+    def _take(self, name: str, runs: Mapping[str, Run]) -> dict[str, dict[str, float]]:
+        self.found[name] = interleaved(runs, self.rounds, self.folder)
+        return self.found[name]
+
+    def _list(self, many: int) -> None:
+        file = self.folder / f"list-{many}.csv"
+        if not file.exists():
+            write_list(file, many)
+
+    def lists(self) -> Iterator[str]:
+        """
+        A list of 1 million, without a ledger.
+        """
+        with serving() as service:
+            lanes = ("floor", "floor_slots", "send", "send_generator", "stream")
+            runs = {lane: Run(lane, _MILLION, service) for lane in lanes}
+            yield from _table(self._take("lists", runs), _MILLION, "floor")
+
+    def files(self) -> Iterator[str]:
+        """
+        A CSV of 1 million, with a ledger; whole processes.
+        """
+        yield from self._files(_MILLION, ("people_httpx", "people_requests"))
+
+    def files10(self) -> Iterator[str]:
+        """
+        A CSV of 10 million, with a ledger; whole processes.
+        """
+        yield from self._files(10 * _MILLION, ())
+
+    def _files(self, many: int, more: Sequence[str]) -> Iterator[str]:
+        self._list(many)
+        with serving() as service:
+            lanes = ("floor_file", "voicepush send", "people", *more)
+            runs = {lane: Run(lane, many, service) for lane in lanes}
+            yield from _table(self._take(f"files{many}", runs), many, "floor_file")
+
+    def memory(self) -> Iterator[str]:
+        """
+        `Client.send` of a generator, the longer the list.
+        """
+        with serving() as service:
+            runs = {
+                f"{many:,}": Run("send_generator", many, service)
+                for many in (_MILLION, 10 * _MILLION)
+            }
+            found = self._take("memory", runs)
+        yield from _rows(
+            ("recipients", "CPU s per million", "recipients/s", "peak MB"),
+            (
+                (
+                    name,
+                    f"{each['cpu'] * _MILLION / runs[name].many:.2f}",
+                    f"{runs[name].many / each['wall']:,.0f}",
+                    f"{each['memory']:.1f}",
+                )
+                for name, each in found.items()
+            ),
         )
-    return "\n".join(lines)
+
+    def latency(self) -> Iterator[str]:
+        """
+        `Client.send` with more and more requests at once, answered at once and late.
+        """
+        with ExitStack() as stack:
+            services = {
+                latency: stack.enter_context(serving(latency=latency))
+                for latency in (0.0, _LATENCY)
+            }
+            runs = {
+                f"{at_once} at {latency:g}": Run(
+                    "send_generator", min(60 * at_once, 3000) * SIZE, service, at_once
+                )
+                for at_once in _AT_ONCE
+                for latency, service in services.items()
+            }
+            found = self._take("latency", runs)
+
+        def rate(at_once: int, latency: float) -> float:
+            name = f"{at_once} at {latency:g}"
+            return runs[name].many / found[name]["wall"]
+
+        yield from _rows(
+            ("at once", "recipients/s", "recipients/s at 50 ms", "of the ceiling"),
+            (
+                (
+                    str(at_once),
+                    f"{rate(at_once, 0.0):,.0f}",
+                    f"{rate(at_once, _LATENCY):,.0f}",
+                    f"{rate(at_once, _LATENCY) * _LATENCY / at_once / SIZE:.3f}",
+                )
+                for at_once in _AT_ONCE
+            ),
+        )
+
+    def failures(self) -> Iterator[str]:
+        """
+        `Client.send` of 20 million at 50 ms, with and without 5 % of code 7006.
+        """
+        many = 20 * _MILLION
+        with (
+            serving(latency=_LATENCY) as sound,
+            serving(latency=_LATENCY, failures=_FAILURES) as failing,
+        ):
+            runs = {
+                "none": Run("send_generator", many, sound),
+                "5 %": Run("send_generator", many, failing),
+            }
+            found = self._take("failures", runs)
+        none = found["none"]
+        yield from _rows(
+            ("7006", "requests", "seconds", "against none, per request", "CPU s"),
+            (
+                (
+                    name,
+                    f"{each['requests']:,.0f}",
+                    f"{each['wall']:.2f}",
+                    f"{_per_request(each) / _per_request(none):.3f}",
+                    f"{each['cpu']:.2f}",
+                )
+                for name, each in found.items()
+            ),
+        )
+
+    def answers(self) -> Iterator[str]:
+        """
+        `Client.send` of 1 million, with answers of one element and of 1,000.
+        """
+        with serving() as one, serving(each=True) as each:
+            runs = {
+                "one element": Run("send", _MILLION, one),
+                "1,000 elements": Run("send", _MILLION, each),
+            }
+            found = self._take("answers", runs)
+        yield from _table(found, _MILLION, "one element")
+
+    def small(self) -> Iterator[str]:
+        """
+        One small `Client.send` after the other, against a bare post with ``json=``.
+        """
+        with serving() as service:
+            runs = {
+                f"{lane} of {many}": Run(lane, many, service)
+                for many in (1, 100)
+                for lane in ("bare", "small")
+            }
+            found = self._take("small", runs)
+        yield from _rows(
+            ("lane", "CPU µs per send", "to bare"),
+            (
+                (
+                    name,
+                    f"{each['cpu'] / SENDS * 1e6:.0f}",
+                    f"{each['cpu'] / found[f'bare of {runs[name].many}']['cpu']:.2f}",
+                )
+                for name, each in found.items()
+            ),
+        )
+
+    def imports(self) -> Iterator[str]:
+        """
+        What importing takes, in new processes.
+        """
+        costs: dict[str, list[float]] = {"aiohttp": [], "voicepush": []}
+        for _ in range(3 * self.rounds):
+            for name, found in costs.items():
+                code = f"import time, {name}; print(time.process_time())"
+                empty = "import time; print(time.process_time())"
+                found.append(_printed(code) - _printed(empty))
+        least = median(costs["aiohttp"])
+        yield from _rows(
+            ("module", "CPU ms", "to aiohttp"),
+            (
+                (name, f"{median(found) * 1e3:.0f}", f"{median(found) / least:.2f}")
+                for name, found in costs.items()
+            ),
+        )
+
+
+def _printed(code: str) -> float:
+    done = subprocess.run(  # noqa: S603 -- our own code
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_ENVIRONMENT,
+    )
+    return float(done.stdout)
+
+
+def _per_request(cost: Mapping[str, float]) -> float:
+    return cost["wall"] / cost["requests"]
+
+
+def _table(
+    found: Mapping[str, Mapping[str, float]], many: int, base: str
+) -> Iterator[str]:
+    yield from _rows(
+        ("lane", "CPU s per million", f"to {base}", "recipients/s", "peak MB"),
+        (
+            (
+                name,
+                f"{each['cpu'] * _MILLION / many:.3f}",
+                f"{each['cpu'] / found[base]['cpu']:.2f}",
+                f"{many / each['wall']:,.0f}",
+                f"{each['memory']:.0f}",
+            )
+            for name, each in found.items()
+        ),
+    )
+
+
+def _rows(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    for cells in (heads, ["---"] * len(heads), *rows):
+        yield f"| {' | '.join(cells)} |"
+
+
+_SECTIONS: dict[str, Callable[[Bench], Iterator[str]]] = {
+    name: getattr(Bench, name)
+    for name in (
+        "lists",
+        "files",
+        "memory",
+        "latency",
+        "failures",
+        "answers",
+        "small",
+        "imports",
+        "files10",
+    )
+}
+
+
+# Charts
+
+
+def draw(found: Mapping[str, Mapping[str, Mapping[str, float]]], folder: Path) -> None:
+    """
+    The CPU of whole files, and the rate against the requests at once, as SVG.
+    """
+    import matplotlib as mpl  # noqa: PLC0415 -- only for charts
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "voicepush", "font.size": 10})
+    files = found.get(f"files{_MILLION}")
+    if files:
+        figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
+        names = list(reversed(files))
+        bars = axes.barh(names, [files[name]["cpu"] for name in names], color="#4878a8")
+        axes.bar_label(bars, fmt="%.1f", padding=3)
+        axes.set_xlabel("CPU seconds for a CSV of 1 million, whole process")
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.savefig(folder / "cpu.svg", metadata={"Date": None})
+    if "latency" in found:
+        figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+        rates = [
+            min(60 * at, 3000)
+            * SIZE
+            / found["latency"][f"{at} at {_LATENCY:g}"]["wall"]
+            for at in _AT_ONCE
+        ]
+        ceiling = [at * SIZE / _LATENCY for at in _AT_ONCE]
+        axes.loglog(_AT_ONCE, ceiling, "--", color="#999999", label="ceiling")
+        axes.loglog(_AT_ONCE, rates, "o-", color="#4878a8", label="Client.send")
+        axes.set_xlabel("requests at once, answered after 50 ms")
+        axes.set_ylabel("recipients per second")
+        axes.set_xticks(_AT_ONCE, map(str, _AT_ONCE))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        figure.savefig(folder / "concurrency.svg", metadata={"Date": None})
+
+
+def _about(rounds: int) -> str:
+    libraries = ("voicepush", "aiohttp", "httpx", "requests", "uvloop")
+    versions = ", ".join(f"{name} {_version(name)}" for name in libraries)
+    return (
+        f"{rounds} rounds; {os.cpu_count()} cores, {platform.machine()}, "
+        f"Python {platform.python_version()}, {versions} (the sink only)"
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def main() -> None:
@@ -77,29 +442,21 @@ def main() -> None:
     Run what was asked for.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipients", type=int, default=1_000_000)
+    parser.add_argument("sections", nargs="*", choices=[*_SECTIONS, []])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--latency", type=float, default=0.0)
-    parser.add_argument("--lanes", nargs="*", default=[*LISTS, *FILES])
+    parser.add_argument("--charts", type=Path)
     asked = parser.parse_args()
-    costs: dict[str, list[dict[str, float]]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as name, serving(asked.latency) as url:
-        folder = Path(name)
-        write_list(folder / f"list-{asked.recipients}.csv", asked.recipients)
-        for _ in range(asked.rounds):
-            order = list(asked.lanes)
-            random.shuffle(order)
-            for lane in order:
-                costs[lane].append(run_lane(lane, asked.recipients, url, folder))
-                print(lane, costs[lane][-1], file=sys.stderr)
-    ordered = {lane: costs[lane] for lane in asked.lanes}
-    print(
-        f"{asked.recipients:,} recipients, 32 requests at a time, {asked.rounds} "
-        f"rounds, latency {asked.latency} s; Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, voicepush {voicepush.__version__}, aiohttp "
-        f"{version('aiohttp')}\n"
-    )
-    print(table(ordered, asked.recipients))
+    spec = importlib.util.find_spec("voicepush")
+    assert spec is not None
+    compileall.compile_dir(str(Path(spec.origin or "").parent), quiet=2)
+    print(_about(asked.rounds))
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name), asked.rounds)
+        for section in asked.sections or _SECTIONS:
+            print(f"\n{(_SECTIONS[section].__doc__ or '').strip()}\n")
+            print("\n".join(_SECTIONS[section](bench)), flush=True)
+    if asked.charts:
+        draw(bench.found, asked.charts)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """
-One way to send a list, run once in a process of its own; prints what it cost.
+One way to send, run once in a process of its own; prints what it cost.
 
-    python benchmarks/lanes.py LANE RECIPIENTS URL FOLDER
+    python benchmarks/lanes.py LANE RECIPIENTS URL FOLDER [AT_ONCE]
 
-The lanes named after libraries are what people would write in an afternoon; *floor*
-is what one would write by hand for speed alone, without verdicts, retries or limits.
+A lane makes its input first, and only what comes after that is measured. The lanes of
+files have nothing to make; for those the whole process counts, start and end included,
+and `compare` takes it from the operating system.
+
+*floor* is what one would write by hand for speed alone, without verdicts, retries or
+limits; *people* is what one would write in an afternoon.
 """
 
 from __future__ import annotations
@@ -17,177 +21,149 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 
-AT_ONCE = 32
 SIZE = 1000
+#: So many small sends, one after the other.
+SENDS = 2000
 PATH = "/resources/v1/messaging"
 HEADERS = {"key": "made-up", "content-type": "application/json"}
-_HEAD = b'{"deliverychannel":"voice","channels":{"voice":{"media":"m"}},"destination":['
+_HEAD = '{"deliverychannel":"voice","channels":{"voice":{"media":"m"}},"destination":['
 
 
-def body_of(numbers: list[str], tag: str) -> bytes:
+class Task(NamedTuple):
+    """
+    What a lane is to do.
+    """
+
+    many: int
+    url: str
+    folder: Path
+    at_once: int
+
+    @property
+    def file(self) -> Path:
+        """
+        The list of so many recipients.
+        """
+        return self.folder / f"list-{self.many}.csv"
+
+
+#: What a lane makes before it is measured, and what it does then.
+Lane = tuple[Callable[[Task], Any], Callable[[Task, Any], None]]
+
+
+def numbers_of(task: Task) -> Iterator[str]:
+    """
+    So many made-up numbers, one by one; +99 is no country's code.
+    """
+    return map("+99{:010d}".format, range(task.many))
+
+
+def list_of(task: Task) -> list[str]:
+    """
+    The same as a list.
+    """
+    return list(numbers_of(task))
+
+
+def nothing(_: Task) -> None:
+    """
+    For a lane that makes its input while it runs.
+    """
+
+
+# By hand, for speed alone
+
+
+def joined(numbers: list[str], tag: str) -> bytes:
     """
     A request with its columns joined in one expression.
     """
     ids = [f"{tag}-{place}" for place in range(len(numbers))]
     pairs = map('"],"correlationid":"'.join, zip(numbers, ids, strict=True))
-    joined = '"},{"msisdn":["'.join(pairs)
-    return _HEAD + f'{{"msisdn":["{joined}"}}]}}'.encode()
+    destinations = '"},{"msisdn":["'.join(pairs)
+    return f'{_HEAD}{{"msisdn":["{destinations}"}}]}}'.encode()
 
 
-def object_of(numbers: list[str]) -> dict[str, Any]:
+_BETWEEN = tuple(f'-{place}"}},{{"msisdn":["' for place in range(SIZE))
+
+
+def slotted(numbers: list[str], tag: str) -> bytes:
     """
-    A request as objects.
+    The same, by the way that voicepush joins them.
     """
-    return {
-        "deliverychannel": "voice",
-        "channels": {"voice": {"media": "m"}},
-        "destination": [
-            {"msisdn": [number], "correlationid": f"c-{number}"} for number in numbers
-        ],
-    }
+    pieces = [_HEAD + '{"msisdn":["'] * (1 + 3 * len(numbers))
+    pieces[1::3] = numbers
+    pieces[2::3] = ['"],"correlationid":"' + tag] * len(numbers)
+    pieces[3::3] = _BETWEEN[: len(numbers)]
+    pieces[-1] = f'-{len(numbers) - 1}"}}]}}'
+    return "".join(pieces).encode()
 
 
-async def _workers(
-    batches: Iterator[list[str]], work: Callable[[list[str]], Awaitable[None]]
-) -> None:
+@asynccontextmanager
+async def _posting(task: Task) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=task.at_once), headers=HEADERS
+    ) as session:
+
+        async def post(body: bytes) -> None:
+            async with session.post(task.url + PATH, data=body) as response:
+                assert b'"1001"' in await response.read()
+
+        yield post
+
+
+async def _workers(task: Task, works: Iterable[Awaitable[None]]) -> None:
+    shared = iter(works)
+
     async def worker() -> None:
-        for batch in batches:
-            await work(batch)
+        for work in shared:
+            await work
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
+        for _ in range(task.at_once):
             group.create_task(worker())
 
 
-# Lists, without a ledger
-
-
-def floor(numbers: list[str], url: str, _: Path) -> None:
+def floor(
+    task: Task, numbers: list[str], body: Callable[[list[str], str], bytes] = joined
+) -> None:
     """
     Columns joined to a body, posted by aiohttp.
     """
 
     async def main() -> None:
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=AT_ONCE), headers=HEADERS
-        ) as session:
-
-            async def post(batch: list[str]) -> None:
-                body = body_of(batch, "t")
-                async with session.post(url + PATH, data=body) as response:
-                    assert b'"1001"' in await response.read()
-
+        async with _posting(task) as post:
             starts = range(0, len(numbers), SIZE)
-            await _workers((numbers[at : at + SIZE] for at in starts), post)
-
-    asyncio.run(main())
-
-
-def ours(numbers: list[str], url: str, _: Path) -> None:
-    """
-    `Client.send` of the list.
-    """
-    import voicepush  # noqa: PLC0415 -- each lane imports its own
-
-    async def main() -> None:
-        async with voicepush.Client(
-            service_key="made-up", base_url=url, concurrency=AT_ONCE
-        ) as client:
-            message = voicepush.VoiceMessage(media="m")
-            summary = await client.send(message, numbers)
-            assert len(numbers) == summary.accepted
-
-    asyncio.run(main())
-
-
-def aiohttp_gather(numbers: list[str], url: str, _: Path) -> None:
-    """
-    A task per request, a semaphore, and ``json=``.
-    """
-
-    async def main() -> None:
-        at_once = asyncio.Semaphore(AT_ONCE)
-        async with aiohttp.ClientSession(headers=HEADERS) as session:
-
-            async def post(batch: list[str]) -> None:
-                async with (
-                    at_once,
-                    session.post(url + PATH, json=object_of(batch)) as response,
-                ):
-                    assert (await response.json())["response"][0]["code"] == "1001"
-
-            await asyncio.gather(
-                *(post(numbers[at : at + SIZE]) for at in range(0, len(numbers), SIZE))
+            await _workers(
+                task, (post(body(numbers[at : at + SIZE], "t")) for at in starts)
             )
 
     asyncio.run(main())
 
 
-def httpx(numbers: list[str], url: str, _: Path) -> None:
-    """
-    The same with httpx.
-    """
-    import httpx as library  # noqa: PLC0415 -- each lane imports its own
-
-    async def main() -> None:
-        at_once = asyncio.Semaphore(AT_ONCE)
-        async with library.AsyncClient(headers=HEADERS, timeout=60) as session:
-
-            async def post(batch: list[str]) -> None:
-                async with at_once:
-                    answer = await session.post(url + PATH, json=object_of(batch))
-                    assert answer.json()["response"][0]["code"] == "1001"
-
-            await asyncio.gather(
-                *(post(numbers[at : at + SIZE]) for at in range(0, len(numbers), SIZE))
-            )
-
-    asyncio.run(main())
-
-
-def requests(numbers: list[str], url: str, _: Path) -> None:
-    """
-    The same with requests, in threads.
-    """
-    import requests as library  # noqa: PLC0415 -- each lane imports its own
-
-    local = threading.local()
-
-    def post(at: int) -> None:
-        if not hasattr(local, "session"):
-            local.session = library.Session()
-        batch = object_of(numbers[at : at + SIZE])
-        answer = local.session.post(url + PATH, json=batch, headers=HEADERS)
-        assert answer.json()["response"][0]["code"] == "1001"
-
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        list(threads.map(post, range(0, len(numbers), SIZE)))
-
-
-# Files, with a ledger
-
-
-def floor_ledger(path: Path, url: str, folder: Path) -> None:  # noqa: C901 -- by hand
+def floor_file(task: Task, _: None) -> None:
     """
     Lines split in blocks, a row per batch in SQLite, commits shared, aiohttp.
     """
     jobs: SimpleQueue[tuple[str, int, asyncio.Future[None]] | None] = SimpleQueue()
     connection = sqlite3.connect(
-        folder / "floor.db", isolation_level=None, check_same_thread=False
+        task.folder / "floor.db", isolation_level=None, check_same_thread=False
     )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("CREATE TABLE batch (number INTEGER PRIMARY KEY, state TEXT)")
 
-    def write() -> None:
+    def write(loop: asyncio.AbstractEventLoop) -> None:
         while (job := jobs.get()) is not None:
             group = [job]
             while not jobs.empty() and (more := jobs.get()) is not None:
@@ -204,95 +180,246 @@ def floor_ledger(path: Path, url: str, folder: Path) -> None:  # noqa: C901 -- b
         for done in group:
             done.set_result(None)
 
-    def batches() -> Iterator[list[str]]:
-        with path.open() as file:
-            next(file)
-            left: list[str] = []
-            while block := file.readlines(1 << 18):
-                left += [line[line.index(",") + 1 : -1] for line in block]
-                while len(left) >= SIZE:
-                    yield left[:SIZE]
-                    left = left[SIZE:]
-            if left:
-                yield left
-
     async def main() -> None:
-        nonlocal loop
         loop = asyncio.get_running_loop()
-        threading.Thread(target=write).start()
-        numbered = enumerate(batches())
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=AT_ONCE), headers=HEADERS
-        ) as session:
+        threading.Thread(target=write, args=[loop]).start()
 
-            async def record(state: str, number: int) -> None:
-                done: asyncio.Future[None] = loop.create_future()
-                jobs.put((state, number, done))
-                await done
+        async def record(state: str, number: int) -> None:
+            done: asyncio.Future[None] = loop.create_future()
+            jobs.put((state, number, done))
+            await done
 
-            async def worker() -> None:
-                for number, batch in numbered:
-                    body = body_of(batch, str(number))
-                    await record("sending", number)
-                    async with session.post(url + PATH, data=body) as response:
-                        assert b'"1001"' in await response.read()
-                    await record("settled", number)
+        async def work(number: int, batch: list[str]) -> None:
+            body = joined(batch, str(number))
+            await record("sending", number)
+            await post(body)
+            await record("settled", number)
 
-            async with asyncio.TaskGroup() as group:
-                for _ in range(AT_ONCE):
-                    group.create_task(worker())
+        async with _posting(task) as post:
+            batches = enumerate(_batches(task.file))
+            await _workers(task, (work(number, batch) for number, batch in batches))
         jobs.put(None)
 
-    loop: asyncio.AbstractEventLoop
     asyncio.run(main())
 
 
-def ours_send(path: Path, url: str, folder: Path) -> None:
+def _batches(file: Path) -> Iterator[list[str]]:
+    with file.open() as lines:
+        next(lines)
+        left: list[str] = []
+        while block := lines.readlines(1 << 18):
+            left += [line[line.index(",") + 1 : -1] for line in block]
+            while len(left) >= SIZE:
+                yield left[:SIZE]
+                left = left[SIZE:]
+        if left:
+            yield left
+
+
+# Ours; `voicepush send` is run as an operator would
+
+
+def _client(task: Task) -> Any:
+    import voicepush  # noqa: PLC0415 -- each lane imports its own
+
+    return voicepush.Client(
+        service_key="made-up", base_url=task.url, concurrency=task.at_once
+    )
+
+
+def _message() -> Any:
+    import voicepush  # noqa: PLC0415 -- each lane imports its own
+
+    return voicepush.VoiceMessage(media="m")
+
+
+def _ours(make: Callable[[Task], Any] = list_of) -> Callable[[Task], Any]:
+    def made(task: Task) -> Any:
+        _message()  # imports it
+        return make(task)
+
+    return made
+
+
+def send(task: Task, numbers: Iterable[str]) -> None:
     """
-    ``voicepush send`` with everything on, in this very process.
+    `Client.send`.
     """
-    import os  # noqa: PLC0415 -- each lane imports its own
 
-    from voicepush.cli import run  # noqa: PLC0415 -- each lane imports its own
+    async def main() -> None:
+        async with _client(task) as client:
+            summary = await client.send(_message(), numbers)
+            assert task.many == summary.accepted
 
-    os.environ["VOICEPUSH_SERVICE_KEY"] = "made-up"
-    ledger = str(folder / "ours.db")
-    command = ["send", str(path), "--media", "m", "--base-url", url]
-    assert run([*command, "--ledger", ledger, "--json"]) == 0
+    asyncio.run(main())
 
 
-def people(path: Path, url: str, folder: Path) -> None:
+def stream(task: Task, numbers: Iterable[str]) -> None:
     """
-    DictReader into a list, gather, a semaphore, aiohttp with ``json=``.
+    `Client.stream`, each batch looked at.
     """
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    aiohttp_gather([row["msisdn"] for row in rows], url, folder)
+
+    import voicepush  # noqa: PLC0415 -- each lane imports its own
+
+    async def main() -> None:
+        accepted = 0
+        async with (
+            _client(task) as client,
+            client.stream(_message(), numbers) as results,
+        ):
+            async for result in results:
+                accepted += result.counts()[voicepush.Outcome.ACCEPTED]
+        assert task.many == accepted
+
+    asyncio.run(main())
 
 
-LISTS = {lane.__name__: lane for lane in (floor, ours, aiohttp_gather, httpx, requests)}
-FILES = {lane.__name__: lane for lane in (floor_ledger, ours_send, people)}
+def small(task: Task, numbers: list[str]) -> None:
+    """
+    Many a `Client.send` of few recipients, one after the other.
+    """
+
+    async def main() -> None:
+        async with _client(task) as client:
+            message = _message()
+            for _ in range(SENDS):
+                summary = await client.send(message, numbers)
+                assert task.many == summary.accepted
+
+    asyncio.run(main())
+
+
+# What people write
+
+
+def objects(numbers: list[str]) -> dict[str, Any]:
+    """
+    A request as objects, to be given as ``json=``.
+    """
+    return {
+        "deliverychannel": "voice",
+        "channels": {"voice": {"media": "m"}},
+        "destination": [
+            {"msisdn": [number], "correlationid": f"c-{number}"} for number in numbers
+        ],
+    }
+
+
+def _read(task: Task) -> list[list[str]]:
+    with task.file.open() as file:
+        numbers = [row["msisdn"] for row in list(csv.DictReader(file))]
+    return [numbers[at : at + SIZE] for at in range(0, len(numbers), SIZE)]
+
+
+def people(task: Task, _: None) -> None:
+    """
+    DictReader into a list, gather, a semaphore, and aiohttp with ``json=``.
+    """
+    batches = _read(task)
+
+    async def main() -> None:
+        at_once = asyncio.Semaphore(task.at_once)
+        async with aiohttp.ClientSession(headers=HEADERS) as session:
+
+            async def post(batch: list[str]) -> None:
+                async with (
+                    at_once,
+                    session.post(task.url + PATH, json=objects(batch)) as response,
+                ):
+                    assert (await response.json())["response"][0]["code"] == "1001"
+
+            await asyncio.gather(*map(post, batches))
+
+    asyncio.run(main())
+
+
+def people_httpx(task: Task, _: None) -> None:
+    """
+    The same with httpx.
+    """
+    import httpx  # noqa: PLC0415 -- each lane imports its own
+
+    batches = _read(task)
+
+    async def main() -> None:
+        at_once = asyncio.Semaphore(task.at_once)
+        async with httpx.AsyncClient(headers=HEADERS, timeout=60) as session:
+
+            async def post(batch: list[str]) -> None:
+                async with at_once:
+                    answer = await session.post(task.url + PATH, json=objects(batch))
+                    assert answer.json()["response"][0]["code"] == "1001"
+
+            await asyncio.gather(*map(post, batches))
+
+    asyncio.run(main())
+
+
+def people_requests(task: Task, _: None) -> None:
+    """
+    The same with requests, in threads.
+    """
+    import requests  # noqa: PLC0415 -- each lane imports its own
+
+    local = threading.local()
+
+    def post(batch: list[str]) -> None:
+        if not hasattr(local, "session"):
+            local.session = requests.Session()
+        url = task.url + PATH
+        answer = local.session.post(url, json=objects(batch), headers=HEADERS)
+        assert answer.json()["response"][0]["code"] == "1001"
+
+    with ThreadPoolExecutor(task.at_once) as threads:
+        list(threads.map(post, _read(task)))
+
+
+def bare(task: Task, numbers: list[str]) -> None:
+    """
+    Many a post of few recipients with ``json=``, and nothing else.
+    """
+
+    async def main() -> None:
+        async with aiohttp.ClientSession(headers=HEADERS) as session:
+            for _ in range(SENDS):
+                async with session.post(
+                    task.url + PATH, json=objects(numbers)
+                ) as response:
+                    assert (await response.json())["response"][0]["code"] == "1001"
+
+    asyncio.run(main())
+
+
+LANES: dict[str, Lane] = {
+    "floor": (list_of, floor),
+    "floor_slots": (list_of, partial(floor, body=slotted)),
+    "send": (_ours(), send),
+    "send_generator": (_ours(numbers_of), send),
+    "stream": (_ours(), stream),
+    "bare": (list_of, bare),
+    "small": (_ours(), small),
+    "floor_file": (nothing, floor_file),
+    "people": (nothing, people),
+    "people_httpx": (nothing, people_httpx),
+    "people_requests": (nothing, people_requests),
+}
 
 
 def main() -> None:
     """
-    Run one lane, and print its cost as JSON.
+    Run one lane, and print what it cost after its input was there.
     """
-    name, many, url, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
-    began_at = resource.getrusage(resource.RUSAGE_SELF)
-    if name in LISTS:
-        numbers = [f"+99{place:010d}" for place in range(many)]
-        began_at = resource.getrusage(resource.RUSAGE_SELF)
-        began = time.perf_counter()
-        LISTS[name](numbers, url, Path(folder))
-    else:
-        began = time.perf_counter()
-        FILES[name](Path(folder) / f"list-{many}.csv", url, Path(folder))
+    name, many, url, folder, *at_once = sys.argv[1:]
+    task = Task(int(many), url, Path(folder), int(at_once[0]) if at_once else 32)
+    make, run = LANES[name]
+    made = make(task)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    began = time.perf_counter()
+    run(task, made)
     wall = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = used.ru_utime + used.ru_stime - began_at.ru_utime - began_at.ru_stime
-    # The last line, since a lane may print lines of its own.
-    print(json.dumps({"cpu": cpu, "wall": wall, "memory": used.ru_maxrss / 1024}))
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    print(json.dumps({"cpu": cpu, "wall": wall}))
 
 
 if __name__ == "__main__":

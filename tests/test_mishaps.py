@@ -400,7 +400,8 @@ def test_a_file_that_may_not_grow(
     assert "full" in said.complaint
     assert planned == (rung > 0)
     assert again.code in (0, 1)
-    assert found["unknown"] <= 40 * planned
+    # Those whose settlement found no room, and those that left before that was known.
+    assert found["unknown"] <= 2 * 40 * planned
 
 
 def test_room_right_after_a_failed_plan_is_enough(serve: Serve) -> None:
