@@ -71,11 +71,13 @@ class Client:
         self._transport = Transport(settings)
         #: Where a campaign sends through; its pace is shared by everything sent here.
         self.sender = Sender(settings, self._transport, Pacer(settings.rate))
+        #: The most recipients of one request.
+        self._most = most_at(settings.rate, settings.batch_size)
         self._tag = make_tag()
         self._numbers = count()
         self._gatherer = Gatherer(
             self._send_group,
-            size=most_at(settings.rate, settings.batch_size),
+            size=self._most,
             linger=settings.linger,
         )
         self._screening = Screening(duplicates=False)
@@ -209,14 +211,18 @@ class Client:
         self._check_open()
         batches = self._batches(_started(message), recipients, deliver)
         async with aclosing(batches) as due:
-            await self.sender.send_all(due, fence, deliver)
+            if isinstance(recipients, Sequence) and len(recipients) <= self._most:
+                # One request, usually; no one is needed to work beside us.
+                async for batch in due:
+                    await deliver(await self.sender.send(batch, fence))
+            else:
+                await self.sender.send_all(due, fence, deliver)
 
     async def _batches(
         self, message: VoiceMessage, recipients: Recipients, deliver: _Deliver
     ) -> AsyncGenerator[BatchResult, None]:
-        size = most_at(self.settings.rate, self.settings.batch_size)
-        batcher = Batcher(message, tag=self._next_key(), size=size)
-        async for block in _blocks(recipients, size):
+        batcher = Batcher(message, tag=self._next_key(), size=self._most)
+        async for block in _blocks(recipients, self._most):
             screened = self._screening.screen(block)
             if screened.refusals:
                 for refused in self._refuse(message, screened.refusals):

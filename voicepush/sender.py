@@ -36,6 +36,9 @@ _OUTCOMES = {
     Meaning.TOO_LARGE: Outcome.PENDING,
 }
 
+#: What comes within so many seconds may be one and the same turn of the event loop.
+_TURN = 0.001
+
 _EXPIRED = "the expiry passed before it was sent"
 
 
@@ -180,7 +183,7 @@ class Sender:
 
         async with asyncio.TaskGroup() as workers:
             idle -= 1
-            workers.create_task(work())
+            await work()
         if errors:
             raise errors[0]
 
@@ -526,15 +529,18 @@ class _Ids(Sequence[str]):
 
 class _Shared:
     """
-    An async iterator that several tasks may read from, one in a turn of the event loop.
+    An async iterator that several tasks may read from, one after the other.
 
-    When many answers come at once, as many batches would otherwise be made and encoded
-    in one turn, and keep everyone else in the process waiting.
+    When many answers come at once, as many batches would be made and encoded in one
+    turn of the event loop, and keep everyone else in the process waiting; so each of
+    them gets a turn of its own.
     """
 
     def __init__(self, source: AsyncIterator[BatchResult]) -> None:
         self._source = source
         self._turn = asyncio.Lock()
+        self._clock = asyncio.get_running_loop().time
+        self._last = -inf
 
     def __aiter__(self) -> AsyncIterator[BatchResult]:
         return self
@@ -542,5 +548,8 @@ class _Shared:
     async def __anext__(self) -> BatchResult:
         async with self._turn:
             result = await anext(self._source)
-            await asyncio.sleep(0)
+            now = self._clock()
+            if now - self._last < _TURN:
+                await asyncio.sleep(0)
+            self._last = now
             return result
