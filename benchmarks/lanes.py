@@ -258,7 +258,6 @@ def stream(task: Task, numbers: Iterable[str]) -> None:
     """
     `Client.stream`, each batch looked at.
     """
-
     import voicepush  # noqa: PLC0415 -- each lane imports its own
 
     async def main() -> None:
