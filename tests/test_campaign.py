@@ -263,6 +263,25 @@ async def test_parts_of_a_batch_keep_their_own_outcomes(
     check_sums(standing)
 
 
+async def test_a_destination_too_large_for_us_is_settled(
+    simulate: Simulate, connect: Connect, ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    What our own limit refuses is rejected in the ledger, too, and not tried again.
+    """
+    simulator = await simulate()
+    client = await connect(simulator, body_limit=1_000)
+    many = Destination(numbers(100))
+    campaign = await Campaign.plan(ledger, "large", message, [many])
+
+    await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    assert (100, 0) == (standing.rejected, standing.pending)
+    assert not simulator.requests
+    check_sums(standing)
+
+
 async def test_the_expiry_counts_from_the_planning(
     ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
 ) -> None:

@@ -399,6 +399,18 @@ def test_malformed_json_line(line: str, reason: str) -> None:
     assert [(1, Malformed(line, reason)), (2, ANN)] == found
 
 
+def test_endless_nesting_is_malformed() -> None:
+    """
+    A line that only opens brackets is passed on like any other that is no JSON.
+    """
+    found = read("{" + '"a":[' * 50_000 + f'\n"{ANN}"\n', name="x.jsonl")
+
+    assert [NOT_A_RECORD] == [
+        each.reason for _, each in found if isinstance(each, Malformed)
+    ]
+    assert (2, ANN) == found[-1]
+
+
 def test_malformed_hides_numbers() -> None:
     """
     What is shown of a malformed row in a log does not hold its number.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import aiohttp
-import orjson
+import msgspec
 import pytest
 from aiohttp import ClientSession
 from hypothesis import given
@@ -86,7 +86,7 @@ class Answered:
         """
         The body as JSON.
         """
-        return orjson.loads(self.body)
+        return msgspec.json.decode(self.body)
 
     @property
     def elements(self) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ async def post(
     """
     Send a request and read what comes back.
     """
-    data = body if isinstance(body, bytes) else orjson.dumps(body or message())
+    data = body if isinstance(body, bytes) else msgspec.json.encode(body or message())
     async with session.post(
         simulator.url + PATH,
         data=data,
@@ -573,7 +573,7 @@ async def test_body_without_json(session: ClientSession, word: Any) -> None:
 
     assert (200, 3) == (answered.status, simulator.rung)
     assert (word == "empty") == (answered.body == b"")
-    with pytest.raises(orjson.JSONDecodeError):
+    with pytest.raises(msgspec.DecodeError):
         _ = answered.json
     assert simulator.requests[0].code is None
 

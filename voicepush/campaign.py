@@ -152,7 +152,7 @@ class Campaign:
         message = message.starting(datetime.now(UTC))
         plan = Plan(
             campaign=name,
-            message=dump_message(message).decode(),
+            message=dump_message(message),
             source=source,
             tag=make_tag(),
             expires_at=message.deadline,
@@ -351,7 +351,7 @@ class Campaign:
                 f"from {source}; give this one another name with --campaign"
             )
         kept, given = (
-            dump_message(attrs.evolve(each, expiry=None)).decode()
+            dump_message(attrs.evolve(each, expiry=None))
             for each in (self.message, message)
         )
         if kept != given:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
 import attrs
-import orjson
+import msgspec
 
 from voicepush.errors import InputError, SourceError
 from voicepush.model import (
@@ -576,8 +576,8 @@ def _read_json_lines(pieces: Iterator[_Piece], column: str | None) -> Iterator[B
 
 def _from_json(line: str, keys: Sequence[str]) -> Entry:
     try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
         return _malformed(line, NOT_A_RECORD)
     if not isinstance(found, dict):
         return _entry(found, None, customers=False, shown=line)

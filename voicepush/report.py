@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
-import orjson
+import msgspec
 
 from voicepush.model import Doubt, Found, Outcome, Result, Standing, Summary, Verdict
 
@@ -44,7 +44,7 @@ def dump(value: object) -> str:
     """
     *value* as one line of JSON.
     """
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+    return msgspec.json.encode(value).decode()
 
 
 def as_line(standing: Standing) -> str:

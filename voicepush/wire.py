@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import attrs
-import orjson
+import msgspec
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-from cattrs.preconf.orjson import OrjsonConverter, make_converter
+from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 
 from voicepush.codes import Meaning, meaning_of_code, meaning_of_status
 from voicepush.model import (
@@ -47,7 +47,7 @@ def format_time(moment: datetime) -> str:
     return in_utc.isoformat(timespec="milliseconds") + "Z"
 
 
-def _make_converter() -> OrjsonConverter:
+def _make_converter() -> MsgspecJsonConverter:
     converter = make_converter()
     converter.register_unstructure_hook(datetime, format_time)
     converter.register_structure_hook(datetime, lambda text, _: parse_time(text))
@@ -90,18 +90,18 @@ def _make_converter() -> OrjsonConverter:
 _converter = _make_converter()
 
 
-def dump_message(message: VoiceMessage) -> bytes:
+def dump_message(message: VoiceMessage) -> str:
     """
     *message* as JSON, to be kept; its expiry must be a moment.
     """
-    return _converter.dumps(message)
+    return _converter.dumps(message).decode()
 
 
-def load_message(text: bytes | str) -> VoiceMessage:
+def load_message(text: str) -> VoiceMessage:
     """
     The message that `dump_message` wrote.
     """
-    return _converter.loads(text, VoiceMessage)
+    return _converter.loads(text.encode(), VoiceMessage)
 
 
 def encode(batch: Batch, places: Sequence[int] | None = None) -> bytes:
@@ -124,7 +124,7 @@ def encode(batch: Batch, places: Sequence[int] | None = None) -> bytes:
             _entry(destination, own[place])
             for place, destination in zip(places, destinations, strict=True)
         ]
-        return head.encode() + orjson.dumps(entries)[1:] + b"}"
+        return head.encode() + msgspec.json.encode(entries)[1:] + b"}"
     # Numbers, keys and what is between, each put into every third place at once.
     many = len(destinations)
     pieces: list[Any] = [head + _OPENING] * (1 + 3 * many)
@@ -142,7 +142,7 @@ def _head(message: VoiceMessage) -> str:
     """
     fields = _converter.unstructure(message)
     voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}
-    body = orjson.dumps(
+    body = msgspec.json.encode(
         {
             "deliverychannel": "voice",
             "channels": {"voice": voice},
@@ -160,7 +160,7 @@ _BETWEEN = tuple(f'-{place}"}},{_OPENING}' for place in range(MOST_PER_REQUEST))
 
 def _needs_no_escape(numbers: Sequence[Recipient], key: str) -> bool:
     text = "".join([key, *numbers])  # type: ignore[list-item]  # all are texts
-    return len(orjson.dumps(text)) == len(text) + len('""')
+    return len(msgspec.json.encode(text)) == len(text) + len('""')
 
 
 def _entry(destination: str | Destination, correlation_id: str) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     and unique, else by place where the counts agree; one element without the id of
     a single destination stands for all. Whatever stays unmatched is in doubt.
     """
-    codes, descriptions, transaction_ids, theirs = _columns(_elements(body))
+    codes, descriptions, transaction_ids, theirs = _columns(body)
     remarks = _remarks(codes, descriptions)
     if not any(remark.code for remark in remarks):
         return Answer([Remark(meaning_of_status(status), None, _status_text(status))])
@@ -233,37 +233,58 @@ def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
     )
 
 
+class _Element(msgspec.Struct, gc=False):
+    """
+    An element as it is by rule; anything else is looked at field by field.
+    """
+
+    code: str
+    description: str
+    transid: str
+    correlationid: str
+
+
+class _Response(msgspec.Struct):
+    response: list[_Element]
+
+
+_decode_response = msgspec.json.Decoder(_Response).decode
+_decode_anything = msgspec.json.Decoder().decode
+
+
+def _columns(body: bytes) -> list[list[Any]]:
+    """
+    The codes, descriptions, transaction ids and correlation ids of an answer.
+
+    All are texts; a code that is missing may be None.
+    """
+    try:
+        elements = _decode_response(body).response
+    except (ValueError, RecursionError):
+        # An element that is no object still counts: places must not shift.
+        objects = [each if isinstance(each, dict) else {} for each in _elements(body)]
+        return [
+            [kind(each.get(field)) for each in objects]
+            for field, kind in _KINDS.items()
+        ]
+    return [
+        [element.code for element in elements],
+        [element.description for element in elements],
+        [element.transid for element in elements],
+        [element.correlationid for element in elements],
+    ]
+
+
 def _elements(body: bytes) -> list[Any]:
     try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        answer = _decode_anything(body)
+    except (ValueError, RecursionError):
         return []
     if isinstance(answer, dict):
         answer = answer.get("response", answer)
     if isinstance(answer, dict):
         answer = [answer]
     return answer if isinstance(answer, list) else []
-
-
-def _columns(elements: Sequence[Any]) -> list[list[Any]]:
-    """
-    The codes, descriptions, transaction ids and correlation ids of *elements*.
-
-    All are texts; a code that is missing may be None.
-    """
-    try:
-        # The rule: each element has every field, and each is a text.
-        columns = [[each[field] for each in elements] for field in _KINDS]
-        for column in columns:
-            "".join(column)
-    except (KeyError, TypeError):
-        # An element that is no object still counts: places must not shift.
-        objects = [each if isinstance(each, dict) else {} for each in elements]
-        columns = [
-            [kind(each.get(field)) for each in objects]
-            for field, kind in _KINDS.items()
-        ]
-    return columns
 
 
 def _code(value: object) -> str | None:

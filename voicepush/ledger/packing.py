@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 
 from voicepush.model import (
     Batch,
@@ -34,7 +34,7 @@ def pack_recipients(batch: Batch) -> tuple[str, bytes]:
         lines = "\n".join(recipients)  # type: ignore[arg-type]  # all texts
         if lines.count("\n") == len(recipients) - 1:
             return _LINES, lines.encode()
-    return _JSON, orjson.dumps([_plain(recipient) for recipient in recipients])
+    return _JSON, msgspec.json.encode([_plain(recipient) for recipient in recipients])
 
 
 def unpack_batch(message: VoiceMessage, key: str, form: str, packed: bytes) -> Batch:
@@ -47,7 +47,7 @@ def unpack_batch(message: VoiceMessage, key: str, form: str, packed: bytes) -> B
         each
         if isinstance(each, str)
         else Destination(each[0], customer_id=each[1], correlation_id=each[2])
-        for each in orjson.loads(packed)
+        for each in msgspec.json.decode(packed)
     ]
     return Batch(message, key, recipients)
 
@@ -67,7 +67,9 @@ def pack_exceptions(exceptions: Mapping[int, Verdict]) -> bytes | None:
     groups: dict[Verdict, list[int]] = {}
     for place, verdict in exceptions.items():
         groups.setdefault(verdict, []).append(place)
-    return orjson.dumps([[*verdict, places] for verdict, places in groups.items()])
+    return msgspec.json.encode(
+        [[*verdict, places] for verdict, places in groups.items()]
+    )
 
 
 def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
@@ -78,7 +80,7 @@ def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
         return {}
     return {
         place: verdict
-        for outcome, code, description, places in orjson.loads(packed)
+        for outcome, code, description, places in msgspec.json.decode(packed)
         for verdict in [Verdict(Outcome(outcome), code, description)]
         for place in places
     }
@@ -88,14 +90,14 @@ def pack_transactions(transaction_ids: Sequence[str]) -> str | None:
     """
     *transaction_ids*, of which there are none, one, or one per place.
     """
-    return orjson.dumps(transaction_ids).decode() if transaction_ids else None
+    return msgspec.json.encode(transaction_ids).decode() if transaction_ids else None
 
 
 def unpack_transactions(packed: str | None) -> tuple[str, ...]:
     """
     The ids that `pack_transactions` packed.
     """
-    return () if packed is None else tuple(orjson.loads(packed))
+    return () if packed is None else tuple(msgspec.json.decode(packed))
 
 
 def replaced(

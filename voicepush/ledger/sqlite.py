@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import orjson
+import msgspec
 
 from voicepush.errors import (
     CampaignHeldError,
@@ -238,7 +238,7 @@ class SQLiteLedger:
                 f"{_SELECT_BATCH} WHERE (instr(packed, ?) OR instr(packed, ?)) "
                 "AND campaign.state != ?",
                 # As it stands in a line, and within JSON.
-                (value.encode(), orjson.dumps(value)[1:-1], _DRAFT),
+                (value.encode(), msgspec.json.encode(value)[1:-1], _DRAFT),
             )
             return [found for row in rows for found in _found(row, value)]
 
@@ -404,7 +404,7 @@ class SQLiteLease:
             "holder": self._holder,
             "number": _number(batch),
             "in_flight": batch.size if whole else batch.weigh(places),
-            "claimed": None if whole else orjson.dumps(list(places)).decode(),
+            "claimed": None if whole else msgspec.json.encode(list(places)).decode(),
             "now": time.time(),
         }
 
@@ -639,7 +639,7 @@ def _with_in_flight(
     """
     if row["state"] != _SENDING:
         return result
-    places = None if row["claimed"] is None else orjson.loads(row["claimed"])
+    places = None if row["claimed"] is None else msgspec.json.decode(row["claimed"])
     return replaced(result, Outcome.PENDING, verdict, places)
 
 

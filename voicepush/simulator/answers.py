@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import attrs
-import orjson
+import msgspec
 
 from voicepush.simulator.codes import describe
 from voicepush.simulator.replies import Reply
@@ -70,7 +70,7 @@ class Answers:
                     verdicts, request.correlation_ids, strict=True
                 )
             ]
-        return orjson.dumps(self._arrange(shape, elements))
+        return msgspec.json.encode(self._arrange(shape, elements))
 
     def _element(
         self, code: str, description: str, correlation_id: str

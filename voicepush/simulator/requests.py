@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import attrs
-import orjson
+import msgspec
 
 from voicepush.simulator.codes import describe
 
@@ -90,8 +90,8 @@ def read_request(
     if len(body) > most_bytes:
         _refuse("7022", f"{len(body)} bytes")
     try:
-        message = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        message = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
         _refuse("7000", str(error))
     _check_fields(message, "the request", required=_REQUIRED, optional=_TEXTS)
     _check_texts(message)

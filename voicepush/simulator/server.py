@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any, Self
 
 import attrs
-import orjson
+import msgspec
 from aiohttp import web
 from yarl import URL
 
@@ -335,8 +335,8 @@ class Simulator:
 
     async def _script(self, http: web.Request) -> web.Response:
         try:
-            words = orjson.loads(await http.read())
-        except orjson.JSONDecodeError:
+            words = msgspec.json.decode(await http.read())
+        except (msgspec.DecodeError, RecursionError):
             words = None
         if not isinstance(words, list):
             raise web.HTTPBadRequest(text="Post a JSON list of words.")
@@ -348,7 +348,9 @@ class Simulator:
 
 
 def _as_json(thing: Any) -> web.Response:
-    return web.Response(body=orjson.dumps(thing), content_type="application/json")
+    return web.Response(
+        body=msgspec.json.encode(thing), content_type="application/json"
+    )
 
 
 def _respond(reply: Reply, status: int, body: bytes) -> web.Response:
