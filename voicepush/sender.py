@@ -36,9 +36,6 @@ _OUTCOMES = {
     Meaning.TOO_LARGE: Outcome.PENDING,
 }
 
-#: What comes within so many seconds may be one and the same turn of the event loop.
-_TURN = 0.001
-
 _EXPIRED = "the expiry passed before it was sent"
 
 
@@ -531,25 +528,22 @@ class _Shared:
     """
     An async iterator that several tasks may read from, one after the other.
 
-    When many answers come at once, as many batches would be made and encoded in one
-    turn of the event loop, and keep everyone else in the process waiting; so each of
-    them gets a turn of its own.
+    Each batch is made and encoded in a turn of its own of the event loop, so that a
+    request that is ready leaves before that, and when many answers come at once,
+    everyone else in the process does not have to wait for as many batches.
     """
 
     def __init__(self, source: AsyncIterator[BatchResult]) -> None:
         self._source = source
         self._turn = asyncio.Lock()
-        self._clock = asyncio.get_running_loop().time
-        self._last = -inf
+        self._begun = False
 
     def __aiter__(self) -> AsyncIterator[BatchResult]:
         return self
 
     async def __anext__(self) -> BatchResult:
         async with self._turn:
-            result = await anext(self._source)
-            now = self._clock()
-            if now - self._last < _TURN:
+            if self._begun:
                 await asyncio.sleep(0)
-            self._last = now
-            return result
+            self._begun = True
+            return await anext(self._source)
