@@ -25,6 +25,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -73,6 +74,13 @@ def list_of(task: Task) -> list[str]:
     The same as a list.
     """
     return list(numbers_of(task))
+
+
+def one_of(task: Task) -> Iterator[str]:
+    """
+    One and the same number over and over, where only the time is looked at.
+    """
+    return repeat("+990000000000", task.many)
 
 
 def nothing(_: Task) -> None:
@@ -394,6 +402,7 @@ LANES: dict[str, Lane] = {
     "floor_slots": (list_of, partial(floor, body=slotted)),
     "send": (_ours(), send),
     "send_generator": (_ours(numbers_of), send),
+    "send_one": (_ours(one_of), send),
     "stream": (_ours(), stream),
     "bare": (list_of, bare),
     "small": (_ours(), small),
