@@ -221,10 +221,10 @@ class Bench:
                 _late(lane, at_once, latency): Run(
                     lane, _requests(at_once) * SIZE, service, at_once
                 )
-                for lane in ("send", "floor")
+                for lane in ("send_one", "floor_one")
                 for at_once in _AT_ONCE
                 for latency, service in services.items()
-                if lane == "send" or latency
+                if lane == "send_one" or latency
             }
             found = self._take("latency", runs)
 
@@ -241,10 +241,10 @@ class Bench:
             (
                 (
                     str(at_once),
-                    f"{rate('send', at_once, 0.0):,.0f}",
-                    f"{rate('send', at_once, _LATENCY):,.0f}",
-                    f"{share('send', at_once):.3f}",
-                    f"{share('floor', at_once):.3f}",
+                    f"{rate('send_one', at_once, 0.0):,.0f}",
+                    f"{rate('send_one', at_once, _LATENCY):,.0f}",
+                    f"{share('send_one', at_once):.3f}",
+                    f"{share('floor_one', at_once):.3f}",
                 )
                 for at_once in _AT_ONCE
             ),
@@ -335,7 +335,7 @@ class Bench:
 
 
 def _requests(at_once: int) -> int:
-    return min(60 * at_once, 3000)
+    return min(120 * at_once, 8000)
 
 
 def _late(lane: str, at_once: int, latency: float) -> str:
@@ -420,7 +420,9 @@ def draw(found: Mapping[str, Mapping[str, Mapping[str, float]]], folder: Path) -
     if "latency" in found:
         figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
         rates = [
-            _requests(at) * SIZE / found["latency"][_late("send", at, _LATENCY)]["wall"]
+            _requests(at)
+            * SIZE
+            / found["latency"][_late("send_one", at, _LATENCY)]["wall"]
             for at in _AT_ONCE
         ]
         ceiling = [at * SIZE / _LATENCY for at in _AT_ONCE]

@@ -25,7 +25,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -76,11 +75,11 @@ def list_of(task: Task) -> list[str]:
     return list(numbers_of(task))
 
 
-def one_of(task: Task) -> Iterator[str]:
+def one_of(task: Task) -> list[str]:
     """
     One and the same number over and over, where only the time is looked at.
     """
-    return repeat("+990000000000", task.many)
+    return ["+990000000000"] * task.many
 
 
 def nothing(_: Task) -> None:
@@ -399,6 +398,7 @@ def bare(task: Task, numbers: list[str]) -> None:
 
 LANES: dict[str, Lane] = {
     "floor": (list_of, floor),
+    "floor_one": (one_of, floor),
     "floor_slots": (list_of, partial(floor, body=slotted)),
     "send": (_ours(), send),
     "send_generator": (_ours(numbers_of), send),
