@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from voicepush import (
     LedgerError,
     Recipient,
     Screening,
+    SourceError,
     Standing,
     State,
     VoiceMessage,
@@ -34,6 +36,8 @@ from voicepush import (
     read_file,
 )
 from voicepush.ledger.sqlite import SQLiteLease
+from voicepush.recipients import Block
+from voicepush.screening import Refusal
 
 
 @pytest.fixture
@@ -261,6 +265,74 @@ async def test_parts_of_a_batch_keep_their_own_outcomes(
     assert 100 == standing.accepted + standing.rejected + standing.unknown
     assert {1} == set(simulator.calls.values())
     check_sums(standing)
+
+
+@pytest.mark.parametrize("replies", [("7022", "7022"), ("7006", "7009"), ("413",) * 5])
+async def test_what_is_too_large_is_split_and_claimed_anew(
+    replies: tuple[str, ...],
+    simulate: Simulate,
+    connect: Connect,
+    ledger: Ledger,
+    message: VoiceMessage,
+) -> None:
+    """
+    Each piece of a batch is claimed for itself, and everyone is accepted in the end.
+    """
+    simulator = await simulate()
+    simulator.next_replies(*replies)
+    client = await connect(simulator, first_wait=0.01)
+    campaign = await Campaign.plan(ledger, "large", message, numbers(100))
+
+    await campaign.dispatch(client)
+    standing = await campaign.standing()
+
+    assert (100, 0) == (standing.accepted, standing.unknown)
+    assert Counter(numbers(100)) == simulator.calls
+
+
+async def test_a_plan_that_is_cancelled_ends_with_its_block(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    The thread that reads a file stops soon after nobody wants the file any more.
+    """
+    read = 0
+
+    def blocks() -> Iterator[Block]:
+        nonlocal read
+        for place in range(1_000):
+            time.sleep(0.02)
+            read += 1
+            yield Block(range(place + 1, place + 2), numbers(1_000)[place : place + 1])
+
+    planning = asyncio.create_task(Campaign.plan(ledger, "j", message, blocks()))
+    await asyncio.sleep(0.05)
+    planning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await planning
+    then = read
+    await asyncio.sleep(0.2)
+
+    assert read <= then + 1
+    assert [] == await ledger.campaigns()
+
+
+async def test_refusals_before_an_error_are_told(
+    ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    Whoever is refused is told also where the source breaks off soon after.
+    """
+
+    def blocks() -> Iterator[Block]:
+        yield Block(range(1, 3), ["nobody", numbers(1)[0]])
+        raise SourceError("broken", row=3)
+
+    told: list[Refusal] = []
+    with pytest.raises(SourceError):
+        await Campaign.plan(ledger, "j", message, blocks(), refused=told.extend)
+
+    assert ["nobody"] == [each.recipient for each in told]
 
 
 async def test_a_destination_too_large_for_us_is_settled(

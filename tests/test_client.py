@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 import pytest
@@ -263,6 +263,78 @@ async def test_what_is_too_large_is_split(
     assert {"accepted": 100} == counts(summary)
     assert [100, 50, 25, 12, 13, 25, 50] == [r.size for r in simulator.requests]
     assert Counter(numbers(100)) == simulator.calls
+
+
+class Words(str):
+    """
+    A type of texts of someone's own, such as template engines have.
+    """
+
+    __slots__ = ()
+
+
+async def test_texts_of_another_type(simulate: Simulate, connect: Connect) -> None:
+    """
+    A subclass of ``str`` is a text like any other, wherever one may stand.
+    """
+    simulator = await simulate()
+    client = await connect(simulator)
+    message = VoiceMessage(media=Words("welcome"), callback_data=Words("mine"))
+    first, second, third, *others = map(Words, numbers(9))
+    several = Destination([first, second], correlation_id=Words("mine"))
+
+    alone = await client.submit(message, third)
+    summary = await client.send(message, [several, *others])
+    plain = await client.send(message, others)
+
+    assert Outcome.ACCEPTED is alone.outcome
+    assert {"accepted": 8} == counts(summary)
+    assert {"accepted": 6} == counts(plain)
+    assert str is type(alone.recipient)
+
+
+async def test_few_destinations_of_many_values_are_sent_side_by_side(
+    simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    What does not fit into one request is not sent one after the other.
+    """
+    simulator = await simulate(latency=0.05)
+    client = await connect(simulator)
+    listed = numbers(4_000)
+    several = [Destination(listed[at : at + 500]) for at in range(0, 4_000, 500)]
+
+    summary = await client.send(message, several)
+
+    assert {"accepted": 4_000} == counts(summary)
+    assert simulator.most_in_flight > 1
+
+
+async def test_a_client_that_is_closed_under_a_name_lookup(
+    simulate: Simulate, message: VoiceMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whoever is on the way when the client is closed has an outcome all the same.
+    """
+    simulator = await simulate()
+    asked = asyncio.Event()
+
+    async def look_up(*_: object, **__: object) -> NoReturn:
+        asked.set()
+        await asyncio.sleep(60)
+        raise OSError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    address = simulator.url.replace("127.0.0.1", "localhost")
+    client = Client(service_key=KEY, base_url=address, patience=1, first_wait=0.01)
+    await client.__aenter__()
+    sending = asyncio.create_task(client.send(message, numbers(3)))
+    await asyncio.wait_for(asked.wait(), 5)
+    await client.close()
+    summary = await asyncio.wait_for(sending, 5)
+
+    assert 3 == summary.unknown + summary.not_sent == summary.total
+    assert not simulator.calls
 
 
 async def test_one_destination_that_is_too_large_is_refused(

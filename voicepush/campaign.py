@@ -170,11 +170,13 @@ class Campaign:
         try:
             batcher = Batcher(message, tag=plan.tag, size=batch_size)
             batches: list[Batch] = []
-            cuts = _cut(recipients, screening, batcher)
+            cuts = _cuts(recipients, _Cutter(screening, batcher))
             async with aclosing(cuts), _beating(draft):
                 async for cut in cuts:
                     if refused is not None and cut.refusals:
                         refused(cut.refusals)
+                    if cut.error is not None:
+                        raise cut.error  # noqa: TRY301 -- after it has been told
                     batches += cut.batches
                     if len(batches) >= _PLANNED_TOGETHER:
                         await draft.add(batches)
@@ -517,28 +519,45 @@ class _Cut(NamedTuple):
 
     batches: list[Batch]
     refusals: list[Refusal]
+    #: What reading any further raised.
+    error: Exception | None
 
 
-async def _cut(
-    source: Source, screening: Screening, batcher: Batcher
-) -> AsyncGenerator[_Cut, None]:
+class _Cutter:
     """
-    Screen what *source* holds, and cut it into batches.
+    Screens blocks and cuts them into batches, on the event loop or beside it.
     """
 
-    def cut(blocks: Iterable[Block]) -> _Cut | None:
-        done: _Cut | None = None
-        for block in blocks:
-            done = done or _Cut([], [])
-            screened = screening.screen(block)
-            done.refusals.extend(screened.refusals)
-            done.batches.extend(batcher.feed(screened.recipients, plain=screened.plain))
-        return done
+    def __init__(self, screening: Screening, batcher: Batcher) -> None:
+        self.stopped = False
+        self._screening = screening
+        self._batcher = batcher
 
+    def cut(self, blocks: Iterable[Block]) -> _Cut | None:
+        """
+        What becomes of *blocks*, or None if there are none.
+        """
+        seen, error = False, None
+        batches: list[Batch] = []
+        refusals: list[Refusal] = []
+        try:
+            for block in blocks:
+                seen = True
+                screened = self._screening.screen(block)
+                refusals += screened.refusals
+                batches += self._batcher.feed(screened.recipients, plain=screened.plain)
+                if self.stopped:
+                    break
+        except Exception as raised:  # noqa: BLE001 -- raised once the rest is told
+            error = raised
+        return _Cut(batches, refusals, error) if seen or error else None
+
+
+async def _cuts(source: Source, cutter: _Cutter) -> AsyncGenerator[_Cut, None]:
     if isinstance(source, AsyncIterable):
         async for block in from_async(source):
-            if done := cut([block]):
-                yield done
+            if cut := cutter.cut([block]):
+                yield cut
         return
     stream = iter(cast("Iterable[Recipient]", source))
     first = list(islice(stream, 1))
@@ -547,13 +566,18 @@ async def _cut(
         # A file may be a pipe that is silent for long, and its blocks are no one
         # else's; the event loop need not wait for them.
         blocks = cast("Iterator[Block]", whole)
-        while done := await asyncio.to_thread(cut, islice(blocks, _CUT_TOGETHER)):
-            yield done
+        try:
+            while cut := await asyncio.to_thread(
+                cutter.cut, islice(blocks, _CUT_TOGETHER)
+            ):
+                yield cut
+        finally:
+            cutter.stopped = True  # a thread that is still at work ends with its block
         return
     recipients = source if isinstance(source, Sequence) else whole
     for block in from_iterable(cast("Iterable[Recipient]", recipients)):
-        if done := cut([block]):
-            yield done
+        if cut := cutter.cut([block]):
+            yield cut
         # A list is screened without waiting; others get their turn here.
         await asyncio.sleep(0)
 

@@ -972,7 +972,9 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    stderr: TextIO | None = sys.stderr
+    if stderr is not None:  # which it is where the descriptor was closed
+        print(text, file=stderr)
 
 
 @cache
@@ -986,7 +988,8 @@ def _console() -> Console:
 
 
 def _is_terminal() -> bool:
-    return sys.stderr.isatty() and _console().is_terminal
+    stderr: TextIO | None = sys.stderr
+    return stderr is not None and stderr.isatty() and _console().is_terminal
 
 
 def _status(text: str) -> AbstractContextManager[object]:

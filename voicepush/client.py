@@ -32,6 +32,7 @@ from voicepush.model import (
     Summary,
     Verdict,
     VoiceMessage,
+    are_bare,
     mask_numbers,
 )
 from voicepush.pacing import Pacer, most_at
@@ -211,8 +212,12 @@ class Client:
         self._check_open()
         batches = self._batches(_started(message), recipients, deliver)
         async with aclosing(batches) as due:
-            if isinstance(recipients, Sequence) and len(recipients) <= self._most:
-                # One request, usually; no one is needed to work beside us.
+            if (
+                isinstance(recipients, Sequence)
+                and len(recipients) <= self._most
+                and are_bare(recipients)
+            ):
+                # One request; no one is needed to work beside us.
                 async for batch in due:
                     await deliver(await self.sender.send(batch, fence))
             else:

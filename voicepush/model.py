@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -164,6 +164,13 @@ def _masked(text: str | None) -> str:
     return repr(text and mask_numbers(text))
 
 
+def _exact(text: str | None) -> str | None:
+    """
+    *text* as nothing but a text, where it is of someone's own type of texts.
+    """
+    return str(text) if isinstance(text, str) else text
+
+
 def _optional_text(
     _: object, field: attrs.Attribute[str | None], value: object
 ) -> None:
@@ -205,20 +212,28 @@ class VoiceMessage:
     """
 
     #: The prompt id of the uploaded audio.
-    media: str | None = attrs.field(default=None, validator=_optional_text)
+    media: str | None = attrs.field(
+        default=None, converter=_exact, validator=_optional_text
+    )
     #: The id of a call flow that was built in the flow builder.
-    callflow: str | None = attrs.field(default=None, validator=_optional_text)
+    callflow: str | None = attrs.field(
+        default=None, converter=_exact, validator=_optional_text
+    )
     #: The caller line identity, as predefined with the service.
-    cli: str | None = attrs.field(default=None, validator=_optional_text)
+    cli: str | None = attrs.field(
+        default=None, converter=_exact, validator=_optional_text
+    )
     #: Goes with the whole request; every destination has one of its own, too.
     correlation_id: str | None = attrs.field(
-        default=None, validator=_optional_correlation_id
+        default=None, converter=_exact, validator=_optional_correlation_id
     )
     #: Where receipts go, in place of the address configured on the service.
-    notify_url: str | None = attrs.field(default=None, validator=_optional_url)
+    notify_url: str | None = attrs.field(
+        default=None, converter=_exact, validator=_optional_url
+    )
     #: Comes back with every receipt.
     callback_data: str | None = attrs.field(
-        default=None, validator=_optional_text, repr=_masked
+        default=None, converter=_exact, validator=_optional_text, repr=_masked
     )
     #: After it nothing is sent. An aware datetime, one of the API's text forms, or
     #: a timedelta, which counts from the moment at which sending begins.
@@ -260,7 +275,7 @@ def _values(value: str | Iterable[str]) -> tuple[str, ...]:
     values: tuple[object, ...] = (value,) if isinstance(value, str) else tuple(value)
     if not all(isinstance(each, str) and each for each in values):
         raise InputError("a destination's values must be texts that are not empty")
-    return cast("tuple[str, ...]", values)
+    return tuple(map(str, values))
 
 
 def _hidden(values: tuple[str, ...]) -> str:
@@ -287,6 +302,7 @@ class Destination:
     correlation_id: str | None = attrs.field(
         default=None,
         kw_only=True,
+        converter=_exact,
         validator=_optional_correlation_id,
         repr=_masked,
     )

@@ -577,7 +577,7 @@ def _read_json_lines(pieces: Iterator[_Piece], column: str | None) -> Iterator[B
 def _from_json(line: str, keys: Sequence[str]) -> Entry:
     try:
         found = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return _malformed(line, NOT_A_RECORD)
     if not isinstance(found, dict):
         return _entry(found, None, customers=False, shown=line)

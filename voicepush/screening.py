@@ -174,7 +174,7 @@ class Screening:
 
     What is counted everywhere is values: a destination of three adds three. It loses
     its bad values and stays with the good ones. A suppressed value counts as
-    suppressed however often it comes.
+    suppressed however often it comes. It serves one plan at a time.
 
     Args:
         country: Where numbers without a calling code belong: a region such as
@@ -378,7 +378,7 @@ class Screening:
         return customer_id
 
 
-#: Up to about so many numbers are kept as texts.
+#: Up to about so many numbers are kept as texts, which takes some 100 MB.
 _KEPT_AS_TEXTS = 1_200_000
 
 
@@ -508,7 +508,8 @@ def _normalise_all(texts: _Texts, joined: str, shape: _Shape) -> _Texts | None:
     if joined.count("\n") != len(texts) - 1:  # one text would be taken for two
         return None
     if joined.startswith("+") and _E164.block.fullmatch(joined):
-        return texts
+        # A list of a text-like type of someone's own becomes one of texts.
+        return texts if type(texts[0]) is str else joined.split("\n")
     if shape.block.fullmatch(joined):
         return _with_plus(texts)
     closed = joined.translate(_HARMLESS)
@@ -529,6 +530,7 @@ def _integers(numbers: _Texts) -> list[int]:
 
 
 def _normalise(text: str, complete: _Completion) -> str | Reason:
+    text = str(text)
     if _E164.one.fullmatch(text):
         return text
     text = text.strip()

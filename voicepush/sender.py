@@ -205,7 +205,6 @@ class Sender:
                 if not await self._may_go(delivery, places):
                     continue
                 answer, asked = await self._post(delivery, places, body)
-            retry_after = max(retry_after or 0.0, asked or 0.0) or None
             for remark, where in _by_remark(answer.remarks, places):
                 if remark.meaning is Meaning.TOO_LARGE:
                     stack.extend(reversed(delivery.halve(where, remark)))
@@ -213,6 +212,10 @@ class Sender:
                     delivery.note(remark, where)
             delivery.note_transactions(answer, places)
             await delivery.settle()
+            if any(each.meaning is Meaning.THROTTLED for each in answer.remarks):
+                # After the settlement: whatever happens here, nobody gets lost.
+                self.pacer.slow_down(asked)
+                retry_after = max(retry_after or 0.0, asked or 0.0) or None
         done = delivery.fence.closed or delivery.out_of_patience
         return _Left(not done and bool(delivery.pending()), retry_after)
 
@@ -277,10 +280,7 @@ class Sender:
             return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
         _log.debug("batch %s: %d answered with HTTP %d", key, number, reply.status)
         answer = decode(reply.status, reply.body, delivery.ids(places))
-        if any(each.meaning is Meaning.THROTTLED for each in answer.remarks):
-            self.pacer.slow_down(reply.retry_after)
-            return answer, reply.retry_after
-        return answer, None
+        return answer, reply.retry_after
 
 
 _TOO_LARGE_HERE = Remark(
@@ -321,7 +321,7 @@ class _Delivery:
         self._exceptions = dict(due.exceptions)
         self._transactions = due.transaction_ids
         self._stop_reason: str | None = None
-        #: What the fence was told, if nothing has changed since.
+        #: What the fence was told, if nothing was decided since.
         self._told: BatchResult | None = None
 
     def pending(self) -> Sequence[int]:
@@ -404,13 +404,12 @@ class _Delivery:
 
     async def settle(self) -> BatchResult:
         """
-        What is known by now, which the fence has been told.
+        Tell the fence what is known by now, which it has to hear after each claim.
         """
-        if self._told is None:
-            result = self._result()
-            await self.fence.settle(result)
-            self._told = result
-        return self._told
+        result = self._result()
+        await self.fence.settle(result)
+        self._told = result
+        return result
 
     async def expire(self, places: Sequence[int]) -> None:
         """
@@ -424,7 +423,7 @@ class _Delivery:
         Give what is still pending its outcome, and the batch its result.
         """
         if not self.pending():
-            return await self.settle()
+            return self._told or await self.settle()
         if self.fence.closed:
             # For the fence it stays pending: it was never claimed, or refused.
             self._end_pending(Outcome.NOT_SENT, self.fence.reason or "stopped")
@@ -528,9 +527,9 @@ class _Shared:
     """
     An async iterator that several tasks may read from, one after the other.
 
-    Each batch is made and encoded in a turn of its own of the event loop, so that a
-    request that is ready leaves before that, and when many answers come at once,
-    everyone else in the process does not have to wait for as many batches.
+    Each batch is handed out in a turn of its own of the event loop, so that a request
+    that is ready leaves before the next one is made, and when many answers come at
+    once, everyone else in the process need not wait for as many batches.
     """
 
     def __init__(self, source: AsyncIterator[BatchResult]) -> None:

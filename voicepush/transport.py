@@ -120,6 +120,12 @@ class Transport:
             raise NotSentError(_words(error)) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise InDoubtError(_words(error)) from error
+        except asyncio.CancelledError as error:
+            # aiohttp's own, where the session is closed under a request.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise InDoubtError("the client was closed meanwhile") from error
 
 
 @lru_cache(maxsize=8)  # most requests have the same

@@ -238,7 +238,7 @@ class SQLiteLedger:
                 f"{_SELECT_BATCH} WHERE (instr(packed, ?) OR instr(packed, ?)) "
                 "AND campaign.state != ?",
                 # As it stands in a line, and within JSON.
-                (value.encode(), msgspec.json.encode(value)[1:-1], _DRAFT),
+                (value.encode(), msgspec.json.encode(str(value))[1:-1], _DRAFT),
             )
             return [found for row in rows for found in _found(row, value)]
 
