@@ -423,7 +423,7 @@ class _Delivery:
         Give what is still pending its outcome, and the batch its result.
         """
         if not self.pending():
-            return self._told or await self.settle()
+            return await self.settle() if self._told is None else self._told
         if self.fence.closed:
             # For the fence it stays pending: it was never claimed, or refused.
             self._end_pending(Outcome.NOT_SENT, self.fence.reason or "stopped")
