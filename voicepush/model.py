@@ -160,6 +160,20 @@ def check_correlation_id(value: object) -> str:
     return value
 
 
+#: The ids that voicepush makes, of a batch, a destination or a request: a tag of ten
+#: hexadecimal digits, a number, and for all but batches what tells it apart there.
+_GENERATED_ID = re.compile(r"[0-9a-f]{10}-[0-9]+(?:-[0-9a-z]+)*", re.ASCII)
+
+
+def is_generated_id(value: str) -> bool:
+    """
+    Whether *value* has the form of the correlation ids that voicepush makes itself.
+
+    Owners may not use such ids: an answer or a receipt could credit another campaign.
+    """
+    return _GENERATED_ID.fullmatch(value) is not None
+
+
 def _masked(text: str | None) -> str:
     return repr(text and mask_numbers(text))
 
@@ -645,6 +659,15 @@ class Summary:
                 self.failures_left_out += 1
 
 
+class Waiting(NamedTuple):
+    """
+    Why nothing goes on at present.
+    """
+
+    reason: str
+    since: datetime
+
+
 class State(enum.StrEnum):
     """
     What is going on with a campaign.
@@ -691,6 +714,10 @@ class Standing:
     rate: float | None = None
     #: Recipients per second, as its dispatcher measured it lately.
     speed: float | None = None
+    #: Why nothing goes on although it is running, where that has lasted a while.
+    waiting: str | None = None
+    #: Since when.
+    waiting_since: datetime | None = None
 
     @property
     def done(self) -> int:

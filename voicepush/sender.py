@@ -14,7 +14,14 @@ from typing import NamedTuple, overload
 
 from voicepush.codes import Meaning
 from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
-from voicepush.model import Batch, BatchResult, Outcome, Verdict, mask_numbers
+from voicepush.model import (
+    Batch,
+    BatchResult,
+    Outcome,
+    Verdict,
+    Waiting,
+    mask_numbers,
+)
 from voicepush.pacing import Pacer
 from voicepush.retrying import until_done
 from voicepush.settings import Settings
@@ -120,6 +127,8 @@ class Sender:
         self._transport = transport
         self._now = now or _make_clock()
         self._slots = asyncio.Semaphore(settings.concurrency)
+        #: Why nothing goes on at present, where nothing does.
+        self.waiting: Waiting | None = None
 
     async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
         """
