@@ -6,19 +6,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import Serve
-from crashing import FAULTS, LATENCY, Crashing, Phase
+from crashing import KINDS, Crashing, Phase
 
 
-def test_both_promises_outlive_fifty_kills(serve: Serve, tmp_path: Path) -> None:
+def test_both_promises_outlive_fifty_kills(tmp_path: Path) -> None:
     """
     Whenever a process dies, nobody is rung twice, nobody is lost, and only whoever was
-    in flight is unknown; started again, the campaign comes to its end.
+    in flight is unknown; started again, the campaign comes to its end. So it is with
+    every kind of list.
     """
-    crashing = Crashing(serve(*FAULTS, latency=LATENCY), tmp_path, kills=50)
+    crashing = Crashing(tmp_path, kills=50)
 
     crashing.go()
 
     assert 50 == crashing.phases.total()
+    assert {kind.name for kind in KINDS} == {
+        name for name, phases in crashing.seen.items() if phases
+    }
     # Chance must not leave a phase out.
     assert {Phase.PLANNING, Phase.DISPATCHING, Phase.SETTLING} <= crashing.phases.keys()
+    # Nor may the weather be fair: halves, and refusals for speed.
+    assert {"7006", "7009", "7020"} <= crashing.replies.keys()
