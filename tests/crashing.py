@@ -42,6 +42,7 @@ FAULTS = ("7006@10%", "mix:7006=10%,7100=5%@20%")
 
 #: Requests that are too large are halved, and partly sent when the kill comes.
 HALVINGS = ("7009@10%", "7022@5%", *FAULTS)
+TOO_LARGE = ("7009", "7022")
 
 #: Seconds between a ring and its answer.
 LATENCY = 0.03
@@ -54,6 +55,9 @@ _MOST_KILLS = 14
 
 #: Only so many of them may come while it is planned, or there would be no others.
 _EARLY_KILLS = 2
+
+#: A half is waited for during so many requests.
+_SOON = 30
 
 _KILLED = -signal.SIGKILL
 
@@ -217,12 +221,12 @@ KINDS = (
     ),
     Kind("mix", _mix, _LAST_OF_JSON, size=2_000, answer="each"),
     Kind("repeats", _repeats, _LAST_OF_JSON, size=2_000),
-    Kind("halvings", _numbers, _LAST, "msisdn", faults=HALVINGS),
+    Kind("halvings", _numbers, _LAST, "msisdn", size=6_000, faults=HALVINGS),
     Kind(
         "halvings of a mix",
         _mix,
         _LAST_OF_JSON,
-        size=2_000,
+        size=3_000,
         faults=HALVINGS,
         answer="each",
     ),
@@ -305,6 +309,8 @@ class Look:
     #: How often each was rung.
     calls: dict[str, int] = attrs.field(factory=dict)
     phase: Phase = Phase.STARTING
+    #: Whether only a part of a batch is in flight, while another part is pending.
+    parted: bool = False
 
 
 def check(list_: MadeList, before: Look, now: Look) -> None:
@@ -404,6 +410,8 @@ class Crashing:
     replies: Counter[str] = attrs.field(init=False, factory=Counter)
     #: How many were in flight at the kills, all in all.
     in_flight: int = attrs.field(init=False, default=0)
+    #: At how many kills a part of a batch was in flight, and another part pending.
+    parted: int = attrs.field(init=False, default=0)
     campaigns: int = attrs.field(init=False, default=0)
     _chance: random.Random = attrs.field(init=False)
 
@@ -465,7 +473,8 @@ class Crashing:
         lines.append(
             f"seed {self.seed}: {self.processes} processes in {self.campaigns} "
             f"campaigns; {self.outcomes.total():,} recipients: {outcomes}; "
-            f"replies: {replies}; {self.in_flight:,} were in flight at the kills; "
+            f"replies: {replies}; {self.in_flight:,} were in flight at the kills, "
+            f"{self.parted} times in a part of a batch; "
             "nobody was rung twice"
         )
         return "\n".join(lines)
@@ -514,6 +523,7 @@ class _Campaign:
                 break
             phases[self.look.phase] += 1
             crashing.in_flight += len(self.look.in_flight - before.in_flight)
+            crashing.parted += self.look.parted
         with self._process() as process:
             code = process.wait(_PATIENCE)
         assert code in (0, 1), self._said()
@@ -616,12 +626,31 @@ class _Campaign:
             self._wait(process, lambda: self._written() != written)
             time.sleep(between(0.0, 0.01))
             return
-        some = len(self.simulator.requests) + self.chance.randint(1, 8)
+        before = len(self.simulator.requests)
+        if self.list_.kind.faults is HALVINGS:
+            # While the first half is under way, or later, when the second one may be.
+            self._wait(process, lambda: self._is_halved(before))
+            time.sleep(between(0.0, (1 + 3 * self.chance.randint(0, 1)) * LATENCY))
+            return
+        some = before + self.chance.randint(1, 8)
         self._wait(process, lambda: len(self.simulator.requests) >= some)
         # While an answer is awaited, or about when it comes and is written down.
         awaited = self.chance.random() < 1 / 2
         least, most = (0.0, LATENCY) if awaited else (LATENCY, LATENCY + 0.01)
         time.sleep(between(least, most))
+
+    def _is_halved(self, after: int) -> bool:
+        """
+        Whether a half has come since the request at *after*, or none soon will.
+        """
+        requests = self.simulator.requests[after:]
+        too_large: dict[str, int] = {}
+        for ids, reply in ((each.correlation_ids, each.reply) for each in requests):
+            if len(ids) < too_large.get(ids[0], 0):
+                return True
+            if reply in TOO_LARGE:
+                too_large[ids[0]] = len(ids)
+        return len(requests) > _SOON
 
     def _wait(
         self, process: subprocess.Popen[bytes], happened: Callable[[], bool]
@@ -659,6 +688,7 @@ class _Campaign:
             seen.unknown,
             calls,
             self._phase(seen, killed_at),
+            seen.parted,
         )
 
     def _phase(self, seen: _Seen, killed_at: float) -> Phase:
@@ -685,6 +715,7 @@ class _Seen:
     unknown: set[str]
     #: When those in flight were claimed, by correlation id.
     claimed_at: dict[str, float]
+    parted: bool
 
 
 async def _see(path: Path, campaign: str, before: Look) -> _Seen:
@@ -700,7 +731,7 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
         results = {result.recipient: result for rows in batches for result in rows}
         assert len(results) == sum(map(len, batches)), "somebody is there twice"
         if standing is None:
-            return _Seen(None, results, set(), set(), {})
+            return _Seen(None, results, set(), set(), {}, parted=False)
         doubtful = {
             value
             for value, result in results.items()
@@ -712,6 +743,7 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
         assert unknown <= doubtful, "somebody was unknown and is no more"
         in_flight = doubtful - unknown
         claimed_at: dict[str, float] = {}
+        parted = False
         for rows in batches:
             under_way = [row for row in rows if row.recipient in in_flight]
             if under_way:
@@ -719,7 +751,8 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
                 claimed_at |= dict.fromkeys(
                     (row.correlation_id for row in under_way), since
                 )
-    return _Seen(standing, results, in_flight, unknown, claimed_at)
+                parted = parted or any(row.outcome is Outcome.PENDING for row in rows)
+    return _Seen(standing, results, in_flight, unknown, claimed_at, parted)
 
 
 async def _claimed_at(ledger: Ledger, campaign: str, value: str) -> float:

@@ -25,5 +25,6 @@ def test_both_promises_outlive_fifty_kills(tmp_path: Path) -> None:
     }
     # Chance must not leave a phase out.
     assert {Phase.PLANNING, Phase.DISPATCHING, Phase.SETTLING} <= crashing.phases.keys()
-    # Nor may the weather be fair: halves, and refusals for speed.
+    # Nor may the weather be fair, and some die between the halves of a batch.
     assert {"7006", "7009", "7020"} <= crashing.replies.keys()
+    assert crashing.parted
