@@ -235,6 +235,7 @@ KINDS = (
         _numbers,
         _LAST,
         "msisdn",
+        size=6_000,
         tps=1_000,
         options=("--rate", "1500"),
     ),
@@ -619,7 +620,7 @@ class _Campaign:
         written = self._written()
         if self.look.standing is None and early:
             self._wait(process, lambda: self._written() != written)
-            time.sleep(between(0.0, 0.15))
+            time.sleep(between(0.0, 0.06))
             return
         if self.chance.random() < 1 / 10:
             # While it takes over what the one before it left.
