@@ -23,6 +23,10 @@ _FAILED = b'"code":"7006","transid":""'
 _ELEMENT = b'{%b,"description":"Queued","correlationid":"%b"}'
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _ID = re.compile(rb'"correlationid":"([^"]*)"')
+#: A request's own id comes last in it.
+_OWN_ID = re.compile(rb'\],"correlationid":"([^"]*)"\}$')
+
+_LONGEST_TAIL = 100
 
 
 def _answer(*elements: bytes) -> bytes:
@@ -45,8 +49,6 @@ class Sink(asyncio.Protocol):
     requests = 0
     failed = 0
     chance = random.Random(1)  # noqa: S311 -- the same failures in every run
-    accepts = _answer(_ELEMENT % (_ACCEPTED % 0, b""))
-    fails = _answer(_ELEMENT % (_FAILED, b""))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
@@ -56,6 +58,7 @@ class Sink(asyncio.Protocol):
         self._head = b""
         self._body: list[bytes] = []
         self._missing = 0
+        self._tail = b""
 
     def data_received(self, data: bytes) -> None:
         """
@@ -72,23 +75,28 @@ class Sink(asyncio.Protocol):
             data = self._head[end + 4 :]
             self._missing = (int(found[1]) if found else 0) - len(data)
             self._head = b""
+        self._tail = data if len(data) > _LONGEST_TAIL else self._tail + data
         if self.each:
             self._body.append(data)
         if self._missing == 0:
             self._reply()
 
+    def _own_id(self) -> bytes:
+        found = _OWN_ID.search(self._tail[-_LONGEST_TAIL:])
+        return found[1] if found else b""
+
     def _reply(self) -> None:
         Sink.requests += 1
         if self.failures and self.chance.random() < self.failures:
             Sink.failed += 1
-            answer = self.fails
+            answer = _answer(_ELEMENT % (_FAILED, self._own_id()))
         elif self.each:
             ids = _ID.findall(b"".join(self._body))
             answer = _answer(
                 *(_ELEMENT % (_ACCEPTED % at, each) for at, each in enumerate(ids))
             )
         else:
-            answer = self.accepts
+            answer = _answer(_ELEMENT % (_ACCEPTED % 0, self._own_id()))
         self._body.clear()
         if self.latency:
             loop = asyncio.get_running_loop()

@@ -89,7 +89,7 @@ def test_other_codes(code: str, description: str) -> None:
         (499, Meaning.REJECTED),
         (500, Meaning.IN_DOUBT),
         (502, Meaning.IN_DOUBT),
-        (503, Meaning.THROTTLED),
+        (503, Meaning.IN_DOUBT),
         (504, Meaning.IN_DOUBT),
         (599, Meaning.IN_DOUBT),
     ],
@@ -110,10 +110,12 @@ def test_no_status_accepts(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [each for each in HTTPStatus if each >= 500])
-def test_only_one_server_error_is_safe(status: HTTPStatus) -> None:
+def test_a_server_error_proves_nothing(status: HTTPStatus) -> None:
     """
-    Of the server's errors, only 503 says that nothing was taken.
+    Of the server's errors, only 503 with a time to wait says that nothing was taken;
+    proxies also say 503 after they have passed the request on.
     """
-    safe = status is HTTPStatus.SERVICE_UNAVAILABLE
+    asks = status is HTTPStatus.SERVICE_UNAVAILABLE
 
-    assert safe is (meaning_of_status(status) is not Meaning.IN_DOUBT)
+    assert Meaning.IN_DOUBT is meaning_of_status(status)
+    assert asks is (meaning_of_status(status, asks_to_wait=True) is Meaning.THROTTLED)

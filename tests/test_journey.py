@@ -88,7 +88,7 @@ def test_a_fifth_of_internal_errors(serve: Serve) -> None:
     assert Counter(numbers(5_000)) == simulator.calls
 
 
-@pytest.mark.parametrize("fault", ["7020@1/4", "429:1@1/4", "503@1/4"])
+@pytest.mark.parametrize("fault", ["7020@1/4", "429:1@1/4", "503:1@1/4"])
 def test_refusals_for_speed(fault: str, serve: Serve) -> None:
     """
     Everyone is accepted, and the pace falls after the refusals.

@@ -602,7 +602,7 @@ class TestDecode:
             (401, Meaning.STOP),
             (413, Meaning.TOO_LARGE),
             (429, Meaning.THROTTLED),
-            (503, Meaning.THROTTLED),
+            (503, Meaning.IN_DOUBT),
             (504, Meaning.IN_DOUBT),
         ],
     )

@@ -16,6 +16,7 @@ from voicepush.errors import (
     NotSentError,
     RecipientsError,
     SourceError,
+    UnreachableError,
     VoicepushError,
 )
 from voicepush.ledger import Ledger, open_ledger
@@ -76,6 +77,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "RecipientsError",
     "DeliveryError",
     "NotSentError",
+    "UnreachableError",
     "InDoubtError",
     "ClientClosedError",
     "LedgerError",

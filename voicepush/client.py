@@ -18,14 +18,16 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
-from itertools import count
-from typing import Any, Self
+from itertools import chain, count, islice
+from typing import Any, Self, cast
 
+from voicepush import retrying
 from voicepush.batching import Batcher, Gatherer, make_tag
 from voicepush.errors import ClientClosedError, InputError, RecipientsError
 from voicepush.model import (
     Batch,
     BatchResult,
+    Destination,
     Outcome,
     Recipient,
     Result,
@@ -42,8 +44,12 @@ from voicepush.sender import Fence, Sender
 from voicepush.settings import Settings, from_environment
 from voicepush.transport import Transport
 
-#: What can be sent to: a list, or anything that yields recipients, of any length.
-Recipients = Iterable[Recipient] | AsyncIterable[Recipient]
+#: What can be sent to: a list, or anything that yields recipients, of any length, or
+#: what `read_file` gives.
+Recipients = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
+
+#: So many blocks of a file are read by a thread at a time.
+_READ_TOGETHER = 4
 
 _Deliver = Callable[[BatchResult], Awaitable[None]]
 
@@ -85,6 +91,7 @@ class Client:
         self._open = False
 
     async def __aenter__(self) -> Self:
+        retrying.load()
         await self._transport.__aenter__()
         self._open = True
         return self
@@ -158,11 +165,12 @@ class Client:
             await stream.hand_over(result)
 
         async def send() -> None:
-            error: Exception | None = None
+            error: BaseException | None = None
             try:
                 await self._send_all(message, recipients, run, deliver)
-            except Exception as raised:  # noqa: BLE001 -- the reader gets it
+            except BaseException as raised:  # noqa: BLE001 -- the reader gets it
                 error = raised
+            run.idle.set()  # nothing else will be delivered
             await stream.end(error)
 
         sending = asyncio.create_task(send())
@@ -273,7 +281,12 @@ async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, No
             async for block in from_async(recipients, size=size):
                 yield block
         else:
-            for block in from_iterable(recipients, size=size):
+            first, whole = _peek(recipients)
+            if first and isinstance(first[0], Block):
+                async for block in _read(cast("Iterable[Block]", whole)):
+                    yield block
+                return
+            for block in from_iterable(cast("Iterable[Recipient]", whole), size=size):
                 yield block
     except InputError:
         raise
@@ -285,6 +298,29 @@ async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, No
         if task is not None and task.cancelling():
             raise
         raise _unreadable(error) from error
+
+
+def _peek(
+    recipients: Iterable[Recipient] | Iterable[Block],
+) -> tuple[Sequence[object], Iterable[object]]:
+    """
+    The first of *recipients*, if there is one, and all of them.
+    """
+    if isinstance(recipients, (Sequence, Destination)):
+        return () if isinstance(recipients, Destination) else recipients[:1], recipients
+    stream = iter(recipients)
+    first = list(islice(stream, 1))
+    return first, chain(first, stream)
+
+
+async def _read(blocks: Iterable[Block]) -> AsyncGenerator[Block, None]:
+    """
+    *blocks* of a file, which may be a pipe that is silent for long.
+    """
+    stream = iter(blocks)
+    while some := await asyncio.to_thread(list, islice(stream, _READ_TOGETHER)):
+        for block in some:
+            yield block
 
 
 def _unreadable(error: BaseException) -> RecipientsError:
@@ -333,7 +369,7 @@ class Stream:
         # One place: a reader who is slower than the service slows the sending down.
         self._results: asyncio.Queue[BatchResult | None] = asyncio.Queue(maxsize=1)
         self._left = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     def __aiter__(self) -> AsyncIterator[BatchResult]:
         return self
@@ -360,7 +396,7 @@ class Stream:
         if not self._left:
             await self._results.put(result)
 
-    async def end(self, error: Exception | None) -> None:
+    async def end(self, error: BaseException | None) -> None:
         """
         Nothing else will come.
         """

@@ -50,8 +50,10 @@ _STATUSES = {
     HTTPStatus.REQUEST_TIMEOUT: Meaning.IN_DOUBT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Meaning.TOO_LARGE,
     HTTPStatus.TOO_MANY_REQUESTS: Meaning.THROTTLED,
-    HTTPStatus.SERVICE_UNAVAILABLE: Meaning.THROTTLED,
 }
+
+#: The statuses with which a service may ask to wait.
+WAITING_STATUSES = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def meaning_of_code(code: str, description: str = "") -> Meaning:
@@ -64,14 +66,20 @@ def meaning_of_code(code: str, description: str = "") -> Meaning:
     return _MEANINGS.get(code, Meaning.REJECTED)
 
 
-def meaning_of_status(status: int) -> Meaning:
+def meaning_of_status(status: int, *, asks_to_wait: bool = False) -> Meaning:
     """
     What an HTTP status means where the body gave no code.
 
     A redirect is not followed, since it would carry the key away; like a wrong
     address it will meet every other request as well. A success without a code,
-    and a proxy's 500, 502 or 504, leave it open whether the calls were placed.
+    and a proxy's 500, 502, 503 or 504, leave it open whether the calls were placed.
+
+    Args:
+        asks_to_wait: Whether there is a ``Retry-After``. Only then is 503 a refusal:
+            proxies also say 503 after they have passed the request on.
     """
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and asks_to_wait:
+        return Meaning.THROTTLED
     if status in _STATUSES:
         return _STATUSES[HTTPStatus(status)]
     if 300 <= status < 400:  # noqa: PLR2004 -- the class of redirects

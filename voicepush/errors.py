@@ -68,6 +68,15 @@ class NotSentError(DeliveryError):
     retryable = True
 
 
+class UnreachableError(NotSentError):
+    """
+    No request can reach the API: its name does not exist, or its certificate is not
+    trusted.
+    """
+
+    retryable = False
+
+
 class InDoubtError(DeliveryError):
     """
     The request may have reached the API; its answer is lost.

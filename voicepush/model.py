@@ -68,9 +68,31 @@ def mask(value: str) -> str:
 
 def mask_numbers(text: str) -> str:
     """
-    *text* with every run of digits that could be a phone number masked.
+    *text* with every run of digits that could be a phone number masked, also where
+    spaces, hyphens or brackets stand between them. Dates are left as they are.
     """
-    return re.sub(r"\+?\d{7,}", lambda found: mask(found[0]), text)
+    return _COULD_BE_NUMBER.sub(lambda found: mask(found[0]), text)
+
+
+_COULD_BE_NUMBER = re.compile(
+    r"(?<!\d)(?!\d{4}-\d\d-\d\d(?!\d))\+?\(?\d(?:[ ()\u00a0-]{0,2}\d){6,}"
+)
+
+
+def shown(text: str, most_bytes: int | None = None) -> str:
+    """
+    *text* on one line and without characters that are not seen, as it may be shown.
+
+    Texts from outside could otherwise forge lines of ours.
+
+    Args:
+        most_bytes: Cut what is longer than that in UTF-8.
+    """
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else " " for each in text)
+    if most_bytes is not None and len(text) > most_bytes // 4:
+        text = text.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore")
+    return text
 
 
 def parse_time(text: str) -> datetime:
@@ -178,6 +200,10 @@ def _masked(text: str | None) -> str:
     return repr(text and mask_numbers(text))
 
 
+def _hidden_text(text: str | None) -> str:
+    return repr(text and "***")
+
+
 def _exact(text: str | None) -> str | None:
     """
     *text* as nothing but a text, where it is of someone's own type of texts.
@@ -235,7 +261,7 @@ class VoiceMessage:
     )
     #: The caller line identity, as predefined with the service.
     cli: str | None = attrs.field(
-        default=None, converter=_exact, validator=_optional_text
+        default=None, converter=_exact, validator=_optional_text, repr=_hidden_text
     )
     #: Goes with the whole request; every destination has one of its own, too.
     correlation_id: str | None = attrs.field(
@@ -247,7 +273,7 @@ class VoiceMessage:
     )
     #: Comes back with every receipt.
     callback_data: str | None = attrs.field(
-        default=None, converter=_exact, validator=_optional_text, repr=_masked
+        default=None, converter=_exact, validator=_optional_text, repr=_hidden_text
     )
     #: After it nothing is sent. An aware datetime, one of the API's text forms, or
     #: a timedelta, which counts from the moment at which sending begins.

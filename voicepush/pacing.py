@@ -6,30 +6,55 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
-from math import ceil, inf
-from typing import TYPE_CHECKING
+from math import inf
 
 from voicepush.model import MOST_PER_REQUEST
-
-if TYPE_CHECKING:
-    from pyrate_limiter import StateBucket
 
 #: A request holds at most so much of a second's allowance: the flow stays even, and
 #: no single request is larger than what the tenant's limit takes in a second.
 _SHARE_OF_A_SECOND = 0.25
 
-#: What a refusal for speed leaves of the rate, and how fast the rate comes back.
-_SLOWED = 0.5
+#: Where no rate is known, a refusal for speed begins a search here, in destinations
+#: per second. It is doubled each second; the next refusal halves it and ends the
+#: search.
+_SEARCH_BEGINS = 50.0
+_SEARCH_GROWTH = 2.0
+_SEARCH_ENDS = 0.5
+
+#: What a later refusal leaves of the rate, at most once a second, and how fast the
+#: rate comes back.
+_SLOWED = 0.85
 _REGAINED_PER_SECOND = 1.05
 
-_MICROSECONDS = 1_000_000
 _SLOWEST = 1.0
+
+#: One a day; what is slower can't be told from a standstill, nor reckoned with.
+_SLOWEST_EVER = 1 / 86_400
+
 _SAYS_NOTHING_NEW = 1.0
 _LONG_AGO = 300.0
 _AS_GOOD_AS_NONE = 1_000_000.0
 _LONGEST_STEP = 0.5
+
+
+def gcra(due: float, now: float, cost: float, burst: float) -> tuple[float, float]:
+    """
+    The generic cell rate algorithm: what comes is spaced by its cost, but for a burst.
+
+    Args:
+        due: When everything taken so far is paid for, in seconds.
+        now: The time at present.
+        cost: How long what wants to be taken has to pay, in seconds.
+        burst: How much may be unpaid after it, in seconds.
+
+    Returns:
+        The new *due*, and how long to wait; as long as there is a wait, nothing was
+        taken and *due* stays.
+    """
+    paid = max(due, now) + cost
+    wait = paid - burst - now
+    return (paid, 0.0) if wait <= 0 else (due, wait)
 
 
 class Pacer:
@@ -42,6 +67,7 @@ class Pacer:
     Args:
         rate: Destinations per second; None for no limit of our own.
         now: A clock that never goes back, in seconds.
+        wall: The clock on the wall, in seconds since 1970.
     """
 
     def __init__(
@@ -50,17 +76,20 @@ class Pacer:
         *,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._now = now
+        self.now = now
         self._sleep = sleep
+        self._wall = wall
         self._turn = asyncio.Lock()
-        self._bucket: StateBucket | None = None
-        self._taken: deque[tuple[float, int]] = deque()
-        self._held_until = 0.0
-        self._lowered_at = -inf
+        #: When everything taken so far is paid for.
+        self._due = -inf
+        self._held_until = -inf
+        self._searches = False
+        self._changed_at = -inf
         self._regained_at = now()
-        self._ceiling = rate
-        self._rate = rate
+        self._ceiling: float | None = None
+        self._rate: float | None = None
         self.set_rate(rate)
 
     @property
@@ -74,7 +103,9 @@ class Pacer:
         """
         Go on at *rate* from now.
         """
-        self._ceiling = rate
+        self._ceiling = None if rate is None else max(rate, _SLOWEST_EVER)
+        self._searches = False
+        self._regained_at = self.now()
         self._adjust(rate)
 
     @property
@@ -83,6 +114,23 @@ class Pacer:
         The most destinations that one request should hold at the present rate.
         """
         return most_at(self._rate)
+
+    @property
+    def held_until(self) -> float | None:
+        """
+        Until when everything is held, in seconds since 1970, if it is.
+        """
+        left = self._held_until - self.now()
+        return self._wall() + left if left > 0 else None
+
+    def hold_until(self, moment: float) -> None:
+        """
+        Let nothing through before *moment*, in seconds since 1970.
+        """
+        until = self.now() + moment - self._wall()
+        self._held_until = max(self._held_until, until)
+        # A time in which nothing may be sent proves nothing about the rate.
+        self._regained_at = max(self._regained_at, self._held_until)
 
     async def take(
         self,
@@ -102,8 +150,7 @@ class Pacer:
             Whether they may; False, at once, if the wait would be longer than that.
         """
         if self._rate is None and not self._held and not self._turn.locked():
-            self._note(number)  # the rule where no limit is known
-            return True
+            return True  # the rule where no limit is known
         while await self._sit_out(lambda: min(within(), held_within())):
             async with self._turn:
                 # Larger than a burst is what was cut for a higher rate; it waits for
@@ -122,94 +169,89 @@ class Pacer:
                 return True
         return False
 
-    def slow_down(self, retry_after: float | None = None) -> None:
+    def slow_down(
+        self, retry_after: float | None = None, *, sent_at: float | None = None
+    ) -> None:
         """
         The service asked for it: lower the rate, and hold everything for *retry_after*.
+
+        Args:
+            sent_at: When the request left that it refused. What left before the rate
+                was changed last says nothing about the rate since then.
         """
-        now = self._now()
+        now = self.now()
         if retry_after:
             self._held_until = max(self._held_until, now + retry_after)
-        # What was under way already is refused as well; that says nothing new.
-        if now - self._lowered_at >= _SAYS_NOTHING_NEW:
-            self._lowered_at = now
-            rate = self._rate or self._measured()
-            self._adjust(max(min(_SLOWEST, rate), rate * _SLOWED))
-        # A time in which nothing may be sent proves nothing about the rate.
+        if (now if sent_at is None else sent_at) >= self._changed_at:
+            self._lower(now)
         self._regained_at = max(now, self._held_until)
 
     @property
     def _held(self) -> bool:
-        return self._now() < self._held_until
+        return self.now() < self._held_until
 
     async def _sit_out(self, within: Callable[[], float]) -> bool:
         """
         Wait while everything is held; whether that was in time.
         """
-        while (left := self._held_until - self._now()) > 0:
+        while (left := self._held_until - self.now()) > 0:
             if left >= within():
                 return False
             await self._sleep(min(left, _LONGEST_STEP))
         return True
 
-    def _measured(self) -> float:
-        self._forget()
-        if not self._taken:
-            return MOST_PER_REQUEST
-        lasted = max(self._now() - self._taken[0][0], 1.0)
-        return sum(number for _, number in self._taken) / lasted
-
-    def _forget(self) -> None:
-        long_ago = self._now() - 2.0
-        while self._taken and self._taken[0][0] < long_ago:
-            self._taken.popleft()
+    def _lower(self, now: float) -> None:
+        if self._rate is None:
+            self._searches = True
+            rate = _SEARCH_BEGINS
+            # What went through before still fills the second that the service sees.
+            self._held_until = max(self._held_until, now + 1.0)
+        elif self._searches:
+            self._searches = False
+            rate = self._rate * _SEARCH_ENDS
+        elif now - self._changed_at >= _SAYS_NOTHING_NEW:
+            rate = self._rate * _SLOWED
+        else:
+            return
+        lowest = _SLOWEST if self._rate is None else min(_SLOWEST, self._rate)
+        self._changed_at = now
+        self._adjust(max(lowest, rate))
 
     def _adjust(self, rate: float | None) -> None:
+        if rate is not None:
+            rate = max(rate, _SLOWEST_EVER)
+            # No one waits for more than one burst at the new rate.
+            self._due = min(self._due, self.now() + most_at(rate) / rate)
         self._rate = rate
-        if rate is None:
-            return
-        # Half of what importing voicepush would take; few services need it.
-        from pyrate_limiter import GCRA, Rate, StateBucket  # noqa: PLC0415
-
-        # The bucket holds time, not destinations: a request weighs the microseconds
-        # that it may take at the present rate, which can so be changed at any time.
-        rates = [Rate(_MICROSECONDS, 1000, burst=self._weight(most_at(rate)))]
-        if self._bucket is None:
-            self._bucket = StateBucket(rates, algorithm=GCRA())
-        self._bucket.rates = rates
-
-    def _weight(self, number: int) -> int:
-        assert self._rate is not None  # noqa: S101 -- only called with a rate
-        return max(1, ceil(number * _MICROSECONDS / self._rate))
 
     def _regain(self) -> None:
         if self._rate is None or self._rate == self._ceiling:
             return
-        passed = self._now() - self._regained_at
+        passed = self.now() - self._regained_at
         if passed < 1.0:
             return
-        self._regained_at = self._now()
-        regained = self._rate * _REGAINED_PER_SECOND ** min(passed, _LONG_AGO)
+        self._regained_at = self.now()
+        growth = _SEARCH_GROWTH if self._searches else _REGAINED_PER_SECOND
+        regained = self._rate * growth ** min(passed, _LONG_AGO)
         if self._ceiling is not None:
             self._adjust(min(regained, self._ceiling))
+        elif regained < _AS_GOOD_AS_NONE:
+            self._adjust(regained)
         else:
-            self._adjust(regained if regained < _AS_GOOD_AS_NONE else None)
+            self._searches = False
+            self._adjust(None)
 
     def _wait_for(self, number: int) -> float:
         self._regain()
-        if self._rate is not None and self._bucket is not None:
-            from pyrate_limiter import RateItem  # noqa: PLC0415 -- loaded with a rate
-
-            now = int(self._now() * 1000)
-            item = RateItem("destinations", now, self._weight(number))
-            if not self._bucket.put(item):
-                wait = self._bucket.waiting(item)
-                return int(wait) / 1000  # type: ignore[arg-type]  # the store is local
-        self._note(number)
-        return 0.0
-
-    def _note(self, number: int) -> None:
-        self._forget()
-        self._taken.append((self._now(), number))
+        if self._rate is None:
+            return 0.0
+        self._due, wait = gcra(
+            self._due,
+            self.now(),
+            cost=number / self._rate,
+            burst=self.most / self._rate,
+        )
+        return wait
 
 
 def most_at(rate: float | None, size: int = MOST_PER_REQUEST) -> int:

@@ -4,6 +4,7 @@ When to try again, and never past the expiry: the only module that uses tenacity
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -37,6 +38,16 @@ class Attempt(Protocol):
 _AttemptT = TypeVar("_AttemptT", bound=Attempt)
 
 
+def load() -> None:
+    """
+    Import tenacity now, and not when the first retry needs it.
+
+    A process that only looks at a ledger never needs it; one that sends may be out of
+    file descriptors in the moment in which it does.
+    """
+    importlib.import_module("tenacity.wait")
+
+
 async def until_done(
     attempt: Callable[[], Awaitable[_AttemptT]],
     first: _AttemptT,
@@ -60,7 +71,7 @@ async def until_done(
     Returns:
         What the last attempt left.
     """
-    # Loaded by the first retry, since many a process never needs it.
+    # See `load`.
     from tenacity import AsyncRetrying, retry_if_result  # noqa: PLC0415
     from tenacity.wait import wait_random_exponential  # noqa: PLC0415
 

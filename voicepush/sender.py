@@ -6,14 +6,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
 from math import inf
 from typing import NamedTuple, overload
 
 from voicepush.codes import Meaning
-from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
+from voicepush.errors import (
+    ClientClosedError,
+    InDoubtError,
+    NotSentError,
+    UnreachableError,
+)
 from voicepush.model import (
     Batch,
     BatchResult,
@@ -127,8 +135,27 @@ class Sender:
         self._transport = transport
         self._now = now or _make_clock()
         self._slots = asyncio.Semaphore(settings.concurrency)
-        #: Why nothing goes on at present, where nothing does.
-        self.waiting: Waiting | None = None
+        #: How many batches are on their way.
+        self._unfinished = 0
+        #: What went wrong since a request last brought someone further.
+        self._trouble: Waiting | None = None
+        #: When the requests under way had begun.
+        self._begun: dict[int, float] = {}
+        self._numbers = count()
+        self._answered_at = -inf
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """
+        Why nothing goes on at present, where nothing does.
+        """
+        if self._trouble is not None or not self._begun:
+            return self._trouble
+        since = max(next(iter(self._begun.values())), self._answered_at)
+        if self._now() - since < _SILENCE:
+            return None
+        words = f"the service has not answered {len(self._begun):,} requests yet"
+        return Waiting(words, datetime.fromtimestamp(since, UTC))
 
     async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
         """
@@ -138,6 +165,15 @@ class Sender:
         own mistakes.
         """
         delivery = _Delivery(due, fence, self.settings, self._now)
+        self._unfinished += 1
+        try:
+            return await self._until_done(delivery)
+        finally:
+            self._unfinished -= 1
+            if not self._unfinished:
+                self._trouble = None
+
+    async def _until_done(self, delivery: _Delivery) -> BatchResult:
         left = await self._round(delivery)
         if left.again:
             left = await until_done(
@@ -146,7 +182,7 @@ class Sender:
                 give_up_at=delivery.give_up_at,
                 first_wait=self.settings.first_wait,
                 now=self._now,
-                sleep=fence.wait,
+                sleep=delivery.fence.wait,
             )
         return await delivery.finish()
 
@@ -199,21 +235,23 @@ class Sender:
         """
         retry_after: float | None = None
         stack = [delivery.pending()]
-        while stack and not (delivery.fence.closed or delivery.out_of_patience):
+        while stack and not delivery.fence.closed:
             places = stack.pop()
             if not places:
                 continue
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
                 continue
-            body = encode(delivery.batch, places)
+            request_id = delivery.next_request_id()
+            body = encode(delivery.batch, places, request_id=request_id)
             if len(body) > self.settings.body_limit:
                 stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
                 continue
             async with self._slots:
                 if not await self._may_go(delivery, places):
                     continue
-                answer, asked = await self._post(delivery, places, body)
+                sent_at = self.pacer.now()
+                answer, asked = await self._post(delivery, places, body, request_id)
             for remark, where in _by_remark(answer.remarks, places):
                 if remark.meaning is Meaning.TOO_LARGE:
                     stack.extend(reversed(delivery.halve(where, remark)))
@@ -221,12 +259,16 @@ class Sender:
                     delivery.note(remark, where)
             delivery.note_transactions(answer, places)
             await delivery.settle()
-            if any(each.meaning is Meaning.THROTTLED for each in answer.remarks):
+            throttled = any(
+                each.meaning is Meaning.THROTTLED for each in answer.remarks
+            )
+            if throttled:
                 # After the settlement: whatever happens here, nobody gets lost.
-                self.pacer.slow_down(asked)
+                self.pacer.slow_down(asked, sent_at=sent_at)
                 retry_after = max(retry_after or 0.0, asked or 0.0) or None
-        done = delivery.fence.closed or delivery.out_of_patience
-        return _Left(not done and bool(delivery.pending()), retry_after)
+            self._note_trouble(answer.remarks)
+        again = not delivery.fence.closed and bool(delivery.pending())
+        return _Left(again, retry_after)
 
     def _cut(
         self, delivery: _Delivery, places: Sequence[int]
@@ -255,7 +297,10 @@ class Sender:
         if fence.closed:
             return False
         if not paced and delivery.seconds_left() == inf:
-            delivery.out_of_patience = True
+            fence.close(
+                f"the service asks to wait until {_clock_time(self.pacer.held_until)}, "
+                "which is longer than --patience; resume goes on after that"
+            )
             return False
         if paced and not delivery.is_over():
             if not await fence.claim(delivery.batch, places):
@@ -267,29 +312,101 @@ class Sender:
         return False
 
     async def _post(
-        self, delivery: _Delivery, places: Sequence[int], body: bytes
+        self,
+        delivery: _Delivery,
+        places: Sequence[int],
+        body: bytes,
+        request_id: str | None,
     ) -> tuple[Answer, float | None]:
         """
         One attempt, and how long the service asked to wait before the next.
         """
+        # What answers an earlier attempt has the same ids, so it must not come over
+        # the same connection.
+        fresh = delivery.attempts > 0
         delivery.attempts += 1
-        # Never 0, which would mean for ever.
-        longest = max(0.001, min(self.settings.answer_timeout, delivery.seconds_left()))
-        key, number = delivery.batch.key, len(places)
+        key, many = delivery.batch.key, len(places)
+        number = next(self._numbers)
+        self._begun[number] = self._now()
         try:
-            reply = await self._transport.post(body, timeout=longest)
+            async with await self._transport.connection(fresh=fresh) as connection:
+                reply = await connection.post(
+                    body,
+                    timeout=self.settings.answer_timeout,
+                    # Never 0, which would mean for ever.
+                    connect_timeout=max(
+                        min(self.settings.connect_timeout, delivery.seconds_left()),
+                        0.001,
+                    ),
+                )
+                asked = reply.retry_after
+                answer = decode(
+                    reply.status,
+                    reply.body,
+                    delivery.ids(places),
+                    request_id=request_id,
+                    asks_to_wait=asked is not None,
+                    secret=self.settings.service_key,
+                )
+                connection.proven = answer.proven
         except ClientClosedError as error:
             delivery.fence.close(str(error))
             return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
+        except UnreachableError as error:
+            _log.info("batch %s: %d not sent: %s", key, many, error)
+            return Answer([delivery.unreachable(str(error))]), None
         except NotSentError as error:
-            _log.info("batch %s: %d not sent: %s", key, number, error)
+            _log.info("batch %s: %d not sent: %s", key, many, error)
             return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
         except InDoubtError as error:
-            _log.warning("batch %s: %d in doubt: %s", key, number, error)
+            _log.warning("batch %s: %d in doubt: %s", key, many, error)
             return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
-        _log.debug("batch %s: %d answered with HTTP %d", key, number, reply.status)
-        answer = decode(reply.status, reply.body, delivery.ids(places))
-        return answer, reply.retry_after
+        finally:
+            del self._begun[number]
+        self._answered_at = self._now()
+        _log.debug("batch %s: %d answered with HTTP %d", key, many, reply.status)
+        return answer, asked
+
+    def _note_trouble(self, remarks: Sequence[Remark]) -> None:
+        """
+        Remember since when, and why, no request has brought anyone further.
+        """
+        last = remarks[0]
+        if any(each.meaning not in _BRINGS_NO_ONE_FURTHER for each in remarks):
+            self._trouble = None
+            return
+        words = _TROUBLES[last.meaning]
+        held = self.pacer.held_until
+        if held is not None:
+            words = f"the service asks to wait until {_clock_time(held)}"
+        said = " ".join(filter(None, (last.code, last.description)))
+        since = self._trouble.since if self._trouble else _moment(self._now())
+        self._trouble = Waiting(f"{words} ({said})" if said else words, since)
+
+
+#: A service that has not answered for so long is said to be silent, in seconds.
+_SILENCE = 5.0
+
+_TROUBLES = {
+    Meaning.THROTTLED: "the service refuses for speed",
+    Meaning.INTERNAL: "the service has an error of its own",
+    Meaning.UNREACHED: "the service can't be reached",
+}
+_BRINGS_NO_ONE_FURTHER = frozenset(_TROUBLES)
+
+#: So many times a batch meets a name that does not exist, or a certificate that is not
+#: trusted, before everything is stopped.
+_UNREACHABLE_TRIES = 4
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _clock_time(seconds: float | None) -> str:
+    if seconds is None:
+        return "later"
+    return f"{_moment(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"
 
 
 _TOO_LARGE_HERE = Remark(
@@ -321,8 +438,6 @@ class _Delivery:
         self.batch = due.batch
         self.fence = fence
         self.attempts = due.attempts
-        #: Whether the service asked for a longer wait than is worth it.
-        self.out_of_patience = False
         self._now = now
         self._deadline = due.batch.message.deadline
         self.give_up_at = self._deadline or now() + settings.patience
@@ -330,6 +445,7 @@ class _Delivery:
         self._exceptions = dict(due.exceptions)
         self._transactions = due.transaction_ids
         self._stop_reason: str | None = None
+        self._unreachable = 0
         #: What the fence was told, if nothing was decided since.
         self._told: BatchResult | None = None
 
@@ -347,6 +463,26 @@ class _Delivery:
         The correlation ids at *places*, made when an answer has to be matched by them.
         """
         return _Ids(self.batch, places)
+
+    def next_request_id(self) -> str | None:
+        """
+        An id that no other request has, unless the owner gave one for all of them.
+        """
+        if self.batch.message.correlation_id is not None:
+            return None
+        # Counted attempts would repeat after a crash, since it may lose one.
+        return f"{self.batch.key}-a{secrets.token_hex(4)}"
+
+    def unreachable(self, words: str) -> Remark:
+        """
+        What to make of it that no request can reach the service, as *words* say.
+
+        A name may be found again in a moment; but when some tries have failed, a
+        million people need not be tried one after the other.
+        """
+        self._unreachable += 1
+        stops = self._unreachable >= _UNREACHABLE_TRIES
+        return Remark(Meaning.STOP if stops else Meaning.UNREACHED, None, words)
 
     def seconds_left(self) -> float:
         """

@@ -4,6 +4,7 @@ How a client behaves, as frozen values from arguments and the environment.
 
 from __future__ import annotations
 
+import enum
 import ipaddress
 import os
 import ssl
@@ -18,10 +19,31 @@ import attrs
 from voicepush.errors import InputError
 from voicepush.model import MOST_PER_REQUEST
 
+
+class ReuseConnections(enum.StrEnum):
+    """
+    When a connection is used for another request.
+    """
+
+    PROVEN = "proven"  #: after an answer that proved to be its own request's
+    ALWAYS = "always"  #: after any answer, as HTTP clients usually do
+    NEVER = "never"  #: not at all
+
+
+def _reuse_connections(value: ReuseConnections | str) -> ReuseConnections:
+    try:
+        return ReuseConnections(value)
+    except ValueError as error:
+        raise InputError(
+            f"reuse_connections is one of {', '.join(ReuseConnections)}, not {value!r}"
+        ) from error
+
+
 #: The environment variables that stand in for arguments.
 KEY_VARIABLE = "VOICEPUSH_SERVICE_KEY"
 KEY_FILE_VARIABLE = "VOICEPUSH_SERVICE_KEY_FILE"
 BASE_URL_VARIABLE = "VOICEPUSH_BASE_URL"
+REUSE_VARIABLE = "VOICEPUSH_REUSE_CONNECTIONS"
 
 _KNOWN_BASES = "https://api.imiconnect.io, https://api-us.imiconnect.io or the like"
 
@@ -132,6 +154,15 @@ class Settings:
     #: Whether code 7006, internal error, is tried again. Turn it off for a service
     #: that was seen to dial and then say 7006.
     retry_internal_error: bool = True
+    #: When a connection is used for another request. A server or proxy that sends one
+    #: response too many leaves it to the next request on that connection, which would
+    #: take it for its own: people would be said to be called who were not, or be
+    #: called twice. So the default, ``proven``, uses a connection again only after an
+    #: answer with a correlation id of its own request. A service that echoes no ids
+    #: then costs a connection per request, which ``always`` saves at that risk.
+    reuse_connections: ReuseConnections = attrs.field(
+        default=ReuseConnections.PROVEN, converter=_reuse_connections
+    )
     #: For certificates of one's own.
     tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
     #: A proxy's address.
@@ -147,8 +178,8 @@ def from_environment(
     **arguments: Any,
 ) -> Settings:
     """
-    Settings from *arguments*, with key and base URL from *environment* where those
-    do not say.
+    Settings from *arguments*, with key, base URL and the reuse of connections from
+    *environment* where those do not say.
 
     Args:
         key_file: Holds the service key; goes before the environment.
@@ -162,6 +193,8 @@ def from_environment(
         arguments["service_key"] = key or _key_from_file(file)
     if arguments.get("base_url") is None:
         arguments["base_url"] = environment.get(BASE_URL_VARIABLE, "")
+    if REUSE_VARIABLE in environment:
+        arguments.setdefault("reuse_connections", environment[REUSE_VARIABLE])
     return Settings(**arguments)
 
 

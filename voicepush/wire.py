@@ -4,6 +4,7 @@ Batch -> body bytes, answer bytes -> remarks: the only module that uses cattrs.
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -24,8 +25,17 @@ from voicepush.model import (
     Priority,
     Recipient,
     VoiceMessage,
+    is_generated_id,
     parse_time,
+    shown,
 )
+
+#: What the service says is kept up to so many bytes.
+_MOST_TEXT_BYTES = 500
+_MOST_CODE_BYTES = 50
+
+#: What stands where the service repeated the key.
+_HIDDEN = "<service key>"
 
 #: The fields of `VoiceMessage` that belong to the channel in a request.
 _OF_THE_CHANNEL = ("media", "callflowid", "cli")
@@ -104,14 +114,21 @@ def load_message(text: str) -> VoiceMessage:
     return _converter.loads(text.encode(), VoiceMessage)
 
 
-def encode(batch: Batch, places: Sequence[int] | None = None) -> bytes:
+def encode(
+    batch: Batch, places: Sequence[int] | None = None, *, request_id: str | None = None
+) -> bytes:
     """
     The body of a request for *batch*, or for those of its destinations at *places*.
 
     The destinations are joined from columns: building and encoding an object for each
     of them would cost about ten times as much.
+
+    Args:
+        request_id: The correlation id of the request, if its message has none.
     """
-    head = _head(batch.message)
+    head, tail = _head(batch.message), "]}"
+    if request_id is not None and batch.message.correlation_id is None:
+        tail = f'],"correlationid":"{request_id}"}}'
     if places is None or len(places) == len(batch):
         places, between = range(len(batch)), _BETWEEN[: len(batch)]
         destinations: Sequence[Recipient] = batch.destinations
@@ -124,14 +141,14 @@ def encode(batch: Batch, places: Sequence[int] | None = None) -> bytes:
             _entry(destination, own[place])
             for place, destination in zip(places, destinations, strict=True)
         ]
-        return head.encode() + msgspec.json.encode(entries)[1:] + b"}"
+        return head.encode() + msgspec.json.encode(entries)[1:-1] + tail.encode()
     # Numbers, keys and what is between, each put into every third place at once.
     many = len(destinations)
     pieces: list[Any] = [head + _OPENING] * (1 + 3 * many)
     pieces[1::3] = destinations
     pieces[2::3] = ['"],"correlationid":"' + batch.key] * many
     pieces[3::3] = between
-    pieces[-1] = pieces[-1].removesuffix("," + _OPENING) + "]}"
+    pieces[-1] = pieces[-1].removesuffix("," + _OPENING) + tail
     return "".join(pieces).encode()
 
 
@@ -189,6 +206,8 @@ class Answer:
     remarks: Sequence[Remark]
     #: None, one for all, or one for each; empty texts where there is none.
     transaction_ids: Sequence[str] = ()
+    #: Whether it has a correlation id of this request, and none of another.
+    proven: bool = False
 
 
 #: The verdict on a destination that an answer passes over.
@@ -196,40 +215,67 @@ UNMATCHED = Remark(
     Meaning.IN_DOUBT, None, "the answer says nothing about this destination"
 )
 
+#: The verdict on all where the answer was meant for others.
+ANOTHERS = Remark(Meaning.IN_DOUBT, None, "the answer belongs to another request")
 
-def decode(status: int, body: bytes, ids: Sequence[str]) -> Answer:
+
+def decode(  # noqa: PLR0911 -- the cases in their order
+    status: int,
+    body: bytes,
+    ids: Sequence[str],
+    *,
+    request_id: str | None = None,
+    asks_to_wait: bool = False,
+    secret: str = "",
+) -> Answer:
     """
     What an answer says of the destinations with these correlation *ids*.
 
     A code in a well-formed body wins over the HTTP *status*, which decides only where
     there is none. An element is matched by its correlation id where that is present
     and unique, else by place where the counts agree; one element without the id of
-    a single destination stands for all. Whatever stays unmatched is in doubt.
+    a single destination stands for all. Whatever stays unmatched is in doubt, and so
+    is everyone if there is an id in our own form that is not of this request: a server
+    or proxy may send one answer too many, which the next request must not believe.
+
+    Args:
+        request_id: The correlation id of this very request, if we made it.
+        asks_to_wait: Whether there is a ``Retry-After``.
+        secret: Is taken out of what the answer says, where that repeats it.
     """
     codes, descriptions, transaction_ids, theirs = _columns(body)
-    remarks = _remarks(codes, descriptions)
+    remarks = _remarks(codes, descriptions, secret)
     if not any(remark.code for remark in remarks):
-        return Answer([Remark(meaning_of_status(status), None, _status_text(status))])
+        meaning = meaning_of_status(status, asks_to_wait=asks_to_wait)
+        return Answer([Remark(meaning, None, _status_text(status))])
+    transaction_ids = _printable(transaction_ids)
     if len(theirs) == 1 and (
         # An id that is empty is not looked for; that would cost making all of them.
-        not theirs[0] or len(ids) == 1 or theirs[0] not in ids
+        not theirs[0] or theirs[0] == request_id
     ):
-        return Answer(remarks, transaction_ids)
+        return Answer(remarks, transaction_ids, proven=bool(theirs[0]))
     ids = list(ids)
     distinct = set(theirs)
     # Equal lists prove an order only where no id comes twice.
     if theirs == ids and len(distinct) == len(ids):
-        return Answer(remarks, transaction_ids)
+        return Answer(remarks, transaction_ids, proven=True)
+    foreign = distinct.difference(ids, [request_id, ""])
+    if any(map(is_generated_id, foreign)):
+        return Answer([ANOTHERS])
+    proven = len(distinct - {""}) > len(foreign)
+    if len(theirs) == 1 and (len(ids) == 1 or theirs[0] not in ids):
+        return Answer(remarks, transaction_ids, proven)
     if len(distinct) == 1 and theirs[0] not in ids:
         theirs = [""] * len(theirs)  # the request's own id tells nothing apart
     if len(theirs) == len(ids) and not any(theirs):
-        return Answer(remarks, transaction_ids)
+        return Answer(remarks, transaction_ids, proven)
     if len(remarks) == 1:
         remarks = list(remarks) * len(theirs)
     found = _match(theirs, ids, remarks)
     return Answer(
         [UNMATCHED if at is None else remarks[at] for at in found],
         ["" if at is None else transaction_ids[at] for at in found],
+        proven,
     )
 
 
@@ -258,6 +304,7 @@ def _columns(body: bytes) -> list[list[Any]]:
 
     All are texts; a code that is missing may be None.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         elements = _decode_response(body).response
     except (ValueError, RecursionError):
@@ -313,23 +360,35 @@ _KINDS: dict[str, Callable[[object], str | None]] = {
 
 
 def _remarks(
-    codes: Sequence[str | None], descriptions: Sequence[str]
+    codes: Sequence[str | None], descriptions: Sequence[str], secret: str
 ) -> Sequence[Remark]:
     """
     What *codes* and *descriptions* mean, as one remark if all of them say the same.
     """
     if len(set(codes)) == len(set(descriptions)) == 1:
-        return [_remark(codes[0], descriptions[0])]
+        return [_remark(codes[0], descriptions[0], secret)]
     said = list(zip(codes, descriptions, strict=True))
-    remarks = {each: _remark(*each) for each in set(said)}
+    remarks = {each: _remark(*each, secret) for each in set(said)}
     return list(map(remarks.__getitem__, said))
 
 
-def _remark(code: str | None, description: str) -> Remark:
+def _remark(code: str | None, description: str, secret: str) -> Remark:
     code = _code(code)
     if code is None:
         return UNMATCHED
-    return Remark(meaning_of_code(code, description), code, description)
+    meaning = meaning_of_code(code, description)
+    if secret:
+        code = code.replace(secret, _HIDDEN)
+        description = description.replace(secret, _HIDDEN)
+    return Remark(
+        meaning, shown(code, _MOST_CODE_BYTES), shown(description, _MOST_TEXT_BYTES)
+    )
+
+
+def _printable(texts: list[str]) -> list[str]:
+    if "".join(texts).isprintable():
+        return texts
+    return [shown(text, _MOST_TEXT_BYTES) for text in texts]
 
 
 def _match(

@@ -31,6 +31,8 @@ class Answers:
 
     #: One of `SHAPES`, for the replies that do not insist on their own.
     shape: str = attrs.field()
+    #: Whether correlation ids come back.
+    echo: bool
     _chance: random.Random
     _transids: Iterator[str] = attrs.field(init=False)
 
@@ -54,6 +56,9 @@ class Answers:
             verdicts: A code for each of its destinations.
         """
         shape = reply.shape or self.shape
+        if reply.said is not None:
+            verdicts = [reply.said] * len(verdicts)
+        code = reply.said or reply.code
         match shape:
             case "page":
                 return _page(reply)
@@ -62,7 +67,8 @@ class Answers:
             case "empty":
                 return b""
         if shape in _WHOLE or not reply.rings:
-            elements = [self._element(reply.code, reply.description, _id_of(request))]
+            words = reply.description if code == reply.code else describe(code)
+            elements = [self._element(code, words, _id_of(request))]
         else:
             elements = [
                 self._element(code, describe(code), correlation_id)
@@ -79,7 +85,7 @@ class Answers:
             "code": code,
             "transid": next(self._transids),
             "description": description,
-            "correlationid": correlation_id,
+            "correlationid": correlation_id if self.echo else "",
         }
 
     def _arrange(self, shape: str, elements: list[dict[str, Any]]) -> Any:
@@ -113,6 +119,8 @@ def code_shown(reply: Reply, verdicts: list[str]) -> str | None:
     """
     if reply.status is None or reply.shape in _CODELESS:
         return None
+    if reply.said is not None:
+        return reply.said
     if len(set(verdicts)) > 1:
         return "mixed"
     return verdicts[0] if verdicts else reply.code

@@ -35,6 +35,10 @@ class Reply:
     shape: str | None = None
     #: The answer breaks off in its middle.
     truncated: bool = False
+    #: Whether the answer is sent a second time, right after itself.
+    twice: bool = False
+    #: The code that the answer gives, if not the verdict.
+    said: str | None = None
     #: Seconds from the ring to the answer.
     delay: float = 0.0
 
@@ -54,6 +58,8 @@ class Reply:
         if match := re.fullmatch(r"(429|503)(?::([0-9]{1,6}))?", word):
             status, seconds = match.groups()
             return _turned_away(word, int(status), retry_after=seconds)
+        if match := re.fullmatch(r"twice:([0-9]{4})", word):
+            return cls(word, match[1], describe(match[1]), twice=True)
         if match := re.fullmatch(r"slow:([0-9]{1,6}(?:\.[0-9]{1,6})?)", word):
             return cls(word, delay=float(match[1]))
         if word.startswith("mix:") and (shares := _parse_shares(word[4:])):
@@ -182,10 +188,14 @@ _WORDS = {
         Reply("reordered", shape="reordered"),
         Reply("single", shape="one"),
         Reply("truncated", truncated=True),
+        Reply("twice", twice=True),
+        # It dials, and says that it did not.
+        Reply("ring-503", status=503, shape="page"),
+        Reply("ring-7006", said="7006"),
     )
 }
 
 _POSSIBLE = (
     f"a four-digit code of the API, {', '.join(_WORDS)}, 429, 503, 429:SECONDS, "
-    "503:SECONDS, slow:SECONDS and mix:CODE=PERCENT%,CODE=PERCENT%"
+    "503:SECONDS, slow:SECONDS, twice:CODE and mix:CODE=PERCENT%,CODE=PERCENT%"
 )

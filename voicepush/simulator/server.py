@@ -52,6 +52,8 @@ class Record:
     code: str | None
     #: The id that holds for each entry, its own or the request's; "" for none.
     correlation_ids: tuple[str, ...] = attrs.field(repr=False)
+    #: The id of the request itself; "" for none.
+    correlation_id: str = ""
 
 
 def _parse_faults(words: Iterable[str | int]) -> tuple[Fault, ...]:
@@ -79,6 +81,9 @@ class Simulator:
     port: int = 0
     #: The shape of ordinary answers, one of `SHAPES`.
     answer: str = "one"
+    #: Whether its answers give back the correlation ids, as the API does: the request's
+    #: own where one element stands for all, else each destination's.
+    echo: bool = True
     #: Standing faults in words, such as "7006@20%" or "drop@1/5"; the first that
     #: strikes wins.
     faults: tuple[Fault, ...] = attrs.field(default=(), converter=_parse_faults)
@@ -141,7 +146,7 @@ class Simulator:
 
     @_answers.default
     def _make_answers(self) -> Answers:
-        return Answers(self.answer, self._chance)
+        return Answers(self.answer, self.echo, self._chance)
 
     @property
     def url(self) -> str:
@@ -244,6 +249,8 @@ class Simulator:
         reply, answer = self._take(http.headers, body)
         await self._wait(http, self.latency + reply.delay)
         if answer is not None and not self._stopping.done():
+            if reply.twice:
+                _send_once_more(http, answer)
             return answer
         if http.transport is not None:
             http.transport.abort()
@@ -281,6 +288,7 @@ class Simulator:
                 status,
                 code_shown(reply, verdicts),
                 request.correlation_ids,
+                request.correlation_id,
             )
         )
         if status is None:
@@ -351,6 +359,21 @@ def _as_json(thing: Any) -> web.Response:
     return web.Response(
         body=msgspec.json.encode(thing), content_type="application/json"
     )
+
+
+def _send_once_more(http: web.Request, answer: web.Response) -> None:
+    """
+    Write *answer* before aiohttp writes it: one response too many, as broken proxies
+    send it.
+    """
+    body = answer.body
+    if http.transport is None or not isinstance(body, bytes):
+        return
+    head = (
+        f"HTTP/1.1 {answer.status} {answer.reason}\r\n"
+        f"Content-Type: {answer.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    http.transport.write(head.encode() + body)
 
 
 def _respond(reply: Reply, status: int, body: bytes) -> web.Response:
