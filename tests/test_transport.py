@@ -26,8 +26,8 @@ async def post(
     transport: Transport,
     body: bytes,
     *,
-    timeout: float,
-    proven: bool = True,  # noqa: ASYNC109
+    timeout: float,  # noqa: ASYNC109
+    proven: bool = True,
 ) -> Reply:
     """
     Send *body* once, over a connection that may be used again.
