@@ -183,7 +183,6 @@ def test_reads_what_csv_reads(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipients, "_CHUNK_BYTES", chunk)
-        patch.setattr(recipients, "_DELIMITERS", ",")
         found = read(text, column="xyz"[place])
 
     assert expected[1:] == [entry for _, entry in found]

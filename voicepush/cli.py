@@ -685,13 +685,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _suppressed(files: list[Path], country: str | None) -> Suppressed | None:
     if not files:
         return None
-    found = Suppressed.read(*files, country=country)
-    if found.unusable:
-        _say(
-            f"{found.unusable:,} entries of the suppression list are no numbers and "
-            "suppress no one"
-        )
-    return found
+    return Suppressed.read(*files, country=country)
 
 
 def _existing(path: Path) -> Coroutine[Any, Any, Ledger]:
