@@ -34,7 +34,6 @@ from voicepush.recipients import (
     UNDECIDED_FIELD,
     Block,
     Entry,
-    ListFile,
     Malformed,
     digest_of,
     from_async,
@@ -852,12 +851,8 @@ def test_every_codec_of_python(codec: str) -> None:
         content = text.encode(codec)
     except (LookupError, ValueError, TypeError, OSError):
         content = text.encode()
-    try:
-        found = read(content, encoding=codec)
-    except InputError as error:
-        assert "\n" not in str(error)
-    else:
-        assert [(2, "+447700900101")] == found
+    with suppress(InputError):
+        assert [(2, "+447700900101")] == read(content, encoding=codec)
     with suppress(InputError):
         read(bytes(range(1, 256)) * 2, encoding=codec)
 
@@ -946,9 +941,7 @@ def test_digest(tmp_path: Path, name: str, content: bytes) -> None:
     path.write_bytes(content)
 
     source = read_file(path)
-    assert source.digest is None
-    for _ in source:
-        pass
+    flat(source)
 
     assert digest(content) == source.digest == digest_of(path)
     assert (str(path), len(content)) == (source.name, source.size)

@@ -247,7 +247,7 @@ def test_region_agrees_with_the_library(region: str, data: st.DataObject) -> Non
     A valid national number, with or without its trunk prefix, is completed as
     *phonenumbers* does.
     """
-    library = phonenumbers
+    library: Any = phonenumbers
     plan = library.PhoneMetadata.metadata_for_region(region)
     pattern = plan.mobile.national_number_pattern
     digits = data.draw(st.from_regex(rf"\A(?:{pattern})\Z", alphabet="0123456789"))
@@ -282,7 +282,7 @@ def test_columns_are_completed_as_one_by_one(
     """
     A column of national numbers is completed as each of them is alone.
     """
-    plan = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    plan: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
     pattern = rf"\A(?:{plan.country_code})?(?:{plan.mobile.national_number_pattern})\Z"
     usual = st.from_regex(pattern, alphabet="0123456789")
     column = [*data.draw(st.lists(usual, min_size=1, max_size=6)), *others]
@@ -325,7 +325,7 @@ def test_validity_agrees_with_the_library(data: st.DataObject) -> None:
     """
     What is valid is what *phonenumbers* says is valid as it stands.
     """
-    library = phonenumbers
+    library: Any = phonenumbers
     codes = library.COUNTRY_CODE_TO_REGION_CODE
     code = data.draw(st.sampled_from(sorted(codes)))
     region = data.draw(st.sampled_from(codes[code]))
