@@ -421,7 +421,8 @@ async def lookup(
     json
         Print a list of JSON objects.
     """
-    normal = normalise(number, country=country)
+    # No one is rung here, so digits alone may be looked for as they stand.
+    normal = normalise(number, country=country, international=country is None)
     value = number if isinstance(normal, Reason) else normal
     async with await _existing(ledger) as opened:
         found = await opened.find(value)
