@@ -737,3 +737,75 @@ def test_any_callers(
     assert all(weigh(group) <= size or 1 == len(group) for group in service.groups)
     assert [] not in service.groups
     assert len(stayed) >= sum(patience is None for *_, patience in calls)
+
+
+class TestRows:
+    """
+    Where recipients stood, and what they looked like there.
+    """
+
+    @given(
+        st.lists(st.lists(numbers, max_size=20) | mixtures, max_size=6),
+        st.integers(1, 9),
+        st.booleans(),
+    )
+    def test_each_keeps_its_own(
+        self, blocks: list[list[Recipient]], size: int, as_list: bool
+    ) -> None:
+        """
+        However a stream is cut, each destination keeps its row and its text.
+        """
+        batcher = Batcher(MESSAGE, tag="t", size=size)
+        batches: list[Batch] = []
+        expected: list[tuple[Recipient, int, str | None]] = []
+        row = 1
+        for block in blocks:
+            rows: Sequence[int] = range(row, row + len(block))
+            row += len(block) + 1
+            changed = {
+                place: f"text of {rows[place]}" for place in range(0, len(block), 2)
+            }
+            expected += [
+                (each, rows[place], changed.get(place))
+                for place, each in enumerate(block)
+            ]
+            batches += batcher.feed(
+                block, rows=list(rows) if as_list else rows, as_came=changed
+            )
+        batches += batcher.flush()
+
+        assert expected == [
+            (each, (batch.rows or ())[place], (batch.as_came or {}).get(place))
+            for batch in batches
+            for place, each in enumerate(batch.destinations)
+        ]
+
+    def test_ranges_stay_ranges(self) -> None:
+        """
+        Rows that follow each other stay a range, also across blocks.
+        """
+        batcher = Batcher(MESSAGE, tag="t", size=4)
+        everyone = list(map(number, range(10)))
+        batches = [
+            *batcher.feed(everyone[:3], rows=range(2, 5)),
+            *batcher.feed(everyone[3:], rows=range(5, 12)),
+            *batcher.flush(),
+        ]
+
+        assert [range(2, 6), range(6, 10), range(10, 12)] == [
+            batch.rows for batch in batches
+        ]
+        assert [None] * 3 == [batch.as_came for batch in batches]
+
+    def test_unknown_rows(self) -> None:
+        """
+        A batch in which one came without its row knows none; the next one does.
+        """
+        batcher = Batcher(MESSAGE, tag="t", size=2)
+        batches = [
+            *batcher.feed([number(0)], rows=[7]),
+            *batcher.feed([number(1)]),
+            *batcher.feed([number(2), number(3)], rows=[8, 12]),
+        ]
+
+        assert [None, [8, 12]] == [batch.rows for batch in batches]

@@ -102,7 +102,7 @@ async def test_duplicates_and_bad_numbers_are_counted(
     """
     What was read is planned, invalid or a duplicate.
     """
-    recipients = ["+18005550100", "+1 800 555-0100", "18005550101", "x", ""]
+    recipients = ["+18005550100", "+1 800 555-0100", "+18005550101", "x", ""]
 
     campaign = await Campaign.plan(ledger, "mixed", message, recipients)
     standing = await campaign.standing()

@@ -218,7 +218,7 @@ def test_suppressed_numbers_are_not_called(serve: Serve, capsys: Capture) -> Non
     """
     simulator = serve()
     write("june.csv", ["msisdn", *numbers(10)])
-    write("no.txt", [numbers(10)[3].replace("+", "00"), "nonsense"])
+    write("no.txt", [numbers(10)[3].replace("+", "00")])
 
     code = run(
         [
@@ -229,7 +229,6 @@ def test_suppressed_numbers_are_not_called(serve: Serve, capsys: Capture) -> Non
 
     assert 0 == code
     assert 9 == len(simulator.calls)
-    assert "1 entries of the suppression list" in capsys.readouterr().err
     assert 1 == status("june", capsys)["suppressed"]
 
 

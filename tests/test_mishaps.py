@@ -1168,17 +1168,17 @@ def test_a_messy_file_is_counted_exactly(serve: Serve) -> None:
 
     suppressed = numbers(50, 100_000)
     for n in range(1, 1_001):
-        spellings = (f"+999{n:09d}", f"00999 {n:09d}", f"999{n:09d}")
+        spellings = (f"+999{n:09d}", f"00999 {n:09d}", f"'+999{n:09d}")
         add(spellings[n % 3])
         planned.append(f"+999{n:09d}")
         add(f"+999 {n:09d}", "duplicate", "duplicate of an earlier row")
-        add(f"(999) {n:09d}", "duplicate", "duplicate of an earlier row")
+        add(f"(+999) {n:09d}", "duplicate", "duplicate of an earlier row")
         if n % 20 == 0:
             listed = suppressed[n // 20 - 1]
             add(listed, "suppressed", "on the suppression list")
             add(f"00{listed[1:]}", "suppressed", "on the suppression list")
         if n % 10 == 0:
-            add("12345", "invalid", "too short for E.164")
+            add("+12345", "invalid", "too short for E.164")
             add("+1234567890123456", "invalid", "too long for E.164")
             add(
                 "9.19812E+11",
@@ -1188,18 +1188,19 @@ def test_a_messy_file_is_counted_exactly(serve: Serve) -> None:
             add(
                 "0207 946 0000",
                 "invalid",
-                "a national number; give its country (--country)",
+                "does not begin with + or 00; give its country (--country), or say "
+                "that all begin with their calling code (--international)",
             )
             add("call me", "invalid", "not a phone number")
             add("  ", "invalid", "empty")
     while len(rows) < 6_005:
         n = 200_000 + len(rows)
-        add(f"999-{n:09d}")
+        add(f"+999-{n:09d}")
         planned.append(f"+999{n:09d}")
     Path("june.csv").write_text(
         "name,msisdn\n" + "".join(f"person,{row}\n" for row in rows)
     )
-    Path("no.txt").write_text("\n".join(each[1:] for each in suppressed))
+    Path("no.txt").write_text("\n".join(f"00{each[1:]}" for each in suppressed))
 
     said = say(
         *sending(simulator, "--rejects", "bad.csv", "--suppress", "no.txt"), "--json"

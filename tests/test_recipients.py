@@ -5,10 +5,16 @@ Files, streams and iterables: what is read, at which row, and what errors say.
 from __future__ import annotations
 
 import csv
+import encodings
+import encodings.aliases
 import gzip
+import hashlib
 import io
 import json
+import os
+import pkgutil
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,9 +31,11 @@ from voicepush.recipients import (
     BAD_CORRELATION_ID,
     BAD_VALUES,
     NOT_A_RECORD,
+    UNDECIDED_FIELD,
     Block,
     Entry,
     Malformed,
+    digest_of,
     from_async,
     from_iterable,
     read_file,
@@ -183,7 +191,6 @@ def test_reads_what_csv_reads(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipients, "_CHUNK_BYTES", chunk)
-        patch.setattr(recipients, "_DELIMITERS", ",")
         found = read(text, column="xyz"[place])
 
     assert expected[1:] == [entry for _, entry in found]
@@ -199,9 +206,7 @@ def test_rows_are_lines(text: str) -> None:
 
     found = read(text, column="x")
 
-    assert [(row, line.split(",")[0]) for row, line in enumerate(lines, 1) if line][
-        1:
-    ] == found
+    assert [(row, line) for row, line in enumerate(lines, 1) if line][1:] == found
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "x.csv", "x.jsonl", "x.gz"]))
@@ -242,11 +247,11 @@ def test_most_telling_header() -> None:
     assert [(2, ANN)] == read(f"number,msisdn,customerid\n17,{ANN},c\n")
 
 
-def test_one_column_needs_no_known_header() -> None:
+def test_first_row_that_is_no_header_is_a_row() -> None:
     """
-    In a file with one column, a first row that is no number is a header.
+    In a file with one column every row counts that is not below a known header.
     """
-    assert [(2, ANN)] == read(f"Rufnummer\n{ANN}\n")
+    assert [(1, "Whom to ring"), (2, ANN)] == read(f"Whom to ring\n{ANN}\n")
     assert [(1, "12345"), (2, ANN)] == read(f"12345\n{ANN}\n")
 
 
@@ -273,9 +278,250 @@ def test_numbered_column() -> None:
     """
     A column may be given by its place, with a header or without.
     """
-    assert [(2, ANN)] == read(f"a,b\n{BEN},{ANN}\n", column="2")
+    assert [(1, "b"), (2, ANN)] == read(f"a,b\n{BEN},{ANN}\n", column="2")
+    assert [(2, ANN)] == read(f"phone,b\n{BEN},{ANN}\n", column="2")
     assert [(1, ANN)] == read(f"{BEN},{ANN}\n", column="2")
-    assert [(2, ANN)] == read(f"2,b\n{ANN},{BEN}\n", column="2")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (f"2,{ANN}\n3,{BEN}\n", [(1, ANN), (2, BEN)]),
+        ("2,c17\n3,c18\n", [(1, "c17"), (2, "c18")]),
+        (f"2,b\n{ANN},{BEN}\n", [(2, ANN)]),
+        (f"2,msisdn\n17,{BEN}\n", [(2, "17")]),
+    ],
+)
+def test_place_or_header(content: str, expected: list[tuple[int, str]]) -> None:
+    """
+    A column ``2`` is the second place, unless a header is called so.
+    """
+    assert expected == read(content, column="2")
+
+
+TITLES = f"""June's call, for everyone; please
+As of 2026-06-01,,
+
+Name,Mobile No.,Correlation ID
+Ann,{ANN},a
+"""
+
+
+def test_rows_above_the_header_are_titles() -> None:
+    """
+    Rows above the header are told and not counted; rows keep their lines.
+    """
+    source = read_stream(io.BytesIO(TITLES.encode()))
+
+    assert [(5, Destination(ANN, correlation_id="a"))] == flat(source)
+    assert 2 == source.titles
+    assert 'column 2 ("Mobile No.")' == source.column
+
+
+def test_titles_with_a_known_word() -> None:
+    """
+    A title that reads like a header gives way to a row with several cells.
+    """
+    content = f"Mobile numbers,,\nNo,Name,Mobile\n1,Ann,{ANN}\n"
+
+    assert [(3, ANN)] == read(content)
+
+
+def test_header_is_looked_for_in_twenty_rows() -> None:
+    """
+    A header below row 20 is none, and no one above it is passed over.
+    """
+    assert [(21, ANN)] == read("title\n" * 19 + f"phone\n{ANN}\n")
+    assert 22 == len(read("title\n" * 20 + f"phone\n{ANN}\n"))
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_header_behind_many_chunks() -> None:
+    """
+    Titles and header may lie in several chunks.
+    """
+    assert [(5, Destination(ANN, correlation_id="a"))] == read(TITLES)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"Ann,mobile,{ANN}\nBen,phone,{BEN}\n",
+        f"Ann,x,{ANN}\nBen,phone,\nCat,x,{CAT}\n",
+        f"Ann,x,{ANN}\nphone\nCat,x,{CAT}\n",
+    ],
+)
+def test_nobody_is_taken_for_a_title(content: str) -> None:
+    """
+    A word such as "phone" among people makes no header of its row.
+    """
+    assert len(content.splitlines()) == len(read(content))
+    assert (1, ANN) == read(content)[0]
+
+
+def test_header_over_two_lines() -> None:
+    """
+    A header's cell may hold a line end.
+    """
+    assert [(3, ANN)] == read(f'name,"Phone\nNumber"\nAnn,{ANN}\n')
+
+
+# Delimiters.
+
+
+@pytest.mark.parametrize("header", ["", "msisdn\n"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_one_column_is_kept_whole(header: str, delimiter: str) -> None:
+    """
+    Where the header or first row has no delimiter, nothing is cut and nothing lost.
+    """
+    second = f"{BEN} {delimiter} {CAT}"
+
+    found = read(f"{header}{ANN}\n{second}\n")
+
+    assert [ANN, second] == [entry for _, entry in found]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_customer_ids_with_delimiters(quote: str) -> None:
+    """
+    Customer ids in a file with one column may hold what elsewhere divides cells.
+    """
+    ids = ["a|1", "a|2", "b;1"]
+    content = "customerid\n" + "".join(f"{quote}{each}{quote}\n" for each in ids)
+
+    assert [Destination(customer_id=each) for each in ids] == [
+        entry for _, entry in read(content)
+    ]
+
+
+def test_delimiter_is_that_of_the_header() -> None:
+    """
+    Rows with more of another character are cut as the header is.
+    """
+    assert [(2, ANN)] == read(f"name;msisdn\na,b,c,d;{ANN}\n")
+    assert [(1, ANN)] == read(f"Ann, Dr, MD;{ANN}\n")
+
+
+# Headers as people write them.
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Mobile No.", "Mobile No", "Contact Number", "Contact No.", "Phone 1"),
+        *("Phone Number (with country code)", "Tel.", "WhatsApp", "Cell Phone"),
+        *("MSISDN", "phoneNumber", "PHONE_NUMBER", "Customer Mobile", "Number"),
+        *("Telefon", "Handynummer", "Telefonnummer", "Handy-Nr.", "Rufnummer"),
+        *("T\u00e9l\u00e9phone", "Num\u00e9ro de t\u00e9l\u00e9phone", "M\u00f3vil"),
+        *("Telefono", "Tel\u00e9fono", "Celular", "Mobile Phone Number", "Ph. No."),
+    ],
+)
+def test_headers_as_people_write_them(header: str) -> None:
+    """
+    Headers are known with signs, accents, remarks and numbers in them.
+    """
+    source = read_stream(io.BytesIO(f"id,{header}\n1,{ANN}\n".encode()))
+
+    assert [(2, ANN)] == flat(source)
+    assert f'column 2 ("{header}")' == source.column
+
+
+@pytest.mark.parametrize(
+    "header", ["Order Number", "S.No", "Account No.", "Fax", "Name", "Phone model", ""]
+)
+def test_headers_of_other_things(header: str) -> None:
+    """
+    What only resembles a header of numbers is none.
+    """
+    with pytest.raises(SourceError, match="can't tell which column holds the numbers"):
+        read(f"id,{header}\n1,{ANN}\n")
+
+
+@pytest.mark.parametrize("header", ["customerid", "Customer ID", "CustID", "cust_id"])
+def test_headers_of_customer_ids(header: str) -> None:
+    """
+    Customer ids are found as people write their header.
+    """
+    assert [(2, Destination(customer_id="c"))] == read(f"x,{header}\n1,c\n")
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken"),
+    [
+        ("Phone,MSISDN", 'column 2 ("MSISDN")'),
+        ("Phone,Mobile", 'column 2 ("Mobile")'),
+        ("WhatsApp,Phone 2", 'column 2 ("Phone 2")'),
+        ("CustID,Number", 'column 2 ("Number")'),
+    ],
+)
+def test_better_known_header_wins(headers: str, taken: str) -> None:
+    """
+    Of two columns that may hold the number, the one that says so best is taken.
+    """
+    source = read_stream(io.BytesIO(f"{headers}\n{ANN},{BEN}\n".encode()))
+
+    assert [(2, BEN)] == flat(source)
+    assert taken == source.column
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ("Phone 1,Phone 2", "row 1: can't tell which column to take, Phone 1 or Ph"),
+        ("Home Phone,Work Phone", "take, Home Phone or Work Phone; the columns are"),
+        ("msisdn,msisdn", "choose one with --column"),
+    ],
+)
+def test_columns_of_equal_rank(headers: str, words: str) -> None:
+    """
+    Two columns that may equally hold the number are not guessed between.
+    """
+    with pytest.raises(SourceError, match=words):
+        read(f"{headers}\n{ANN},{BEN}\n")
+
+
+def test_two_columns_of_one_name() -> None:
+    """
+    A name that two columns have is no choice.
+    """
+    with pytest.raises(SourceError, match="several columns are called 'a'"):
+        read(f"a,a\n{ANN},{BEN}\n", column="a")
+
+
+def test_absurd_column() -> None:
+    """
+    A column of thousands of digits is refused like any other that is not there.
+    """
+    with pytest.raises(SourceError, match="there is no column '222"):
+        read(f"a,b\n1,{ANN}\n", column="2" * 5000)
+
+
+# Cells as spreadsheets write them.
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("'=1", "=1"),
+        ("'@a", "@a"),
+        ("'-a", "-a"),
+        ("'+a", "+a"),
+        ("'\ta", "\ta"),
+        ("'a", "'a"),
+        ('"=""c-1"""', "c-1"),
+        ('\'="a"', '="a"'),
+    ],
+)
+def test_cover_of_a_cell_is_taken_away(cell: str, expected: str) -> None:
+    """
+    What our own export or a spreadsheet puts around a cell is no part of an id.
+    """
+    content = f"customerid,correlationid\n{cell},{cell}\n"
+
+    assert [
+        (2, Destination(customer_id=expected, correlation_id=expected.strip()))
+    ] == read(content, column="customerid")
 
 
 @pytest.mark.parametrize(
@@ -285,6 +531,7 @@ def test_numbered_column() -> None:
         (f"{ANN},{BEN}\n", None, "447*****0101, 447*****0102; choose one with --col"),
         ("+44 7700 900101,1\n", "3", "columns are +44********0101, 1; choose"),
         ("a,b\n1,2\n", "c", "there is no column 'c'; the columns are a, b; choose"),
+        ("title\na,phone\n1,2\n", "c", "there is no column 'c'; the columns are a, ph"),
         ("a,b\n1,2\n", "3", "there is no column '3'"),
         ("a,b\n1,2\n", "0", "there is no column '0'"),
     ],
@@ -296,7 +543,7 @@ def test_undecided_column(content: str, column: str | None, words: str) -> None:
     with pytest.raises(SourceError) as caught:
         read(content, column=column, name="june.csv")
 
-    assert str(caught.value).startswith("june.csv, row 1: ")
+    assert str(caught.value).startswith("june.csv, row ")
     assert words in str(caught.value)
 
 
@@ -380,8 +627,39 @@ def test_json_column() -> None:
 
 
 @pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"phoneNumber": ANN}, ANN),
+        ({"Mobile No.": ANN, "Phone": BEN}, ANN),
+        ({"CustID": "'=c"}, Destination(customer_id="=c")),
+        (
+            {"Tel.": ANN, "Correlation ID": "'@x"},
+            Destination(ANN, correlation_id="@x"),
+        ),
+    ],
+)
+def test_json_fields_as_people_write_them(record: object, expected: Entry) -> None:
+    """
+    The fields of JSON lines are known by the same names as headers.
+    """
+    assert [(1, expected)] == read(json.dumps(record))
+
+
+def test_json_field_that_was_taken_is_told() -> None:
+    """
+    Which field was taken is known after the first block.
+    """
+    source = read_stream(io.BytesIO(json.dumps({"Tel.": ANN}).encode()))
+
+    assert source.column is None
+    assert [(1, ANN)] == flat(source)
+    assert 'field "Tel."' == source.column
+
+
+@pytest.mark.parametrize(
     ("line", "reason"),
     [
+        ('{"phone1": "1", "phone2": "2"}', UNDECIDED_FIELD),
         ('{"msisdn": ', NOT_A_RECORD),
         ('{"name": "Ann"}', NOT_A_RECORD),
         ("true", BAD_VALUES),
@@ -542,56 +820,265 @@ def test_json_array() -> None:
         read(f'[\n"{ANN}"\n]', name="list.json")
 
 
-@pytest.mark.parametrize("encoding", ["nonsense", "base64"])
+ODD_ENCODINGS = [
+    *("nonsense", "base64", "undefined", "punycode", "utf-7", "UTF7", "idna"),
+    *("unicode_escape", "raw-unicode-escape", "rot13", "a\0b", "\ud800", "x" * 5000),
+]
+
+
+@pytest.mark.parametrize("encoding", ODD_ENCODINGS)
 def test_unknown_encoding(encoding: str) -> None:
     """
-    An encoding that is none is refused.
+    An encoding that is none of a list is refused.
     """
-    with pytest.raises(InputError, match=f"the encoding '{encoding}' is not known"):
+    with pytest.raises(InputError, match=r"the encoding '.*' is not known"):
         read(ANN, encoding=encoding)
 
 
-def test_missing_file(tmp_path: Path) -> None:
-    """
-    A file that is not there is refused by name.
-    """
-    with pytest.raises(SourceError, match=r"june.csv: can't be read: No such file"):
-        flat(read_file(tmp_path / "june.csv"))
+CODECS = sorted(
+    {module.name for module in pkgutil.iter_modules(encodings.__path__)}
+    | set(encodings.aliases.aliases)
+)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"447700900101\n")[:-4]])
-def test_broken_gzip(content: bytes) -> None:
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_codec_of_python(codec: str) -> None:
     """
-    A compressed file that is damaged is refused by name.
+    Each codec of Python's either reads a list or is refused in one sentence.
     """
-    with pytest.raises(SourceError, match=r"june.csv.gz: can't be read: "):
-        read(content, name="june.csv.gz")
+    text = "msisdn,name\n+447700900101,Ann\n"
+    try:
+        content = text.encode(codec)
+    except (LookupError, ValueError, TypeError, OSError):
+        content = text.encode()
+    with suppress(InputError):
+        assert [(2, "+447700900101")] == read(content, encoding=codec)
+    with suppress(InputError):
+        read(bytes(range(1, 256)) * 2, encoding=codec)
 
 
-def test_file_and_standard_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"PK\x03\x04", "an Excel file or a zip archive; save the sheet as CSV UTF-8"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+            "an Excel file of the old kind; save the sheet as CSV UTF-8",
+        ),
+        (b"PAR1\0", "Parquet; let its name end in .parquet"),
+    ],
+)
+@pytest.mark.parametrize("name", ["june.csv", "june.xlsx", "june", "june.jsonl"])
+def test_other_kinds_of_files(start: bytes, words: str, name: str) -> None:
     """
-    A path is opened and closed; ``-`` is standard input.
+    A file of another kind is recognised, whatever its ending.
+    """
+    with pytest.raises(SourceError, match=f"^{name}: is {words} and give that$"):
+        read(start + b"\xff" * 500, name=name)
+
+
+def test_gzip_without_its_ending() -> None:
+    """
+    A compressed list is recognised, also on standard input.
+    """
+    assert [(1, ANN)] == read(gzip.compress(f"{ANN}\n".encode()))
+
+
+def test_places_that_hold_no_list(tmp_path: Path) -> None:
+    """
+    A folder, a loop of links and a name that can't be are refused by name.
+    """
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to(loop)
+
+    for path, words in (
+        (tmp_path, "Is a directory"),
+        (loop, "Too many levels of symbolic links"),
+        (tmp_path / "a\0b", "embedded null byte"),
+        (tmp_path / ("x" * 5000), "File name too long"),
+    ):
+        with pytest.raises(SourceError, match=f"can't be read: {words}"):
+            flat(read_file(path))
+        with pytest.raises(SourceError, match=f"can't be read: {words}"):
+            digest_of(path)
+
+
+def test_closed_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Without a standard input the error says so.
+    """
+    monkeypatch.setattr(sys, "stdin", None)
+
+    with pytest.raises(SourceError, match="standard input: is closed"):
+        flat(read_file("-"))
+
+
+# What is known of a file that was read.
+
+
+def digest(content: bytes) -> str:
+    """
+    The SHA-256 of *content*.
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", f"x,msisdn\n1,{ANN}\n".encode() * 20_000),
+        ("a.csv.gz", gzip.compress(f"{ANN}\n".encode()) * 2),
+        ("a.jsonl", f'"{ANN}"\n'.encode()),
+        ("a.txt", b""),
+        ("a.txt", b"\n" * 100),
+    ],
+)
+def test_digest(tmp_path: Path, name: str, content: bytes) -> None:
+    """
+    After its end a source knows the digest of the raw bytes, the size and the time.
+    """
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    source = read_file(path)
+    flat(source)
+
+    assert digest(content) == source.digest == digest_of(path)
+    assert (str(path), len(content)) == (source.name, source.size)
+    assert path.stat().st_mtime_ns == source.modified_ns
+
+
+def test_digest_of_parquet(tmp_path: Path) -> None:
+    """
+    Parquet has its digest, too.
+    """
+    path = parquet(tmp_path / "a.parquet", x=["a"], Phone=[ANN])
+
+    source = read_file(path)
+
+    assert [(1, ANN)] == flat(source)
+    assert digest(path.read_bytes()) == source.digest == digest_of(path)
+    assert path.stat().st_size == source.size
+    assert 'column 2 ("Phone")' == source.column
+
+
+def test_no_digest_before_the_end(tmp_path: Path) -> None:
+    """
+    A list that was left early, or that can't be read, has no digest.
     """
     path = tmp_path / "june.csv"
-    path.write_text(f"{ANN}\n")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BEN.encode())))
+    path.write_bytes(b"msisdn\n" + b"+447700900101\n" * 20_000 + b"\xff\n")
 
-    assert [(1, ANN)] == flat(read_file(path))
-    assert [(1, BEN)] == flat(read_file("-"))
+    left = read_file(path)
+    next(left)
+    left.close()
+    broken = read_file(path)
+    with pytest.raises(SourceError, match="row 20002: is not utf-8"):
+        flat(broken)
+
+    assert left.digest is None
+    assert broken.digest is None
+    assert [] == list(left)
 
 
-def test_bounded_memory() -> None:
+def test_digest_of_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A file is read no further than its blocks are taken.
+    Standard input has a digest, and neither size nor time.
     """
-    stream = io.BytesIO(f"{ANN}\n".encode() * 100_000)
+    content = f"{ANN}\n".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    source = read_file("-")
+    flat(source)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
-    block = next(read_stream(stream))
+    assert digest(content) == source.digest == digest_of("-")
+    assert ("standard input", None, None) == (
+        source.name,
+        source.size,
+        source.modified_ns,
+    )
 
-    assert len(block.recipients) < 10_000
-    assert stream.tell() < 200_000
+
+def test_pipe(tmp_path: Path) -> None:
+    """
+    A named pipe is read as a file is, and has neither size nor time.
+    """
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    content = f"msisdn\n{ANN}\n".encode()
+    writer = threading.Thread(target=path.write_bytes, args=(content,))
+    writer.start()
+
+    source = read_file(path)
+    found = flat(source)
+    writer.join()
+
+    assert [(2, ANN)] == found
+    assert digest(content) == source.digest
+    assert (None, None) == (source.size, source.modified_ns)
+
+
+def open_files() -> int:
+    """
+    How many files this process has open.
+    """
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
+def test_leaving_early_closes_the_file(tmp_path: Path) -> None:
+    """
+    A list that is left, closed or forgotten keeps no file open.
+    """
+    path = tmp_path / "june.csv"
+    path.write_bytes(f"{ANN}\n".encode() * 20_000)
+    before = open_files()
+
+    with read_file(path) as source:
+        next(source)
+        assert before + 1 == open_files()
+    assert before == open_files()
+
+    closed = read_file(path)
+    next(closed)
+    closed.close()
+    assert before == open_files()
+
+    for _ in read_file(path):
+        break
+    assert before == open_files()
+
+
+def test_list_file_hides_what_it_holds() -> None:
+    """
+    A source shows its name only.
+    """
+    source = read_stream(io.BytesIO(ANN.encode()), name="june.csv")
+
+    assert "<voicepush.ListFile june.csv>" == repr(source)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["", " ", ANN, f"{ANN};{BEN}", "x|y", "phone", "a,b,c"]),
+            st.text(st.sampled_from("1 ,;|\ta"), max_size=8),
+        ),
+        max_size=25,
+    )
+)
+def test_every_row_is_counted(lines: list[str]) -> None:
+    """
+    Whatever a list holds, each row that is not blank is a title, a header or an entry.
+    """
+    source = read_stream(io.BytesIO("\n".join(lines).encode()))
+    try:
+        found = flat(source)
+    except SourceError:
+        return
+    headers = '("' in (source.column or "")
+
+    assert len(list(filter(None, lines))) == source.titles + headers + len(found)
 
 
 # Iterables.

@@ -5,12 +5,12 @@ Normal form, refusals with their reasons, duplicates, and lists of those not to 
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +26,7 @@ from voicepush.screening import (
     Screened,
     Screening,
     Suppressed,
+    Unusable,
     normalise,
 )
 
@@ -57,19 +58,23 @@ def reasons(screened: Screened) -> list[tuple[int, str]]:
     "text",
     [
         "+447700900101",
-        "447700900101",
         "00447700900101",
         " +44 7700 900101\t",
         "+44 (0) 7700 900101",
         "0044(0)7700-900101",
         "(+44) 7700/900.101",
         "tel:+44-7700-900101",
-        "TEL: 447700900101",
+        "TEL: +447700900101",
         "+44\u00a07700\u2011900\u2013101",
         "\u202a+447700900101\u202c",
         "\uff0b\uff14\uff14\uff17\uff17\uff10\uff10\uff19\uff10\uff10\uff11\uff10\uff11",
         "+٤٤٧٧٠٠٩٠٠١٠١",
         "+44\u22127700900101",
+        "'+447700900101",
+        "' +447700900101",
+        '="+447700900101"',
+        "=+447700900101",
+        "+447700900101.0",
     ],
 )
 def test_ways_of_writing(text: str) -> None:
@@ -89,18 +94,25 @@ def test_ways_of_writing(text: str) -> None:
         ("+", Reason.NOT_A_NUMBER),
         ("447700900101 ext 5", Reason.NOT_A_NUMBER),
         ("44+7700900101", Reason.NOT_A_NUMBER),
-        ("447700900101,447700900102", Reason.NOT_A_NUMBER),
-        ("5550101\n5550102", Reason.NOT_A_NUMBER),
+        ("447700900101,447700900102", Reason.SEVERAL),
+        ("+44 7700 900101 / +44 7700 900102", Reason.SEVERAL),
+        ("5550101\n5550102", Reason.SEVERAL),
+        ("+5550101 5550102", Reason.SEVERAL),
+        ("+5550101\t2", Reason.NOT_A_NUMBER),
+        ("'", Reason.EMPTY),
+        ("=A1+B2", Reason.NOT_A_NUMBER),
         ("44770090010\u00b2", Reason.NOT_A_NUMBER),
         ("4.47701E+11", Reason.ROUNDED),
         ("4,47701e11", Reason.ROUNDED),
-        ("447700900101.0", Reason.ROUNDED),
+        ("+447700900101.00", Reason.ROUNDED),
         ("07700 900101", Reason.NO_COUNTRY),
+        ("9876543210", Reason.NO_COUNTRY),
+        ("447700900101.0", Reason.NO_COUNTRY),
         ("+07700900101", Reason.ZERO),
         ("0007700900101", Reason.ZERO),
         ("+447700", Reason.TOO_SHORT),
-        ("123", Reason.TOO_SHORT),
-        ("1" * 16, Reason.TOO_LONG),
+        ("+123", Reason.TOO_SHORT),
+        (f"+{'1' * 16}", Reason.TOO_LONG),
     ],
 )
 def test_reasons(text: str, reason: Reason) -> None:
@@ -118,15 +130,15 @@ texts = st.one_of(written, numbers, st.text(max_size=20))
 
 
 @unhurried
-@given(texts, st.sampled_from([None, "+44", "GB", "US"]))
+@given(texts, st.sampled_from([None, "+44", "GB", "US", "international"]))
 def test_normal_form(text: str, country: str | None) -> None:
     """
     The result is a plus and 7 to 15 ASCII digits, and is its own normal form.
     """
-    if country in ("GB", "US"):
-        pytest.importorskip("phonenumbers")
+    international = country == "international"
+    country = None if international else country
 
-    found = normalise(text, country=country)
+    found = normalise(text, country=country, international=international)
 
     if not isinstance(found, Reason):
         assert found.isascii()
@@ -137,41 +149,92 @@ def test_normal_form(text: str, country: str | None) -> None:
         assert found == normalise(found, country=country)
 
 
+some_texts = st.one_of(
+    texts, st.sampled_from([ANN, BEN, "447700900101", "+44 7700 900102", "n/a", CAT])
+)
+
 # National numbers.
 
 
-@pytest.mark.parametrize("country", ["+44", "44", "0044"])
-def test_calling_code(country: str) -> None:
+@pytest.mark.parametrize("country", ["GB", "gb", "+44", "44", "0044"])
+@pytest.mark.parametrize(
+    "text", ["07700 900101", "7700900101", "447700900101", "0044 7700 900101", ANN]
+)
+def test_ways_to_name_a_country(country: str, text: str) -> None:
     """
-    A calling code takes the place of a leading 0, and of nothing else.
+    A calling code means its main region, and completes numbers as the region does.
     """
-    assert ANN == normalise("07700 900101", country=country)
-    assert VALID == normalise("18005550199", country=country)
+    assert ANN == normalise(text, country=country)
 
 
 @pytest.mark.parametrize(
     ("text", "country", "expected"),
     [
-        ("07700 900101", "GB", ANN),
-        ("7700 900101", "gb", ANN),
-        ("447700900101", "GB", ANN),
         ("+447700900101", "US", ANN),
-        ("0044 7700 900101", "US", ANN),
         ("(800) 555-0199", "US", VALID),
         ("1 800 555 0199", "US", VALID),
-        ("18005550199", "GB", VALID),
+        ("06 1234 5678", "IT", "+390612345678"),
+        ("18005550199", "GB", Reason.NOT_NATIONAL),
+        ("5550199", "US", Reason.NOT_NATIONAL),
+        ("0555010199", "US", Reason.NOT_NATIONAL),
         ("0123", "IN", Reason.NOT_NATIONAL),
         ("0", "GB", Reason.NOT_NATIONAL),
-        ("1", "GB", Reason.TOO_SHORT),
+        ("1", "GB", Reason.NOT_NATIONAL),
+        ("7700900101.0", "GB", ANN),
+        ("'07700900101", "GB", ANN),
+        ('="07700900101"', "GB", ANN),
+        ("7.700900101E+9", "GB", ANN),
+        ("7.70090E+9", "GB", Reason.ROUNDED),
+        ("\u00a007700\u00a0900101", "GB", ANN),
     ],
 )
-def test_region(text: str, country: str, expected: str) -> None:
+def test_country(text: str, country: str, expected: str) -> None:
     """
-    Within a region numbers are completed by the region's own rules.
+    Numbers are completed by their country's own rules, or refused.
     """
-    pytest.importorskip("phonenumbers")
-
     assert expected == normalise(text, country=country)
+
+
+@pytest.mark.parametrize("country", ["IN", "+91"])
+def test_ten_digits(country: str) -> None:
+    """
+    Ten digits with a country are of that country, and never another calling code.
+    """
+    assert "+919876543210" == normalise("9876543210", country=country)
+    assert "+919876543210" == normalise("919876543210", country=country)
+    assert "+919876543210" == normalise("0 98765 43210", country=country)
+    assert Reason.NO_COUNTRY is normalise("9876543210")
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "expected"),
+    [
+        # Ten digits, or eight after the calling code; only the first is in the plan.
+        ("9123456789", "IN", "+919123456789"),
+        # Twelve digits, or ten after the calling code; the plan has neither.
+        ("915550101234", "IN", Reason.AMBIGUOUS),
+        # Leer's area code is 491, so this may be one of its numbers, or a mobile.
+        ("4917012345678", "DE", Reason.AMBIGUOUS),
+        ("+4917012345678", "DE", "+4917012345678"),
+        ("017012345678", "DE", "+4917012345678"),
+    ],
+)
+def test_two_readings(text: str, country: str, expected: str) -> None:
+    """
+    Where both readings are possible the valid one is taken, if exactly one is.
+    """
+    assert expected == normalise(text, country=country)
+
+
+def test_international() -> None:
+    """
+    On request numbers without a plus begin with their calling code, but for a 0.
+    """
+    assert ANN == normalise("447700900101", international=True)
+    assert ANN == normalise("44 7700 900101", international=True)
+    assert Reason.ZERO is normalise("07700900101", international=True)
+    with pytest.raises(InputError, match="both can't be"):
+        Screening(country="GB", international=True)
 
 
 REGIONS = ["GB", "US", "IN", "IT", "DE", "RU", "BR", "AR", "MX", "HU", "LT", "SG"]
@@ -184,7 +247,7 @@ def test_region_agrees_with_the_library(region: str, data: st.DataObject) -> Non
     A valid national number, with or without its trunk prefix, is completed as
     *phonenumbers* does.
     """
-    library = pytest.importorskip("phonenumbers")
+    library: Any = phonenumbers
     plan = library.PhoneMetadata.metadata_for_region(region)
     pattern = plan.mobile.national_number_pattern
     digits = data.draw(st.from_regex(rf"\A(?:{pattern})\Z", alphabet="0123456789"))
@@ -193,31 +256,46 @@ def test_region_agrees_with_the_library(region: str, data: st.DataObject) -> Non
     e164 = library.format_number(parsed, library.PhoneNumberFormat.E164)
 
     if library.is_valid_number(parsed):
-        assert e164 == normalise(trunk + digits, country=region)
+        assert normalise(trunk + digits, country=region) in (e164, Reason.AMBIGUOUS)
 
 
-@pytest.mark.parametrize("country", ["XX", "Narnia", "", "+0", "+4444", "4 4"])
+@pytest.mark.parametrize(
+    "country", ["XX", "Narnia", "", "+0", "+999", "+4444", "4 4", "\u0130N"]
+)
 def test_unknown_country(country: str) -> None:
     """
     A country that is none is refused.
     """
-    pytest.importorskip("phonenumbers")
-
     with pytest.raises(InputError, match=re.escape(f"the country {country!r} is")):
         Screening(country=country)
 
 
-@pytest.mark.parametrize("options", [{"country": "FR"}, {"validity": True}])
-def test_needs_phonenumbers(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@unhurried
+@given(
+    st.sampled_from(REGIONS),
+    st.lists(st.from_regex(r"\A[0-9]{5,13}\Z", alphabet="0123456789"), max_size=6),
+    st.data(),
+)
+def test_columns_are_completed_as_one_by_one(
+    region: str, others: list[str], data: st.DataObject
 ) -> None:
     """
-    Without phonenumbers the error says what to install.
+    A column of national numbers is completed as each of them is alone.
     """
-    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    plan: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    pattern = rf"\A(?:{plan.country_code})?(?:{plan.mobile.national_number_pattern})\Z"
+    usual = st.from_regex(pattern, alphabet="0123456789")
+    column = [*data.draw(st.lists(usual, min_size=1, max_size=6)), *others]
+    alone = [normalise(text, country=region) for text in column]
 
-    with pytest.raises(InputError, match=r"pip install 'voicepush\[numbers\]'"):
-        Screening(**options)
+    screened = screen(Screening(country=region, duplicates=False), *column)
+
+    assert [each for each in alone if not isinstance(each, Reason)] == list(
+        screened.recipients
+    )
+    assert [each for each in alone if isinstance(each, Reason)] == [
+        refusal.reason for refusal in screened.refusals
+    ]
 
 
 # Numbering plans.
@@ -227,7 +305,6 @@ def test_validity() -> None:
     """
     On request, numbers that their country's plan does not have are refused.
     """
-    pytest.importorskip("phonenumbers")
     screening = Screening(validity=True)
 
     screened = screen(screening, VALID, ANN, "+9990000000", "n/a")
@@ -248,7 +325,7 @@ def test_validity_agrees_with_the_library(data: st.DataObject) -> None:
     """
     What is valid is what *phonenumbers* says is valid as it stands.
     """
-    library = pytest.importorskip("phonenumbers")
+    library: Any = phonenumbers
     codes = library.COUNTRY_CODE_TO_REGION_CODE
     code = data.draw(st.sampled_from(sorted(codes)))
     region = data.draw(st.sampled_from(codes[code]))
@@ -281,7 +358,7 @@ def test_first_occurrence_wins() -> None:
     """
     screening = Screening()
 
-    first = screen(screening, ANN, "447700900101", BEN)
+    first = screen(screening, ANN, "+44 7700 900101", BEN)
     second = screen(screening, "00447700900102", CAT)
 
     assert [ANN, BEN] == first.recipients
@@ -312,7 +389,7 @@ def test_destination_loses_bad_values() -> None:
     """
     screening = Screening(suppressed=Suppressed(customer_ids={"c3"}))
     entries = [
-        Destination(["447700900101", "n/a", ANN, BEN], correlation_id="x"),
+        Destination(["+44 7700 900101", "n/a", ANN, BEN], correlation_id="x"),
         Destination(["n/a", ANN], correlation_id="y"),
         Destination(customer_id=[" c1 ", "c1", " ", "c2", "c3"], correlation_id="y"),
         ANN,
@@ -354,6 +431,70 @@ def test_repeated_correlation_id() -> None:
     assert [Destination(ANN, correlation_id="x"), BEN] == screened.recipients
     assert [(2, Reason.REPEATED_ID)] * 2 == reasons(screened)
     assert Kind.INVALID is screened.refusals[0].kind
+
+
+def test_ids_in_our_own_form_are_refused() -> None:
+    """
+    A correlation id such as voicepush makes is refused, with and without duplicates.
+    """
+    for duplicates in (True, False):
+        screening = Screening(duplicates=duplicates)
+
+        screened = screen(
+            screening,
+            Destination([ANN, BEN], correlation_id="0123456789-17-3"),
+            Destination(customer_id="c", correlation_id="abcdef0123-0"),
+            Destination(CAT, correlation_id="order-17"),
+        )
+
+        assert [Destination(CAT, correlation_id="order-17")] == screened.recipients
+        assert [
+            (1, Reason.GENERATED_ID),
+            (1, Reason.GENERATED_ID),
+            (2, Reason.GENERATED_ID),
+        ] == reasons(screened)
+        assert (4, 3, 0, 0) == counts(screening)
+
+
+def test_what_was_changed_is_kept_as_it_came() -> None:
+    """
+    Beside the recipients stand the texts of those that were changed, by place.
+    """
+    national = screen(Screening(country="GB"), "7700900101", "07700 900102", CAT)
+    plain = screen(Screening(), ANN, BEN, ANN)
+    mixed = screen(
+        Screening(),
+        ANN,
+        "n/a",
+        "+44 7700 900102",
+        Destination(["n/a", CAT, "00447700900104", "+44-7700-900105"]),
+        Destination(customer_id=[" c1 ", "c2"]),
+        Destination(customer_id="c3"),
+    )
+
+    assert {0: "7700900101", 1: "07700 900102"} == national.as_came
+    assert {} == plain.as_came
+    assert {1: "+44 7700 900102", 2: "00447700900104", 3: " c1 "} == mixed.as_came
+    assert [1, 3, 4, 5, 6] == mixed.rows
+
+
+@given(
+    st.lists(st.one_of(numbers, some_texts), max_size=20),
+    st.booleans(),
+    st.sampled_from([{}, {"country": "GB"}, {"international": True}]),
+)
+def test_as_came_leads_back(entries: list[str], mix: bool, options: Any) -> None:
+    """
+    Whatever comes in, each recipient and its row lead back to the text as it came.
+    """
+    block = [*entries, None] if mix else entries
+
+    screened = screen(Screening(**options), *block)
+
+    for place, recipient in enumerate(screened.recipients):
+        text = entries[screened.rows[place] - 1]
+        assert text == screened.as_came.get(place, recipient)
+        assert recipient == normalise(text, **options)
 
 
 def test_what_is_no_recipient() -> None:
@@ -420,9 +561,6 @@ def counts(screening: Screening) -> tuple[int, int, int, int]:
     )
 
 
-some_texts = st.one_of(
-    texts, st.sampled_from([ANN, BEN, "447700900101", "+44 7700 900102", "n/a", CAT])
-)
 destinations = st.one_of(
     st.builds(
         Destination,
@@ -503,24 +641,91 @@ def test_blocks_are_screened_as_one_by_one(
 
 def test_suppression_lists(tmp_path: Path) -> None:
     """
-    Suppression lists hold numbers in any form, or customer ids; the rest is counted.
+    Suppression lists hold numbers in any form, or customer ids.
     """
     plain = tmp_path / "plain.txt"
-    plain.write_text("07700 900101\nn/a\n+447700900102\n")
+    plain.write_text("07700 900101\n+447700900102\n")
     customers = tmp_path / "customers.csv"
     customers.write_text("customerid\nc1\n")
     several = tmp_path / "several.jsonl"
-    several.write_text('["+447700900103", "x"]\n')
+    several.write_text('["+447700900103"]\n')
 
     suppressed = Suppressed.read(plain, customers, several, country="+44")
 
     assert 4 == len(suppressed)
     assert {"c1"} == suppressed.customer_ids
-    assert 2 == suppressed.unusable
+    assert [] == suppressed.unusable
     screening = Screening(suppressed=suppressed)
     assert [VALID] == screen(screening, ANN, VALID, CAT).recipients
     assert [] == screen(screening, Destination(customer_id="c1"), BEN).recipients
     assert (5, 0, 0, 4) == counts(screening)
+
+
+def test_entries_that_suppress_nobody_are_named(tmp_path: Path) -> None:
+    """
+    A suppression list with entries that can't be understood is refused by default.
+    """
+    plain = tmp_path / "plain.txt"
+    plain.write_text("+447700900101\nn/a\n7700900102\n")
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("+999000000011\n+999000000012 ; +999000000013\n")
+
+    with pytest.raises(InputError) as caught:
+        Suppressed.read(plain, pairs)
+    suppressed = Suppressed.read(plain, pairs, allow_unusable=True)
+
+    assert "plain.txt, row 2: not a phone number; " in str(caught.value)
+    assert "plain.txt, row 3: does not begin with + or 00" in str(caught.value)
+    assert "pairs.txt, row 2: more than one number" in str(caught.value)
+    assert "--allow-unusable" in str(caught.value)
+    assert "900102" not in str(caught.value)
+    assert 3 == suppressed.unusable_count
+    assert [
+        Unusable(str(plain), 2, Reason.NOT_A_NUMBER),
+        Unusable(str(plain), 3, Reason.NO_COUNTRY),
+        Unusable(str(pairs), 2, Reason.SEVERAL),
+    ] == suppressed.unusable
+    assert 2 == len(suppressed)
+
+
+def test_not_every_unusable_entry_is_kept(tmp_path: Path) -> None:
+    """
+    A wrong file as a suppression list does not fill the memory.
+    """
+    path = tmp_path / "wrong.txt"
+    path.write_text("n/a\n" * 2500)
+
+    suppressed = Suppressed.read(path, allow_unusable=True)
+
+    assert 1000 == len(suppressed.unusable)
+    assert 2500 == suppressed.unusable_count
+    with pytest.raises(InputError, match="; and 2,497 more; correct them"):
+        Suppressed.read(path)
+
+
+def test_suppression_lists_are_read_by_the_rules_of_lists(tmp_path: Path) -> None:
+    """
+    Ten digits, a column and a calling code mean what they mean in a list.
+    """
+    path = tmp_path / "no.csv"
+    path.write_text("9876543210,447700900101\n")
+
+    assert [919876543210] == list(
+        Suppressed.read(path, country="IN", column="1").numbers
+    )
+    assert [447700900101] == list(
+        Suppressed.read(path, international=True, column="2").numbers
+    )
+
+
+def test_correlation_ids_of_suppression_lists_do_not_matter(tmp_path: Path) -> None:
+    """
+    An export that is given as a suppression list suppresses, whatever its ids.
+    """
+    path = tmp_path / "no.csv"
+    path.write_text("msisdn,correlationid\n+447700900101,0123456789-0-0\n")
+
+    assert [447700900101] == list(Suppressed.read(path).numbers)
 
 
 def test_suppressed_again_and_again() -> None:
@@ -538,7 +743,7 @@ def test_suppressed_hides_numbers() -> None:
     """
     A suppression list shows how many it holds.
     """
-    assert "Suppressed(numbers=<1>, customer_ids=<1>, unusable=0)" == repr(SUPPRESSED)
+    assert repr(SUPPRESSED).startswith("Suppressed(numbers=<1>, customer_ids=<1>,")
 
 
 @given(

@@ -34,7 +34,7 @@ from voicepush.model import (
     Verdict,
     VoiceMessage,
 )
-from voicepush.recipients import read_file
+from voicepush.recipients import ListFile, digest_of, read_file
 from voicepush.screening import Screening, Suppressed
 from voicepush.settings import Settings
 
@@ -50,6 +50,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Destination",
     "Recipient",
     "read_file",
+    "ListFile",
+    "digest_of",
     # Who is not called
     "Screening",
     "Suppressed",

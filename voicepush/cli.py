@@ -421,7 +421,8 @@ async def lookup(
     json
         Print a list of JSON objects.
     """
-    normal = normalise(number, country=country)
+    # No one is rung here, so digits alone may be looked for as they stand.
+    normal = normalise(number, country=country, international=country is None)
     value = number if isinstance(normal, Reason) else normal
     async with await _existing(ledger) as opened:
         found = await opened.find(value)
@@ -685,13 +686,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 def _suppressed(files: list[Path], country: str | None) -> Suppressed | None:
     if not files:
         return None
-    found = Suppressed.read(*files, country=country)
-    if found.unusable:
-        _say(
-            f"{found.unusable:,} entries of the suppression list are no numbers and "
-            "suppress no one"
-        )
-    return found
+    return Suppressed.read(*files, country=country)
 
 
 def _existing(path: Path) -> Coroutine[Any, Any, Ledger]:

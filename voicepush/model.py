@@ -402,6 +402,12 @@ class Batch:
     #: Whether every destination is a bare msisdn, which is the rule; looked at where
     #: it is not given.
     plain: bool = attrs.field(kw_only=True, repr=False)
+    #: Where in its source each destination stood, if that is known.
+    rows: Sequence[int] | None = attrs.field(default=None, kw_only=True, repr=False)
+    #: The text of each destination that was changed, by place, as it came.
+    as_came: Mapping[int, str] | None = attrs.field(
+        default=None, kw_only=True, repr=False
+    )
 
     @plain.default
     def _is_plain(self) -> bool:

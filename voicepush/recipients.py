@@ -7,28 +7,44 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import hashlib
 import importlib
 import io
+import os
 import re
+import stat
 import sys
 import zlib
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
+    Generator,
     Iterable,
     Iterator,
     Sequence,
 )
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, compress, count, islice, repeat
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self, TypeAlias, cast
 
 import attrs
 import msgspec
 
+from voicepush.columns import (
+    DELIMITERS,
+    NO_DELIMITER,
+    Rank,
+    Undecided,
+    choose,
+    find_layout,
+    is_sample,
+    layout_of,
+    rank_of,
+)
 from voicepush.errors import InputError, SourceError
 from voicepush.model import (
     Destination,
@@ -40,35 +56,18 @@ from voicepush.model import (
 #: How many recipients of an iterable make a block.
 BLOCK_SIZE = 1000
 
-#: Headers, in lower case and with ``_`` for spaces and hyphens, that are taken for
-#: the column of msisdns, the most telling first.
-MSISDN_HEADERS = (
-    "msisdn",
-    "phone_number",
-    "phonenumber",
-    "mobile_number",
-    "mobile",
-    "phone",
-    "telephone",
-    "tel",
-    "cell",
-    "number",
-)
-CUSTOMER_ID_HEADERS = ("customerid", "customer_id")
-CORRELATION_ID_HEADERS = ("correlationid", "correlation_id")
-
 #: Why a row is malformed.
 NOT_A_RECORD = "not a JSON text, nor an object with a msisdn or customerid"
 BAD_CORRELATION_ID = "the correlation id is no text of 1 to 50 bytes"
 BAD_VALUES = "not between 1 and 1,000 values that are texts"
+UNDECIDED_FIELD = "several fields may hold the number; choose one with --column"
 
 # Small enough to stay in the processor's cache while a block is taken apart.
 _CHUNK_BYTES = 1 << 16
+_HASHED_AT_ONCE = 1 << 20
 # A list of numbers has no longer lines; a file without line ends must not fill memory.
 _LONGEST_LINE = 1 << 20
 _PARQUET_ROWS = 5000
-_DELIMITERS = ",;\t|"
-_SAMPLE_ROWS = 50
 _MALFORMED_TEXT = 200
 
 # The longer mark first: UTF-32's begins with that of UTF-16.
@@ -79,8 +78,22 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 
-_NUMBER = re.compile(r"(?:tel:)?[\W_]*\d[\W\d_]*(?:e[+-]?\d+)?", re.IGNORECASE)
-_FEWEST_DIGITS = 7
+# What other kinds of files begin with, and what to do with them.
+_MAGIC = {
+    b"PK\x03\x04": "an Excel file or a zip archive; save the sheet as CSV UTF-8 and",
+    b"PK\x05\x06": "an empty zip archive; save the sheet as CSV UTF-8 and",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
+        "an Excel file of the old kind; save the sheet as CSV UTF-8 and"
+    ),
+    b"PAR1": "Parquet; let its name end in .parquet and",
+}
+_GZIP = b"\x1f\x8b\x08"
+
+# Codecs of Python that are no encodings of a list: "+" begins something else in them,
+# they need the whole text at once, or they depend on the machine.
+_NO_LISTS = re.compile(
+    r"undefined|punycode|idna|utf.?7|(?:raw.?)?unicode.?escape|mbcs|oem|ansi|dbcs"
+)
 
 
 @attrs.frozen
@@ -119,53 +132,122 @@ class _Table(NamedTuple):
     columns: list[list[str]]  # those that were asked for
 
 
-class _Layout(NamedTuple):
-    value: int
-    correlation_id: int | None
-    customers: bool
-    header: bool
+@attrs.define(eq=False)
+class _Facts:
+    """
+    What is found out while a source is read.
+    """
+
+    digest: str | None = None
+    size: int | None = None
+    modified_ns: int | None = None
+    column: str | None = None
+    titles: int = 0
+
+
+class ListFile(Iterator[Block]):
+    """
+    A list that is read block by block; what was found out on the way stays known.
+
+    It can be read once. Leaving ``with``, `close`, or forgetting it closes the file.
+    """
+
+    def __init__(
+        self, name: str, facts: _Facts, blocks: Generator[Block, None, None]
+    ) -> None:
+        #: What errors call it: its path, or "standard input".
+        self.name = name
+        self._facts = facts
+        self._blocks = blocks
+
+    def __repr__(self) -> str:
+        return f"<voicepush.ListFile {self.name}>"
+
+    def __next__(self) -> Block:
+        return next(self._blocks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Read no further.
+        """
+        self._blocks.close()
 
     @property
-    def places(self) -> list[int]:
+    def digest(self) -> str | None:
         """
-        The columns to take out, in the order in which `_entries` wants them.
+        The SHA-256 of its bytes as they are stored, once it was read to its end.
         """
-        if self.correlation_id is None:
-            return [self.value]
-        return [self.value, self.correlation_id]
+        return self._facts.digest
+
+    @property
+    def size(self) -> int | None:
+        """
+        How many bytes the file has; None for a pipe, and before reading began.
+        """
+        return self._facts.size
+
+    @property
+    def modified_ns(self) -> int | None:
+        """
+        When the file was changed last; None for a pipe, and before reading began.
+        """
+        return self._facts.modified_ns
+
+    @property
+    def column(self) -> str | None:
+        """
+        Which column was taken, in words, once the first block was read.
+        """
+        return self._facts.column
+
+    @property
+    def titles(self) -> int:
+        """
+        How many rows above the header were passed over; they are in no count.
+        """
+        return self._facts.titles
 
 
 def read_file(
     path: Path | str, *, column: str | None = None, encoding: str | None = None
-) -> Iterator[Block]:
+) -> ListFile:
     """
     The recipients in the file at *path*, or on standard input if it is ``-``.
 
     Reads CSV with any usual delimiter, plain lists, JSON lines, each also as
-    ``.gz``, and Parquet, in bounded memory. Blank lines are skipped. A first row
-    whose cell in the column is no number is taken for a header.
+    ``.gz``, and Parquet, in bounded memory. Blank lines are skipped. Among the first
+    20 rows the first with a known header is the header; without one every row is a
+    recipient. Nothing is opened before the first block is asked for.
 
     Args:
         path: Its ending tells the format; where it does not, the content does.
         column: A header, a place counted from 1, or the field of a JSON object.
-            Without it `MSISDN_HEADERS` are looked for, then `CUSTOMER_ID_HEADERS`;
-            then it is the only column, or the only one that holds a number.
+            Without it the best known header is taken; without a header it is the only
+            column, or the only one that holds a number in the first row.
         encoding: Without it the byte order mark decides, then it is UTF-8.
 
     Raises:
         SourceError: The file can't be read; the text says at which row and why.
         InputError: The encoding is not known, or Parquet is not installed.
     """
+    facts = _Facts()
     if str(path) == "-":
-        yield from read_stream(sys.stdin.buffer, column=column, encoding=encoding)
-        return
-    if Path(path).suffix.lower() == ".parquet":
-        yield from _read_parquet(str(path), column)
-        return
-    with _reading(str(path)):
-        stream = Path(path).open("rb")  # noqa: SIM115 -- closed two lines below
-    with stream:
-        yield from read_stream(stream, name=str(path), column=column, encoding=encoding)
+        return ListFile(
+            _STANDARD_INPUT, facts, _standard_input(facts, column, encoding)
+        )
+    is_parquet = Path(path).suffix.lower() == ".parquet"
+    blocks = (
+        _parquet_file(str(path), facts, column)
+        if is_parquet
+        else _text_file(str(path), facts, column, encoding)
+    )
+    return ListFile(str(path), facts, blocks)
 
 
 def read_stream(
@@ -174,7 +256,7 @@ def read_stream(
     name: str = "standard input",
     column: str | None = None,
     encoding: str | None = None,
-) -> Iterator[Block]:
+) -> ListFile:
     """
     The recipients in an open binary *stream*; it is left open.
 
@@ -183,26 +265,24 @@ def read_stream(
         column: As for `read_file`.
         encoding: As for `read_file`.
     """
-    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
-    if suffixes[-1:] == [".gz"]:
-        stream = cast("BinaryIO", gzip.GzipFile(fileobj=stream))
-        suffixes.pop()
-    pieces = _pieces(stream, name, encoding)
-    head = next(pieces, None)
-    if head is None:
-        return
-    pieces = chain([head], pieces)
-    start = head.text.lstrip()[:1]
-    if suffixes[-1:] in ([".jsonl"], [".ndjson"]):
-        yield from _read_json_lines(pieces, column)
-    elif suffixes[-1:] in ([".csv"], [".tsv"]) or start not in ("{", "["):
-        yield from _read_delimited(head, pieces, name, column)
-    elif start == "{":
-        yield from _read_json_lines(pieces, column)
-    else:
-        raise SourceError(
-            "this is one JSON array; write one recipient per line instead", source=name
-        )
+    facts = _Facts()
+    return ListFile(name, facts, _text(stream, name, facts, column, encoding))
+
+
+def digest_of(path: Path | str) -> str:
+    """
+    What `ListFile.digest` would be, without looking at what is in it.
+
+    Args:
+        path: As for `read_file`; standard input is read to its end.
+
+    Raises:
+        SourceError: The file can't be read.
+    """
+    if str(path) == "-":
+        return _digest(_stdin(), _STANDARD_INPUT)
+    with _opened(str(path)) as stream:
+        return _digest(stream, str(path))
 
 
 def from_iterable(
@@ -252,7 +332,9 @@ async def from_async(
         yield Block(range(row, row + len(group)), group)
 
 
-# Bytes become pieces of text.
+# Where the bytes come from.
+
+_STANDARD_INPUT = "standard input"
 
 
 @contextmanager
@@ -264,7 +346,143 @@ def _reading(name: str) -> Iterator[None]:
         raise SourceError(f"can't be read: {words}", source=name) from error
 
 
-def _pieces(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[_Piece]:
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    with _reading(name):
+        stream = Path(name).open("rb")  # noqa: SIM115 -- closed two lines below
+    with stream:
+        yield stream
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise SourceError("is closed", source=_STANDARD_INPUT)
+    return sys.stdin.buffer
+
+
+def _standard_input(
+    facts: _Facts, column: str | None, encoding: str | None
+) -> Generator[Block, None, None]:
+    yield from _text(_stdin(), _STANDARD_INPUT, facts, column, encoding)
+
+
+def _text_file(
+    name: str, facts: _Facts, column: str | None, encoding: str | None
+) -> Generator[Block, None, None]:
+    with _opened(name) as stream:
+        _look_at(stream, facts)
+        yield from _text(stream, name, facts, column, encoding)
+
+
+def _look_at(stream: BinaryIO, facts: _Facts) -> None:
+    # Before it is read: what is changed meanwhile looks changed afterwards.
+    found = os.fstat(stream.fileno())
+    if stat.S_ISREG(found.st_mode):
+        facts.size, facts.modified_ns = found.st_size, found.st_mtime_ns
+
+
+def _digest(stream: BinaryIO, name: str) -> str:
+    raw = _Raw(stream)
+    with _reading(name):
+        while raw.read(_HASHED_AT_ONCE):
+            pass
+    return raw.digest()
+
+
+class _Raw:
+    """
+    Takes the digest of what is read through it.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._ahead = b""
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """
+        The next bytes; none at the end.
+        """
+        if self._ahead:
+            chunk, self._ahead = self._ahead[:size], self._ahead[size:]
+            return chunk
+        chunk = self._stream.read(size)
+        self._hash.update(chunk)
+        return chunk
+
+    def start(self) -> bytes:
+        """
+        The first chunk, which stays to be read.
+        """
+        self._ahead = self.read(_CHUNK_BYTES)
+        return self._ahead
+
+    def digest(self) -> str:
+        """
+        The digest of what was read so far.
+        """
+        return self._hash.hexdigest()
+
+
+def _text(
+    stream: BinaryIO,
+    name: str,
+    facts: _Facts,
+    column: str | None,
+    encoding: str | None,
+) -> Generator[Block, None, None]:
+    raw = _Raw(stream)
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    with _reading(name):
+        start = raw.start()
+    for magic, words in _MAGIC.items():
+        if start.startswith(magic):
+            raise SourceError(f"is {words} give that", source=name)
+    readable: _Readable = raw
+    if suffixes[-1:] == [".gz"] or start.startswith(_GZIP):
+        readable = gzip.GzipFile(fileobj=cast("BinaryIO", raw))
+        suffixes = suffixes[:-1] if suffixes[-1:] == [".gz"] else suffixes
+    yield from _text_blocks(readable, suffixes[-1:], name, facts, column, encoding)
+    with _reading(name):
+        while raw.read(_CHUNK_BYTES):
+            pass  # nothing, unless the reader stopped early
+    facts.digest = raw.digest()
+
+
+def _text_blocks(
+    readable: _Readable,
+    suffix: list[str],
+    name: str,
+    facts: _Facts,
+    column: str | None,
+    encoding: str | None,
+) -> Iterator[Block]:
+    pieces = _pieces(readable, name, encoding)
+    head = next(pieces, None)
+    if head is None:
+        return
+    pieces = chain([head], pieces)
+    start = head.text.lstrip()[:1]
+    if suffix in ([".jsonl"], [".ndjson"]):
+        yield from _read_json_lines(pieces, facts, column)
+    elif suffix in ([".csv"], [".tsv"]) or start not in ("{", "["):
+        yield from _read_delimited(pieces, name, facts, column)
+    elif start == "{":
+        yield from _read_json_lines(pieces, facts, column)
+    else:
+        raise SourceError(
+            "this is one JSON array; write one recipient per line instead", source=name
+        )
+
+
+# Bytes become pieces of text.
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _pieces(stream: _Readable, name: str, encoding: str | None) -> Iterator[_Piece]:
     row, rest = 1, ""
 
     def here() -> int:
@@ -297,7 +515,7 @@ def _pieces(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[_Piec
 
 
 def _texts(
-    stream: BinaryIO, name: str, encoding: str | None, row: Callable[[], int]
+    stream: _Readable, name: str, encoding: str | None, row: Callable[[], int]
 ) -> Iterator[str]:
     chunk = _chunk(stream, name)
     encoding = encoding or _marked_encoding(chunk)
@@ -307,13 +525,12 @@ def _texts(
     while True:
         try:
             text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            good = error.object[: error.start].decode(encoding, "replace")
+        except UnicodeError as error:
             raise SourceError(
                 f"is not {encoding}; say which encoding it is with --encoding, "
                 "for example --encoding cp1252",
                 source=name,
-                row=row() + len(re.findall(r"\r\n?|\n", good)),
+                row=row() + _lines_before(error, encoding),
             ) from error
         yield text.removeprefix(mark)
         mark = ""
@@ -322,7 +539,7 @@ def _texts(
         chunk = _chunk(stream, name)
 
 
-def _chunk(stream: BinaryIO, name: str) -> bytes:
+def _chunk(stream: _Readable, name: str) -> bytes:
     with _reading(name):
         return stream.read(_CHUNK_BYTES)
 
@@ -334,51 +551,73 @@ def _marked_encoding(start: bytes) -> str:
     return "utf-8"
 
 
+def _lines_before(error: UnicodeError, encoding: str) -> int:
+    if not isinstance(error, UnicodeDecodeError):
+        return 0
+    good = error.object[: error.start].decode(encoding, "replace")
+    return len(re.findall(r"\r\n?|\n", good))
+
+
 def _decoder(encoding: str) -> codecs.IncrementalDecoder:
     try:
+        codec = codecs.lookup(encoding)
         "".encode(encoding)  # refuses base64 and its like, which are no encodings
-        return codecs.getincrementaldecoder(encoding)()
-    except LookupError as error:
-        raise InputError(
-            f"the encoding {encoding!r} is not known; try utf-8, utf-16 or cp1252"
-        ) from error
+        if not _NO_LISTS.fullmatch(codec.name):
+            return codecs.getincrementaldecoder(encoding)()
+    except (LookupError, ValueError) as error:
+        raise _unknown_encoding(encoding) from error
+    raise _unknown_encoding(encoding)
+
+
+def _unknown_encoding(encoding: str) -> InputError:
+    return InputError(
+        f"the encoding {encoding[:40]!r} is not known, or none that lists have; "
+        "try utf-8, utf-16 or cp1252"
+    )
 
 
 # Delimited text. Pieces without a quote are split; the others are csv.reader's.
 
 
 def _read_delimited(
-    head: _Piece, pieces: Iterator[_Piece], name: str, column: str | None
+    pieces: Iterator[_Piece], name: str, facts: _Facts, column: str | None
 ) -> Iterator[Block]:
-    delimiter = _delimiter(head.text)
-    first = next(_by_csv(head, iter(()), delimiter, name), (1, []))[1]
-    if not first:
+    head = _head(pieces)
+    with _deciding(name):
+        layout = find_layout(head.text, column)
+    if layout is None:
+        # Nothing but blank lines, or a quote that does not end: let that be said.
+        for delimiter in (NO_DELIMITER, *DELIMITERS):
+            list(_by_csv(head, pieces, delimiter, name))
         return
-    layout = _layout(first, column, name)
-    tables = _tables(pieces, layout.places, delimiter, name)
-    blocks: Iterator[Block] = (
-        Block(table.rows, _entries(table.columns, customers=layout.customers))
-        for table in tables
-        if table.rows
-    )
-    if layout.header:
-        block = next(blocks)
-        rest = Block(block.rows[1:], block.recipients[1:])
-        blocks = chain([rest] if rest.rows else [], blocks)
-    yield from blocks
+    facts.titles, facts.column = layout.titles, layout.words
+    pieces = chain([_without(head, layout.lines)], pieces)
+    for table in _tables(pieces, layout.places, layout.delimiter, name):
+        if table.rows:
+            yield Block(table.rows, _entries(table.columns, customers=layout.customers))
 
 
-def _delimiter(text: str) -> str:
-    text = re.sub(r'"[^"]*"', "", text)
-    sample = list(islice(filter(None, text.split("\n")), _SAMPLE_ROWS))
+@contextmanager
+def _deciding(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Undecided as error:
+        raise SourceError(str(error), source=name, row=error.row) from error
 
-    def fitness(delimiter: str) -> tuple[int, int]:
-        # Rows that are cut like the first one, then cells.
-        widths = [line.count(delimiter) for line in sample]
-        alike = widths.count(widths[0]) if widths and widths[0] else 0
-        return alike, sum(widths)
 
-    return max(_DELIMITERS, key=fitness)
+def _head(pieces: Iterator[_Piece]) -> _Piece:
+    """
+    The first of *pieces*, joined with the next ones until it is enough for a look.
+    """
+    head = next(pieces)
+    while not is_sample(head.text) and (more := next(pieces, None)):
+        head = head._replace(text=head.text + more.text, lines=head.lines + more.lines)
+    return head
+
+
+def _without(piece: _Piece, lines: int) -> _Piece:
+    rest = piece.text.split("\n", lines)[lines] if lines else piece.text
+    return _Piece(piece.row + lines, rest, piece.lines - lines)
 
 
 def _tables(
@@ -488,81 +727,12 @@ def _table(records: Iterable[tuple[int, list[str]]], places: list[int]) -> _Tabl
     return _Table(rows, columns)
 
 
-# Which column it is.
-
-
-def _layout(first: list[str], column: str | None, name: str) -> _Layout:
-    headers = [re.sub(r"[\s-]+", "_", cell.strip().casefold()) for cell in first]
-    named = None if column is None else _named(column, first)
-    if named is not None:
-        place: int | None = named
-    elif column is None:
-        place = _likely(first, headers)
-    else:
-        place = _numbered(column, first)
-    if place is None:
-        raise SourceError(_undecided(first, column), source=name, row=1)
-    return _Layout(
-        place,
-        _first_of(CORRELATION_ID_HEADERS, headers),
-        customers=headers[place] in CUSTOMER_ID_HEADERS,
-        header=named is not None or not _NUMBER.fullmatch(first[place]),
-    )
-
-
-def _named(column: str, first: list[str]) -> int | None:
-    cells = [cell.strip() for cell in first]
-    if column.strip() in cells:
-        return cells.index(column.strip())
-    return _first_of([column.strip().casefold()], [cell.casefold() for cell in cells])
-
-
-def _numbered(column: str, first: list[str]) -> int | None:
-    if column.isdecimal() and 1 <= int(column) <= len(first):
-        return int(column) - 1
-    return None
-
-
-def _likely(first: list[str], headers: list[str]) -> int | None:
-    if len(first) == 1:
-        return 0
-    numbers = [place for place, cell in enumerate(first) if _looks_like_number(cell)]
-    if not numbers:
-        return _first_of((*MSISDN_HEADERS, *CUSTOMER_ID_HEADERS), headers)
-    # With two of them, guessing would ring up dates or order numbers.
-    return numbers[0] if len(numbers) == 1 else None
-
-
-def _first_of(names: Iterable[str], headers: list[str]) -> int | None:
-    return next((headers.index(name) for name in names if name in headers), None)
-
-
-def _looks_like_number(cell: str) -> bool:
-    digits = sum(map(str.isdecimal, cell))
-    return digits >= _FEWEST_DIGITS and _NUMBER.fullmatch(cell) is not None
-
-
-def _undecided(first: Sequence[str], column: str | None) -> str:
-    shown = ", ".join(
-        mask(cell) if _looks_like_number(cell) else cell.strip()[:40]
-        for cell in first[:20]
-    )
-    problem = (
-        "can't tell which column holds the numbers"
-        if column is None
-        else f"there is no column {column!r}"
-    )
-    return (
-        f"{problem}; the columns are {shown}; "
-        "choose one with --column, by name or by place (1 is the first)"
-    )
-
-
 # JSON lines and Parquet.
 
 
-def _read_json_lines(pieces: Iterator[_Piece], column: str | None) -> Iterator[Block]:
-    keys = (column,) if column else (*MSISDN_HEADERS, *CUSTOMER_ID_HEADERS)
+def _read_json_lines(
+    pieces: Iterator[_Piece], facts: _Facts, column: str | None
+) -> Iterator[Block]:
     for piece in pieces:
         lines = piece.text[:-1].split("\n")
         rows: Sequence[int] = range(piece.row, piece.row + len(lines))
@@ -571,36 +741,48 @@ def _read_json_lines(pieces: Iterator[_Piece], column: str | None) -> Iterator[B
             rows = list(compress(rows, filled))
             lines = list(compress(lines, filled))
         if rows:
-            yield Block(rows, [_from_json(line, keys) for line in lines])
+            yield Block(rows, [_from_json(line, facts, column) for line in lines])
 
 
-def _from_json(line: str, keys: Sequence[str]) -> Entry:
+def _from_json(line: str, facts: _Facts, column: str | None) -> Entry:
     try:
         found = msgspec.json.decode(line)
     except (ValueError, RecursionError):
         return _malformed(line, NOT_A_RECORD)
     if not isinstance(found, dict):
         return _entry(found, None, customers=False, shown=line)
-    key = _filled_key(found, keys)
-    if key is None:
-        return _malformed(line, NOT_A_RECORD)
-    correlation = _filled_key(found, CORRELATION_ID_HEADERS)
+    filled = tuple(key for key, value in found.items() if value is not None)
+    keys, own_id, customers = _fields(filled, column)
+    if len(keys) != 1:
+        return _malformed(line, UNDECIDED_FIELD if keys else NOT_A_RECORD)
+    facts.column = facts.column or f'field "{keys[0][:40]}"'
     return _entry(
-        found[key],
-        found[correlation] if correlation else None,
-        customers=key.casefold() in CUSTOMER_ID_HEADERS,
+        found[keys[0]],
+        found[own_id] if own_id else None,
+        customers=customers,
         shown=line,
     )
 
 
-def _filled_key(record: dict[str, object], keys: Iterable[str]) -> str | None:
-    for key in keys:
-        if record.get(key) is not None:
-            return key
-    return None
+@lru_cache(maxsize=1024)
+def _fields(
+    keys: tuple[str, ...], column: str | None
+) -> tuple[list[str], str | None, bool]:
+    """
+    Those of *keys* that hold the values, that of the correlation id, and the kind.
+    """
+    if column is None:
+        taken = [keys[place] for place in choose(keys)]
+    else:
+        taken = [column] if column in keys else []
+    own_ids = (key for key in keys if rank_of(key) is Rank.CORRELATION_ID)
+    customers = rank_of(taken[0]) is Rank.CUSTOMER_ID if taken else False
+    return taken, next(own_ids, None), customers
 
 
-def _read_parquet(name: str, column: str | None) -> Iterator[Block]:
+def _parquet_file(
+    name: str, facts: _Facts, column: str | None
+) -> Generator[Block, None, None]:
     try:
         parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
@@ -608,19 +790,32 @@ def _read_parquet(name: str, column: str | None) -> Iterator[Block]:
             f"{name}: reading Parquet needs pyarrow; "
             "install it with: pip install 'voicepush[parquet]'"
         ) from error
-    with _reading(name):
-        file = parquet.ParquetFile(name)
-    with file:
-        headers = file.schema_arrow.names
-        layout = _layout(headers, column, name)
-        wanted = [headers[place] for place in layout.places]
-        batches = file.iter_batches(_PARQUET_ROWS, columns=wanted)
-        row = 1
-        while (batch := _next_of(batches, name)) is not None:
-            columns = [batch.column(header).to_pylist() for header in wanted]
-            entries = _entries(columns, customers=layout.customers)
-            yield Block(range(row, row + len(entries)), entries)
-            row += len(entries)
+    with _opened(name) as stream:
+        _look_at(stream, facts)
+        digest = _digest(stream, name)  # of the same file, whatever the name means now
+        with _reading(name):
+            stream.seek(0)
+            file = parquet.ParquetFile(stream)
+        with file:
+            yield from _parquet_blocks(file, name, facts, column)
+        facts.digest = digest
+
+
+def _parquet_blocks(
+    file: Any, name: str, facts: _Facts, column: str | None
+) -> Iterator[Block]:
+    headers = file.schema_arrow.names
+    with _deciding(name):
+        layout = layout_of(headers, column)
+    facts.column = layout.words
+    wanted = [headers[place] for place in layout.places]
+    batches = file.iter_batches(_PARQUET_ROWS, columns=wanted)
+    row = 1
+    while (batch := _next_of(batches, name)) is not None:
+        columns = [batch.column(header).to_pylist() for header in wanted]
+        entries = _entries(columns, customers=layout.customers)
+        yield Block(range(row, row + len(entries)), entries)
+        row += len(entries)
 
 
 def _next_of(batches: Iterator[Any], name: str) -> Any:
@@ -659,6 +854,8 @@ def _entry(value: Any, correlation_id: Any, *, customers: bool, shown: str) -> E
         return _malformed(shown, BAD_CORRELATION_ID)
     try:
         texts = list(map(_text_of, value if isinstance(value, list) else [value]))
+        if customers:
+            texts = list(map(_uncovered, texts))
         if texts == [""] or (len(texts) == 1 and not customers and own_id is None):
             return texts[0]
         return Destination(
@@ -671,8 +868,21 @@ def _entry(value: Any, correlation_id: Any, *, customers: bool, shown: str) -> E
 
 
 def _own_id(value: Any) -> str | None:
-    text = _text_of(value).strip()
+    text = _uncovered(_text_of(value)).strip()
     return check_correlation_id(text) if text else None
+
+
+# An apostrophe that keeps a spreadsheet from taking a cell for a formula, and what
+# keeps it from taking a text for a number.
+_COVERED = re.compile(r"""\s*(?:'(?=[=@+\-\t\r])(.*)|="([^"]*)"\s*)""", re.DOTALL)
+
+
+def _uncovered(cell: str) -> str:
+    """
+    *cell* without what was put around it for a spreadsheet's sake.
+    """
+    found = _COVERED.fullmatch(cell)
+    return cell if found is None else (found[1] or found[2] or "")
 
 
 def _text_of(value: Any) -> str:

@@ -5,23 +5,22 @@ Recipients are brought into one form; bad, repeated and suppressed ones are refu
 from __future__ import annotations
 
 import enum
-import importlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from itertools import compress, count
 from operator import attrgetter, not_
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import attrs
 import msgspec
 from pyroaring import BitMap64
 
 from voicepush.errors import InputError
-from voicepush.model import Destination, Recipient, mask
+from voicepush.model import Destination, Recipient, is_generated_id, mask
+from voicepush.numbering_plans import Country, Doubt, NumberingPlans, country_of
 from voicepush.recipients import Block, Malformed, read_file
 
 
@@ -44,13 +43,26 @@ class Reason(enum.StrEnum):
     NOT_A_TEXT = "not a text"
     NOT_A_NUMBER = "not a phone number"
     ROUNDED = "looks like a number that a spreadsheet rounded; store it as text"
-    NO_COUNTRY = "a national number; give its country (--country)"
-    NOT_NATIONAL = "not a number of the country given"
+    SEVERAL = "more than one number; give each a row of its own"
+    NO_COUNTRY = (
+        "does not begin with + or 00; give its country (--country), or say that all "
+        "begin with their calling code (--international)"
+    )
+    NOT_NATIONAL = (
+        "not possible in the country given; write it with + and its calling code"
+    )
+    AMBIGUOUS = (
+        "may be a national number or begin with its calling code; write it with +"
+    )
     ZERO = "no country's calling code begins with 0"
     TOO_SHORT = "too short for E.164"
     TOO_LONG = "too long for E.164"
     NOT_IN_USE = "not a valid number in its country's numbering plan"
     REPEATED_ID = "its correlation id was used before"
+    GENERATED_ID = (
+        "its correlation id has the form of those that voicepush makes; leave it out "
+        "or use another"
+    )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
 
@@ -82,7 +94,7 @@ class Refusal:
     kind: Kind = Kind.INVALID
 
 
-def _count(found: Sequence[object]) -> str:
+def _count(found: Sized) -> str:
     return f"<{len(found)}>"
 
 
@@ -96,18 +108,43 @@ class Screened:
     #: The row of each recipient.
     rows: Sequence[int]
     refusals: list[Refusal] = attrs.field(factory=list, repr=_count)
+    #: The texts of those recipients that were changed, by place, as they came; of a
+    #: destination of several values the first that was changed.
+    as_came: Mapping[int, str] = attrs.field(factory=dict, kw_only=True, repr=_count)
     #: Whether all recipients are known to be bare msisdns.
     plain: bool = attrs.field(default=False, kw_only=True)
 
 
-def normalise(text: str, *, country: str | None = None) -> str | Reason:
+def normalise(
+    text: str, *, country: str | None = None, international: bool = False
+) -> str | Reason:
     """
     The msisdn in *text* as ``+`` and 7 to 15 digits, or why there is none.
 
     Args:
         country: As for `Screening`.
+        international: As for `Screening`.
     """
-    return _normalise(text, _completion(country))
+    return _normalise(text, _completion(country, international=international))
+
+
+#: A suppression list names at most so many entries that can't be understood.
+MOST_UNUSABLE = 1000
+_SHOWN_UNUSABLE = 3
+
+
+@attrs.frozen
+class Unusable:
+    """
+    An entry of a suppression list that can't be understood, and so suppresses nobody.
+    """
+
+    file: str
+    row: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}: {self.reason}"
 
 
 @attrs.define(eq=False)
@@ -118,32 +155,64 @@ class Suppressed:
 
     numbers: BitMap64 = attrs.field(factory=BitMap64, repr=_count)
     customer_ids: set[str] = attrs.field(factory=set, repr=_count)
-    #: How many entries of the lists could not be understood, and so suppress nobody.
-    unusable: int = 0
+    #: Entries of the lists that suppress nobody, at most `MOST_UNUSABLE` of them.
+    unusable: list[Unusable] = attrs.field(factory=list, repr=_count)
+    #: How many there are of them.
+    unusable_count: int = 0
 
     @classmethod
     def read(
         cls,
         *paths: Path | str,
         country: str | None = None,
+        international: bool = False,
         column: str | None = None,
         encoding: str | None = None,
+        allow_unusable: bool = False,
     ) -> Suppressed:
         """
         What the files at *paths* list; they are read as lists of recipients are.
 
         Args:
             country: As for `Screening`.
+            international: As for `Screening`.
             column: As for `recipients.read_file`.
             encoding: As for `recipients.read_file`.
+            allow_unusable: Go on although some entries can't be understood. Those who
+                are meant by them may be called.
+
+        Raises:
+            InputError: A file can't be read, or an entry can't be understood.
         """
         suppressed = cls()
-        screening = Screening(country=country, duplicates=False)
+        screening = Screening(
+            country=country, international=international, duplicates=False
+        )
         for path in paths:
-            for block in read_file(path, column=column, encoding=encoding):
-                suppressed._add(screening.screen(block).recipients)
-        suppressed.unusable = screening.invalid
+            with read_file(path, column=column, encoding=encoding) as blocks:
+                for block in blocks:
+                    screened = screening.screen(_without_ids(block))
+                    suppressed._add(screened.recipients)
+                    suppressed._name(blocks.name, screened.refusals)
+        if suppressed.unusable and not allow_unusable:
+            raise InputError(suppressed._complaint())
         return suppressed
+
+    def _name(self, file: str, refusals: Sequence[Refusal]) -> None:
+        room = MOST_UNUSABLE - len(self.unusable)
+        self.unusable += [
+            Unusable(file, refusal.row, refusal.reason) for refusal in refusals[:room]
+        ]
+        self.unusable_count += len(refusals)
+
+    def _complaint(self) -> str:
+        shown = "; ".join(map(str, self.unusable[:_SHOWN_UNUSABLE]))
+        more = self.unusable_count - _SHOWN_UNUSABLE
+        return (
+            f"{self.unusable_count:,} of the suppression list can't be understood and "
+            f"would suppress nobody: {shown}{f'; and {more:,} more' * (more > 0)}; "
+            "correct them, or give --allow-unusable to call people all the same"
+        )
 
     def _add(self, recipients: Sequence[Recipient]) -> None:
         numbers: list[str] = []
@@ -159,6 +228,23 @@ class Suppressed:
         return len(self.numbers) + len(self.customer_ids)
 
 
+def _without_ids(block: Block) -> Block:
+    """
+    *block* without correlation ids, which say nothing of whom not to call.
+    """
+    if not any(isinstance(entry, Destination) for entry in block.recipients):
+        return block
+    return Block(
+        block.rows,
+        [
+            attrs.evolve(entry, correlation_id=None)
+            if isinstance(entry, Destination)
+            else entry
+            for entry in block.recipients
+        ],
+    )
+
+
 _Texts: TypeAlias = Sequence[str]
 
 
@@ -166,6 +252,11 @@ class _Column(NamedTuple):
     rows: Sequence[int]
     texts: Sequence[str]  # as they came
     numbers: Sequence[str]  # the same, normalised
+
+
+class _Kept(NamedTuple):
+    recipient: Recipient
+    came: str | None  # as it was, where it was changed
 
 
 class Screening:
@@ -177,10 +268,12 @@ class Screening:
     suppressed however often it comes. It serves one plan at a time.
 
     Args:
-        country: Where numbers without a calling code belong: a region such as
-            ``GB``, which needs the optional *phonenumbers*, or a calling code such
-            as ``+44``, which only replaces a leading 0. Italy and a few others keep
-            that 0: give them as a region.
+        country: Where numbers without ``+`` or ``00`` belong: a region such as
+            ``GB``, or a calling code such as ``+44``, which means its main region.
+            One that begins with the calling code is taken as it stands; if it may be
+            both, it must be valid in exactly one reading. Without a country such
+            numbers are refused.
+        international: That numbers without ``+`` begin with their calling code.
         suppressed: Who must not be called.
         duplicates: Whether to refuse numbers, customer ids and correlation ids that
             came before. Without it no memory is held.
@@ -188,23 +281,22 @@ class Screening:
             *phonenumbers*.
 
     Raises:
-        InputError: The country is not known, or *phonenumbers* is not installed.
+        InputError: The country is not known, or *international* is said beside it.
     """
 
     def __init__(
         self,
         *,
         country: str | None = None,
+        international: bool = False,
         suppressed: Suppressed | None = None,
         duplicates: bool = True,
         validity: bool = False,
     ) -> None:
-        self._complete = _completion(country)
-        # Within a region, digits without a plus may be national without a 0 to tell.
-        self._shape = _E164 if _is_region(country) else _WITH_OR_WITHOUT_PLUS
+        self._completion = _completion(country, international=international)
         self._suppressed = Suppressed() if suppressed is None else suppressed
         self._duplicates = duplicates
-        self._plans = _NumberingPlans() if validity else None
+        self._plans = NumberingPlans() if validity else None
         self._numbers = _Seen()
         self._customer_ids: set[str] = set()
         self._correlation_ids: set[str] = set()
@@ -274,7 +366,13 @@ class Screening:
             )
             column = _sift(column, repeated, refusals)
         refusals.sort(key=attrgetter("row"))
-        return Screened(column.numbers, column.rows, refusals, plain=True)
+        return Screened(
+            column.numbers,
+            column.rows,
+            refusals,
+            as_came=_changed(column.texts, column.numbers),
+            plain=True,
+        )
 
     def _normalised(
         self,
@@ -283,19 +381,18 @@ class Screening:
         joined: str,
         refusals: list[Refusal],
     ) -> _Column:
-        numbers = _normalise_all(texts, joined, self._shape)
+        numbers = _normalise_all(texts, joined, self._completion)
         if numbers is not None:
             return _Column(rows, texts, numbers)
         numbers, reasons = list(texts), {}
-        for place, usual in enumerate(map(self._shape.one.fullmatch, texts)):
+        for place, usual in enumerate(map(_E164.one.fullmatch, texts)):
             if usual is None:
-                found = _normalise(texts[place], self._complete)
+                found = _normalise(texts[place], self._completion)
                 if isinstance(found, Reason):
                     reasons[place] = found
                 else:
                     numbers[place] = found
-        column = _sift(_Column(rows, texts, numbers), reasons, refusals)
-        return column._replace(numbers=_with_plus(column.numbers))
+        return _sift(_Column(rows, texts, numbers), reasons, refusals)
 
     # The exception: destinations, malformed rows and what is no recipient at all.
 
@@ -303,16 +400,19 @@ class Screening:
         rows: list[int] = []
         recipients: list[Recipient] = []
         refusals: list[Refusal] = []
+        as_came: dict[int, str] = {}
         for row, entry in zip(block.rows, block.recipients, strict=True):
             kept = self._screen_one(row, entry, refusals)
             if kept is not None:
+                if kept.came is not None:
+                    as_came[len(recipients)] = kept.came
                 rows.append(row)
-                recipients.append(kept)
-        return Screened(recipients, rows, refusals)
+                recipients.append(kept.recipient)
+        return Screened(recipients, rows, refusals, as_came=as_came)
 
     def _screen_one(
         self, row: int, entry: object, refusals: list[Refusal]
-    ) -> Recipient | None:
+    ) -> _Kept | None:
         if isinstance(entry, Destination):
             return self._screen_destination(row, entry, refusals)
         self.read += 1
@@ -321,7 +421,7 @@ class Screening:
         elif isinstance(entry, str):
             found = self._msisdn(entry)
             if not isinstance(found, Reason):
-                return found
+                return _Kept(found, None if found == entry else str(entry))
             refusals.append(_refusal(row, entry, found))
         else:
             shown = f"<{type(entry).__name__}>"
@@ -330,31 +430,41 @@ class Screening:
 
     def _screen_destination(
         self, row: int, destination: Destination, refusals: list[Refusal]
-    ) -> Destination | None:
+    ) -> _Kept | None:
         values = destination.values
         self.read += len(values)
         own_id = destination.correlation_id
-        if own_id is not None and own_id in self._correlation_ids:
-            refusals += [_refusal(row, value, Reason.REPEATED_ID) for value in values]
+        if own_id is not None and (reason := self._reason_against(own_id)) is not None:
+            refusals += [_refusal(row, value, reason) for value in values]
             return None
         check = self._msisdn if destination.msisdn else self._customer_id
-        good = []
+        good: list[str] = []
+        came: str | None = None
         for value in values:
             found = check(value)
             if isinstance(found, Reason):
                 refusals.append(_refusal(row, value, found))
             else:
                 good.append(found)
+                if came is None and found != value:
+                    came = value
         if not good:
             return None
         if own_id is not None and self._duplicates:
             self._correlation_ids.add(own_id)
+        if came is None and len(good) == len(values):
+            return _Kept(destination, None)
         if destination.msisdn:
-            return attrs.evolve(destination, msisdn=good)
-        return attrs.evolve(destination, customer_id=good)
+            return _Kept(attrs.evolve(destination, msisdn=good), came)
+        return _Kept(attrs.evolve(destination, customer_id=good), came)
+
+    def _reason_against(self, own_id: str) -> Reason | None:
+        if is_generated_id(own_id):
+            return Reason.GENERATED_ID
+        return Reason.REPEATED_ID if own_id in self._correlation_ids else None
 
     def _msisdn(self, text: str) -> str | Reason:
-        number = _normalise(text, self._complete)
+        number = _normalise(text, self._completion)
         if isinstance(number, Reason):
             return number
         if self._plans is not None and not self._plans.has(number):
@@ -458,11 +568,26 @@ def _sift(
     for place, reason in reasons.items():
         good[place] = 0
         refusals.append(_refusal(column.rows[place], column.texts[place], reason))
+    texts = list(compress(column.texts, good))
+    same = column.numbers is column.texts
     return _Column(
         list(compress(column.rows, good)),
-        list(compress(column.texts, good)),
-        list(compress(column.numbers, good)),
+        texts,
+        texts if same else list(compress(column.numbers, good)),
     )
+
+
+def _changed(texts: _Texts, numbers: _Texts) -> dict[int, str]:
+    """
+    Those of *texts* that became other *numbers*, by place.
+    """
+    if texts is numbers:
+        return {}
+    return {
+        place: text
+        for place, (text, number) in enumerate(zip(texts, numbers, strict=True))
+        if text != number
+    }
 
 
 def _refusal(row: int, text: str, reason: Reason) -> Refusal:
@@ -484,23 +609,34 @@ def _shape(plus: str) -> _Shape:
 
 _E164 = _shape(r"\+")
 _WITH_OR_WITHOUT_PLUS = _shape(r"\+?+")
+# What a spreadsheet makes of a number, with all its digits: 919812345678.0 and, if
+# there are enough, 9.19812345678E+11.
+_FLOAT = re.compile(r"(\+?[0-9]{6,})[.,]0|([1-9][0-9]{6,})[.,]00", re.ASCII)
+_EXPONENT = re.compile(r"([1-9])[.,]([0-9]+)e\+?([0-9]{1,2})", re.IGNORECASE)
 _ROUNDED = re.compile(
     r"""[+-]?[0-9]+(?:[.,][0-9]+)?e[+-]?[0-9]+  # 9.19812E+11
-      | \+?[0-9]{6,}[.,]0{1,2}                  # 919812345678.0
+      | \+?[0-9]{6,}[.,]0{1,2}                  # +919812345678.00: or is that a group?
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Not the line feed: two numbers in one cell must not become one.
-_SEPARATORS = str.maketrans("", "", " \t-./()")
+# An apostrophe, or a formula of nothing but the number: ="919812345678".
+_COVER = re.compile(r"""'\s*+(.*)|="?+([^"]*)"?""", re.DOTALL)
+# Not the line feed, nor the tab: two numbers in one cell must not become one.
+_SEPARATORS = str.maketrans("", "", " -./()")
 # Those that can go without a second look at what they stood between.
-_HARMLESS = str.maketrans("", "", " \t-")
+_HARMLESS = str.maketrans("", "", " -")
+# Two numbers with nothing but separators between them.
+_TWO_RUNS = re.compile(r"(?<![0-9])[0-9]{7,}+[ \t./()-]++\+?+[0-9]{7}")
+_NUMBERS = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
 _FEWEST_DIGITS = 7
 _MOST_DIGITS = 15
 
 
-def _normalise_all(texts: _Texts, joined: str, shape: _Shape) -> _Texts | None:
+def _normalise_all(
+    texts: _Texts, joined: str, completion: _Completion
+) -> _Texts | None:
     """
-    *texts* normalised, if all of them have the *shape*, spaces and hyphens aside.
+    *texts* normalised, if all of them have one usual form, spaces and hyphens aside.
 
     Args:
         joined: The *texts*, with line feeds between them.
@@ -510,10 +646,12 @@ def _normalise_all(texts: _Texts, joined: str, shape: _Shape) -> _Texts | None:
     if joined.startswith("+") and _E164.block.fullmatch(joined):
         # A list of a text-like type of someone's own becomes one of texts.
         return texts if type(texts[0]) is str else joined.split("\n")
-    if shape.block.fullmatch(joined):
-        return _with_plus(texts)
+    if (found := completion.complete_all(joined)) is not None:
+        return found
     closed = joined.translate(_HARMLESS)
-    return _with_plus(closed.split("\n")) if shape.block.fullmatch(closed) else None
+    if closed == joined or _TWO_RUNS.search(joined):
+        return None
+    return completion.complete_all(closed)
 
 
 def _with_plus(numbers: _Texts) -> _Texts:
@@ -529,29 +667,58 @@ def _integers(numbers: _Texts) -> list[int]:
     return listed
 
 
-def _normalise(text: str, complete: _Completion) -> str | Reason:
+def _normalise(text: str, completion: _Completion) -> str | Reason:
     text = str(text)
     if _E164.one.fullmatch(text):
         return text
-    text = text.strip()
+    number = _number_in(text)
+    if isinstance(number, Reason):
+        return number
+    if not number.startswith("+"):
+        completed = completion.complete(number)
+        if isinstance(completed, Reason):
+            return completed
+        number = completed
+    return number if _E164.one.fullmatch(number) else _misshapen(number)
+
+
+def _number_in(text: str) -> str | Reason:
+    """
+    The digits in *text*, after a plus if there is one or ``00`` in its place.
+    """
+    text = _uncovered(text.strip())
     if not text.isascii():
-        text = _in_ascii(text).strip()
+        text = _uncovered(_in_ascii(text).strip())
     if not text:
         return Reason.EMPTY
+    text = _whole(text)
     if _ROUNDED.fullmatch(text):
         return Reason.ROUNDED
     number = _bare(text)
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdecimal()):
-        return Reason.NOT_A_NUMBER
-    if number.startswith("00"):
-        number = f"+{number[2:]}"
-    elif number == digits:
-        completed = complete(digits)
-        if isinstance(completed, Reason):
-            return completed
-        number = completed
-    return number if _E164.one.fullmatch(number) else _misshapen(number)
+        several = len(_NUMBERS.findall(text)) > 1
+        return Reason.SEVERAL if several else Reason.NOT_A_NUMBER
+    if _TWO_RUNS.search(text):
+        return Reason.SEVERAL
+    return f"+{number[2:]}" if number.startswith("00") else number
+
+
+def _uncovered(text: str) -> str:
+    found = _COVER.fullmatch(text)
+    return text if found is None else (found[1] or found[2] or "").strip()
+
+
+def _whole(text: str) -> str:
+    """
+    *text*, or its digits if a spreadsheet made a float of it that lost none of them.
+    """
+    if found := _FLOAT.fullmatch(text):
+        return found[1] or found[2]
+    found = _EXPONENT.fullmatch(text)
+    if found and len(found[2]) == int(found[3]):
+        return found[1] + found[2]
+    return text
 
 
 def _bare(text: str) -> str:
@@ -592,157 +759,40 @@ def _misshapen(number: str) -> Reason:
     return Reason.ZERO
 
 
-# Countries: what becomes of digits without a plus.
+# What becomes of digits without a plus.
 
-_Completion: TypeAlias = Callable[[str], str | Reason]
-
-
-def _is_region(country: str | None) -> bool:
-    return country is not None and country.isalpha()
+_DOUBTS = {Doubt.IMPOSSIBLE: Reason.NOT_NATIONAL, Doubt.AMBIGUOUS: Reason.AMBIGUOUS}
 
 
-@cache
-def _completion(country: str | None) -> _Completion:
-    if country is None:
-        return _without_country
-    if _is_region(country):
-        return _within_region(country)
-    code = re.fullmatch(r"(?:\+|00)?([1-9][0-9]{0,2})", country)
-    if code is None:
-        raise _unknown_country(country)
-    return _within_code(code[1])
+@attrs.frozen
+class _Completion:
+    country: Country | None
+    international: bool
 
+    def complete(self, digits: str) -> str | Reason:
+        if self.country is not None:
+            found = self.country.read(digits)
+            return _DOUBTS[found] if isinstance(found, Doubt) else found
+        return f"+{digits}" if self.international else Reason.NO_COUNTRY
 
-def _unknown_country(country: str) -> InputError:
-    return InputError(
-        f"the country {country!r} is not known; "
-        "give two letters such as GB, or a calling code such as +44"
-    )
-
-
-def _without_country(digits: str) -> str | Reason:
-    return Reason.NO_COUNTRY if digits.startswith("0") else f"+{digits}"
-
-
-def _within_code(code: str) -> _Completion:
-    def complete(digits: str) -> str:
-        return f"+{code}{digits[1:]}" if digits.startswith("0") else f"+{digits}"
-
-    return complete
-
-
-def _within_region(country: str) -> _Completion:
-    library = _phonenumbers()
-    region = country.upper()
-    if region not in library.SUPPORTED_REGIONS:
-        raise _unknown_country(country)
-
-    plans = _NumberingPlans()
-    plan = library.PhoneMetadata.metadata_for_region(region)
-    trunk = plan.national_prefix_for_parsing or ""
-    # In a few regions it is an expression with rules of its own.
-    plain = not trunk or trunk.isdecimal()
-
-    def complete(digits: str) -> str | Reason:
-        usual = f"+{plan.country_code}{digits.removeprefix(trunk)}"
-        if plain and plans.has(usual):  # a twentieth of the time that parsing takes
-            return usual
-        national = _national(library, digits, region)
-        if digits.startswith("0"):
-            return national or Reason.NOT_NATIONAL
-        whole = f"+{digits}"
-        # Some regions take almost any length, so numbers of another region that lack
-        # their plus would pass for national.
-        if national and (plans.has(national) or not plans.has(whole)):
-            return national
-        return whole
-
-    return complete
-
-
-def _national(library: Any, digits: str, region: str) -> str | None:
-    try:
-        number = library.parse(digits, region)
-    except library.NumberParseException:
-        return None
-    if not library.is_possible_number(number):
-        return None
-    return str(library.format_number(number, library.PhoneNumberFormat.E164))
-
-
-def _phonenumbers() -> Any:
-    try:
-        return importlib.import_module("phonenumbers")
-    except ImportError as error:
-        raise InputError(
-            "regions and numbering plans need the library phonenumbers; "
-            "install it with: pip install 'voicepush[numbers]'"
-        ) from error
-
-
-# Numbering plans.
-
-
-class _NumberingPlans:
-    """
-    Tells which numbers *phonenumbers* takes for valid, at a tenth of its time.
-
-    One regular expression per calling code, made from its metadata when first needed.
-    """
-
-    def __init__(self) -> None:
-        self._library = _phonenumbers()
-        self._patterns: dict[str, re.Pattern[str] | None] = {}
-
-    def has(self, number: str) -> bool:
-        for end in (2, 3, 4):
-            code = number[1:end]
-            if code not in self._patterns:
-                self._patterns[code] = self._pattern(int(code))
-            if (pattern := self._patterns[code]) is not None:
-                return pattern.fullmatch(number, end) is not None
-        return False
-
-    def _pattern(self, code: int) -> re.Pattern[str] | None:
-        regions = self._library.COUNTRY_CODE_TO_REGION_CODE.get(code)
-        if regions is None:
+    def complete_all(self, joined: str) -> _Texts | None:
+        """
+        The numbers in the lines of *joined*, if all of them have one usual form.
+        """
+        if self.country is not None and (found := self.country.read_all(joined)):
+            return found
+        shape = _WITH_OR_WITHOUT_PLUS if self.international else _E164
+        if not shape.block.fullmatch(joined):
             return None
-        # The library decides by the first region whose leading digits fit, or which
-        # has none and takes the number. The innermost alternative is the last region.
-        pattern = "(?!)"
-        for region in reversed(regions):
-            plan = self._library.PhoneMetadata.metadata_for_region_or_calling_code(
-                code, region
-            )
-            if plan.leading_digits is None:
-                pattern = f"(?:{_valid_in(plan)}|{pattern})"
-            else:
-                leading = f"(?:{plan.leading_digits})"
-                pattern = f"(?:(?={leading}){_valid_in(plan)}|(?!{leading}){pattern})"
-        return re.compile(pattern, re.ASCII)
+        return _with_plus(joined.split("\n"))
 
 
-_TYPES = (
-    "fixed_line",
-    "mobile",
-    "toll_free",
-    "premium_rate",
-    "shared_cost",
-    "personal_number",
-    "voip",
-    "pager",
-    "uan",
-    "voicemail",
-)
-
-
-def _valid_in(plan: Any) -> str:
-    types = [getattr(plan, name) for name in _TYPES]
-    alternatives = "|".join(_fits(each) for each in types if each is not None)
-    return f"(?={_fits(plan.general_desc)}$)(?:{alternatives})"
-
-
-def _fits(description: Any) -> str:
-    pattern = f"(?:{description.national_number_pattern})"
-    lengths = "|".join(f"[0-9]{{{length}}}" for length in description.possible_length)
-    return f"(?=(?:{lengths})$){pattern}" if lengths else pattern
+def _completion(country: str | None, *, international: bool) -> _Completion:
+    if country is None:
+        return _Completion(None, international)
+    if international:
+        raise InputError(
+            "numbers are of one country (--country) or begin with their calling code "
+            "(--international); both can't be"
+        )
+    return _Completion(country_of(country), international=False)
