@@ -138,6 +138,21 @@ class Pacer:
         self._regained_at = max(now, self._held_until)
 
     @property
+    def held_until(self) -> float | None:
+        """
+        Until when nothing may be sent, in seconds since 1970; None if something may.
+        """
+        left = self._held_until - self._now()
+        return time.time() + left if left > 0 else None
+
+    def hold_until(self, moment: float, reason: str) -> None:  # noqa: ARG002 -- not yet
+        """
+        Send nothing until *moment*, in seconds since 1970.
+        """
+        left = moment - time.time()
+        self._held_until = max(self._held_until, self._now() + left)
+
+    @property
     def _held(self) -> bool:
         return self._now() < self._held_until
 
