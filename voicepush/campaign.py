@@ -5,7 +5,9 @@ A campaign: one message to one list, planned in a ledger under a name, and dispa
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import stat
+import sys
 import threading
 import time
 from asyncio import FIRST_COMPLETED
@@ -25,13 +27,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar, cast, runtime_checkable
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import attrs
 
 from voicepush.batching import Batcher, make_tag
 from voicepush.client import Client
-from voicepush.errors import CampaignLostError, InputError, LedgerError
+from voicepush.errors import CampaignLostError, InputError, LedgerError, SourceError
 from voicepush.ledger import Draft, Fingerprint, Lease, Ledger, Plan, Wish
 from voicepush.model import (
     MOST_PER_REQUEST,
@@ -51,7 +53,13 @@ from voicepush.model import (
     check_text,
     mask,
 )
-from voicepush.recipients import Block, from_async, from_iterable
+from voicepush.recipients import (
+    Block,
+    from_async,
+    from_iterable,
+    read_file,
+    read_stream,
+)
 from voicepush.screening import Refusal, Screening
 from voicepush.sender import Fence, Sender
 from voicepush.wire import dump_message, load_message
@@ -81,6 +89,9 @@ _LOOKED_AT = 20
 
 #: A settlement that can't be written is tried again after so many seconds.
 _SETTLE_AGAIN = 0.5
+
+#: What a thread is called that reads a file, and may wait for it for ever.
+READING = "voicepush-reading"
 
 #: So many blocks of a file are read and screened by a thread at a time.
 _CUT_TOGETHER = 8
@@ -897,20 +908,16 @@ async def _cuts(source: Source, cutter: _Cutter) -> AsyncGenerator[_Cut, None]:
             if cut := cutter.cut([block]):
                 yield cut
         return
+    if isinstance(source, ReadSource):
+        async for cut in _cuts_beside(iter(source), cutter):
+            yield cut
+        return
     stream = iter(cast("Iterable[Recipient]", source))
     first = list(islice(stream, 1))
     whole = chain(first, stream)
     if first and isinstance(first[0], Block):
-        # A file may be a pipe that is silent for long, and its blocks are no one
-        # else's; the event loop need not wait for them.
-        blocks = cast("Iterator[Block]", whole)
-        try:
-            while cut := await _beside(
-                lambda: cutter.cut(islice(blocks, _CUT_TOGETHER))
-            ):
-                yield cut
-        finally:
-            cutter.stopped = True  # a thread that is still at work ends with its block
+        async for cut in _cuts_beside(cast("Iterator[Block]", whole), cutter):
+            yield cut
         return
     recipients = source if isinstance(source, Sequence) else whole
     for block in from_iterable(cast("Iterable[Recipient]", recipients)):
@@ -918,6 +925,21 @@ async def _cuts(source: Source, cutter: _Cutter) -> AsyncGenerator[_Cut, None]:
             yield cut
         # A list is screened without waiting; others get their turn here.
         await asyncio.sleep(0)
+
+
+async def _cuts_beside(
+    blocks: Iterator[Block], cutter: _Cutter
+) -> AsyncGenerator[_Cut, None]:
+    """
+    What becomes of the *blocks* of a file, which may be a pipe that is silent for long.
+
+    They are no one else's, so the event loop need not wait for them.
+    """
+    try:
+        while cut := await _beside(lambda: cutter.cut(islice(blocks, _CUT_TOGETHER))):
+            yield cut
+    finally:
+        cutter.stopped = True  # a thread that is still at work ends with its block
 
 
 async def _beside(work: Callable[[], _T]) -> _T:
@@ -947,9 +969,77 @@ async def _beside(work: Callable[[], _T]) -> _T:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, value, error)
 
-    threading.Thread(target=run, name="voicepush-reading", daemon=True).start()
+    threading.Thread(target=run, name=READING, daemon=True).start()
     return await answer
 
 
 def _words(error: BaseException) -> str:
     return "interrupted" if isinstance(error, asyncio.CancelledError) else str(error)
+
+
+class HashedFile:
+    """
+    The blocks of a file or of standard input, as a `ReadSource`.
+
+    To be replaced by what `recipients.read_file` gives, once that is one itself.
+    """
+
+    def __init__(
+        self, path: Path, *, column: str | None = None, encoding: str | None = None
+    ) -> None:
+        is_stream = str(path) == "-"
+        self.name = "standard input" if is_stream else str(path)
+        self.digest: str | None = None
+        self.size: int | None = None
+        self.modified_ns: int | None = None
+        self._path = None if is_stream else path
+        self._column = column
+        self._encoding = encoding
+
+    def __iter__(self) -> Iterator[Block]:
+        if self._path is None:
+            yield from self._read(sys.stdin.buffer)
+            return
+        with suppress(FileNotFoundError):
+            self.size, self.modified_ns = _look_at(self.name) or (None, None)
+        if self._path.suffix.lower() == ".parquet":
+            yield from read_file(self._path, column=self._column)
+            self.digest = hashlib.sha256(self._path.read_bytes()).hexdigest()
+            return
+        try:
+            stream = self._path.open("rb")
+        except OSError as error:
+            words = error.strerror or str(error)
+            raise SourceError(f"can't be read: {words}", source=self.name) from error
+        with stream:
+            yield from self._read(stream)
+
+    def _read(self, stream: BinaryIO) -> Iterator[Block]:
+        hashing = _Hashing(stream)
+        yield from read_stream(
+            cast("BinaryIO", hashing),
+            name=self.name,
+            column=self._column,
+            encoding=self._encoding,
+        )
+        while hashing.read(1 << 16):
+            pass  # what follows a compressed file's end
+        self.digest = hashing.sha256.hexdigest()
+
+
+class _Hashing:
+    """
+    A stream that remembers what was read from it.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """
+        The next bytes.
+        """
+        found = self._stream.read(size)
+        self.sha256.update(found)
+        return found
