@@ -422,11 +422,21 @@ async def _read(
     return standing, batches
 
 
+@contextmanager
+def _looking(ledger: Path) -> Iterator[sqlite3.Connection]:
+    """
+    The ledger for reading only: whoever else leaves last merges the log and removes it.
+    """
+    uri = f"{ledger.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        yield connection
+
+
 def _claims(ledger: Path, campaign: str) -> dict[str, tuple[list[int] | None, float]]:
     """
     By batch, the places that are claimed and not settled (None: all), and since when.
     """
-    with closing(sqlite3.connect(ledger)) as connection:
+    with _looking(ledger) as connection:
         rows = connection.execute(
             "SELECT tag || '-' || number, claimed, claimed_at "
             "FROM batch JOIN campaign ON campaign.id = batch.campaign "
@@ -437,7 +447,7 @@ def _claims(ledger: Path, campaign: str) -> dict[str, tuple[list[int] | None, fl
 
 
 def _is_drafted(ledger: Path, campaign: str) -> bool:
-    with closing(sqlite3.connect(ledger)) as connection:
+    with _looking(ledger) as connection:
         has_table = connection.execute(
             "SELECT count(*) FROM sqlite_master WHERE name = 'campaign'"
         ).fetchone()[0]

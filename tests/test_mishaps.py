@@ -785,10 +785,24 @@ def locked(ledger: Path = LEDGER) -> Iterator[None]:
     """
     Another program writes into the ledger for a long time.
     """
-    with closing(sqlite3.connect(ledger, isolation_level=None)) as connection:
+    with (
+        looking(ledger),
+        closing(sqlite3.connect(ledger, isolation_level=None)) as connection,
+    ):
         connection.execute("BEGIN EXCLUSIVE")
         yield
         connection.execute("ROLLBACK")
+
+
+@contextmanager
+def looking(ledger: Path = LEDGER) -> Iterator[sqlite3.Connection]:
+    """
+    A connection that can only read, and so leaves the log to whom it belongs.
+    """
+    uri = f"{ledger.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        yield connection
 
 
 def test_a_short_lock_is_waited_for(serve: Serve) -> None:
