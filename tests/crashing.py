@@ -770,7 +770,9 @@ def _is_drafted(ledger: Path, campaign: str) -> bool:
     """
     Whether a campaign that nobody else can see is in the file.
     """
-    with closing(sqlite3.connect(ledger)) as connection:
+    # For reading only: whoever else leaves last merges the log and removes it.
+    uri = f"{ledger.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
         try:
             found = connection.execute(
                 "SELECT * FROM campaign WHERE name = ?", (campaign,)

@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,13 +30,14 @@ from hypothesis.stateful import (
 
 from voicepush import Destination, Outcome, VoiceMessage, open_ledger
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
-from voicepush.ledger import Lease, Ledger, Plan, Wish
+from voicepush.ledger import Fingerprint, Lease, Ledger, Plan, Wish
 from voicepush.model import (
     Batch,
     BatchResult,
     Recipient,
     State,
     Verdict,
+    Waiting,
     values_of,
 )
 
@@ -55,7 +57,12 @@ ANSWERS = (
     Verdict(Outcome.NOT_SENT, None, "tried until the patience ran out"),
     Verdict(Outcome.UNKNOWN, "7010", "Provider exception"),
     Verdict(Outcome.UNKNOWN, None, "the connection was lost"),
+    # Whatever the API says, it decides nothing for the owner.
+    Verdict(Outcome.UNKNOWN, "7016", "given up: in flight, not answered yet"),
 )
+
+#: When nothing went on.
+SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 #: No process has so high an id.
 NOBODY = 2**30
@@ -74,6 +81,8 @@ class ModelBatch:
     given_up: set[int] = attrs.field(factory=set)
     transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
     attempts: int = 0
+    rows: list[int] | None = attrs.field(default=None, repr=False)
+    as_came: dict[int, str] | None = attrs.field(default=None, repr=False)
 
     def pending(self) -> list[int]:
         """
@@ -104,7 +113,13 @@ class ModelBatch:
         """
         What the sender works with.
         """
-        return Batch(MESSAGE, self.key, self.recipients)
+        return Batch(
+            MESSAGE,
+            self.key,
+            self.recipients,
+            rows=self.rows,
+            as_came=self.as_came,
+        )
 
     def transaction_id(self, place: int) -> str | None:
         """
@@ -141,6 +156,8 @@ class ModelCampaign:
     lease: Lease | None = attrs.field(default=None, repr=False)
     wish: Wish | None = None
     rate: float | None = None
+    waiting: Waiting | None = None
+    held_until: float | None = None
     #: Of those who held it before, and must not be able to write any more.
     stale: list[Lease] = attrs.field(factory=list, repr=False)
 
@@ -273,8 +290,9 @@ class LedgerMachine(RuleBasedStateMachine):
         kinds=st.lists(st.sampled_from(["plain", "several", "customer"]), max_size=6),
         size=st.integers(1, 4),
         resend=st.booleans(),
+        gap=st.integers(0, 2),
     )
-    def plan(self, kinds: list[str], size: int, *, resend: bool) -> None:
+    def plan(self, kinds: list[str], size: int, *, resend: bool, gap: int = 0) -> None:
         """
         A campaign exists once it is published.
         """
@@ -289,15 +307,27 @@ class LedgerMachine(RuleBasedStateMachine):
             ModelBatch(f"{tag}-{number}", group, [PENDING] * len(group))
             for number, group in enumerate(groups)
         ]
+        for number, batch in enumerate(batches if gap else ()):
+            places = range(len(batch.recipients))
+            batch.rows = [2 + number * 10 + place * gap for place in places]
+            batch.as_came = {place: f" {number} {place} " for place in places[::2]}
         plan = Plan(
-            campaign=name, message="{}", source="s", tag=tag, resend_unknown=resend
+            campaign=name,
+            message="{}",
+            source="s",
+            tag=tag,
+            resend_unknown=resend,
+            given={"expiry": "2h"} if gap else {},
         )
+        fingerprint = Fingerprint(digest="d", size=gap) if gap else None
         draft = self.do(self.ledger.draft(plan))
         self.do(draft.add([batch.real() for batch in batches]))
         assert self.do(self.ledger.standing(name)) is None
         read = sum(len(values_of(each)) for each in recipients) + 6
         counts = {"read": read, "invalid": 1, "duplicate": 2, "suppressed": 3}
-        self.do(draft.publish(counts))
+        self.do(draft.publish(counts, fingerprint))
+        assert fingerprint == self.do(self.ledger.fingerprint(name))
+        assert plan == self.do(self.ledger.plan(name))
         self.campaigns[name] = ModelCampaign(plan, batches, read)
 
     @precondition(lambda self: len(self.campaigns) < 2)
@@ -358,7 +388,9 @@ class LedgerMachine(RuleBasedStateMachine):
         Become the holder.
         """
         campaign.lease = self.do(self.ledger.lease(campaign.plan.campaign))
+        assert campaign.held_until == campaign.lease.held_until
         campaign.state, campaign.wish = State.RUNNING, None
+        campaign.waiting = None
         for batch in campaign.batches:
             batch.recover(resend=campaign.plan.resend_unknown)
 
@@ -402,6 +434,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.do(open_ledger(self.path))
         for campaign in self.campaigns.values():
             campaign.stale.clear()
+            campaign.waiting = None
             if campaign.lease is not None:
                 campaign.lease, campaign.state = None, State.PAUSED
 
@@ -413,13 +446,18 @@ class LedgerMachine(RuleBasedStateMachine):
     def release(self, data: st.DataObject, state: State) -> None:
         """
         Whoever is in flight at a cancellation is in doubt, and the others are not sent.
+        Where someone is left, it is not finished.
         """
         campaign = self.pick(data, held=True)
         assert campaign.lease is not None
         self.do(campaign.lease.release(state, "because"))
         campaign.stale.append(campaign.lease)
         campaign.lease, campaign.state = None, state
-        campaign.wish = None
+        campaign.wish = campaign.waiting = None
+        counts = campaign.counts()
+        left = counts["pending"] + counts["in_flight"] + counts["not_sent"]
+        if state is State.FINISHED and left:
+            campaign.state = State.PAUSED
         if state is State.CANCELLED:
             for batch in campaign.batches:
                 if batch.claimed:
@@ -429,14 +467,24 @@ class LedgerMachine(RuleBasedStateMachine):
                     batch.verdicts[place] = Verdict(Outcome.NOT_SENT)
 
     @precondition(some_held)
-    @rule(data=st.data())
-    def beat(self, data: st.DataObject) -> None:
+    @rule(
+        data=st.data(),
+        waiting=st.sampled_from([None, Waiting("unreachable", SINCE)]),
+        held_until=st.sampled_from([None, 5.0, 7.5]),
+    )
+    def beat(
+        self, data: st.DataObject, waiting: Waiting | None, held_until: float | None
+    ) -> None:
         """
-        A sign of life brings back what is wanted.
+        A sign of life brings back what is wanted, and says why nothing goes on.
         """
         campaign = self.pick(data, held=True)
         assert campaign.lease is not None
-        steering = self.do(campaign.lease.beat(2.5))
+        steering = self.do(
+            campaign.lease.beat(2.5, waiting=waiting, held_until=held_until)
+        )
+        campaign.waiting = waiting
+        campaign.held_until = held_until or campaign.held_until
 
         assert (campaign.wish, campaign.rate) == (steering.wish, steering.rate)
 
@@ -635,8 +683,6 @@ class LedgerMachine(RuleBasedStateMachine):
                     batch.verdicts[place] = PENDING
                 else:
                     batch.given_up.add(place)
-                    words = f"given up: {verdict.description}"
-                    batch.verdicts[place] = verdict._replace(description=words)
 
         assert decided == self.do(campaign.lease.resolve(resend=resend))
 
@@ -701,6 +747,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert campaign.read == standing.read == standing.planned + 6
             assert campaign.state is standing.state
             assert campaign.rate == standing.rate
+            reason, since = campaign.waiting or (None, None)
+            assert (reason, since) == (standing.waiting, standing.waiting_since)
 
     @invariant()
     def due_agrees(self) -> None:
@@ -738,6 +786,10 @@ class LedgerMachine(RuleBasedStateMachine):
                 ]
                 for batch, result in zip(expected, found, strict=True):
                     assert batch.recipients == list(result.batch.destinations)
+                    assert (batch.rows, batch.as_came) == (
+                        result.batch.rows,
+                        result.batch.as_came,
+                    )
                     self.check_places(batch, result)
 
     def check_places(self, batch: ModelBatch, result: BatchResult) -> None:
@@ -766,6 +818,7 @@ class LedgerMachine(RuleBasedStateMachine):
                             name,
                             batch.shown()[place].outcome,
                             place in batch.claimed,
+                            place in batch.given_up,
                             batch.key,
                             batch.attempts,
                         )
@@ -775,10 +828,15 @@ class LedgerMachine(RuleBasedStateMachine):
                             each.campaign,
                             each.result.outcome,
                             each.in_flight,
+                            each.given_up,
                             each.batch,
                             each.attempts,
                         )
                         for each in self.do(self.ledger.find(value))
+                    ]
+                    by_id = self.do(self.ledger.find(f"{batch.key}-{place}"))
+                    assert list(values_of(recipient)) == [
+                        each.result.recipient for each in by_id
                     ]
 
     @invariant()

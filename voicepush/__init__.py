@@ -28,6 +28,7 @@ from voicepush.model import (
     Priority,
     Recipient,
     Result,
+    SourceRow,
     Standing,
     State,
     Summary,
@@ -70,6 +71,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "BatchResult",
     "Outcome",
     "Result",
+    "SourceRow",
     "Summary",
     "Verdict",
     # What can go wrong

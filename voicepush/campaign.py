@@ -5,6 +5,9 @@ A campaign: one message to one list, planned in a ledger under a name, and dispa
 from __future__ import annotations
 
 import asyncio
+import stat
+import threading
+import time
 from asyncio import FIRST_COMPLETED
 from collections import deque
 from collections.abc import (
@@ -14,44 +17,62 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
-from typing import NamedTuple, cast
+from math import inf
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
 
 import attrs
 
 from voicepush.batching import Batcher, make_tag
 from voicepush.client import Client
 from voicepush.errors import CampaignLostError, InputError, LedgerError
-from voicepush.ledger import Draft, Lease, Ledger, Plan, Wish
+from voicepush.ledger import Draft, Fingerprint, Lease, Ledger, Plan, Wish
 from voicepush.model import (
     MOST_PER_REQUEST,
     Batch,
     BatchResult,
     Doubt,
     Outcome,
+    Priority,
     Recipient,
     Result,
+    SourceRow,
     Standing,
     State,
     Summary,
+    Verdict,
     VoiceMessage,
     check_text,
+    mask,
 )
-from voicepush.recipients import Block, from_async, from_iterable
+from voicepush.recipients import (
+    Block,
+    ListFile,
+    from_async,
+    from_iterable,
+)
 from voicepush.screening import Refusal, Screening
 from voicepush.sender import Fence, Sender
 from voicepush.wire import dump_message, load_message
+
+_T = TypeVar("_T")
 
 #: Where the recipients of a campaign come from: anything that yields them, or blocks
 #: of them as `recipients.read_file` gives.
 Source = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
 
-#: How long what is under way may take once a dispatch is to end, in seconds.
-DRAIN = 30.0
+#: How much longer than an answer may take a dispatch waits for what is under way once
+#: it is to end, in seconds.
+_BEYOND_ANSWERS = 30.0
+
+#: No campaign is slower, in destinations per second: one per hour.
+_SLOWEST = 1 / 3600
 
 #: A holder shows that it is alive, and looks what is wanted of it, so often.
 _BEAT = 1.0
@@ -63,15 +84,27 @@ _LOOK_AGAIN = 0.2
 #: burning the whole list.
 _LOOKED_AT = 20
 
-#: A settlement that can't be written is tried so often, so many seconds apart.
-_SETTLE_TRIES = 20
+#: A settlement that can't be written is tried again after so many seconds.
 _SETTLE_AGAIN = 0.5
+
+#: What a thread is called that reads a file, and may wait for it for ever.
+READING = "voicepush-reading"
 
 #: So many blocks of a file are read and screened by a thread at a time.
 _CUT_TOGETHER = 8
 
 #: So many batches are written into the ledger together while planning.
 _PLANNED_TOGETHER = 64
+
+
+#: How every reason begins that is a wait which the service asked for.
+_ASKED_TO_WAIT = "the service asked to wait"
+
+
+def _no_one(_: str) -> None:
+    """
+    Hear nothing.
+    """
 
 
 class Campaign:
@@ -118,15 +151,19 @@ class Campaign:
         refused: Callable[[list[Refusal]], None] | None = None,
         batch_size: int = MOST_PER_REQUEST,
         rate: float | None = None,
-        retry_internal_error: bool = True,
-        resend_unknown: bool = False,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+        given: Mapping[str, str] | None = None,
+        tell: Callable[[str], object] = _no_one,
     ) -> Campaign:
         """
         Plan *name*: screen *recipients*, cut them into batches, and keep them.
 
         A stream of any length is fine. Nothing of the campaign exists for anyone else
-        until all of it does. If it is planned already, with the same message and
-        source, it is left as it is; its expiry stays what it was.
+        until all of it does. If it is planned already, with the same message, source
+        and options, its plan is left as it is, and so is its expiry; *rate*,
+        *retry_internal_error* and *resend_unknown* hold from now on. What is left out
+        is not compared.
 
         Args:
             source: Where the recipients come from, in words that its owner recognises.
@@ -134,61 +171,74 @@ class Campaign:
             refused: Is told whom the screening refuses, and why.
             batch_size: The most recipients of one request.
             rate: Destinations per second, kept with the campaign.
-            retry_internal_error: Whether code 7006 is tried again. Turn it off for a
-                service that was seen to dial and then say 7006.
+            retry_internal_error: Whether code 7006 is tried again, as it is by default.
+                Turn it off for a service that was seen to dial and then say 7006.
             resend_unknown: Whether whoever is in doubt is called again, at the risk of
-                a second call.
+                a second call; by default they are not.
+            given: What its owner typed, by the option's name; the same options must
+                be given the same values next time.
+            tell: Hears what the owner should know meanwhile.
 
         Raises:
-            InputError: It is planned already, with another message or source.
-            CampaignHeldError: Another process is planning it.
+            InputError: It is planned already, with another message, source, list or
+                option; or there is nobody to call.
+            CampaignHeldError: Another process is planning or dispatching it.
             LedgerError: The ledger can't be written.
         """
         check_text(name, "a campaign's name")
         check_text(source, "a campaign's source")
+        if rate is not None:
+            _check_rate(rate)
+        given = _given(message, given or {})
+
+        async def again(plan: Plan) -> Campaign:
+            found = cls(ledger, plan)
+            # That another process holds it goes before all else.
+            await ledger.change(name)
+            found._check_same(message, source, given)
+            await found._check_list(recipients, tell)
+            await ledger.change(
+                name,
+                rate=rate,
+                retry_internal_error=retry_internal_error,
+                resend_unknown=resend_unknown,
+            )
+            return await cls.open(ledger, name)
+
         if existing := await ledger.plan(name):
-            return cls(ledger, existing)._if_same(message, source)  # noqa: SLF001 -- ours
+            return await again(existing)
         screening = screening or Screening()
-        message = message.starting(datetime.now(UTC))
+        started = message.starting(datetime.now(UTC))
         plan = Plan(
             campaign=name,
-            message=dump_message(message),
+            message=dump_message(started),
             source=source,
             tag=make_tag(),
-            expires_at=message.deadline,
+            expires_at=started.deadline,
             rate=rate,
-            retry_internal_error=retry_internal_error,
-            resend_unknown=resend_unknown,
+            retry_internal_error=retry_internal_error is not False,
+            resend_unknown=resend_unknown is True,
+            given=given,
         )
         try:
             draft = await ledger.draft(plan)
         except InputError:
             # Another process may have planned it since we looked.
             if existing := await ledger.plan(name):
-                return cls(ledger, existing)._if_same(message, source)  # noqa: SLF001 -- ours
+                return await again(existing)
             raise
         try:
-            batcher = Batcher(message, tag=plan.tag, size=batch_size)
-            batches: list[Batch] = []
-            cuts = _cuts(recipients, _Cutter(screening, batcher))
-            async with aclosing(cuts), _beating(draft):
-                async for cut in cuts:
-                    if refused is not None and cut.refusals:
-                        refused(cut.refusals)
-                    if cut.error is not None:
-                        raise cut.error  # noqa: TRY301 -- after it has been told
-                    batches += cut.batches
-                    if len(batches) >= _PLANNED_TOGETHER:
-                        await draft.add(batches)
-                        batches = []
-            await draft.add([*batches, *batcher.flush()])
+            batcher = Batcher(started, tag=plan.tag, size=batch_size)
+            if not await _fill(draft, recipients, screening, batcher, refused):
+                raise InputError(_nobody(source, screening))  # noqa: TRY301 -- ours
             await draft.publish(
                 {
                     "read": screening.read,
                     "invalid": screening.invalid,
                     "duplicate": screening.duplicate,
                     "suppressed": screening.suppressed,
-                }
+                },
+                _fingerprint(recipients),
             )
         except BaseException:
             with suppress(LedgerError):
@@ -223,17 +273,27 @@ class Campaign:
             raise LedgerError(f"the campaign {self.name!r} is gone from the ledger")
         return standing
 
-    async def dispatch(self, client: Client, *, drain: float = DRAIN) -> Summary:
+    async def dispatch(
+        self,
+        client: Client,
+        *,
+        drain: float | None = None,
+        tell: Callable[[str], object] = _no_one,
+    ) -> Summary:
         """
         Send to everyone who is pending, through *client*; call it again to go on.
 
         A batch is claimed durably before its first byte leaves, and settled durably
         after its answer. Whoever was in flight when an earlier dispatcher died is
         unknown and is not sent again. It ends early when the service refuses
-        everything, when most requests fail, and when its owner wants it to.
+        everything, when most requests fail, when the service asks to wait for longer
+        than the client's ``patience``, and when its owner wants it to.
 
         Args:
-            drain: How long what is under way may take once it is to end, in seconds.
+            drain: How long what is under way may take once it is to end, in seconds:
+                to be answered, and to be written into a ledger that can't be written
+                at the moment. By default 30 s more than an answer may take.
+            tell: Hears what the owner should know meanwhile.
 
         Returns:
             What became of those that were sent now; `standing` speaks of everyone.
@@ -243,19 +303,28 @@ class Campaign:
             CampaignHeldError: Another process is dispatching it.
             LedgerError: The ledger failed; what was under way was answered first.
         """
+        if drain is None:
+            drain = client.settings.answer_timeout + _BEYOND_ANSWERS
         lease = await self._ledger.lease(self.name)
-        run = self._run = _Run(lease, client.sender)
+        run = self._run = _Run(lease, client.sender, drain, tell)
         try:
-            await run.until_done(self.message, drain)
-        except BaseException as error:
-            if isinstance(error, LedgerError):
-                error.while_sending = True
-            with suppress(LedgerError):
-                await lease.release(State.PAUSED, run.fence.reason or _words(error))
+            try:
+                await run.until_done(self.message)
+            except BaseException as error:
+                with suppress(LedgerError):
+                    await run.release(State.PAUSED, run.fence.reason or _words(error))
+                raise
+            finally:
+                self._run = None
+            await run.release(run.state, run.reason)
+            if run.fence.failure is not None:
+                raise run.fence.failure
+            standing = await self.standing()
+        except LedgerError as error:
+            error.while_sending = True
             raise
-        finally:
-            self._run = None
-        await lease.release(run.state, run.fence.reason)
+        if standing.state is State.PAUSED:
+            run.summary.stopped = run.summary.stopped or standing.reason
         return run.summary
 
     def stop(self, reason: str) -> None:
@@ -285,20 +354,52 @@ class Campaign:
         End it for good: whoever is pending is not sent, and nothing resumes it.
 
         Waits until what is under way in another process is settled.
+
+        Raises:
+            InputError: It is finished.
         """
         while (await self.standing()).state is State.RUNNING:
             await self._ledger.steer(self.name, wish=Wish.CANCEL)
             await asyncio.sleep(_LOOK_AGAIN)
-        if (await self.standing()).state is not State.CANCELLED:
+        standing = await self.standing()
+        if standing.state is State.FINISHED:
+            raise InputError(
+                f"campaign {self.name!r} is finished; nobody is left to be cancelled"
+            )
+        if standing.state is not State.CANCELLED:
             lease = await self._ledger.lease(self.name)
             await lease.release(State.CANCELLED, "cancelled by its owner")
+
+    async def change(
+        self,
+        *,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+    ) -> None:
+        """
+        Let what is given hold from now on; the arguments are those of `plan`.
+
+        Raises:
+            CampaignHeldError: Another process is dispatching it.
+        """
+        if rate is not None:
+            _check_rate(rate)
+        await self._ledger.change(
+            self.name,
+            rate=rate,
+            retry_internal_error=retry_internal_error,
+            resend_unknown=resend_unknown,
+        )
 
     async def set_rate(self, rate: float) -> None:
         """
         Go on at *rate* destinations per second, at once where it is running.
+
+        Raises:
+            InputError: That is less than one per hour, or no number.
         """
-        if not 0 < rate < float("inf"):
-            raise InputError(f"a rate must be above 0, not {rate}")
+        _check_rate(rate)
         await self._ledger.steer(self.name, rate=rate)
 
     async def doubts(self) -> list[Doubt]:
@@ -322,6 +423,16 @@ class Campaign:
                 if result.outcome in wanted:
                     yield result
 
+    async def rows(self, *outcomes: Outcome) -> AsyncGenerator[SourceRow, None]:
+        """
+        The same with the source's row, and the number as it came.
+        """
+        wanted = frozenset(outcomes or Outcome)
+        async for batch in self._ledger.results(self.name, wanted):
+            for row in batch.rows():
+                if row.result.outcome in wanted:
+                    yield row
+
     async def resolve(self, *, resend: bool) -> int:
         """
         Decide about the unknown: make them pending, or give them up for good.
@@ -339,42 +450,157 @@ class Campaign:
         pending = (await self.standing()).pending
         if is_cancelled:
             await lease.release(State.CANCELLED, before.reason)
-        elif pending:
-            why = f"{pending:,} are to be sent; resume goes on"
-            await lease.release(State.PAUSED, why)
         else:
-            await lease.release(State.FINISHED)
+            why = f"{pending:,} are to be sent; resume goes on"
+            await lease.release(State.FINISHED, why)
         return resolved
 
-    def _if_same(self, message: VoiceMessage, source: str) -> Campaign:
+    def _check_same(
+        self, message: VoiceMessage, source: str, given: Mapping[str, str]
+    ) -> None:
+        """
+        Make sure that what is given now was given when it was planned.
+        """
         if source != self.source:
-            raise InputError(
-                f"campaign {self.name!r} is planned already, from {self.source}, not "
-                f"from {source}; give this one another name with --campaign"
-            )
-        kept, given = (
-            dump_message(attrs.evolve(each, expiry=None))
-            for each in (self.message, message)
+            raise self._differs(f"from {self.source}", f"from {source}")
+        for field in attrs.fields(VoiceMessage):
+            if field.name == "expiry":
+                continue  # in what was typed, since it is a moment by now
+            kept, now = (getattr(each, field.name) for each in (self.message, message))
+            if now is not None and kept != now:
+                option = field.name.replace("_", "-")
+                hides = field.name in _HIDDEN
+                raise self._differs(
+                    _said(option, kept, hides=hides), _said(option, now, hides=hides)
+                )
+        for option, typed in given.items():
+            kept = self._plan.given.get(option)
+            if kept != typed:
+                raise self._differs(_said(option, kept), _said(option, typed))
+
+    def _differs(self, kept: str, given: str) -> InputError:
+        return InputError(
+            f"campaign {self.name!r} is planned already, {kept}, not {given}; leave "
+            "that out to go on with it, or give this one another name with --campaign"
         )
-        if kept != given:
+
+    async def _check_list(
+        self, recipients: Source, tell: Callable[[str], object]
+    ) -> None:
+        """
+        Make sure that *recipients* are those that were planned, where that is known.
+        """
+        kept = await self._ledger.fingerprint(self.name)
+        if kept is None or not isinstance(recipients, ListFile):
+            return
+        try:
+            found = _look_at(recipients.name)
+        except FileNotFoundError:
+            if kept.size is not None:
+                tell(f"{recipients.name} is gone; going on with what was planned")
+                return
+            found = None
+        if found is not None and found == (kept.size, kept.modified_ns):
+            return
+        await _beside(lambda: deque(recipients, maxlen=0))
+        if recipients.digest != kept.digest:
             raise InputError(
-                f"campaign {self.name!r} is planned already, with the message {kept}, "
-                f"not {given}; give this one another name with --campaign"
+                f"campaign {self.name!r} is planned already, and {self.source} holds "
+                "another list than then; give this one another name with --campaign, "
+                f"or go on with what was planned: voicepush resume {self.name}"
             )
-        return self
+
+
+#: The message's fields that errors must not show.
+_HIDDEN = ("cli", "callback_data")
+
+
+def _said(option: str, value: str | None, *, hides: bool = False) -> str:
+    if value is None:
+        return f"without --{option}"
+    if isinstance(value, Priority):
+        value = value.name.lower()
+    return f"with --{option} {mask(value) if hides else value}"
+
+
+def _given(message: VoiceMessage, given: Mapping[str, str]) -> dict[str, str]:
+    """
+    What was typed, with the expiry as a program gives it where no one typed it.
+    """
+    expiry = message.expiry
+    if expiry is None:
+        return dict(given)
+    text = str(expiry) if isinstance(expiry, timedelta) else expiry.isoformat()
+    return {"expiry": text, **given}
+
+
+def _check_rate(rate: float) -> None:
+    if not _is_rate(rate):
+        raise InputError(
+            f"a rate must be at least one destination per hour, not {rate} per second"
+        )
+
+
+def _is_rate(rate: float) -> bool:
+    return _SLOWEST <= rate < inf
+
+
+def _nobody(source: str, screening: Screening) -> str:
+    return (
+        f"nobody to call: of {screening.read:,} read from {source}, "
+        f"{screening.invalid:,} are invalid, {screening.duplicate:,} duplicates and "
+        f"{screening.suppressed:,} suppressed; nothing was planned"
+    )
+
+
+def _look_at(name: str) -> tuple[int, int] | None:
+    """
+    Size and time of the file called *name*; None if it has to be read instead.
+    """
+    found = Path(name).stat()
+    is_plain = stat.S_ISREG(found.st_mode)
+    return (found.st_size, found.st_mtime_ns) if is_plain else None
+
+
+def _fingerprint(recipients: Source) -> Fingerprint | None:
+    if not isinstance(recipients, ListFile) or recipients.digest is None:
+        return None
+    return Fingerprint(
+        digest=recipients.digest,
+        size=recipients.size,
+        modified_ns=recipients.modified_ns,
+    )
 
 
 class _LedgerFence(Fence):
     """
     A fence whose every passage is durable.
+
+    Args:
+        drain: How long the ledger is given to take a settlement, in seconds.
+        look: Is called before each settlement, and may close the fence.
+        tell: Hears when the ledger can't be written.
     """
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        drain: float,
+        look: Callable[[], None],
+        tell: Callable[[str], object],
+    ) -> None:
         super().__init__(
             retry_internal_error=lease.plan.retry_internal_error,
             resend_unknown=lease.plan.resend_unknown,
         )
+        #: By batch, what the ledger knows since it was claimed.
+        self.settled: dict[str, BatchResult] = {}
+        #: What went wrong with the ledger, if something did.
+        self.failure: LedgerError | None = None
         self._lease = lease
+        self._drain = drain
+        self._look = look
+        self._tell = tell
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
         """
@@ -387,17 +613,32 @@ class _LedgerFence(Fence):
 
     async def settle(self, result: BatchResult) -> None:
         """
-        Write down what is known; a full disk may be given room meanwhile.
+        Write down what is known; until that can be done, it is kept in memory.
         """
-        for _ in range(_SETTLE_TRIES):
+        self._look()
+        # A dispatch that is to end does not wait for ever, and ends this as well.
+        while True:
             try:
-                return await self._lease.settle(result)
+                await self._lease.settle(result)
+                break
             except CampaignLostError:
                 raise
             except LedgerError as error:
-                self.close(str(error))
+                if self.failure is None:
+                    self._tell(
+                        f"{error}. What is answered is kept in memory meanwhile, for "
+                        f"at most {self._drain:,.0f} s (--drain)"
+                    )
+                self.fail(error)
                 await asyncio.sleep(_SETTLE_AGAIN)
-        return await self._lease.settle(result)
+        self.settled[result.batch.key] = result
+
+    def fail(self, error: LedgerError) -> None:
+        """
+        Let nothing else pass, since the ledger can't take it.
+        """
+        self.failure = self.failure or error
+        self.close(str(error))
 
 
 class _Run:
@@ -405,20 +646,48 @@ class _Run:
     One dispatch, from taking the lease to giving it back.
     """
 
-    def __init__(self, lease: Lease, sender: Sender) -> None:
-        self.fence = _LedgerFence(lease)
+    def __init__(
+        self,
+        lease: Lease,
+        sender: Sender,
+        drain: float,
+        tell: Callable[[str], object],
+    ) -> None:
+        self.fence = _LedgerFence(lease, drain, self._look, tell)
         self.summary = Summary()
         self.state = State.FINISHED
         self._lease = lease
         self._sender = sender
+        self._drain = drain
         self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._rate: float | None = None
         self._earlier: dict[str, BatchResult] = {}
+        self._not_sent: Verdict | None = None
 
-    async def until_done(self, message: VoiceMessage, drain: float) -> None:
+    @property
+    def reason(self) -> str | None:
+        """
+        Why someone is left, if someone is.
+        """
+        if self.fence.reason is not None or self._not_sent is None:
+            return self.fence.reason
+        words = self._not_sent.description
+        return f"some were not sent ({words}); resume tries again"
+
+    async def release(self, state: State, reason: str | None) -> None:
+        """
+        Give the campaign back, with what the next dispatcher has to know.
+        """
+        held_until = self._sender.pacer.held_until
+        await self._lease.release(state, reason, held_until=held_until)
+
+    async def until_done(self, message: VoiceMessage) -> None:
         """
         Send everything, or what can be sent before the fence is closed.
         """
+        held_until = self._lease.held_until
+        if held_until is not None and held_until > time.time():
+            self._sender.pacer.hold_until(held_until)
         self._pace(self._lease.plan.rate)
         tasks = [
             asyncio.create_task(each)
@@ -427,11 +696,13 @@ class _Run:
         sending, closing, _ = tasks
         try:
             await asyncio.wait([sending, closing], return_when=FIRST_COMPLETED)
-            await asyncio.wait([sending], timeout=drain)
+            await asyncio.wait([sending], timeout=self._drain)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            if self._rate is not None:
+                self._sender.pacer.set_rate(self._sender.settings.rate)
         if self.fence.closed and self.state is State.FINISHED:
             self.state = State.PAUSED
         self.summary.stopped = self.fence.reason
@@ -444,14 +715,38 @@ class _Run:
 
     async def _due(self, message: VoiceMessage) -> AsyncGenerator[BatchResult, None]:
         async for result in self._lease.due(message):
+            self._look()
             if self.fence.closed:
                 return
             if result.attempts or result.exceptions:
                 self._earlier[result.batch.key] = result
             yield result
 
-    async def _deliver(self, result: BatchResult) -> None:
-        self.summary.add(result, since=self._earlier.pop(result.batch.key, None))
+    def _look(self) -> None:
+        """
+        Pause rather than wait for longer than is worth it; the expiry ends it anyway.
+        """
+        until, patience = self._sender.pacer.held_until, self._sender.settings.patience
+        if until is None or self._lease.plan.expires_at is not None:
+            return
+        if until - time.time() > patience:
+            when = datetime.fromtimestamp(until, UTC)
+            self.fence.close(
+                f"{_ASKED_TO_WAIT} until {when:%Y-%m-%d %H:%M:%S}Z, which is longer "
+                f"than --patience; resume goes on then"
+            )
+
+    async def _deliver(self, delivered: BatchResult) -> None:
+        key = delivered.batch.key
+        earlier = self._earlier.pop(key, None)
+        # What the ledger was not told is pending for it, whatever became of the rest.
+        result = self.fence.settled.pop(key, None)
+        if result is None:
+            return
+        self.summary.add(result, since=earlier)
+        for verdict in result.reasons():
+            if verdict.outcome is Outcome.NOT_SENT:
+                self._not_sent = verdict
         counts = result.counts()
         failed = not counts[Outcome.ACCEPTED] and bool(
             counts[Outcome.UNKNOWN] or counts[Outcome.REJECTED]
@@ -474,10 +769,15 @@ class _Run:
             (then, before), (now, done) = looks[0], looks[-1]
             speed = (done - before) / (now - then)
             try:
-                steering = await self._lease.beat(speed)
+                steering = await self._lease.beat(
+                    speed,
+                    waiting=self._sender.waiting,
+                    held_until=self._sender.pacer.held_until,
+                )
             except LedgerError as error:
-                self.fence.close(str(error))
+                self.fence.fail(error)
                 return
+            self._look()
             self._pace(steering.rate)
             if steering.wish is Wish.PAUSE:
                 self.fence.close("paused by its owner")
@@ -486,9 +786,39 @@ class _Run:
                 self.fence.close("cancelled by its owner")
 
     def _pace(self, rate: float | None) -> None:
-        if rate is not None and rate != self._rate:
+        # Another program may have written anything.
+        if rate is not None and rate != self._rate and _is_rate(rate):
             self._rate = rate
             self._sender.pacer.set_rate(rate)
+
+
+async def _fill(
+    draft: Draft,
+    recipients: Source,
+    screening: Screening,
+    batcher: Batcher,
+    refused: Callable[[list[Refusal]], None] | None,
+) -> bool:
+    """
+    Put all of *recipients* who are not refused into *draft*; whether there was anyone.
+    """
+    batches: list[Batch] = []
+    is_anyone = False
+    cuts = _cuts(recipients, _Cutter(screening, batcher))
+    async with aclosing(cuts), _beating(draft):
+        async for cut in cuts:
+            if refused is not None and cut.refusals:
+                refused(cut.refusals)
+            if cut.error is not None:
+                raise cut.error  # after the refusals have been told
+            batches += cut.batches
+            if len(batches) >= _PLANNED_TOGETHER:
+                is_anyone = True
+                await draft.add(batches)
+                batches = []
+    batches += batcher.flush()
+    await draft.add(batches)
+    return is_anyone or bool(batches)
 
 
 @asynccontextmanager
@@ -545,7 +875,12 @@ class _Cutter:
                 seen = True
                 screened = self._screening.screen(block)
                 refusals += screened.refusals
-                batches += self._batcher.feed(screened.recipients, plain=screened.plain)
+                batches += self._batcher.feed(
+                    screened.recipients,
+                    rows=screened.rows,
+                    as_came=screened.as_came,
+                    plain=screened.plain,
+                )
                 if self.stopped:
                     break
         except Exception as raised:  # noqa: BLE001 -- raised once the rest is told
@@ -559,20 +894,16 @@ async def _cuts(source: Source, cutter: _Cutter) -> AsyncGenerator[_Cut, None]:
             if cut := cutter.cut([block]):
                 yield cut
         return
+    if isinstance(source, ListFile):
+        async for cut in _cuts_beside(iter(source), cutter):
+            yield cut
+        return
     stream = iter(cast("Iterable[Recipient]", source))
     first = list(islice(stream, 1))
     whole = chain(first, stream)
     if first and isinstance(first[0], Block):
-        # A file may be a pipe that is silent for long, and its blocks are no one
-        # else's; the event loop need not wait for them.
-        blocks = cast("Iterator[Block]", whole)
-        try:
-            while cut := await asyncio.to_thread(
-                cutter.cut, islice(blocks, _CUT_TOGETHER)
-            ):
-                yield cut
-        finally:
-            cutter.stopped = True  # a thread that is still at work ends with its block
+        async for cut in _cuts_beside(cast("Iterator[Block]", whole), cutter):
+            yield cut
         return
     recipients = source if isinstance(source, Sequence) else whole
     for block in from_iterable(cast("Iterable[Recipient]", recipients)):
@@ -580,6 +911,52 @@ async def _cuts(source: Source, cutter: _Cutter) -> AsyncGenerator[_Cut, None]:
             yield cut
         # A list is screened without waiting; others get their turn here.
         await asyncio.sleep(0)
+
+
+async def _cuts_beside(
+    blocks: Iterator[Block], cutter: _Cutter
+) -> AsyncGenerator[_Cut, None]:
+    """
+    What becomes of the *blocks* of a file, which may be a pipe that is silent for long.
+
+    They are no one else's, so the event loop need not wait for them.
+    """
+    try:
+        while cut := await _beside(lambda: cutter.cut(islice(blocks, _CUT_TOGETHER))):
+            yield cut
+    finally:
+        cutter.stopped = True  # a thread that is still at work ends with its block
+
+
+async def _beside(work: Callable[[], _T]) -> _T:
+    """
+    The value of *work*, done in a thread of its own that nobody has to wait for.
+
+    A pipe may be silent for ever, and must not keep the process from ending.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[_T] = loop.create_future()
+
+    def tell(value: _T | None, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(cast("_T", value))
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = work()
+        except Exception as raised:  # noqa: BLE001 -- whoever waits gets it
+            error = raised
+        # The loop may be gone, and with it whoever waited.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, value, error)
+
+    threading.Thread(target=run, name=READING, daemon=True).start()
+    return await answer
 
 
 def _words(error: BaseException) -> str:

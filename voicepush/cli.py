@@ -7,11 +7,14 @@ from __future__ import annotations
 import asyncio
 import csv
 import gc
+import hashlib
 import logging
+import os
 import re
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -22,17 +25,26 @@ from contextlib import (
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NoReturn,
+    TextIO,
+    TypeVar,
+)
 
 import attrs
 from cyclopts import App, CycloptsError, Parameter
 
 import voicepush
 from voicepush import report
-from voicepush.campaign import Campaign
+from voicepush.campaign import READING, Campaign
 from voicepush.client import Client
 from voicepush.errors import (
     CampaignHeldError,
+    CampaignLostError,
     InputError,
     LedgerError,
     VoicepushError,
@@ -59,11 +71,14 @@ from voicepush.wire import encode
 if TYPE_CHECKING:
     from rich.console import Console
 
+_T = TypeVar("_T")
+
 EVERYONE_ACCEPTED = 0
 NOT_EVERYONE = 1
 WRONG_USAGE = 2
 SERVICE_REFUSES = 3
 HELD_BY_ANOTHER = 4
+LEDGER_FAILED = 5
 INTERRUPTED = 130
 
 #: So many objects that may hold others, more than there were, make the collector look.
@@ -159,6 +174,12 @@ _LedgerPath = Annotated[
 ]
 _DEFAULT_LEDGER = Path("voicepush.db")
 
+# What `send` and `resume` have in common.
+_OnUnknown = Annotated[Literal["keep", "resend"] | None, Parameter(group="Ledger")]
+_Patience = Annotated[str | None, Parameter(group="Service")]
+_Drain = Annotated[str | None, Parameter(group="Service")]
+_LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
+
 
 @app.command
 async def send(  # noqa: PLR0913 -- each is an option
@@ -176,10 +197,11 @@ async def send(  # noqa: PLR0913 -- each is an option
     rejects: Path | None = None,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
     campaign: Annotated[str | None, Parameter(group="Ledger")] = None,
-    retry_internal_error: Annotated[bool, Parameter(group="Ledger")] = True,
-    on_unknown: Annotated[
-        Literal["keep", "resend"], Parameter(group="Ledger")
-    ] = "keep",
+    retry_internal_error: Annotated[bool | None, Parameter(group="Ledger")] = None,
+    on_unknown: _OnUnknown = None,
+    patience: _Patience = None,
+    drain: _Drain = None,
+    log_was_merged: _LogWasMerged = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: _Json = False,
 ) -> int:
@@ -210,13 +232,22 @@ async def send(  # noqa: PLR0913 -- each is an option
         Try code 7006 again; turn it off if the service dials and then says 7006.
     on_unknown
         Whether whoever may have been called is called again, perhaps a second time.
+    patience
+        How long a service that can't be reached, or asks to wait, is waited for where
+        there is no expiry, such as 15m.
+    drain
+        How long to wait, at the end, for answers and for a ledger that is locked; by
+        default 30 s more than an answer may take.
+    log_was_merged
+        The ledger's missing log was merged into it by another program.
     dry_run
         Plan and send nothing: print the counts, a forecast and the first request.
     json
         Print one JSON object when it ends.
     """
     message_ = (message or _Message()).build()
-    settings = (service or _Service()).build()
+    settings = _patient((service or _Service()).build(), patience)
+    longest = None if drain is None else _seconds("--drain", drain)
     name = campaign or ("standard-input" if str(file) == "-" else file.stem)
     source = _named(file)
     blocks = read_file(file, column=column, encoding=encoding)
@@ -230,39 +261,57 @@ async def send(  # noqa: PLR0913 -- each is an option
         with _refusals(rejects) as refused:
             _rehearse(message_, settings, screening, blocks, size, refused)
         return EVERYONE_ACCEPTED
-    async with await open_ledger(ledger) as opened:
+    given = {
+        "expiry": message and message.expiry,
+        "column": column,
+        "encoding": encoding,
+        "country": country,
+        "validity": "yes" if validity else None,
+        "batch-size": _typed_batch_size(service),
+        "suppress": ", ".join(map(_with_digest, suppress or [])),
+    }
+    async with await open_ledger(ledger, log_was_merged=log_was_merged) as opened:
         # Whoever goes on reads no file, and keeps the rejects of its planning.
         is_new = await opened.plan(name) is None
         with (
             _refusals(rejects if is_new else None) as refused,
             _status("planning"),
         ):
-            planned = await Campaign.plan(
-                opened,
-                name,
-                message_,
-                blocks,
-                source=source,
-                screening=screening,
-                refused=refused,
-                batch_size=size,
-                rate=settings.rate,
-                retry_internal_error=retry_internal_error,
-                resend_unknown=on_unknown == "resend",
+            planned = await _until_interrupted(
+                Campaign.plan(
+                    opened,
+                    name,
+                    message_,
+                    blocks,
+                    source=source,
+                    screening=screening,
+                    refused=refused,
+                    batch_size=size,
+                    rate=settings.rate,
+                    retry_internal_error=retry_internal_error,
+                    resend_unknown=on_unknown and on_unknown == "resend",
+                    given={option: typed for option, typed in given.items() if typed},
+                    tell=_say,
+                )
             )
-        if settings.rate is not None:
-            await planned.set_rate(settings.rate)
+        if planned is None:
+            return INTERRUPTED
         _tell_screening(await planned.standing())
-        return await _dispatch(planned, settings, json=json)
+        return await _dispatch(planned, settings, drain=longest, json=json)
 
 
 @app.command
-async def resume(
+async def resume(  # noqa: PLR0913 -- each is an option
     campaign: str,
     /,
     *,
     service: _Service | None = None,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
+    retry_internal_error: Annotated[bool | None, Parameter(group="Ledger")] = None,
+    on_unknown: _OnUnknown = None,
+    patience: _Patience = None,
+    drain: _Drain = None,
+    log_was_merged: _LogWasMerged = False,
     json: _Json = False,
 ) -> int:
     """
@@ -274,15 +323,31 @@ async def resume(
         The campaign's name.
     ledger
         Where campaigns are kept.
+    retry_internal_error
+        Try code 7006 again, or not, from now on; as it was decided before by default.
+    on_unknown
+        Whether whoever may have been called is called again, from now on.
+    patience
+        How long a service that can't be reached, or asks to wait, is waited for where
+        there is no expiry, such as 15m.
+    drain
+        How long to wait, at the end, for answers and for a ledger that is locked; by
+        default 30 s more than an answer may take.
+    log_was_merged
+        The ledger's missing log was merged into it by another program.
     json
         Print one JSON object when it ends.
     """
-    settings = (service or _Service()).build()
-    async with await _existing(ledger) as opened:
+    settings = _patient((service or _Service()).build(), patience)
+    longest = None if drain is None else _seconds("--drain", drain)
+    async with await _existing(ledger, log_was_merged=log_was_merged) as opened:
         found = await Campaign.open(opened, campaign)
-        if settings.rate is not None:
-            await found.set_rate(settings.rate)
-        return await _dispatch(found, settings, json=json)
+        await found.change(
+            rate=settings.rate,
+            retry_internal_error=retry_internal_error,
+            resend_unknown=on_unknown and on_unknown == "resend",
+        )
+        return await _dispatch(found, settings, drain=longest, json=json)
 
 
 @app.command
@@ -689,10 +754,65 @@ def _suppressed(files: list[Path], country: str | None) -> Suppressed | None:
     return Suppressed.read(*files, country=country)
 
 
-def _existing(path: Path) -> Coroutine[Any, Any, Ledger]:
+def _existing(
+    path: Path, *, log_was_merged: bool = False
+) -> Coroutine[Any, Any, Ledger]:
     if not path.exists():
         raise InputError(f"there is no ledger at {path}; name it with --ledger")
-    return open_ledger(path)
+    return open_ledger(path, log_was_merged=log_was_merged)
+
+
+def _seconds(option: str, text: str) -> float:
+    found = _duration(text)
+    if not found:
+        raise InputError(f"{option} {text} is no duration; write it like 90s or 15m")
+    return found.total_seconds()
+
+
+def _patient(settings: Settings, patience: str | None) -> Settings:
+    if patience is None:
+        return settings
+    return attrs.evolve(settings, patience=_seconds("--patience", patience))
+
+
+def _typed_batch_size(service: _Service | None) -> str | None:
+    size = None if service is None else service.batch_size
+    return None if size in (None, _Service().batch_size) else str(size)
+
+
+def _with_digest(path: Path) -> str:
+    """
+    *path* with what tells its contents from others.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    return f"{_named(path)} (sha256 {digest[:16]})"
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T | None:
+    """
+    The value of *work*, or None if a signal has ended it.
+    """
+    doing = asyncio.ensure_future(work)
+    interrupted = False
+
+    def stop() -> None:
+        nonlocal interrupted
+        interrupted = True
+        _say("stopping: nothing new is planned")
+        doing.cancel()
+
+    with _signals(stop):
+        try:
+            return await doing
+        except asyncio.CancelledError:
+            if not interrupted:
+                doing.cancel()
+                raise
+            return None
 
 
 def _named(file: Path) -> str:
@@ -804,7 +924,13 @@ def _rehearse(
         print(f"the first request begins: {mask_numbers(body)}")
 
 
-async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> int:
+async def _dispatch(  # noqa: C901 -- one exit status after the other
+    campaign: Campaign,
+    settings: Settings,
+    *,
+    drain: float | None = None,
+    json: bool,
+) -> int:
     """
     Dispatch with a show, and say in the end what came of it.
     """
@@ -822,28 +948,31 @@ async def _dispatch(campaign: Campaign, settings: Settings, *, json: bool) -> in
         _say("stopping: what is under way is settled first; again to leave now")
 
     summary: Summary | None = None
-    failed = False
+    failed: int | None = None
     try:
         with _signals(stop):
             async with Client(settings) as client, _show(campaign):
-                summary = await campaign.dispatch(client)
+                summary = await campaign.dispatch(client, drain=drain, tell=_say)
     except asyncio.CancelledError:
         if not interrupted:
             raise
     except LedgerError as error:
         if not error.while_sending:
             raise
-        failed = True
+        is_lost = isinstance(error, CampaignLostError)
+        failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
         _complain(error)
     standing = await campaign.standing()
     print(report.as_json(standing) if json else report.as_text(standing))
     if summary is not None:
         _tell_reasons(summary, standing)
+    if failed is not None:
+        return failed
     if interrupted:
         return INTERRUPTED
     if summary is not None and summary.refused:
         return SERVICE_REFUSES
-    everyone = standing.accepted == standing.planned and not failed
+    everyone = standing.accepted == standing.planned
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
 
 
@@ -1024,6 +1153,9 @@ def run(arguments: list[str] | None = None) -> int:
     except CampaignHeldError as error:
         _complain(error)
         return HELD_BY_ANOTHER
+    except LedgerError as error:
+        _complain(error)
+        return LEDGER_FAILED
     except (CycloptsError, VoicepushError) as error:
         _complain(error)
         return WRONG_USAGE
@@ -1040,4 +1172,10 @@ def main() -> NoReturn:
     # for garbage takes time and stalls the event loop.
     gc.freeze()
     gc.set_threshold(_GARBAGE_THRESHOLD)
-    sys.exit(run())
+    code = run()
+    if any(thread.name == READING for thread in threading.enumerate()):
+        # It waits for a silent pipe, and the interpreter would wait for its lock.
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -496,6 +496,21 @@ class Result(NamedTuple):
         )
 
 
+class SourceRow(NamedTuple):
+    """
+    A recipient as the source had it, and what became of it.
+    """
+
+    #: Counted from 1; None where it is not known.
+    row: int | None
+    #: What the source said of it, which may be written otherwise than the recipient.
+    as_came: str
+    result: Result
+
+    def __repr__(self) -> str:
+        return f"SourceRow({self.row}, {mask(self.as_came)}, {self.result!r})"
+
+
 @attrs.define(eq=False)
 class BatchResult:
     """
@@ -602,6 +617,18 @@ class BatchResult:
         for verdict, number in self.reasons().items():
             found[verdict.outcome] += number
         return found
+
+    def rows(self) -> Iterator[SourceRow]:
+        """
+        Everyone with the row of the source and what stood there.
+        """
+        batch, results = self.batch, iter(self)
+        for place, weight in enumerate(batch.weights):
+            row = batch.rows[place] if batch.rows else None
+            text = batch.as_came.get(place) if batch.as_came else None
+            for _ in range(weight):
+                result = next(results)
+                yield SourceRow(row, text or result.recipient, result)
 
     def __len__(self) -> int:
         return self.batch.size
@@ -779,6 +806,8 @@ class Found:
     result: Result
     #: Whether it is under way, or was when its dispatcher died.
     in_flight: bool
+    #: Whether it is unknown and its owner has given it up.
+    given_up: bool = False
     #: The key of its batch; each request of the batch bears it in the ids.
     batch: str
     #: How many requests were made for its batch.

@@ -168,13 +168,14 @@ class Connection:
         self._reuse = settings.reuse_connections
         self._idle_since: float | None = None
         self._was_idle: float | None = None
+        never = self._reuse is ReuseConnections.NEVER
         # A session of its own: the pool of a shared one would hand the connection on
         # as soon as the answer has ended, before anyone has looked at it.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=1,
-                keepalive_timeout=_LONGEST_IDLE,
-                force_close=self._reuse is ReuseConnections.NEVER,
+                keepalive_timeout=None if never else _LONGEST_IDLE,
+                force_close=never,
                 resolver=resolver,
                 ssl=True if settings.tls is None else settings.tls,
             ),

@@ -7,10 +7,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from voicepush.errors import InputError
-from voicepush.ledger.protocol import Draft, Lease, Ledger, Plan, Steering, Wish
+from voicepush.ledger.protocol import (
+    Draft,
+    Fingerprint,
+    Lease,
+    Ledger,
+    Plan,
+    Steering,
+    Wish,
+)
 
 __all__ = [
     "Draft",
+    "Fingerprint",
     "Lease",
     "Ledger",
     "Plan",
@@ -20,17 +29,27 @@ __all__ = [
 ]
 
 
-async def open_ledger(where: str | Path) -> Ledger:
+async def open_ledger(where: str | Path, *, log_was_merged: bool = False) -> Ledger:
     """
     The ledger at *where*, a path; the file is made if there is none.
 
+    Whatever *where* looks like, it names a plain file. A ledger that was in use when
+    its process died needs the log beside it, and is refused without.
+
+    Args:
+        log_was_merged: That log was merged into the file by another program, so that
+            nothing is missing although it is gone.
+
     Raises:
-        InputError: *where* is an address of a kind that is not known.
-        LedgerError: It can't be opened, or is no ledger, or is one of a newer version.
+        InputError: *where* is empty, or an address of a kind that is not known.
+        LedgerError: It can't be opened, is no ledger, is one of a newer version, has
+            a second name, or its log is missing.
     """
     if "://" in str(where):
         raise InputError(f"a ledger is kept in a file; {where} is no path")
+    if not str(where) or "\0" in str(where):
+        raise InputError("a ledger is kept in a file; name one with --ledger")
     # A service without a ledger has no use for a database.
     from voicepush.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
 
-    return await SQLiteLedger.open(Path(where))
+    return await SQLiteLedger.open(Path(where), log_was_merged=log_was_merged)

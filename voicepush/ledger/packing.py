@@ -4,7 +4,7 @@ What a batch looks like at rest: recipients packed, verdicts as exceptions to a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +56,73 @@ def _plain(recipient: Recipient) -> str | list[Any]:
     if isinstance(recipient, str):
         return recipient
     return [recipient.msisdn, recipient.customer_id, recipient.correlation_id]
+
+
+def pack_rows(rows: Sequence[int] | None) -> bytes | None:
+    """
+    *rows* as runs: how far each is from the end of the one before, and how long it is.
+
+    The rows of a file are mostly one run, with gaps where someone was refused.
+    """
+    if rows is None:
+        return None
+    runs: list[int] = []
+    end = 0
+    if isinstance(rows, range) and rows.step == 1:
+        runs = [rows.start, len(rows)]
+    else:
+        for row in rows:
+            if runs and row == end:
+                runs[-1] += 1
+            else:
+                runs += [row - end, 1]
+            end = row + 1
+    return msgspec.json.encode(runs)
+
+
+def unpack_rows(packed: bytes | None) -> Sequence[int] | None:
+    """
+    The rows that `pack_rows` packed.
+    """
+    if packed is None:
+        return None
+    runs, end = msgspec.json.decode(packed, type=list[int]), 0
+    found: list[int] = []
+    for gap, length in zip(runs[::2], runs[1::2], strict=True):
+        found.extend(range(end + gap, end + gap + length))
+        end += gap + length
+    return found
+
+
+def pack_as_came(as_came: Mapping[int, str] | None) -> bytes | None:
+    """
+    What the source said, by place, of those whose numbers were written otherwise.
+    """
+    return msgspec.json.encode(as_came) if as_came else None
+
+
+def unpack_as_came(packed: bytes | None) -> dict[int, str] | None:
+    """
+    What `pack_as_came` packed.
+    """
+    return None if packed is None else msgspec.json.decode(packed, type=dict[int, str])
+
+
+def pack_places(places: Iterable[int]) -> str | None:
+    """
+    *places* in order; None if there are none.
+    """
+    packed = sorted(places)
+    return msgspec.json.encode(packed).decode() if packed else None
+
+
+def unpack_places(packed: str | None) -> frozenset[int]:
+    """
+    The places that `pack_places` packed.
+    """
+    if packed is None:
+        return frozenset()
+    return frozenset(msgspec.json.decode(packed, type=list[int]))
 
 
 def pack_exceptions(exceptions: Mapping[int, Verdict]) -> bytes | None:

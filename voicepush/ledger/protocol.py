@@ -19,6 +19,7 @@ from voicepush.model import (
     Standing,
     State,
     VoiceMessage,
+    Waiting,
 )
 
 
@@ -43,6 +44,21 @@ class Plan:
     retry_internal_error: bool = True
     #: Whether its owner has decided beforehand that the unknown are sent again.
     resend_unknown: bool = False
+    #: What its owner typed when planning it, by the option's name.
+    given: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Fingerprint:
+    """
+    What tells a source from another that came under the same name.
+    """
+
+    #: The SHA-256 of its bytes, in hexadecimal digits.
+    digest: str
+    #: Its size in bytes and its time, where it is a file.
+    size: int | None = None
+    modified_ns: int | None = None
 
 
 class Wish(enum.StrEnum):
@@ -70,6 +86,8 @@ class Lease(Protocol):
     """
 
     plan: Plan
+    #: Until when the service asked to wait, in seconds since 1970, and may be past.
+    held_until: float | None
 
     def due(self, message: VoiceMessage) -> AsyncIterator[BatchResult]:
         """
@@ -95,9 +113,19 @@ class Lease(Protocol):
         """
         ...
 
-    async def beat(self, speed: float | None) -> Steering:
+    async def beat(
+        self,
+        speed: float | None,
+        *,
+        waiting: Waiting | None = None,
+        held_until: float | None = None,
+    ) -> Steering:
         """
         Show that the holder is alive and how fast it is, and learn what is wanted.
+
+        Args:
+            waiting: Why nothing goes on at present, where nothing does.
+            held_until: Until when the service asked to wait, in seconds since 1970.
 
         Raises:
             CampaignLostError: Another has taken the campaign over.
@@ -110,9 +138,20 @@ class Lease(Protocol):
         """
         ...
 
-    async def release(self, state: State, reason: str | None = None) -> None:
+    async def release(
+        self,
+        state: State,
+        reason: str | None = None,
+        *,
+        held_until: float | None = None,
+    ) -> None:
         """
         Give the campaign back. A cancelled one has nobody pending any more.
+
+        One in which someone is left is paused, and not finished, whatever *state* says.
+
+        Args:
+            held_until: As for `beat`, for the next holder.
         """
         ...
 
@@ -134,9 +173,14 @@ class Draft(Protocol):
         """
         ...
 
-    async def publish(self, counts: Mapping[str, int]) -> None:
+    async def publish(
+        self, counts: Mapping[str, int], fingerprint: Fingerprint | None = None
+    ) -> None:
         """
         Make the campaign exist, with the screening's *counts*.
+
+        Args:
+            fingerprint: Of the source, where it was a file or a stream.
         """
         ...
 
@@ -173,6 +217,29 @@ class Ledger(Protocol):
     async def plan(self, campaign: str) -> Plan | None:
         """
         What *campaign* is, or None if there is no such campaign.
+        """
+        ...
+
+    async def fingerprint(self, campaign: str) -> Fingerprint | None:
+        """
+        What *campaign*'s source was like when it was planned, where that is known.
+        """
+        ...
+
+    async def change(
+        self,
+        campaign: str,
+        *,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+    ) -> None:
+        """
+        Change what is given of *campaign*'s settings, if nobody dispatches it.
+
+        Raises:
+            InputError: There is no such campaign.
+            CampaignHeldError: Another process is dispatching it.
         """
         ...
 
@@ -214,7 +281,8 @@ class Ledger(Protocol):
 
     async def find(self, value: str) -> list[Found]:
         """
-        What is known of *value*, an msisdn in its normal form or a customer id.
+        What is known of *value*: an msisdn in its normal form, a customer id, or a
+        correlation id.
         """
         ...
 

@@ -5,16 +5,15 @@ The ledger in one SQLite file: the default.
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+import attrs
 import msgspec
 
 from voicepush.errors import (
@@ -24,16 +23,22 @@ from voicepush.errors import (
     LedgerError,
 )
 from voicepush.ledger.packing import (
+    pack_as_came,
     pack_exceptions,
+    pack_places,
     pack_recipients,
+    pack_rows,
     pack_transactions,
     replaced,
+    unpack_as_came,
     unpack_batch,
     unpack_exceptions,
+    unpack_places,
+    unpack_rows,
     unpack_transactions,
 )
-from voicepush.ledger.protocol import Plan, Steering, Wish
-from voicepush.ledger.sqlite_file import SQLiteFile
+from voicepush.ledger.protocol import Fingerprint, Plan, Steering, Wish
+from voicepush.ledger.sqlite_file import SQLiteFile, is_gone, new_holder
 from voicepush.model import (
     Batch,
     BatchResult,
@@ -44,6 +49,8 @@ from voicepush.model import (
     State,
     Verdict,
     VoiceMessage,
+    Waiting,
+    check_text,
 )
 
 #: A holder that gave no sign for so long is taken for dead, in seconds.
@@ -55,6 +62,9 @@ _READY, _SENDING, _SETTLED = range(3)
 #: So many batches are read at once.
 _TOGETHER = 64
 
+#: No batch has a number of so many digits, nor could SQLite hold all that have.
+_MOST_DIGITS = 18
+
 #: The outcomes that have a column of their own.
 _COUNTED = {
     outcome.value: outcome for outcome in Outcome if outcome is not Outcome.PENDING
@@ -62,8 +72,6 @@ _COUNTED = {
 
 #: Where the message does not matter.
 _NO_MESSAGE = VoiceMessage(media="-")
-
-_GIVEN_UP = "given up: "
 
 #: On whoever may be ringing right now, and on whom a dead process left in flight.
 _IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
@@ -78,18 +86,21 @@ class SQLiteLedger:
     raises `LedgerError` when the file can't be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = SQLiteFile(path)
+    def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
+        self._file = SQLiteFile(path, log_was_merged=log_was_merged)
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, *, log_was_merged: bool = False) -> Self:
         """
         The ledger at *path*, made with mode 0600 if there is none.
+
+        Args:
+            log_was_merged: As for `open_ledger`.
 
         Raises:
             LedgerError: It can't be opened, is no ledger, or one of a newer version.
         """
-        ledger = cls(path)
+        ledger = cls(_whole(path), log_was_merged=log_was_merged)
         try:
             await ledger._file.do(lambda _: None, writes=False)
         except BaseException:
@@ -137,6 +148,54 @@ class SQLiteLedger:
 
         return await self._file.do(work, writes=False)
 
+    async def fingerprint(self, campaign: str) -> Fingerprint | None:
+        """
+        What *campaign*'s source was like when it was planned, where that is known.
+        """
+
+        def work(connection: sqlite3.Connection) -> Fingerprint | None:
+            row = _published(connection, campaign)
+            if row["digest"] is None:
+                return None
+            return Fingerprint(
+                digest=row["digest"],
+                size=row["source_size"],
+                modified_ns=row["source_modified_ns"],
+            )
+
+        return await self._file.do(work, writes=False)
+
+    async def change(
+        self,
+        campaign: str,
+        *,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+    ) -> None:
+        """
+        Change what is given of *campaign*'s settings, if nobody dispatches it.
+
+        Raises:
+            InputError: There is no such campaign.
+            CampaignHeldError: Another process is dispatching it.
+        """
+        settings = (rate, retry_internal_error, resend_unknown)
+        changes = any(setting is not None for setting in settings)
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = _published(connection, campaign)
+            _check_free(row)
+            if changes:
+                connection.execute(
+                    "UPDATE campaign SET rate = coalesce(?, rate), "
+                    "retry_internal_error = coalesce(?, retry_internal_error), "
+                    "resend_unknown = coalesce(?, resend_unknown) WHERE id = ?",
+                    (*settings, row["id"]),
+                )
+
+        await self._file.do(work, writes=changes)
+
     async def draft(self, plan: Plan) -> SQLiteDraft:
         """
         Begin to plan a campaign; what a dead process left of an earlier try is dropped.
@@ -145,7 +204,7 @@ class SQLiteLedger:
             CampaignHeldError: Another process is planning it.
             InputError: There is such a campaign already.
         """
-        holder = _new_holder()
+        holder = new_holder()
 
         def work(connection: sqlite3.Connection) -> int:
             row = _campaign(connection, plan.campaign)
@@ -156,7 +215,12 @@ class SQLiteLedger:
                 _drop(connection, row["id"])
             return _insert(connection, plan, holder)
 
-        identity = await self._file.do(work)
+        try:
+            identity = await self._file.do(work)
+        except asyncio.CancelledError:
+            # What was begun may still be done; it must not keep the name from us.
+            self._file.do_later(lambda connection: _drop_of(connection, holder))
+            raise
         return SQLiteDraft(self._file, identity, holder)
 
     async def lease(self, campaign: str, *, cancelled: bool = False) -> SQLiteLease:
@@ -170,7 +234,7 @@ class SQLiteLedger:
             InputError: There is no such campaign, or it was cancelled.
             CampaignHeldError: Another process is dispatching it.
         """
-        holder = _new_holder()
+        holder = new_holder()
 
         def work(connection: sqlite3.Connection) -> sqlite3.Row:
             row = _published(connection, campaign)
@@ -182,7 +246,8 @@ class SQLiteLedger:
             _check_free(row)
             connection.execute(
                 "UPDATE campaign SET holder = ?, beat_at = ?, wish = NULL, "
-                "speed = NULL, reason = CASE state WHEN ? THEN reason END, "
+                "speed = NULL, waiting = NULL, "
+                "reason = CASE state WHEN ? THEN reason END, "
                 "state = CASE state WHEN ? THEN state ELSE ? END WHERE id = ?",
                 (
                     *(holder, time.monotonic(), State.CANCELLED),
@@ -193,7 +258,9 @@ class SQLiteLedger:
 
         try:
             row = await self._file.do(work)
-            lease = SQLiteLease(self._file, row["id"], holder, _plan(row))
+            lease = SQLiteLease(
+                self._file, row["id"], holder, _plan(row), row["held_until"]
+            )
             if row["state"] != State.CANCELLED:
                 await lease.recover()
         except asyncio.CancelledError:
@@ -230,8 +297,14 @@ class SQLiteLedger:
 
     async def find(self, value: str) -> list[Found]:
         """
-        What is known of *value*, an msisdn in its normal form or a customer id.
+        What is known of *value*: an msisdn in its normal form, a customer id, or a
+        correlation id.
         """
+        check_text(value, "what is looked up")
+        # Ours are computed and stand nowhere.
+        batch, _, place = value.rpartition("-")
+        tag, _, number = batch.rpartition("-")
+        is_ours = f"{number}{place}".isdecimal() and len(number) < _MOST_DIGITS
 
         def work(connection: sqlite3.Connection) -> list[Found]:
             rows = connection.execute(
@@ -239,8 +312,15 @@ class SQLiteLedger:
                 "AND campaign.state != ?",
                 # As it stands in a line, and within JSON.
                 (value.encode(), msgspec.json.encode(str(value))[1:-1], _DRAFT),
-            )
-            return [found for row in rows for found in _found(row, value)]
+            ).fetchall()
+            if is_ours:
+                rows += connection.execute(
+                    f"{_SELECT_BATCH} WHERE tag = ? AND batch.number = ? "
+                    "AND campaign.state != ?",
+                    (tag, int(number), _DRAFT),
+                )
+            unique = {(row["tag"], row["number"]): row for row in rows}
+            return [found for row in unique.values() for found in _found(row, value)]
 
         return await self._file.do(work, writes=False)
 
@@ -264,7 +344,10 @@ class SQLiteLedger:
             f"campaign.name = ? AND ({' OR '.join(some)})",
             (campaign,),
         ):
-            yield _with_in_flight(_batch_result(row, _NO_MESSAGE, plan.tag), row)
+            result = _batch_result(row, _NO_MESSAGE, plan.tag)
+            result.batch.rows = unpack_rows(row["rows"])
+            result.batch.as_came = unpack_as_came(row["as_came"])
+            yield _with_in_flight(result, row)
 
     async def doubts(self, campaign: str) -> list[Doubt]:
         """
@@ -298,7 +381,14 @@ class SQLiteDraft:
         self._added = numbers.stop
         sizes = [batch.size for batch in batches]
         self._planned += sum(sizes)
-        packed = [pack_recipients(batch) for batch in batches]
+        packed = [
+            (
+                *pack_recipients(batch),
+                pack_rows(batch.rows),
+                pack_as_came(batch.as_came),
+            )
+            for batch in batches
+        ]
 
         def work(connection: sqlite3.Connection) -> None:
             _hold(connection, self._campaign, self._holder)
@@ -308,7 +398,7 @@ class SQLiteDraft:
                 [(self._campaign, *row) for row in zip(numbers, sizes, strict=True)],
             )
             connection.executemany(
-                "INSERT INTO recipients VALUES (?, ?, ?, ?)",
+                "INSERT INTO recipients VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (self._campaign, number, *each)
                     for number, each in zip(numbers, packed, strict=True)
@@ -317,9 +407,14 @@ class SQLiteDraft:
 
         await self._file.do(work)
 
-    async def publish(self, counts: Mapping[str, int]) -> None:
+    async def publish(
+        self, counts: Mapping[str, int], fingerprint: Fingerprint | None = None
+    ) -> None:
         """
         Make the campaign exist, with the screening's *counts*.
+
+        Args:
+            fingerprint: Of the source, where it was a file or a stream.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -327,9 +422,12 @@ class SQLiteDraft:
             connection.execute(
                 "UPDATE campaign SET state = :state, holder = NULL, "
                 "planned = :planned, read = :read, invalid = :invalid, "
-                "duplicate = :duplicate, "
-                "suppressed = :suppressed WHERE id = :id",
+                "duplicate = :duplicate, suppressed = :suppressed, "
+                "digest = :digest, source_size = :size, "
+                "source_modified_ns = :modified_ns WHERE id = :id",
                 {
+                    **dict.fromkeys(("digest", "size", "modified_ns")),
+                    **(attrs.asdict(fingerprint) if fingerprint else {}),
                     **counts,
                     "state": State.PLANNED,
                     "planned": self._planned,
@@ -369,9 +467,15 @@ class SQLiteLease:
     """
 
     def __init__(
-        self, file: SQLiteFile, campaign: int, holder: str, plan: Plan
+        self,
+        file: SQLiteFile,
+        campaign: int,
+        holder: str,
+        plan: Plan,
+        held_until: float | None,
     ) -> None:
         self.plan = plan
+        self.held_until = held_until
         self._file = file
         self._campaign = campaign
         self._holder = holder
@@ -404,7 +508,7 @@ class SQLiteLease:
             "holder": self._holder,
             "number": _number(batch),
             "in_flight": batch.size if whole else batch.weigh(places),
-            "claimed": None if whole else msgspec.json.encode(list(places)).decode(),
+            "claimed": None if whole else pack_places(places),
             "now": time.time(),
         }
 
@@ -436,9 +540,19 @@ class SQLiteLease:
 
         await self._file.do(work)
 
-    async def beat(self, speed: float | None) -> Steering:
+    async def beat(
+        self,
+        speed: float | None,
+        *,
+        waiting: Waiting | None = None,
+        held_until: float | None = None,
+    ) -> Steering:
         """
         Show that the holder is alive and how fast it is, and learn what is wanted.
+
+        Args:
+            waiting: Why nothing goes on at present, where nothing does.
+            held_until: Until when the service asked to wait, in seconds since 1970.
 
         Raises:
             CampaignLostError: Another has taken the campaign over.
@@ -446,7 +560,7 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> Steering:
             row = _hold(connection, self._campaign, self._holder)
-            _beat(connection, self._campaign, speed)
+            _beat(connection, self._campaign, speed, waiting, held_until)
             return Steering(row["wish"] and Wish(row["wish"]), row["rate"])
 
         steering = await self._file.do(work)
@@ -459,17 +573,37 @@ class SQLiteLease:
         """
         resolved = 0
 
-        def change(result: BatchResult, _: sqlite3.Row) -> BatchResult:
+        def change(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
             nonlocal resolved
-            resolved += result.counts()[Outcome.UNKNOWN] - _given_up(result)
-            return _resolved(result, resend=resend)
+            resolved += row["unknown"] - row["given_up"]
+            result = self._result(row)
+            given_up = unpack_places(row["given_up_places"])
+            unknown = set(result.places(Outcome.UNKNOWN)) - given_up
+            if resend:
+                pending = Verdict(Outcome.PENDING)
+                again = replaced(result, Outcome.UNKNOWN, pending, sorted(unknown))
+                self._write(connection, again)
+            else:
+                connection.execute(
+                    "UPDATE batch SET given_up = unknown, given_up_places = ? "
+                    "WHERE campaign = ? AND number = ?",
+                    (pack_places(unknown | given_up), self._campaign, row["number"]),
+                )
 
-        await self._rewrite("batch.state != 1 AND unknown > given_up", change)
+        await self._for_each("batch.state != 1 AND unknown > given_up", change)
         return resolved
 
-    async def release(self, state: State, reason: str | None = None) -> None:
+    async def release(
+        self,
+        state: State,
+        reason: str | None = None,
+        *,
+        held_until: float | None = None,
+    ) -> None:
         """
         Give the campaign back. A cancelled one has nobody pending any more.
+
+        One in which someone is left is paused, and not finished, whatever *state* says.
         """
         if state is State.CANCELLED:
             await self._rewrite(
@@ -483,13 +617,34 @@ class SQLiteLease:
             )
 
         def work(connection: sqlite3.Connection) -> None:
+            end, why = state, reason
+            if state is State.FINISHED and (left := self._left(connection)):
+                end, why = State.PAUSED, reason or f"{left:,} are left; resume goes on"
             connection.execute(
                 "UPDATE campaign SET holder = NULL, wish = NULL, speed = NULL, "
+                "waiting = NULL, held_until = coalesce(?, held_until), "
                 "state = ?, reason = ? WHERE id = ? AND holder = ?",
-                (state, reason, self._campaign, self._holder),
+                (held_until, end, why, self._campaign, self._holder),
             )
 
         await self._file.do(work)
+
+    def _left(self, connection: sqlite3.Connection) -> int:
+        """
+        How many are pending, in flight or not sent.
+        """
+        row = connection.execute(
+            "SELECT sum(size - accepted - rejected - expired - unknown) "
+            "FROM batch WHERE campaign = ?",
+            (self._campaign,),
+        ).fetchone()
+        return row[0] or 0
+
+    def _result(self, row: sqlite3.Row) -> BatchResult:
+        return _batch_result(row, _NO_MESSAGE, self.plan.tag)
+
+    def _write(self, connection: sqlite3.Connection, result: BatchResult) -> None:
+        connection.execute(_SETTLE, _settlement(result, self._campaign, self._holder))
 
     def _recovered(self, result: BatchResult, row: sqlite3.Row) -> BatchResult:
         if not self.plan.resend_unknown:
@@ -504,6 +659,19 @@ class SQLiteLease:
 
         Afterwards *where* must not hold for it any more.
         """
+        await self._for_each(
+            where,
+            lambda connection, row: self._write(
+                connection, change(self._result(row), row)
+            ),
+        )
+
+    async def _for_each(
+        self, where: str, change: Callable[[sqlite3.Connection, sqlite3.Row], None]
+    ) -> None:
+        """
+        The same with *change* writing by itself.
+        """
 
         def work(connection: sqlite3.Connection) -> int:
             _hold(connection, self._campaign, self._holder)
@@ -513,10 +681,7 @@ class SQLiteLease:
                 (self._campaign, _TOGETHER),
             ).fetchall()
             for row in rows:
-                result = change(_batch_result(row, _NO_MESSAGE, self.plan.tag), row)
-                connection.execute(
-                    _SETTLE, _settlement(result, self._campaign, self._holder)
-                )
+                change(connection, row)
             return len(rows)
 
         while await self._file.do(work):
@@ -526,7 +691,8 @@ class SQLiteLease:
 _SELECT_BATCH = """
     SELECT campaign.name, campaign.tag, batch.number, form, packed, claimed, claimed_at,
            settled_at, batch.state, outcome, code, description, exceptions,
-           transactions, attempts, in_flight, accepted, unknown, given_up
+           transactions, attempts, in_flight, accepted, unknown, given_up,
+           given_up_places, rows, as_came
     FROM batch JOIN recipients USING (campaign, number)
     JOIN campaign ON campaign.id = batch.campaign
 """
@@ -555,7 +721,7 @@ _SETTLE = f"""
     UPDATE batch
     SET state = :state, in_flight = 0, claimed = NULL, settled_at = :now,
         accepted = :accepted, rejected = :rejected, expired = :expired,
-        not_sent = :not_sent, unknown = :unknown, given_up = :given_up,
+        not_sent = :not_sent, unknown = :unknown,
         attempts = :attempts, outcome = :outcome, code = :code,
         description = :description, exceptions = :exceptions,
         transactions = :transactions
@@ -564,7 +730,7 @@ _SETTLE = f"""
 
 _STANDINGS = """
     SELECT name, state, reason, holder, beat_at, read, planned, invalid, duplicate,
-           suppressed, expires_at, rate, speed,
+           suppressed, expires_at, rate, speed, waiting, waiting_since,
            coalesce(sum(in_flight), 0) AS in_flight,
            coalesce(sum(accepted), 0) AS accepted,
            coalesce(sum(rejected), 0) AS rejected,
@@ -610,7 +776,6 @@ def _settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, An
         "state": _READY if counts[Outcome.PENDING] else _SETTLED,
         "now": time.time(),
         **{name: counts[outcome] for name, outcome in _COUNTED.items()},
-        "given_up": _given_up(result) if counts[Outcome.UNKNOWN] else 0,
         "attempts": result.attempts,
         "outcome": result.verdict.outcome.value,
         "code": result.verdict.code,
@@ -639,66 +804,57 @@ def _with_in_flight(
     """
     if row["state"] != _SENDING:
         return result
-    places = None if row["claimed"] is None else msgspec.json.decode(row["claimed"])
-    return replaced(result, Outcome.PENDING, verdict, places)
+    return replaced(result, Outcome.PENDING, verdict, sorted(_in_flight(row, result)))
 
 
-def _resolved(result: BatchResult, *, resend: bool) -> BatchResult:
+def _in_flight(row: sqlite3.Row, result: BatchResult) -> frozenset[int]:
     """
-    *result* with each unknown pending again, or marked as given up.
+    The places that are claimed and not settled.
     """
-    if resend:
-        places = [
-            place
-            for place in result.places(Outcome.UNKNOWN)
-            if not _is_given_up(result.at(place))
-        ]
-        return replaced(result, Outcome.UNKNOWN, Verdict(Outcome.PENDING), places)
-    for verdict in result.reasons():
-        if verdict.outcome is Outcome.UNKNOWN and not _is_given_up(verdict):
-            marked = verdict._replace(description=_GIVEN_UP + verdict.description)
-            places = [
-                place
-                for place in range(len(result.batch))
-                if result.at(place) == verdict
-            ]
-            result = replaced(result, Outcome.UNKNOWN, marked, places)
-    return result
-
-
-def _given_up(result: BatchResult) -> int:
-    reasons = result.reasons().items()
-    return sum(number for verdict, number in reasons if _is_given_up(verdict))
-
-
-def _is_given_up(verdict: Verdict) -> bool:
-    is_unknown = verdict.outcome is Outcome.UNKNOWN
-    return is_unknown and verdict.description.startswith(_GIVEN_UP)
+    if row["state"] != _SENDING:
+        return frozenset()
+    if row["claimed"] is None:
+        return frozenset(result.places(Outcome.PENDING))
+    return unpack_places(row["claimed"])
 
 
 def _found(row: sqlite3.Row, value: str) -> list[Found]:
-    result = _with_in_flight(_batch_result(row, _NO_MESSAGE, row["tag"]), row)
+    recorded = _batch_result(row, _NO_MESSAGE, row["tag"])
+    in_flight = _in_flight(row, recorded)
+    given_up = unpack_places(row["given_up_places"])
+    result = _with_in_flight(recorded, row)
+    places = [
+        place
+        for place, weight in enumerate(result.batch.weights)
+        for _ in range(weight)
+    ]
     return [
         Found(
             campaign=row["name"],
             result=each,
-            in_flight=each.description == _IN_FLIGHT.description,
+            in_flight=place in in_flight,
+            given_up=place in given_up,
             batch=result.batch.key,
             attempts=row["attempts"],
             claimed=_moment(row["claimed_at"]),
             settled=_moment(row["settled_at"]),
         )
-        for each in result
-        if each.recipient == value
+        for place, each in zip(places, result, strict=True)
+        if value in (each.recipient, each.correlation_id)
     ]
 
 
 def _doubt(row: sqlite3.Row) -> Doubt:
     result = _batch_result(row, _NO_MESSAGE, row["tag"])
+    given_up = unpack_places(row["given_up_places"])
+    verdicts = Counter(
+        result.at(place)
+        for place in result.places(Outcome.UNKNOWN)
+        if place not in given_up
+    )
     reasons = [
         " ".join(filter(None, (verdict.code, verdict.description)))
-        for verdict, _ in result.reasons().most_common()
-        if verdict.outcome is Outcome.UNKNOWN and not _is_given_up(verdict)
+        for verdict, _ in verdicts.most_common()
     ]
     return Doubt(
         batch=result.batch.key,
@@ -707,6 +863,17 @@ def _doubt(row: sqlite3.Row) -> Doubt:
         claimed=_moment(row["claimed_at"]),
         reasons=tuple(reasons),
     )
+
+
+def _whole(path: Path) -> Path:
+    """
+    *path* from the root on, with no links in it: SQLite takes names such as
+    ``:memory:`` for no files, and looks for a log beside the name that it is given.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise LedgerError(f"the ledger {path} can't be opened: {error}") from error
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -741,6 +908,7 @@ def _plan(row: sqlite3.Row) -> Plan:
         rate=row["rate"],
         retry_internal_error=bool(row["retry_internal_error"]),
         resend_unknown=bool(row["resend_unknown"]),
+        given=msgspec.json.decode(row["given"], type=dict[str, str]),
     )
 
 
@@ -758,6 +926,7 @@ def _insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
         "rate": plan.rate,
         "retry_internal_error": plan.retry_internal_error,
         "resend_unknown": plan.resend_unknown,
+        "given": msgspec.json.encode(plan.given).decode(),
     }
     names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
     inserted = connection.execute(
@@ -774,6 +943,17 @@ def _drop(connection: sqlite3.Connection, campaign: int) -> None:
         "DELETE FROM campaign WHERE id = ?",
     ):
         connection.execute(statement, (campaign,))
+
+
+def _drop_of(connection: sqlite3.Connection, holder: str) -> None:
+    """
+    Let nothing remain of *holder*'s draft, if it has come to be.
+    """
+    row = connection.execute(
+        "SELECT id FROM campaign WHERE holder = ? AND state = ?", (holder, _DRAFT)
+    ).fetchone()
+    if row is not None:
+        _drop(connection, row["id"])
 
 
 def _standings(connection: sqlite3.Connection, name: str | None) -> list[Standing]:
@@ -801,12 +981,18 @@ def _standing(row: sqlite3.Row) -> Standing:
         expiry=_moment(row["expires_at"]),
         rate=row["rate"],
         speed=row["speed"] if state is State.RUNNING else None,
+        **_waiting(row, state),
         **counted,
     )
 
 
-def _new_holder() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+def _waiting(row: sqlite3.Row, state: State) -> dict[str, Any]:
+    if state is not State.RUNNING or row["waiting"] is None:
+        return {}
+    return {
+        "waiting": row["waiting"],
+        "waiting_since": _moment(row["waiting_since"]),
+    }
 
 
 def _check_free(row: sqlite3.Row) -> None:
@@ -829,30 +1015,28 @@ def _hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3
 
 
 def _beat(
-    connection: sqlite3.Connection, campaign: int, speed: float | None = None
+    connection: sqlite3.Connection,
+    campaign: int,
+    speed: float | None = None,
+    waiting: Waiting | None = None,
+    held_until: float | None = None,
 ) -> None:
+    since = waiting and waiting.since.timestamp()
     connection.execute(
-        "UPDATE campaign SET beat_at = ?, speed = ? WHERE id = ?",
-        (time.monotonic(), speed, campaign),
+        "UPDATE campaign SET beat_at = ?, speed = ?, waiting = ?, waiting_since = ?, "
+        "held_until = coalesce(?, held_until) WHERE id = ?",
+        (
+            *(time.monotonic(), speed, waiting and waiting.reason, since),
+            *(held_until, campaign),
+        ),
     )
 
 
 def _is_alive(row: sqlite3.Row) -> bool:
-    host, pid, _ = row["holder"].rsplit(":", 2)
     # Before the last start of this machine, or on another one, it would be negative.
     if not 0 <= time.monotonic() - row["beat_at"] <= LEASE:
         return False
-    return host != socket.gethostname() or _is_running(int(pid))
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return not is_gone(row["holder"])
 
 
 def _describe(row: sqlite3.Row) -> str:

@@ -7,10 +7,14 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import secrets
+import socket
 import sqlite3
+import stat
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,21 +28,33 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 #: How long another process may hold the file's lock, in seconds.
 _LOCK_PATIENCE = 10.0
 
+#: How long until it is tried again where SQLite does not wait by itself.
+_LOCK_AGAIN = 0.02
+
 #: So many who shared a commit go on in one turn of the event loop.
 _TOLD_AT_ONCE = 2
 
-#: What brings a file from each form to the next; an empty file has form 0. A file of
-#: a later form than the last is refused.
-MIGRATIONS = (
-    """
+#: Which form of tables a file has; one of a later form is refused.
+FORM = 3
+
+_TABLES = """
     CREATE TABLE campaign (
         id INTEGER PRIMARY KEY AUTOINCREMENT, -- a dropped draft's is never given again
         name TEXT NOT NULL UNIQUE,
         message TEXT NOT NULL,
         source TEXT NOT NULL,
+        digest TEXT,                  -- of the source, where it was a file or a stream
+        source_size INTEGER,
+        source_modified_ns INTEGER,
+        given TEXT NOT NULL,          -- what was typed when it was planned, as JSON
         tag TEXT NOT NULL,
+        retry_internal_error INTEGER NOT NULL,
+        resend_unknown INTEGER NOT NULL,
+        expires_at REAL,
+        rate REAL,                    -- as its owner wants it
         state TEXT NOT NULL,          -- 'draft' until it is published
         reason TEXT,
+        wish TEXT,                    -- 'pause' or 'cancel'
         planned_at REAL NOT NULL,     -- seconds since 1970, like all other times
         read INTEGER NOT NULL DEFAULT 0,
         planned INTEGER NOT NULL DEFAULT 0,
@@ -46,7 +62,11 @@ MIGRATIONS = (
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
         holder TEXT,                  -- host:pid:random of its one dispatcher
-        beat_at REAL                  -- its last sign, on the clock since the start
+        beat_at REAL,                 -- its last sign, on the clock since the start
+        speed REAL,                   -- as it measured that
+        waiting TEXT,                 -- why nothing goes on, where nothing does
+        waiting_since REAL,
+        held_until REAL               -- until when the service asked to wait
     );
 
     -- Small, and written three times per batch; the recipients stay apart, because an
@@ -62,10 +82,12 @@ MIGRATIONS = (
         expired INTEGER NOT NULL DEFAULT 0,
         not_sent INTEGER NOT NULL DEFAULT 0,
         unknown INTEGER NOT NULL DEFAULT 0,
+        given_up INTEGER NOT NULL DEFAULT 0,   -- of the unknown
         attempts INTEGER NOT NULL DEFAULT 0,
         claimed_at REAL,
         settled_at REAL,
         claimed TEXT,                          -- places, or NULL: all that are pending
+        given_up_places TEXT,                  -- or NULL: none
         outcome TEXT NOT NULL DEFAULT 'pending',
         code TEXT,
         description TEXT NOT NULL DEFAULT '',
@@ -79,19 +101,14 @@ MIGRATIONS = (
         number INTEGER NOT NULL,
         form TEXT NOT NULL,
         packed BLOB NOT NULL,
+        rows BLOB,                             -- of the source
+        as_came BLOB,                          -- what stood there, where it differs
         UNIQUE (campaign, number)
     );
-    """,
-    """
-    ALTER TABLE campaign ADD COLUMN retry_internal_error INTEGER NOT NULL DEFAULT 1;
-    ALTER TABLE campaign ADD COLUMN resend_unknown INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE campaign ADD COLUMN expires_at REAL;
-    ALTER TABLE campaign ADD COLUMN rate REAL;      -- as its owner wants it
-    ALTER TABLE campaign ADD COLUMN speed REAL;     -- as its holder measured it
-    ALTER TABLE campaign ADD COLUMN wish TEXT;      -- 'pause' or 'cancel'
-    ALTER TABLE batch ADD COLUMN given_up INTEGER NOT NULL DEFAULT 0; -- of the unknown
-    """,
-)
+
+    -- Who may have written into the log what is not in the file yet.
+    CREATE TABLE writer (id TEXT PRIMARY KEY);
+"""
 
 
 class _Job(NamedTuple):
@@ -112,8 +129,11 @@ class SQLiteFile:
         LedgerError: From `do`, when the file can't be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
         self.path = path
+        self._log_was_merged = log_was_merged
+        #: What it is known by in the table of writers, once it is in there.
+        self._writer: str | None = None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._run, name="voicepush-ledger", daemon=True
@@ -216,6 +236,8 @@ class SQLiteFile:
         while (jobs := self._next_jobs()) is not None:
             try:
                 connection = connection or self._connect()
+                if self._writer is None and any(job.writes for job in jobs):
+                    self._writer = _register(connection)
                 answers = _together(connection, jobs)
                 self._commits += 1
             except Exception as error:  # noqa: BLE001 -- whoever waits has to hear it
@@ -224,8 +246,7 @@ class SQLiteFile:
         if connection is not None:
             with suppress(sqlite3.Error, OSError):
                 self._rescue(connection)
-            with suppress(sqlite3.Error):
-                connection.close()
+            self._disconnect(connection)
 
     def _next_jobs(self) -> list[_Job] | None:
         """
@@ -243,11 +264,7 @@ class SQLiteFile:
         return jobs or None
 
     def _connect(self) -> sqlite3.Connection:
-        if self._rescued.exists() and not self.path.exists():
-            raise LedgerError(
-                f"the ledger {self.path} was deleted while it was in use; move "
-                f"{self._rescued} back to {self.path} to go on, or remove it"
-            )
+        self._check_plain()
         _create(self.path)
         connection = sqlite3.connect(
             self.path,
@@ -258,14 +275,14 @@ class SQLiteFile:
         try:
             # Before anything is changed: a foreign file stays as it is.
             _check_ours(connection, self.path)
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.row_factory = sqlite3.Row
-            # Whoever only looks at a ledger of this form needs no lock.
-            if _pragma(connection, "user_version") < len(MIGRATIONS):
-                connection.execute("BEGIN IMMEDIATE")
-                _migrate(connection)
-                connection.execute("COMMIT")
+            # Readers of a ledger of this form need no lock.
+            if _pragma(connection, "user_version") < FORM:
+                # Not into a log: without that the file would pass for an empty one.
+                _make_tables(connection)
+            _use_log(connection)
+            self._check_log(connection)
         except BaseException:
             connection.close()
             raise
@@ -275,6 +292,79 @@ class SQLiteFile:
             self._beside[path] = _identity(path)
         return connection
 
+    def _check_plain(self) -> None:
+        """
+        Make sure that there is a plain file with this one name, or none yet.
+
+        Each name has a log of its own, so a second name would show other contents.
+        """
+        if self._rescued.exists() and not self.path.exists():
+            raise LedgerError(
+                f"the ledger {self.path} was deleted while it was in use; move "
+                f"{self._rescued} back to {self.path} to go on, or remove it"
+            )
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(found.st_mode):
+            raise LedgerError(
+                f"{self.path} is no plain file; name another with --ledger"
+            )
+        if found.st_nlink > 1:
+            raise LedgerError(
+                f"the ledger {self.path} has a second name (a hard link), under which "
+                "its newest entries would not be seen; remove one of the names, or "
+                "make a copy while no process uses it"
+            )
+
+    def _check_log(self, connection: sqlite3.Connection) -> None:
+        """
+        Make sure that the log is there, if a process that wrote has not merged it.
+
+        Raises:
+            LedgerError: It is not; who was called meanwhile would be called again.
+        """
+        # Looking has made an empty log where there was none.
+        log = self.path.with_name(self.path.name + "-wal")
+        if not _marks(connection) or _has_bytes(log):
+            return
+        if self._log_was_merged:
+            connection.execute("DELETE FROM writer")
+            return
+        raise LedgerError(
+            f"the ledger {self.path} was in use when it was left or copied, and its "
+            f"log {log} is missing, which says who was called last; put that back "
+            "beside it, or say --log-was-merged if another program has merged it"
+        )
+
+    def _disconnect(self, connection: sqlite3.Connection) -> None:
+        """
+        Close *connection*, and let the log be merged only if that leaves no mark.
+        """
+        keeper: sqlite3.Connection | None = None
+        if self._is_in_place() and not self._is_unmarked(connection):
+            # The last one to leave merges the log and removes it, but not if it can
+            # only read.
+            with suppress(sqlite3.Error):
+                keeper = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+                keeper.execute("SELECT count(*) FROM writer").fetchone()
+        for each in (connection, keeper):
+            with suppress(sqlite3.Error):
+                if each is not None:
+                    each.close()
+
+    def _is_unmarked(self, connection: sqlite3.Connection) -> bool:
+        """
+        Whether the file has no mark of any writer, once ours is taken away.
+        """
+        try:
+            if self._writer is not None:
+                _unregister(connection, self._writer)
+            return not _marks(connection)
+        except sqlite3.Error:
+            return False
+
     def _rescue(self, connection: sqlite3.Connection) -> None:
         if self._is_in_place():
             return
@@ -282,6 +372,9 @@ class SQLiteFile:
         rescued = sqlite3.connect(self._rescued)
         try:
             connection.backup(rescued)
+            # Its log is not needed, since all is in it.
+            rescued.execute("DELETE FROM writer")
+            rescued.commit()
         finally:
             rescued.close()
         self._clear()
@@ -340,20 +433,12 @@ def _in_one_transaction(
     connection: sqlite3.Connection, jobs: Sequence[_Job]
 ) -> list[Any]:
     answers: list[Any] = []
-    # Who only looks must not wait for another process that writes.
-    writes = any(job.writes for job in jobs)
-    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-    try:
+    with _transaction(connection, writes=any(job.writes for job in jobs)):
         for job in jobs:
             try:
                 answers.append(job.work(connection))
             except (LedgerError, InputError) as error:
                 answers.append(error)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
     return answers
 
 
@@ -388,6 +473,13 @@ def _tell(
         loop.call_soon(_tell, loop, answered, after)
 
 
+def _has_bytes(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
@@ -404,21 +496,134 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} belongs to another program; name another file with --ledger"
         )
     form = _pragma(connection, "user_version")
-    if form > len(MIGRATIONS):
+    if form > FORM:
         raise LedgerError(
             f"{path} was written by a newer voicepush (form {form}, this one knows "
-            f"{len(MIGRATIONS)}); upgrade voicepush to use it"
+            f"{FORM}); upgrade voicepush to use it"
+        )
+    if 0 < form < FORM:
+        raise LedgerError(
+            f"{path} was written by a voicepush before the first release; finish its "
+            "campaigns with that one, and name another file with --ledger"
         )
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    form = _pragma(connection, "user_version")
-    for migration in MIGRATIONS[form:]:
-        for statement in _statements(migration):
-            connection.execute(statement)
-    if form < len(MIGRATIONS):
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+def _make_tables(connection: sqlite3.Connection) -> None:
+    with _transaction(connection):
+        if _pragma(connection, "user_version") < FORM:
+            for statement in _statements(_TABLES):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORM}")
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """
+    Let commits go into a log beside the file.
+
+    SQLite does not wait by itself for others who look at a file that has none yet.
+    """
+    _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+
+
+def _patiently(work: Callable[[], _T]) -> _T:
+    """
+    The value of *work*, which is tried again while someone else holds a lock.
+    """
+    until = time.monotonic() + _LOCK_PATIENCE
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+        time.sleep(_LOCK_AGAIN)
+
+
+def _register(connection: sqlite3.Connection) -> str:
+    """
+    Leave a mark in the file itself before anything is written into its log.
+
+    Where the mark is and the log is not, someone has taken them apart. Marks of
+    processes that have died are taken away: their log is there.
+    """
+    us = new_holder()
+    with _transaction(connection):
+        was_marked = bool(_marks(connection))
+        _forget_the_dead(connection)
+        connection.execute("INSERT INTO writer VALUES (?)", (us,))
+
+    def merge() -> None:
+        _, length, merged = connection.execute("PRAGMA wal_checkpoint").fetchone()
+        if not was_marked and merged < length:
+            raise sqlite3.OperationalError("database is locked")
+
+    try:
+        # A reader that looks at an older state at this moment is in the way.
+        _patiently(merge)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            _unregister(connection, us)
+        raise
+    return us
+
+
+def _unregister(connection: sqlite3.Connection, us: str) -> None:
+    with _transaction(connection):
+        connection.execute("DELETE FROM writer WHERE id = ?", (us,))
+        _forget_the_dead(connection)
+
+
+def _marks(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT id FROM writer")]
+
+
+def _forget_the_dead(connection: sqlite3.Connection) -> None:
+    """
+    Remove the marks of those of this machine who are gone.
+    """
+    connection.executemany(
+        "DELETE FROM writer WHERE id = ?",
+        [(mark,) for mark in _marks(connection) if is_gone(mark)],
+    )
+
+
+@contextmanager
+def _transaction(
+    connection: sqlite3.Connection, *, writes: bool = True
+) -> Iterator[None]:
+    # Readers must not wait for another process that writes.
+    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def new_holder() -> str:
+    """
+    What this process is known by in a ledger: host, process id and something random.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def is_gone(holder: str) -> bool:
+    """
+    Whether *holder* ran on this machine and does not any more.
+    """
+    host, pid, _ = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _statements(script: str) -> list[str]:
