@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -797,7 +797,7 @@ def _check_expiry(message: VoiceMessage) -> None:
         check_future(message.expiry, "--expiry")
 
 
-async def _existing(path: Path) -> Ledger:
+def _existing(path: Path) -> Coroutine[Any, Any, Ledger]:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -809,7 +809,7 @@ async def _existing(path: Path) -> Ledger:
             f"the ledger at {path} can't be opened: {error.strerror}; name another "
             "with --ledger"
         ) from error
-    return await open_ledger(path)
+    return open_ledger(path)
 
 
 def _named(file: Path) -> str:
@@ -982,6 +982,19 @@ def _launch(
     return app(arguments)
 
 
+def _clear(error: Exception) -> Exception:
+    """
+    *error*, in clearer words where it is another's.
+    """
+    if isinstance(error, UnusedCliTokensError):
+        left = " ".join(error.unused_tokens or [])
+        return InputError(f"too many arguments: {left}; see voicepush --help")
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return InputError(f"{where}{error.strerror or error}")
+    return error
+
+
 def run(arguments: list[str] | None = None) -> int:
     """
     The exit status of the command that *arguments* name.
@@ -991,21 +1004,13 @@ def run(arguments: list[str] | None = None) -> int:
     except CampaignHeldError as error:
         complain(error)
         return HELD_BY_ANOTHER
-    except UnusedCliTokensError as error:
-        left = " ".join(error.unused_tokens or [])
-        complain(InputError(f"too many arguments: {left}; see voicepush --help"))
-        return WRONG_USAGE
-    except (CycloptsError, VoicepushError) as error:
-        complain(error)
+    except (CycloptsError, VoicepushError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        complain(_clear(error))
         return WRONG_USAGE
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
-    except BrokenPipeError:
-        return READER_GONE
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        complain(InputError(f"{where}{error.strerror or error}"))
-        return WRONG_USAGE
     return code if isinstance(code, int) else EVERYONE_ACCEPTED
 
 

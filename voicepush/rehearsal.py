@@ -77,9 +77,12 @@ class Rehearsal:
         lines = [
             f"campaign {report.shown(self.campaign)}, "
             f"from {report.shown(self.file)}" + (f", {column}" if column else ""),
-            f"read {self.read:,}, would plan {self.planned:,} in {self.requests:,} "
-            f"requests of up to {self.batch_size:,}; {self.invalid:,} invalid, "
-            f"{self.duplicate:,} duplicate, {self.suppressed:,} suppressed",
+            (
+                f"read {self.read:,}, would plan {self.planned:,} in "
+                f"{self.requests:,} requests of up to {self.batch_size:,}; "
+                f"{self.invalid:,} invalid, {self.duplicate:,} duplicate, "
+                f"{self.suppressed:,} suppressed"
+            ),
         ]
         left = None
         if self.expiry is None:
