@@ -25,9 +25,9 @@ from conftest import KEY, Serve, numbers
 from test_mishaps import SLOWLY, ended, june, process, say, sending, stand, wait_until
 from test_report import STANDING
 
-from voicepush import terminal
+from voicepush import report, terminal
 from voicepush.campaign import Campaign
-from voicepush.model import Standing, State
+from voicepush.model import Outcome, Standing, State, Summary, Verdict
 
 CODE = [sys.executable, "-m", "voicepush"]
 
@@ -132,19 +132,25 @@ def test_talk_that_nobody_hears_stops_nothing(serve: Serve) -> None:
 # Texts from outside.
 
 
-def test_a_description_forges_no_line(serve: Serve) -> None:
+def test_a_description_forges_no_line() -> None:
     """
     What the API says is shown in one line, without what moves a terminal.
     """
     forged = "no\n  accepted        20,000\x1b[2J\x9b2K\u202e\u2028\rx"
-    simulator = serve()
-    june(3)
-    simulator.next_replies("7004")
-    say(*sending(simulator))
-    text = terminal.report.shown(forged)
+    verdict = Verdict(Outcome.REJECTED, "7004", forged)
+    summary = Summary(rejected=3)
+    summary.reasons[verdict] = 3
+    standing = attrs.evolve(STANDING, reason=forged, campaign=f"june{forged}")
+    lines = report.as_text(standing).split("\n")
 
-    assert "no   accepted        20,000 [2J 2K x" == text
-    assert text.isprintable()
+    assert "no   accepted        20,000 [2J 2K x" in report.reasons(summary)
+    assert report.reasons(summary).isprintable()
+    assert report.as_line(standing).isprintable()
+    assert all(line.isprintable() for line in lines)
+    assert 1 == sum(line.lstrip().startswith("accepted") for line in lines)
+    told = report.dump_shown({"reason": forged}, "utf-8")
+    assert told.isprintable()
+    assert {"reason": forged} == json.loads(told)
 
 
 def test_errors_are_shown_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,9 +289,8 @@ def test_a_dry_run_needs_neither_key_nor_address(
     assert 400 == first["destinations"]
     assert first["bytes"] > 400 * len('{"msisdn":["+999000000000"]},')
     assert first["begins"].startswith('{"deliverychannel":"voice"')
-    assert not re.search(
-        r"\d{7}", re.sub(r'"correlationid":"[^"]*"', "", first["begins"])
-    )
+    ids_aside = re.sub(r'"correlationid":"[^"]*"', "", first["begins"])
+    assert not re.search(r"\d{7}", ids_aside)
     assert ["june.csv"] == [each.name for each in Path().iterdir()]
 
 
@@ -344,15 +349,11 @@ def test_why_nothing_goes_on() -> None:
     clock = f"{since.astimezone():%H:%M:%S}"
     said = f"{clock}: the service asks to wait 60 s"
 
-    assert re.search(
-        rf"nothing goes on since .*{said}", terminal.report.as_text(standing)
-    )
-    assert re.search(
-        rf"nothing goes on since .*{said}", terminal.report.as_line(standing)
-    )
-    assert "0/s, time left unknown" == terminal.report.pace(standing, 500)
-    assert "" == terminal.report.waiting(STANDING)
-    assert "nothing goes on since 2020-01-0" in terminal.report.waiting(
+    assert re.search(rf"nothing goes on since .*{said}", report.as_text(standing))
+    assert re.search(rf"nothing goes on since .*{said}", report.as_line(standing))
+    assert "0/s, time left unknown" == report.pace(standing, 500)
+    assert "" == report.waiting(STANDING)
+    assert "nothing goes on since 2020-01-0" in report.waiting(
         waits(datetime(2020, 1, 2, tzinfo=UTC))
     )
 
@@ -364,10 +365,7 @@ def test_the_time_left_follows_the_rate_in_force() -> None:
     standing = attrs.evolve(STANDING, speed=100.0)
     ahead = standing.planned - standing.done
 
-    assert (
-        f"100/s, {terminal.report.duration(ahead / 100)} left"
-        == terminal.report.pace(standing, 7)
-    )
+    assert f"100/s, {report.duration(ahead / 100)} left" == report.pace(standing, 7)
 
 
 class Told(Campaign):
@@ -500,15 +498,14 @@ def test_one_interrupt_ends_a_dry_run_of_a_silent_pipe() -> None:
         [*CODE, "send", "-", "--media", "x", "--dry-run"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     ) as running:
-        wait_until(lambda: _is_reading(running.pid))
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write(b"+999000000001\n")
+        running.stdin.flush()
+        pipe = running.stdin.fileno()
+        # Once its reader has taken the line, it waits for the next.
+        wait_until(lambda: not any(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4)))
         running.send_signal(signal.SIGINT)
         assert 130 == running.wait(10)
-        assert running.stderr is not None
-        assert "" == running.stderr.read()
-
-
-def _is_reading(pid: int) -> bool:
-    found = Path(f"/proc/{pid}/wchan")
-    return found.exists() and "pipe" in found.read_text()
+        assert b"" == running.stderr.read()
