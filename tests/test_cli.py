@@ -144,6 +144,8 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
         "expiry": None,
         "rate": None,
         "speed": None,
+        "waiting": None,
+        "waiting_since": None,
         "will_expire": None,
     } == sent
 

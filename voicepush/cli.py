@@ -10,33 +10,17 @@ import gc
 import hashlib
 import logging
 import os
-import re
-import signal
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import (
-    AbstractContextManager,
-    asynccontextmanager,
-    contextmanager,
-    nullcontext,
-)
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    NoReturn,
-    TextIO,
-    TypeVar,
-)
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import attrs
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import voicepush
 from voicepush import report
@@ -47,29 +31,42 @@ from voicepush.errors import (
     CampaignLostError,
     InputError,
     LedgerError,
+    SourceError,
     VoicepushError,
 )
 from voicepush.ledger import Ledger, open_ledger
 from voicepush.model import (
-    Batch,
     Outcome,
     Priority,
-    Result,
     Standing,
     State,
     Summary,
     VoiceMessage,
+    check_text,
     mask_numbers,
-    parse_time,
 )
+from voicepush.outputs import check_output, guarded, ledger_files, writing
 from voicepush.pacing import most_at
 from voicepush.recipients import Block, read_file
+from voicepush.rehearsal import column_said, rehearse, taken_column
 from voicepush.screening import Reason, Refusal, Screening, Suppressed, normalise
-from voicepush.settings import Settings, from_environment
-from voicepush.wire import encode
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from voicepush.settings import KEY_FILE_VARIABLE, Settings, from_environment
+from voicepush.terminal import (
+    accept_any_text,
+    complain,
+    confirm,
+    follow,
+    interruptible,
+    say,
+    showing,
+    signals,
+    tell,
+    tell_json,
+)
+from voicepush.terminal import (
+    status as show_status,
+)
+from voicepush.times import check_future, parse_duration, parse_expiry, told_expiry
 
 _T = TypeVar("_T")
 
@@ -80,34 +77,26 @@ SERVICE_REFUSES = 3
 HELD_BY_ANOTHER = 4
 LEDGER_FAILED = 5
 INTERRUPTED = 130
+#: As of a program that SIGPIPE ended: the reader of its results has gone.
+READER_GONE = 141
 
 #: So many objects that may hold others, more than there were, make the collector look.
 _GARBAGE_THRESHOLD = 50_000
 
-_log = logging.getLogger(__name__)
-
 app = App(
     name="voicepush",
     help="Ring people in bulk and play them a message: no one twice, no one lost.",
+    help_epilogue=(
+        "Exit status: 0 everyone was accepted; 1 finished or paused, but not everyone "
+        "was; 2 wrong usage or input; 3 the service refuses everything; 4 another "
+        "process holds the campaign; 5 the ledger failed; 130 interrupted; 141 the "
+        "reader of the output has gone."
+    ),
     version=voicepush.__version__,
     result_action="return_value",
     exit_on_error=False,
     print_error=False,
 )
-
-
-def _duration(text: str) -> timedelta | None:
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
-        return None
-    parts = re.findall(r"([\d.]+)([smhd])", text)
-    try:
-        return sum(
-            (timedelta(**{units[unit]: float(number)}) for number, unit in parts),
-            timedelta(),
-        )
-    except OverflowError as error:
-        raise InputError(f"a duration of {text} is out of reach") from error
 
 
 @Parameter(name="*", group="Message")
@@ -120,25 +109,34 @@ class _Message:
     cli: str | None = None
     """The caller line identity to show."""
     expiry: str | None = None
-    """When to give up: a duration such as 90m or 1h30m, or a time with its offset."""
-    priority: Literal["low", "medium", "high"] | None = None
-    """How urgent it is."""
+    """When to give up: 90m, '2 hours', 18:00, or a time with its offset."""
+    priority: str | None = None
+    """How urgent it is: low, medium or high, or 1, 2, 3."""
     notify_url: str | None = None
     """Where the platform reports what became of each call."""
     callback_data: str | None = None
     """A text that comes back with each report."""
 
     def build(self) -> VoiceMessage:
-        expiry = self.expiry and (_duration(self.expiry) or parse_time(self.expiry))
         return VoiceMessage(
             media=self.media,
             callflow=self.callflow,
             cli=self.cli,
-            expiry=expiry or None,
-            priority=Priority[self.priority.upper()] if self.priority else None,
+            expiry=None if self.expiry is None else parse_expiry(self.expiry),
+            priority=None if self.priority is None else _priority(self.priority),
             notify_url=self.notify_url,
             callback_data=self.callback_data,
         )
+
+
+def _priority(text: str) -> Priority:
+    word = text.strip().upper()
+    try:
+        return Priority.__members__.get(word) or Priority(word)
+    except ValueError:
+        raise InputError(
+            f"--priority {text!r} is none of low, medium, high (or 1, 2, 3)"
+        ) from None
 
 
 @Parameter(name="*", group="Service")
@@ -161,6 +159,18 @@ class _Service:
         return from_environment(
             base_url=self.base_url,
             key_file=self.key_file,
+            concurrency=self.concurrency,
+            rate=self.rate,
+            batch_size=self.batch_size,
+        )
+
+    def rehearsed(self) -> Settings:
+        """
+        The same where nothing is sent, so that key and address are not needed yet.
+        """
+        return Settings(
+            service_key="none",
+            base_url=self.base_url or "https://none.invalid",
             concurrency=self.concurrency,
             rate=self.rate,
             batch_size=self.batch_size,
@@ -193,7 +203,10 @@ async def send(  # noqa: PLR0913 -- each is an option
     encoding: str | None = None,
     country: str | None = None,
     validity: Annotated[bool, Parameter(negative="")] = False,
+    international: Annotated[bool, Parameter(negative="")] = False,
     suppress: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    suppress_column: str | None = None,
+    allow_unusable: Annotated[bool, Parameter(negative="")] = False,
     rejects: Path | None = None,
     ledger: _LedgerPath = _DEFAULT_LEDGER,
     campaign: Annotated[str | None, Parameter(group="Ledger")] = None,
@@ -220,8 +233,14 @@ async def send(  # noqa: PLR0913 -- each is an option
         Whose national numbers are completed: a region such as IN, or +44 or the like.
     validity
         Refuse what is no valid number in its country's numbering plan, too.
+    international
+        All numbers begin with their calling code, also those without a plus.
     suppress
         A file of numbers that must not be called; may be given several times.
+    suppress_column
+        The column of numbers in those files, as --column.
+    allow_unusable
+        Go on where entries of those files are no numbers, and so suppress no one.
     rejects
         Write each row that is refused, with its reason, into this CSV file.
     ledger
@@ -245,22 +264,51 @@ async def send(  # noqa: PLR0913 -- each is an option
     json
         Print one JSON object when it ends.
     """
+    chosen = service or _Service()
+    check_output(
+        rejects,
+        "--rejects",
+        _inputs(ledger, chosen.key_file, file, *(suppress or [])),
+    )
     message_ = (message or _Message()).build()
-    settings = _patient((service or _Service()).build(), patience)
+    chosen_settings = chosen.rehearsed() if dry_run else chosen.build()
+    settings = _patient(chosen_settings, patience)
     longest = None if drain is None else _seconds("--drain", drain)
     name = campaign or ("standard-input" if str(file) == "-" else file.stem)
     source = _named(file)
     blocks = read_file(file, column=column, encoding=encoding)
+    # What the readers know by themselves is said only where it is wanted otherwise.
+    as_given: dict[str, Any] = {"international": True} if international else {}
     screening = Screening(
         country=country,
         validity=validity,
-        suppressed=_suppressed(suppress or [], country),
+        suppressed=_suppressed(
+            suppress or [],
+            country=country,
+            column=suppress_column,
+            **as_given,
+            **({"allow_unusable": True} if allow_unusable else {}),
+        ),
+        **as_given,
     )
     size = most_at(settings.rate, settings.batch_size)
     if dry_run:
-        with _refusals(rejects) as refused:
-            _rehearse(message_, settings, screening, blocks, size, refused)
-        return EVERYONE_ACCEPTED
+        _check_expiry(message_)
+        with _refusals(rejects) as refused, interruptible():
+            rehearsal = rehearse(
+                name,
+                message_,
+                blocks,
+                file=source,
+                screening=screening,
+                refused=refused,
+                batch_size=size,
+                rate=settings.rate,
+            )
+        tell_json(rehearsal.as_object()) if json else tell(rehearsal.as_text())
+        if rehearsal.planned:
+            return EVERYONE_ACCEPTED
+        raise InputError(f"{source}: there is nobody to call in it")
     given = {
         "expiry": message and message.expiry,
         "column": column,
@@ -273,9 +321,11 @@ async def send(  # noqa: PLR0913 -- each is an option
     async with await open_ledger(ledger, log_was_merged=log_was_merged) as opened:
         # Whoever goes on reads no file, and keeps the rejects of its planning.
         is_new = await opened.plan(name) is None
+        if is_new:
+            _check_expiry(message_)
         with (
             _refusals(rejects if is_new else None) as refused,
-            _status("planning"),
+            show_status("planning"),
         ):
             planned = await _until_interrupted(
                 Campaign.plan(
@@ -291,12 +341,12 @@ async def send(  # noqa: PLR0913 -- each is an option
                     retry_internal_error=retry_internal_error,
                     resend_unknown=on_unknown and on_unknown == "resend",
                     given={option: typed for option, typed in given.items() if typed},
-                    tell=_say,
+                    tell=say,
                 )
             )
         if planned is None:
             return INTERRUPTED
-        _tell_screening(await planned.standing())
+        _tell_plan(await planned.standing(), blocks if is_new else ())
         return await _dispatch(planned, settings, drain=longest, json=json)
 
 
@@ -377,14 +427,17 @@ async def status(
         raise InputError("--watch needs the name of a campaign")
     async with await _existing(ledger) as opened:
         if watch and campaign is not None:
-            await _follow(await Campaign.open(opened, campaign))
-        if campaign is None:
-            found = await opened.campaigns()
-            lines = [report.as_line(each) for each in found] or ["no campaign yet"]
-            print(report.as_json(found) if json else "\n".join(lines))
+            await follow(await Campaign.open(opened, campaign))
+        if campaign is not None:
+            _tell_standing(
+                await (await Campaign.open(opened, campaign)).standing(), json=json
+            )
+            return EVERYONE_ACCEPTED
+        found = await opened.campaigns()
+        if json:
+            tell_json([report.as_object(each) for each in found])
         else:
-            standing = await (await Campaign.open(opened, campaign)).standing()
-            print(report.as_json(standing) if json else report.as_text(standing))
+            tell("\n".join(map(report.as_line, found)) or "no campaign yet")
     return EVERYONE_ACCEPTED
 
 
@@ -403,8 +456,8 @@ async def pause(campaign: str, /, *, ledger: _LedgerPath = _DEFAULT_LEDGER) -> i
     async with await _existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         await found.pause()
-        await _follow(found)
-        print(report.as_line(await found.standing()))
+        await follow(found)
+        tell(report.as_line(await found.standing()))
     return EVERYONE_ACCEPTED
 
 
@@ -431,10 +484,10 @@ async def cancel(
     async with await _existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         standing = await found.standing()
-        _confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
-        async with _show(found):
+        confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
+        async with showing(found):
             await found.cancel()
-        print(report.as_line(await found.standing()))
+        tell(report.as_line(await found.standing()))
     return EVERYONE_ACCEPTED
 
 
@@ -457,7 +510,7 @@ async def rate(
     async with await _existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         await found.set_rate(per_second)
-        print(report.as_line(await found.standing()))
+        tell(report.as_line(await found.standing()))
     return EVERYONE_ACCEPTED
 
 
@@ -486,17 +539,18 @@ async def lookup(
     json
         Print a list of JSON objects.
     """
+    check_text(number, "what is looked up")
     # No one is rung here, so digits alone may be looked for as they stand.
     normal = normalise(number, country=country, international=country is None)
     value = number if isinstance(normal, Reason) else normal
     async with await _existing(ledger) as opened:
         found = await opened.find(value)
     if json:
-        print(report.dump([report.found_as_object(each) for each in found]))
+        tell_json([report.found_as_object(each) for each in found])
     elif found:
-        print("\n".join(map(report.found_as_text, found)))
+        tell("\n".join(map(report.found_as_text, found)))
     else:
-        _say(f"no campaign in {ledger} has {value}")
+        say(f"no campaign in {ledger} has {value}")
     return EVERYONE_ACCEPTED if found else NOT_EVERYONE
 
 
@@ -528,17 +582,20 @@ async def export(
         Where campaigns are kept.
     """
     wanted = [_outcome(each) for each in outcome or []]
+    check_output(output, "--output", _inputs(ledger))
     async with await _existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
-        with _writable(output) as file:
-            rows = csv.DictWriter(file, Result._fields, lineterminator="\n")
+        check_output(output, "--output", [("this campaign's list", Path(found.source))])
+        with writing(output) as file:
+            rows = csv.writer(file, lineterminator="\n")
             if format == "csv":
-                rows.writeheader()
+                rows.writerow(report.EXPORTED)
             async for result in found.results(*wanted):
                 if format == "csv":
-                    rows.writerow(report.row(result))
+                    rows.writerow(map(guarded, result))
                 else:
-                    print(report.dump(report.row(result)), file=file)
+                    row = dict(zip(report.EXPORTED, result, strict=True))
+                    file.write(f"{report.dump(row)}\n")
     return EVERYONE_ACCEPTED
 
 
@@ -574,15 +631,17 @@ async def settle(
         found = await Campaign.open(opened, campaign)
         doubts = await found.doubts()
         unknown = sum(doubt.unknown for doubt in doubts)
-        print(f"{campaign}: {unknown:,} unknown in {len(doubts):,} requests")
+        tell(
+            f"{report.shown(campaign)}: {unknown:,} unknown in {len(doubts):,} requests"
+        )
         if doubts:
-            print(report.doubts_as_text(doubts))
+            tell(report.doubts_as_text(doubts))
         if not doubts or not (resend or give_up):
             return EVERYONE_ACCEPTED
         deed = "call them again, perhaps a second time" if resend else "give them up"
-        _confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
+        confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
         resolved = await found.resolve(resend=resend)
-        print(f"{resolved:,} {'are pending again' if resend else 'given up'}")
+        tell(f"{resolved:,} {'are pending again' if resend else 'given up'}")
     return EVERYONE_ACCEPTED
 
 
@@ -621,6 +680,8 @@ async def simulate(
     # Only here is a server needed.
     from voicepush.simulator import SHAPES, Simulator  # noqa: PLC0415
 
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise InputError(f"--port must be from 0 to {_HIGHEST_PORT}, not {port}")
     if answer not in SHAPES:
         raise InputError(f"--answer {answer!r} is none of {', '.join(SHAPES)}")
     try:
@@ -636,18 +697,20 @@ async def simulate(
     except ValueError as error:
         raise InputError(str(error)) from error
     stopped = asyncio.Event()
-    with _signals(stopped.set):
+    with signals(stopped.set):
         try:
             await simulator.start()
         except OSError as error:
-            raise InputError(f"port {port} can't be used: {error.strerror}") from error
+            raise InputError(
+                f"--port {port} can't be used: {error.strerror}; 0 takes any free one"
+            ) from error
         try:
-            _say(f"the stand-in listens; the service key is {service_key!r}")
-            print(simulator.url, flush=True)
+            say(f"the stand-in listens; the service key is {service_key!r}")
+            tell(simulator.url)
             await stopped.wait()
         finally:
             await simulator.stop()
-    print(report.dump(simulator.summary()))
+    tell_json(simulator.summary())
     return EVERYONE_ACCEPTED
 
 
@@ -675,14 +738,16 @@ async def demo(
     """
     from voicepush.simulator import Simulator  # noqa: PLC0415 -- only here is it needed
 
+    if recipients < 1:
+        raise InputError(f"--recipients must be at least 1, not {recipients}")
     with _folder(keep) as folder:
         file = folder / "recipients.csv"
         _write_made_up_numbers(file, recipients)
-        _say(f"wrote {recipients:,} made-up numbers to {file}")
+        say(f"wrote {recipients:,} made-up numbers to {file}")
         async with Simulator(
             service_key="demo", faults=_DEMO_FAULTS, latency=0.05, tps=_DEMO_TPS
         ) as simulator:
-            _say(
+            say(
                 f"started a stand-in for the API at {simulator.url}, which fails "
                 f"on purpose ({', '.join(_DEMO_FAULTS)}) and takes "
                 f"{_DEMO_TPS:,} destinations per second"
@@ -690,7 +755,8 @@ async def demo(
             settings = Settings(
                 service_key="demo", base_url=simulator.url, rate=rate, concurrency=16
             )
-            message = VoiceMessage(media="welcome", expiry=timedelta(minutes=10))
+            patience = timedelta(minutes=10, seconds=3 * recipients / _DEMO_TPS)
+            message = VoiceMessage(media="welcome", expiry=patience)
             async with await open_ledger(folder / "voicepush.db") as ledger:
                 campaign = await Campaign.plan(
                     ledger,
@@ -711,20 +777,22 @@ _DEMO_FAULTS = ["7006@5%", "drop@1/50", "mix:7102=2%@1/10"]
 #: Less than the demo asks for, so that the pace is seen to fall and come back.
 _DEMO_TPS = 10_000
 
+_HIGHEST_PORT = 65_535
+
 
 def _compare(standing: Standing, counted: dict[str, int]) -> int:
     """
     Hold what the ledger says against what the stand-in counted itself.
     """
     rung, twice = counted["rung"], counted["rung_twice"]
-    _say(
+    say(
         f"the stand-in counted {rung:,} calls in {counted['requests']:,} requests, "
         f"{twice or 'no'} number was rung twice"
     )
     if twice or not standing.accepted <= rung <= standing.accepted + standing.unknown:
-        _say("the counts do not agree; please report this")
+        say("the counts do not agree; please report this")
         return NOT_EVERYONE
-    _say(
+    say(
         f"that is the {standing.accepted:,} accepted and {rung - standing.accepted:,} "
         f"of the {standing.unknown:,} unknown, whose answers were lost on purpose"
     )
@@ -741,29 +809,34 @@ def _write_made_up_numbers(file: Path, number: int) -> None:
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"--keep {keep} can't be made: {error.strerror}"
+            ) from error
+        if (keep / "voicepush.db").exists():
+            raise InputError(f"--keep {keep} holds a ledger already; name another")
         yield keep
     else:
         with tempfile.TemporaryDirectory(prefix="voicepush-") as name:
             yield Path(name)
 
 
-def _suppressed(files: list[Path], country: str | None) -> Suppressed | None:
+def _suppressed(files: list[Path], **how: Any) -> Suppressed | None:
     if not files:
         return None
-    return Suppressed.read(*files, country=country)
-
-
-def _existing(
-    path: Path, *, log_was_merged: bool = False
-) -> Coroutine[Any, Any, Ledger]:
-    if not path.exists():
-        raise InputError(f"there is no ledger at {path}; name it with --ledger")
-    return open_ledger(path, log_was_merged=log_was_merged)
+    found = Suppressed.read(*files, **how)
+    if found.unusable_count:
+        say(
+            f"{found.unusable_count:,} entries of the suppression list can't be "
+            "understood and suppress no one"
+        )
+    return found
 
 
 def _seconds(option: str, text: str) -> float:
-    found = _duration(text)
+    found = parse_duration(text)
     if not found:
         raise InputError(f"{option} {text} is no duration; write it like 90s or 15m")
     return found.total_seconds()
@@ -802,10 +875,10 @@ async def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T | None:
     def stop() -> None:
         nonlocal interrupted
         interrupted = True
-        _say("stopping: nothing new is planned")
+        say("stopping: nothing new is planned")
         doing.cancel()
 
-    with _signals(stop):
+    with signals(stop):
         try:
             return await doing
         except asyncio.CancelledError:
@@ -815,11 +888,48 @@ async def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T | None:
             return None
 
 
+def _inputs(
+    ledger: Path, key_file: Path | None = None, *lists: Path
+) -> Iterator[tuple[str, Path]]:
+    """
+    What no output may name, each in words and as a path.
+    """
+    key = key_file or os.environ.get(KEY_FILE_VARIABLE)
+    if key:
+        yield "the file of the service key", Path(key)
+    for path in ledger_files(ledger):
+        yield "of the ledger", path
+    for path in lists:
+        yield "a list that is read", path
+
+
+def _check_expiry(message: VoiceMessage) -> None:
+    if isinstance(message.expiry, datetime):
+        check_future(message.expiry, "--expiry")
+
+
+def _existing(
+    path: Path, *, log_was_merged: bool = False
+) -> Coroutine[Any, Any, Ledger]:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"there is no ledger at {path}; name it with --ledger"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"the ledger at {path} can't be opened: {error.strerror}; name another "
+            "with --ledger"
+        ) from error
+    return open_ledger(path, log_was_merged=log_was_merged)
+
+
 def _named(file: Path) -> str:
     if str(file) == "-":
         return "standard input"
     # A name that is no UTF-8 is shown with escapes.
-    return str(file.resolve()).encode("utf-8", "backslashreplace").decode()
+    return os.path.realpath(file).encode("utf-8", "backslashreplace").decode()
 
 
 def _outcome(name: str) -> Outcome:
@@ -831,97 +941,64 @@ def _outcome(name: str) -> Outcome:
 
 
 @contextmanager
-def _writable(path: Path | None) -> Iterator[TextIO]:
-    """
-    *path* for writing, readable by nobody else, since it will hold numbers.
-    """
-    if path is None:
-        yield sys.stdout
-        return
-    try:
-        path.touch(0o600)
-        file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}") from error
-
-
-@contextmanager
 def _refusals(path: Path | None) -> Iterator[Callable[[list[Refusal]], None] | None]:
     """
     Writes refused rows into *path*, if there is one.
+
+    A list in which nobody is left to be called is an error that they explain, so they
+    are kept then, too.
     """
     if path is None:
         yield None
         return
-    with _writable(path) as file:
+    nobody_left: InputError | None = None
+    told = 0
+    with writing(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["row", "recipient", "kind", "reason"])
-        yield lambda refusals: rows.writerows(
-            (each.row, each.recipient, each.kind, each.reason) for each in refusals
-        )
+
+        def write(refusals: list[Refusal]) -> None:
+            nonlocal told
+            told += len(refusals)
+            rows.writerows(
+                (each.row, guarded(each.recipient), each.kind, each.reason)
+                for each in refusals
+            )
+
+        try:
+            yield write
+        except InputError as error:
+            if isinstance(error, SourceError) or not told:
+                raise
+            nobody_left = error
+    if nobody_left is not None:
+        raise nobody_left
 
 
-def _confirm(deed: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError(f"to {deed} from a script, add --yes")
-    from rich.prompt import Confirm  # noqa: PLC0415 -- see _console
-
-    if not Confirm.ask(f"{deed}?", console=_console(), default=False):
-        raise InputError("nothing was done")
-
-
-def _tell_screening(standing: Standing) -> None:
+def _tell_plan(standing: Standing, blocks: Iterable[Block]) -> None:
+    """
+    Say what is planned, and from which column where *blocks* were read just now.
+    """
     left_out = [
         f"{number:,} {name}"
         for name in ("invalid", "duplicate", "suppressed")
         if (number := getattr(standing, name))
     ]
-    _say(
+    column = column_said(taken_column(blocks), getattr(blocks, "titles", 0))
+    say(
         f"{standing.campaign}: {standing.planned:,} of {standing.read:,} planned"
+        + (f", from {column}" if column else "")
         + (f"; {', '.join(left_out)}" if left_out else "")
     )
+    if standing.expiry is not None:
+        say(told_expiry(standing.expiry))
 
 
-def _rehearse(
-    message: VoiceMessage,
-    settings: Settings,
-    screening: Screening,
-    blocks: Iterator[Block],
-    size: int,
-    refused: Callable[[list[Refusal]], None] | None,
-) -> None:
-    """
-    What ``--dry-run`` prints.
-    """
-    now = datetime.now(UTC)
-    started = message.starting(now)
-    first: list[Any] = []
-    planned = 0
-    for block in blocks:
-        screened = screening.screen(block)
-        if refused is not None:
-            refused(screened.refusals)
-        clean = screened.recipients
-        first = first or list(clean[:3])
-        planned += sum(Batch(started, "", clean).weights)
-    deadline = started.deadline
-    left = None if deadline is None else deadline - now.timestamp()
-    print(
-        f"read {screening.read:,}, would plan {planned:,} in requests of up to "
-        f"{size:,}; {screening.invalid:,} invalid, {screening.duplicate:,} duplicate, "
-        f"{screening.suppressed:,} suppressed"
-    )
-    print(report.forecast(planned, settings.rate, left))
-    if first:
-        body = encode(Batch(started, "campaign-0", first)).decode()
-        print(f"the first request begins: {mask_numbers(body)}")
+def _tell_standing(standing: Standing, *, json: bool) -> None:
+    if json:
+        tell_json(report.as_object(standing))
+    else:
+        tell(report.as_text(standing))
 
 
 async def _dispatch(  # noqa: C901 -- one exit status after the other
@@ -945,14 +1022,14 @@ async def _dispatch(  # noqa: C901 -- one exit status after the other
             return
         interrupted = True
         campaign.stop("interrupted")
-        _say("stopping: what is under way is settled first; again to leave now")
+        say("stopping: what is under way is settled first; again to leave now")
 
     summary: Summary | None = None
     failed: int | None = None
     try:
-        with _signals(stop):
-            async with Client(settings) as client, _show(campaign):
-                summary = await campaign.dispatch(client, drain=drain, tell=_say)
+        with signals(stop):
+            async with Client(settings) as client, showing(campaign):
+                summary = await campaign.dispatch(client, drain=drain, tell=say)
     except asyncio.CancelledError:
         if not interrupted:
             raise
@@ -961,9 +1038,9 @@ async def _dispatch(  # noqa: C901 -- one exit status after the other
             raise
         is_lost = isinstance(error, CampaignLostError)
         failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
-        _complain(error)
+        complain(error)
     standing = await campaign.standing()
-    print(report.as_json(standing) if json else report.as_text(standing))
+    _tell_standing(standing, json=json)
     if summary is not None:
         _tell_reasons(summary, standing)
     if failed is not None:
@@ -978,157 +1055,35 @@ async def _dispatch(  # noqa: C901 -- one exit status after the other
 
 def _tell_reasons(summary: Summary, standing: Standing) -> None:
     if summary.reasons:
-        _say(report.reasons(summary))
+        for line in report.reasons(summary).split("\n"):
+            say(line)
     if summary.stopped and standing.state is State.PAUSED:
-        _say(
+        say(
             f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
             f"{standing.campaign}",
         )
-
-
-async def _follow(campaign: Campaign) -> None:
-    """
-    Show the progress for as long as a process dispatches it.
-    """
-    stopped = asyncio.Event()
-    with _signals(stopped.set):
-        async with _show(campaign):
-            while not stopped.is_set():
-                if (await campaign.standing()).state is not State.RUNNING:
-                    break
-                await asyncio.sleep(0.2)
-
-
-@asynccontextmanager
-async def _show(campaign: Campaign) -> AsyncIterator[None]:
-    """
-    Progress: a bar on a terminal, a plain line now and then elsewhere.
-    """
-    show = _show_bar if _is_terminal() else _show_lines
-    showing = asyncio.create_task(show(campaign))
-    try:
-        yield
-    finally:
-        showing.cancel()
-        await asyncio.wait([showing])
-
-
-async def _show_bar(campaign: Campaign) -> None:
-    from rich.progress import (  # noqa: PLC0415 -- see _console
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.table import Column  # noqa: PLC0415 -- see _console
-
-    standing = await campaign.standing()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[speed]}/s"),
-        TimeRemainingColumn(),
-        # On a narrow terminal this is cut, and nothing else.
-        TextColumn(
-            "{task.fields[outcomes]}",
-            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
-        ),
-        expand=True,
-        console=_console(),
-        transient=True,
-    ) as progress:
-        bar = progress.add_task(
-            campaign.name,
-            total=standing.planned,
-            completed=standing.done,
-            speed="0",
-            outcomes="",
-        )
-        async for standing, speed in _watch(campaign, every=0.25):
-            progress.update(
-                bar,
-                completed=standing.done,
-                speed=f"{speed:,.0f}",
-                outcomes=report.outcomes(standing),
+        if _NOT_FOUND in summary.stopped:
+            say(
+                "nothing is served at that path: is the address right? Give --base-url "
+                "(or VOICEPUSH_BASE_URL) without a path, such as "
+                "https://api.imiconnect.io"
             )
 
 
-async def _show_lines(campaign: Campaign) -> None:
-    async for standing, speed in _watch(campaign, every=5.0):
-        left = report.duration(standing.pending / speed) if speed else "unknown"
-        _say(f"{report.as_line(standing)}; {speed:,.0f}/s, time left {left}")
+#: What the reason says where the service has no such path.
+_NOT_FOUND = "HTTP 404"
 
 
-async def _watch(
-    campaign: Campaign, *, every: float
-) -> AsyncIterator[tuple[Standing, float]]:
-    """
-    Where it stands *every* so many seconds, with the mean rate of the last ten looks.
-    """
-    loop = asyncio.get_running_loop()
-    looks: list[tuple[float, int]] = []
-    while True:
-        standing = await campaign.standing()
-        looks = [*looks[-9:], (loop.time(), standing.done)]
-        (then, before), (now, done) = looks[0], looks[-1]
-        yield standing, (done - before) / (now - then) if now > then else 0.0
-        await asyncio.sleep(every)
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """
-    Let SIGINT and SIGTERM call *stop* instead of ending the process.
-    """
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-# Talk goes to stderr, results to stdout.
-
-
-def _say(text: str) -> None:
-    stderr: TextIO | None = sys.stderr
-    if stderr is not None:  # which it is where the descriptor was closed
-        print(text, file=stderr)
-
-
-@cache
-def _console() -> Console:
-    """
-    A terminal to draw on; the library is loaded only where there is one.
-    """
-    from rich.console import Console  # noqa: PLC0415
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def _is_terminal() -> bool:
-    stderr: TextIO | None = sys.stderr
-    return stderr is not None and stderr.isatty() and _console().is_terminal
-
-
-def _status(text: str) -> AbstractContextManager[object]:
-    return _console().status(text) if _is_terminal() else nullcontext()
-
-
-def _complain(error: BaseException) -> None:
-    _say(f"voicepush: {mask_numbers(str(error))}")
-    _log.debug("it came from here", exc_info=error)
+app.register_install_completion_command(
+    help="Install completion for this shell, so that the tab key ends commands."
+)
 
 
 @app.meta.default
 def _launch(
     *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False,
+    ledger: Path | None = None,
 ) -> object:
     """
     Ring people in bulk and play them a message: no one twice, no one lost.
@@ -1137,11 +1092,29 @@ def _launch(
     ----------
     verbose
         Say more, and show where an error came from.
+    ledger
+        Where campaigns are kept; it may also stand behind the command.
     """
     if verbose:
         logging.basicConfig(stream=sys.stderr, level=logging.INFO)
         logging.getLogger("voicepush").setLevel(logging.DEBUG)
+    if ledger is not None and arguments:
+        # For the command, which is named first.
+        arguments = (arguments[0], "--ledger", str(ledger), *arguments[1:])
     return app(arguments)
+
+
+def _clear(error: Exception) -> Exception:
+    """
+    *error*, in clearer words where it is another's.
+    """
+    if isinstance(error, UnusedCliTokensError):
+        left = " ".join(error.unused_tokens or [])
+        return InputError(f"too many arguments: {left}; see voicepush --help")
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return InputError(f"{where}{error.strerror or error}")
+    return error
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -1151,13 +1124,15 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = app.meta(arguments)
     except CampaignHeldError as error:
-        _complain(error)
+        complain(error)
         return HELD_BY_ANOTHER
     except LedgerError as error:
-        _complain(error)
+        complain(error)
         return LEDGER_FAILED
-    except (CycloptsError, VoicepushError) as error:
-        _complain(error)
+    except (CycloptsError, VoicepushError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        complain(_clear(error))
         return WRONG_USAGE
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
@@ -1172,10 +1147,15 @@ def main() -> NoReturn:
     # for garbage takes time and stalls the event loop.
     gc.freeze()
     gc.set_threshold(_GARBAGE_THRESHOLD)
+    accept_any_text()
     code = run()
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        # It was told already; what is left in the buffer must not be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if any(thread.name == READING for thread in threading.enumerate()):
         # It waits for a silent pipe, and the interpreter would wait for its lock.
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
         os._exit(code)
     sys.exit(code)

@@ -10,7 +10,18 @@ from typing import Any
 class VoicepushError(Exception):
     """
     The root of everything that voicepush raises on purpose.
+
+    It can be pickled and copied with all that it holds, to cross to another process.
     """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are made again from their text, which is not what each class of
+        # ours is made from.
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(cls: type[VoicepushError], args: tuple[object, ...]) -> VoicepushError:
+    return cls.__new__(cls, *args)
 
 
 class InputError(VoicepushError, ValueError):

@@ -4,13 +4,23 @@ Numbers -> text and JSON.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import attrs
 import msgspec
 
-from voicepush.model import Doubt, Found, Outcome, Result, Standing, Summary, Verdict
+from voicepush.model import (
+    Doubt,
+    Found,
+    Outcome,
+    Result,
+    Standing,
+    Summary,
+    Verdict,
+    mask_numbers,
+)
 
 #: The outcomes in the order in which they are told.
 _TOLD = (
@@ -25,17 +35,37 @@ _TOLD = (
 _MOST_REASONS = 8
 _MOST_DOUBTS = 20
 
+#: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
+#: ids: those of one campaign must not be used again by another.
+EXPORTED = (*Result._fields[:-1], "sent_as")
+
+#: Control characters, what turns the direction of writing, and ends of lines: a text
+#: with them could forge lines of ours.
+_UNSHOWN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+"
+)
+
+
+def shown(text: str) -> str:
+    """
+    *text* in one line, without anything that changes how a terminal shows the rest.
+    """
+    return _UNSHOWN.sub(" ", text)
+
 
 def as_json(standing: Standing | Sequence[Standing]) -> str:
     """
     One campaign as an object, or several as a list of them.
     """
     if isinstance(standing, Standing):
-        return dump(_object(standing))
-    return dump([_object(each) for each in standing])
+        return dump(as_object(standing))
+    return dump([as_object(each) for each in standing])
 
 
-def _object(standing: Standing) -> dict[str, object]:
+def as_object(standing: Standing) -> dict[str, object]:
+    """
+    One campaign for JSON.
+    """
     will_expire = standing.will_expire(datetime.now(UTC))
     return {**attrs.asdict(standing), "will_expire": will_expire}
 
@@ -47,14 +77,66 @@ def dump(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def dump_shown(value: object, encoding: str) -> str:
+    """
+    The same for a terminal of *encoding*, with escapes for what it should not get.
+    """
+    text = _UNSHOWN.sub(_escaped, dump(value))
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = re.sub(r"[^\x00-\x7f]+", _escaped, text)
+    return text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return re.sub("....", r"\\u\g<0>", units)
+
+
 def as_line(standing: Standing) -> str:
     """
     One campaign as one line.
     """
-    return (
-        f"{standing.campaign}: {standing.state.value}, {standing.done:,} of "
+    line = (
+        f"{shown(standing.campaign)}: {standing.state.value}, {standing.done:,} of "
         f"{standing.planned:,} done; {outcomes(standing)}"
     )
+    why = waiting(standing)
+    return f"{line}; {why}" if why else line
+
+
+def pace(standing: Standing, seen: float) -> str:
+    """
+    How fast it goes, and how long that takes.
+
+    Args:
+        seen: Recipients per second as the progress was seen, where the dispatcher has
+            not measured it yet.
+    """
+    speed = seen if standing.speed is None else standing.speed
+    ahead = standing.planned - standing.done
+    if standing.waiting is not None or not speed:
+        return f"{speed:,.0f}/s, time left unknown" if ahead else f"{speed:,.0f}/s"
+    return f"{speed:,.0f}/s, {duration(ahead / speed)} left"
+
+
+def waiting(standing: Standing) -> str:
+    """
+    Why nothing goes on, and since when; empty where something does.
+    """
+    if standing.waiting is None:
+        return ""
+    since = standing.waiting_since
+    when = "" if since is None else f" since {_clock(since)}"
+    return f"nothing goes on{when}: {shown(mask_numbers(standing.waiting))}"
+
+
+def _clock(moment: datetime) -> str:
+    # What began today needs no date, on this machine's clock.
+    local = moment.astimezone()
+    is_today = local.date() == datetime.now(UTC).astimezone().date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S %z}"
 
 
 def outcomes(standing: Standing) -> str:
@@ -75,9 +157,12 @@ def as_text(standing: Standing) -> str:
     """
     One campaign in full: every recipient that was read is in exactly one line.
     """
-    lines = [f"campaign {standing.campaign}: {standing.state.value}"]
+    lines = [f"campaign {shown(standing.campaign)}: {standing.state.value}"]
     if standing.reason:
-        lines.append(f"  because {standing.reason}")
+        lines.append(f"  because {shown(standing.reason)}")
+    why = waiting(standing)
+    if why:
+        lines.append(f"  {why}")
     rows = [
         ("read", standing.read),
         ("  invalid", standing.invalid),
@@ -101,7 +186,7 @@ def as_text(standing: Standing) -> str:
     if standing.unknown > standing.given_up:
         lines.append(
             "  unknown: the service may have called them, so they are not sent again; "
-            f"see voicepush settle {standing.campaign}"
+            f"see voicepush settle {shown(standing.campaign)}"
         )
     late = standing.will_expire(datetime.now(UTC))
     if late:
@@ -118,7 +203,7 @@ def doubts_as_text(doubts: Sequence[Doubt]) -> str:
     """
     lines = [
         f"  {doubt.batch}  {_time(doubt.claimed)}  {doubt.unknown:>5,} unknown, "
-        f"{doubt.accepted:,} accepted  {'; '.join(doubt.reasons)}"
+        f"{doubt.accepted:,} accepted  {shown('; '.join(doubt.reasons))}"
         for doubt in doubts[:_MOST_DOUBTS]
     ]
     if len(doubts) > _MOST_DOUBTS:
@@ -131,15 +216,15 @@ def found_as_text(found: Found) -> str:
     What is known of one recipient, with the whole number: it was asked for.
     """
     result = found.result
-    said = " ".join(filter(None, (result.code, result.description)))
+    said = _said(result.code, result.description)
     outcome = "in flight" if found.in_flight else _words(result.outcome)
-    head = f"{result.recipient}: {outcome} in campaign {found.campaign}"
+    head = shown(f"{result.recipient}: {outcome} in campaign {found.campaign}")
     when = f"claimed {_time(found.claimed)}, settled {_time(found.settled)}"
     lines = [
         f"{head} ({said})" if said else head,
         f"  {when}, {found.attempts} requests for its batch {found.batch}",
-        f"  correlation id {result.correlation_id}",
-        f"  transaction id {result.transaction_id or 'none'}",
+        shown(f"  correlation id {result.correlation_id}"),
+        shown(f"  transaction id {result.transaction_id or 'none'}"),
     ]
     return "\n".join(lines)
 
@@ -149,7 +234,7 @@ def found_as_object(found: Found) -> dict[str, object]:
     The same for JSON.
     """
     return {
-        **row(found.result),
+        **found.result._asdict(),
         "campaign": found.campaign,
         "in_flight": found.in_flight,
         "batch": found.batch,
@@ -157,13 +242,6 @@ def found_as_object(found: Found) -> dict[str, object]:
         "claimed": found.claimed,
         "settled": found.settled,
     }
-
-
-def row(result: Result) -> dict[str, object]:
-    """
-    One recipient for an export: its fields by name, in order.
-    """
-    return {**result._asdict(), "outcome": result.outcome.value}
 
 
 def _words(outcome: Outcome) -> str:
@@ -187,8 +265,12 @@ def reasons(summary: Summary) -> str:
 
 
 def _reason(verdict: Verdict) -> str:
-    said = " ".join(filter(None, (verdict.code, verdict.description)))
+    said = _said(verdict.code, verdict.description)
     return f"{_words(verdict.outcome)}: {said or 'no reason given'}"
+
+
+def _said(code: str | None, description: str) -> str:
+    return shown(" ".join(filter(None, (code, description))))
 
 
 def forecast(planned: int, rate: float | None, seconds_left: float | None) -> str:

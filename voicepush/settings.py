@@ -60,14 +60,18 @@ def _check_base_url(_: object, __: object, value: str) -> None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(
             f"the base URL must be a whole address such as {_KNOWN_BASES}; it follows "
-            f"the domain on which you log in; set it, or {BASE_URL_VARIABLE}"
+            f"the domain on which you log in; give it with --base-url or "
+            f"{BASE_URL_VARIABLE}"
         )
     if "?" in value or "#" in value or parts.username is not None:
-        raise InputError("the base URL must hold no query, fragment or user name")
+        raise InputError(
+            "the base URL (--base-url) must hold no query, fragment or user name"
+        )
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise InputError(
-            f"the base URL must begin with https://, since plain http:// would show "
-            f"the service key to everyone between here and {parts.hostname}"
+            "the base URL (--base-url) must begin with https://, since plain http:// "
+            "would show the service key to everyone between here and "
+            f"{parts.hostname}"
         )
 
 
@@ -84,7 +88,7 @@ def _check_key(_: object, __: object, value: str) -> None:
     if not value:
         raise InputError(
             f"a service key is needed; set {KEY_VARIABLE}, or name a file that holds "
-            f"it with {KEY_FILE_VARIABLE}"
+            f"it with --key-file or {KEY_FILE_VARIABLE}"
         )
     if not (value.isascii() and value.isprintable()) or value != value.strip():
         raise InputError("the service key holds characters that no header can carry")
@@ -204,6 +208,7 @@ def _key_from_file(name: Path | str | None) -> str:
     try:
         return Path(name).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
         raise InputError(
-            f"the service key can't be read from {name}: {error}"
+            f"the service key can't be read from {name} (--key-file): {reason}"
         ) from error
