@@ -31,6 +31,17 @@ def make_tag() -> str:
     return secrets.token_hex(5)
 
 
+def request_id_of(batch: Batch) -> str | None:
+    """
+    A correlation id for one request of *batch* that no other has; None where the owner
+    gave one for all of them.
+    """
+    if batch.message.correlation_id is not None:
+        return None
+    # Counted attempts would repeat after a crash, since it may lose one.
+    return f"{batch.key}-a{secrets.token_hex(4)}"
+
+
 def _own_id(recipient: Recipient) -> str | None:
     return None if isinstance(recipient, str) else recipient.correlation_id
 

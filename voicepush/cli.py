@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -47,8 +47,8 @@ from voicepush.model import (
 )
 from voicepush.outputs import check_output, guarded, ledger_files, writing
 from voicepush.pacing import most_at
-from voicepush.recipients import Block, read_file
-from voicepush.rehearsal import column_said, rehearse, taken_column
+from voicepush.recipients import ListFile, read_file
+from voicepush.rehearsal import column_said, rehearse
 from voicepush.screening import Reason, Refusal, Screening, Suppressed, normalise
 from voicepush.settings import KEY_FILE_VARIABLE, Settings, from_environment
 from voicepush.terminal import (
@@ -277,19 +277,17 @@ async def send(  # noqa: PLR0913 -- each is an option
     name = campaign or ("standard-input" if str(file) == "-" else file.stem)
     source = _named(file)
     blocks = read_file(file, column=column, encoding=encoding)
-    # What the readers know by themselves is said only where it is wanted otherwise.
-    as_given: dict[str, Any] = {"international": True} if international else {}
     screening = Screening(
         country=country,
+        international=international,
         validity=validity,
         suppressed=_suppressed(
             suppress or [],
             country=country,
+            international=international,
             column=suppress_column,
-            **as_given,
-            **({"allow_unusable": True} if allow_unusable else {}),
+            allow_unusable=allow_unusable,
         ),
-        **as_given,
     )
     size = most_at(settings.rate, settings.batch_size)
     if dry_run:
@@ -314,9 +312,11 @@ async def send(  # noqa: PLR0913 -- each is an option
         "column": column,
         "encoding": encoding,
         "country": country,
+        "international": "yes" if international else None,
         "validity": "yes" if validity else None,
         "batch-size": _typed_batch_size(service),
         "suppress": ", ".join(map(_with_digest, suppress or [])),
+        "suppress-column": suppress_column,
     }
     async with await open_ledger(ledger, log_was_merged=log_was_merged) as opened:
         # Whoever goes on reads no file, and keeps the rejects of its planning.
@@ -346,7 +346,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             )
         if planned is None:
             return INTERRUPTED
-        _tell_plan(await planned.standing(), blocks if is_new else ())
+        _tell_plan(await planned.standing(), blocks if is_new else None)
         return await _dispatch(planned, settings, drain=longest, json=json)
 
 
@@ -590,11 +590,12 @@ async def export(
             rows = csv.writer(file, lineterminator="\n")
             if format == "csv":
                 rows.writerow(report.EXPORTED)
-            async for result in found.results(*wanted):
+            async for place, as_came, result in found.rows(*wanted):
+                cells = *result, place, as_came
                 if format == "csv":
-                    rows.writerow(map(guarded, result))
+                    rows.writerow(map(guarded, cells))
                 else:
-                    row = dict(zip(report.EXPORTED, result, strict=True))
+                    row = dict(zip(report.EXPORTED, cells, strict=True))
                     file.write(f"{report.dump(row)}\n")
     return EVERYONE_ACCEPTED
 
@@ -975,7 +976,7 @@ def _refusals(path: Path | None) -> Iterator[Callable[[list[Refusal]], None] | N
         raise nobody_left
 
 
-def _tell_plan(standing: Standing, blocks: Iterable[Block]) -> None:
+def _tell_plan(standing: Standing, source: ListFile | None) -> None:
     """
     Say what is planned, and from which column where *blocks* were read just now.
     """
@@ -984,7 +985,7 @@ def _tell_plan(standing: Standing, blocks: Iterable[Block]) -> None:
         for name in ("invalid", "duplicate", "suppressed")
         if (number := getattr(standing, name))
     ]
-    column = column_said(taken_column(blocks), getattr(blocks, "titles", 0))
+    column = column_said(source.column, source.titles) if source else ""
     say(
         f"{standing.campaign}: {standing.planned:,} of {standing.read:,} planned"
         + (f", from {column}" if column else "")

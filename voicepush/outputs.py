@@ -159,8 +159,9 @@ def _text(descriptor: int) -> TextIO:
 
 
 @lru_cache(maxsize=4096)
-def guarded(cell: str | None) -> str | None:
+def guarded(cell: str | int | None) -> str | int | None:
     """
     *cell* with a ``'`` before what a spreadsheet would run as a formula.
     """
-    return f"'{cell}" if cell and _FORMULA.match(cell) else cell
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell)
+    return f"'{cell}" if is_formula else cell

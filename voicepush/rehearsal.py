@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from voicepush import report
-from voicepush.batching import Batcher, make_tag
+from voicepush.batching import Batcher, make_tag, request_id_of
 from voicepush.model import (
     Batch,
     Destination,
@@ -20,7 +20,7 @@ from voicepush.model import (
     mask,
     mask_numbers,
 )
-from voicepush.recipients import Block
+from voicepush.recipients import Block, ListFile
 from voicepush.screening import Refusal, Screening
 from voicepush.times import told_expiry
 from voicepush.wire import encode
@@ -100,20 +100,20 @@ class Rehearsal:
         return "\n".join(lines)
 
 
-def column_said(column: str | None, titles: int = 0) -> str:
+def column_said(column: str | None, titles: int) -> str:
     """
     Which column was taken, in words; empty where there is none to name.
     """
     if column is None:
         return ""
     above = f", below {titles:,} title rows" if titles else ""
-    return f"column {report.shown(column)!r}{above}"
+    return f"{report.shown(column)}{above}"
 
 
 def rehearse(
     campaign: str,
     message: VoiceMessage,
-    blocks: Iterable[Block],
+    blocks: ListFile,
     *,
     file: Path | str,
     screening: Screening,
@@ -136,8 +136,8 @@ def rehearse(
     return Rehearsal(
         campaign=campaign,
         file=str(file),
-        column=taken_column(blocks),
-        titles=getattr(blocks, "titles", 0) or 0,
+        column=blocks.column,
+        titles=blocks.titles,
         expiry=expiry if isinstance(expiry, datetime) else None,
         read=screening.read,
         planned=planned,
@@ -149,13 +149,6 @@ def rehearse(
         rate=rate,
         request=None if first is None else _request(first),
     )
-
-
-def taken_column(blocks: Iterable[Block]) -> str | None:
-    """
-    The column that a reader of blocks took, once it has given the first of them.
-    """
-    return getattr(blocks, "column", None)
 
 
 def _batches(
@@ -174,11 +167,14 @@ def _batches(
 
 def _request(batch: Batch) -> FirstRequest:
     # Masking changes no text's length, so what is shown is cut where it would be.
-    begins = encode(_masked(batch)).decode()
+    request_id = request_id_of(batch)
+    begins = encode(_masked(batch), request_id=request_id).decode()
     if len(begins) > _SHOWN:
         begins = f"{begins[:_SHOWN]}…"
     return FirstRequest(
-        destinations=len(batch), bytes=len(encode(batch)), begins=begins
+        destinations=len(batch),
+        bytes=len(encode(batch, request_id=request_id)),
+        begins=begins,
     )
 
 

@@ -37,7 +37,7 @@ _MOST_DOUBTS = 20
 
 #: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
 #: ids: those of one campaign must not be used again by another.
-EXPORTED = (*Result._fields[:-1], "sent_as")
+EXPORTED = (*Result._fields[:-1], "sent_as", "row", "as_came")
 
 #: Control characters, what turns the direction of writing, and ends of lines: a text
 #: with them could forge lines of ours.

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from itertools import count
 from math import inf
 from typing import NamedTuple, overload
 
+from voicepush.batching import request_id_of
 from voicepush.codes import Meaning
 from voicepush.errors import (
     ClientClosedError,
@@ -242,7 +242,7 @@ class Sender:
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
                 continue
-            request_id = delivery.next_request_id()
+            request_id = request_id_of(delivery.batch)
             body = encode(delivery.batch, places, request_id=request_id)
             if len(body) > self.settings.body_limit:
                 stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
@@ -463,15 +463,6 @@ class _Delivery:
         The correlation ids at *places*, made when an answer has to be matched by them.
         """
         return _Ids(self.batch, places)
-
-    def next_request_id(self) -> str | None:
-        """
-        An id that no other request has, unless the owner gave one for all of them.
-        """
-        if self.batch.message.correlation_id is not None:
-            return None
-        # Counted attempts would repeat after a crash, since it may lose one.
-        return f"{self.batch.key}-a{secrets.token_hex(4)}"
 
     def unreachable(self, words: str) -> Remark:
         """
