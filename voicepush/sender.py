@@ -149,13 +149,16 @@ class Sender:
         """
         Why nothing goes on at present, where nothing does.
         """
-        if self._trouble is not None or not self._begun:
-            return self._trouble
+        if self._trouble is not None:
+            lasted = self._now() - self._trouble.since.timestamp()
+            return self._trouble if lasted >= _PASSES_SOON else None
+        if not self._begun:
+            return None
         since = max(next(iter(self._begun.values())), self._answered_at)
         if self._now() - since < _SILENCE:
             return None
         words = f"the service has not answered {len(self._begun):,} requests yet"
-        return Waiting(words, datetime.fromtimestamp(since, UTC))
+        return Waiting(words, _moment(since))
 
     async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
         """
@@ -383,6 +386,9 @@ class Sender:
         since = self._trouble.since if self._trouble else _moment(self._now())
         self._trouble = Waiting(f"{words} ({said})" if said else words, since)
 
+
+#: What has lasted no longer than this is not worth telling, in seconds.
+_PASSES_SOON = 1.0
 
 #: A service that has not answered for so long is said to be silent, in seconds.
 _SILENCE = 5.0
