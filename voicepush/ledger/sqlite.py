@@ -560,7 +560,16 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> Steering:
             row = _hold(connection, self._campaign, self._holder)
-            _beat(connection, self._campaign, speed, waiting, held_until)
+            _beat(connection, self._campaign)
+            since = waiting and waiting.since.timestamp()
+            connection.execute(
+                "UPDATE campaign SET speed = ?, waiting = ?, waiting_since = ?, "
+                "held_until = coalesce(?, held_until) WHERE id = ?",
+                (
+                    *(speed, waiting and waiting.reason, since),
+                    *(held_until, self._campaign),
+                ),
+            )
             return Steering(row["wish"] and Wish(row["wish"]), row["rate"])
 
         steering = await self._file.do(work)
@@ -1014,21 +1023,9 @@ def _hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3
     return row
 
 
-def _beat(
-    connection: sqlite3.Connection,
-    campaign: int,
-    speed: float | None = None,
-    waiting: Waiting | None = None,
-    held_until: float | None = None,
-) -> None:
-    since = waiting and waiting.since.timestamp()
+def _beat(connection: sqlite3.Connection, campaign: int) -> None:
     connection.execute(
-        "UPDATE campaign SET beat_at = ?, speed = ?, waiting = ?, waiting_since = ?, "
-        "held_until = coalesce(?, held_until) WHERE id = ?",
-        (
-            *(time.monotonic(), speed, waiting and waiting.reason, since),
-            *(held_until, campaign),
-        ),
+        "UPDATE campaign SET beat_at = ? WHERE id = ?", (time.monotonic(), campaign)
     )
 
 
