@@ -32,6 +32,7 @@ from voicepush.model import (
     mask,
     mask_numbers,
     parse_time,
+    shown,
     values_of,
 )
 
@@ -518,8 +519,48 @@ class TestHiding:
         """
         Codes, times and words stay as they are.
         """
-        if not re.search(r"\d{7}", text):
+        if not re.search(r"(?:\d[ ()\u00a0-]{0,2}){7}", text):
             assert text == mask_numbers(text)
+
+    @pytest.mark.parametrize(
+        ("text", "masked"),
+        [
+            ("call +91 98765 43210 now", "call +91********3210 now"),
+            ("+1 (800) 555-0101", "+1 **********0101"),
+            ("800-555-0101", "800*****0101"),
+            ("until 2026-11-24 18:20:35", "until 2026-11-24 18:20:35"),
+            ("7006 at 127.0.0.1:8080", "7006 at 127.0.0.1:8080"),
+        ],
+    )
+    def test_mask_numbers_as_people_write_them(self, text: str, masked: str) -> None:
+        """
+        Spaces, hyphens and brackets hide no number, and dates stay as they are.
+        """
+        assert masked == mask_numbers(text)
+
+    def test_repr_of_a_message(self) -> None:
+        """
+        The caller line and the owner's data are hidden.
+        """
+        found = repr(VoiceMessage(media="m", cli="18005550100", callback_data="Ann"))
+
+        assert "8005550100" not in found
+        assert "Ann" not in found
+        assert "media='m'" in found
+
+    @pytest.mark.parametrize(
+        ("text", "seen"),
+        [
+            ("accepted 1\naccepted 20,000", "accepted 1 accepted 20,000"),
+            ("\x1b[2J\u202eabc\u2028", " [2J abc "),
+            ("é" * 400, "é" * 250),
+        ],
+    )
+    def test_texts_are_shown_on_one_line(self, text: str, seen: str) -> None:
+        """
+        A text from outside can forge no line of ours, nor fill the memory.
+        """
+        assert seen == shown(text, 500)
 
     @given(e164)
     def test_repr(self, value: str) -> None:

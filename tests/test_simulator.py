@@ -486,6 +486,65 @@ async def test_status_without_json(
     assert (status, None) == (simulator.requests[0].status, simulator.requests[0].code)
 
 
+@pytest.mark.parametrize(
+    ("word", "status", "code"), [("ring-503", 503, None), ("ring-7006", 200, "7006")]
+)
+async def test_it_rings_and_says_that_it_did_not(
+    session: ClientSession, word: str, status: int, code: str | None
+) -> None:
+    """
+    A proxy's 503 and the API's 7006 may come although everyone was rung.
+    """
+    async with Simulator(service_key=KEY) as simulator:
+        simulator.next_replies(word)
+        answered = await post(session, simulator)
+
+    assert (status, 3) == (answered.status, simulator.rung)
+    assert (status, code) == (simulator.requests[0].status, simulator.requests[0].code)
+    if code is not None:
+        assert [(code, "Internal error")] == [
+            (element["code"], element["description"]) for element in answered.elements
+        ]
+
+
+@pytest.mark.parametrize(("word", "code"), [("twice", "1001"), ("twice:7006", "7006")])
+async def test_one_answer_too_many(word: str, code: str) -> None:
+    """
+    An answer can come twice over the same connection, for one request.
+    """
+    async with Simulator(service_key=KEY) as simulator:
+        simulator.next_replies(word)
+        port = int(simulator.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = msgspec.json.encode(message())
+        writer.write(
+            b"POST /resources/v1/messaging HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/json\r\nConnection: close\r\n"
+            + f"key: {KEY}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        answers = await reader.read()
+        writer.close()
+
+    assert 2 == answers.count(b"HTTP/1.1 200 OK\r\n")
+    assert 2 == answers.count(f'"code":"{code}"'.encode())
+    assert 1 == len(simulator.requests)
+
+
+@pytest.mark.parametrize("echo", [True, False])
+async def test_ids_come_back_or_not(session: ClientSession, *, echo: bool) -> None:
+    """
+    Where one element stands for all, it has the request's own id, if ids are echoed.
+    """
+    async with Simulator(service_key=KEY, echo=echo) as simulator:
+        answered = await post(session, simulator, message(correlationid="mine"))
+
+    assert ["mine" if echo else ""] == [
+        element["correlationid"] for element in answered.elements
+    ]
+    assert "mine" == simulator.requests[0].correlation_id
+
+
 @pytest.mark.parametrize(("word", "rung"), [("drop", 3), ("drop-early", 0)])
 async def test_drop_cuts_the_connection(
     session: ClientSession, word: Any, rung: int

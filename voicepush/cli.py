@@ -44,6 +44,7 @@ from voicepush.model import (
     VoiceMessage,
     check_text,
     mask_numbers,
+    shown,
 )
 from voicepush.outputs import check_output, guarded, ledger_files, writing
 from voicepush.pacing import most_at
@@ -632,9 +633,7 @@ async def settle(
         found = await Campaign.open(opened, campaign)
         doubts = await found.doubts()
         unknown = sum(doubt.unknown for doubt in doubts)
-        tell(
-            f"{report.shown(campaign)}: {unknown:,} unknown in {len(doubts):,} requests"
-        )
+        tell(f"{shown(campaign)}: {unknown:,} unknown in {len(doubts):,} requests")
         if doubts:
             tell(report.doubts_as_text(doubts))
         if not doubts or not (resend or give_up):

@@ -79,6 +79,13 @@ _COULD_BE_NUMBER = re.compile(
 )
 
 
+#: Control characters, what turns the direction of writing, and ends of lines: a text
+#: with them could forge lines of ours.
+UNSHOWN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+"
+)
+
+
 def shown(text: str, most_bytes: int | None = None) -> str:
     """
     *text* on one line and without characters that are not seen, as it may be shown.
@@ -88,8 +95,7 @@ def shown(text: str, most_bytes: int | None = None) -> str:
     Args:
         most_bytes: Cut what is longer than that in UTF-8.
     """
-    if not text.isprintable():
-        text = "".join(each if each.isprintable() else " " for each in text)
+    text = UNSHOWN.sub(" ", text)
     if most_bytes is not None and len(text) > most_bytes // 4:
         text = text.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore")
     return text

@@ -19,6 +19,7 @@ from voicepush.model import (
     VoiceMessage,
     mask,
     mask_numbers,
+    shown,
 )
 from voicepush.recipients import Block, ListFile
 from voicepush.screening import Refusal, Screening
@@ -75,8 +76,8 @@ class Rehearsal:
         """
         column = column_said(self.column, self.titles)
         lines = [
-            f"campaign {report.shown(self.campaign)}, "
-            f"from {report.shown(self.file)}" + (f", {column}" if column else ""),
+            f"campaign {shown(self.campaign)}, "
+            f"from {shown(self.file)}" + (f", {column}" if column else ""),
             (
                 f"read {self.read:,}, would plan {self.planned:,} in "
                 f"{self.requests:,} requests of up to {self.batch_size:,}; "
@@ -96,7 +97,7 @@ class Rehearsal:
                 f"the first request has {self.request.destinations:,} destinations "
                 f"in {self.request.bytes:,} bytes and begins"
             )
-            lines.append(f"  {report.shown(self.request.begins)}")
+            lines.append(f"  {shown(self.request.begins)}")
         return "\n".join(lines)
 
 
@@ -107,7 +108,7 @@ def column_said(column: str | None, titles: int) -> str:
     if column is None:
         return ""
     above = f", below {titles:,} title rows" if titles else ""
-    return f"{report.shown(column)}{above}"
+    return f"{shown(column)}{above}"
 
 
 def rehearse(

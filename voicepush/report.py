@@ -12,6 +12,7 @@ import attrs
 import msgspec
 
 from voicepush.model import (
+    UNSHOWN,
     Doubt,
     Found,
     Outcome,
@@ -20,6 +21,7 @@ from voicepush.model import (
     Summary,
     Verdict,
     mask_numbers,
+    shown,
 )
 
 #: The outcomes in the order in which they are told.
@@ -38,19 +40,6 @@ _MOST_DOUBTS = 20
 #: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
 #: ids: those of one campaign must not be used again by another.
 EXPORTED = (*Result._fields[:-1], "sent_as", "row", "as_came")
-
-#: Control characters, what turns the direction of writing, and ends of lines: a text
-#: with them could forge lines of ours.
-_UNSHOWN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+"
-)
-
-
-def shown(text: str) -> str:
-    """
-    *text* in one line, without anything that changes how a terminal shows the rest.
-    """
-    return _UNSHOWN.sub(" ", text)
 
 
 def as_json(standing: Standing | Sequence[Standing]) -> str:
@@ -81,7 +70,7 @@ def dump_shown(value: object, encoding: str) -> str:
     """
     The same for a terminal of *encoding*, with escapes for what it should not get.
     """
-    text = _UNSHOWN.sub(_escaped, dump(value))
+    text = UNSHOWN.sub(_escaped, dump(value))
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

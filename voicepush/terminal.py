@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TextIO
 from voicepush import report
 from voicepush.campaign import Campaign
 from voicepush.errors import InputError
-from voicepush.model import Standing, State, mask_numbers
+from voicepush.model import Standing, State, mask_numbers, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +53,7 @@ def say(text: str) -> None:
     stderr: TextIO | None = sys.stderr
     if stderr is not None:  # which it is where the descriptor was closed
         with suppress(OSError):
-            print(report.shown(text), file=stderr)
+            print(shown(text), file=stderr)
 
 
 def complain(error: BaseException) -> None:
@@ -111,7 +111,7 @@ def confirm(deed: str, *, yes: bool) -> None:
         raise InputError(f"to {deed} from a script, add --yes")
     from rich.prompt import Confirm  # noqa: PLC0415 -- see _console
 
-    question = f"{report.shown(deed)}?"
+    question = f"{shown(deed)}?"
     if not Confirm.ask(question, console=_console(), default=False):
         raise InputError("nothing was done")
 
@@ -243,7 +243,7 @@ async def _show_bar(campaign: Campaign) -> AsyncIterator[str]:
         transient=True,
     ) as progress:
         bar = progress.add_task(
-            _short(report.shown(campaign.name)),
+            _short(shown(campaign.name)),
             total=standing.planned,
             completed=standing.done,
             pace="0/s",
