@@ -113,7 +113,7 @@ def ended(running: subprocess.Popen[str], seconds: float = 30.0) -> Said:
     return Said(running.returncode, out, err)
 
 
-def wait_until(happened: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_until(happened: Callable[[], object], seconds: float = 30.0) -> None:
     """
     Wait for another process, but not for ever.
     """

@@ -94,7 +94,8 @@ def test_an_export_never_names_the_ledger(serve: Serve, output: Path) -> None:
     """
     june(3)
     say(*sending(serve()))
-    Path("other.db").hardlink_to(LEDGER)
+    if output == Path("other.db"):
+        output.hardlink_to(LEDGER)
     before = LEDGER.read_bytes()
     Path("linked.db").symlink_to(LEDGER)
 

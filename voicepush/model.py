@@ -75,7 +75,8 @@ def mask_numbers(text: str) -> str:
 
 
 _COULD_BE_NUMBER = re.compile(
-    r"(?<!\d)(?!\d{4}-\d\d-\d\d(?!\d))\+?\(?\d(?:[ ()\u00a0-]{0,2}\d){6,}"
+    r"\+?\d{7,}"
+    r"|(?<![\w-])(?!\d{4}-\d\d-\d\d(?!\d))\+?\(?\d(?:[ ()\u00a0-]{0,2}\d){6,}(?![\w-])"
 )
 
 
