@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import KEY, Serve, numbers
+from servers import Tls, in_thread
 
 from voicepush.cli import run
 from voicepush.simulator import SHAPES, Simulator
@@ -143,3 +144,33 @@ def test_mixed_answers(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None
     assert {1} == set(simulator.calls.values())
     assert 2_000 == len(ids)
     assert max(ids.values()) > 1
+
+
+def test_a_limit_that_nobody_told_is_found(serve: Serve) -> None:
+    """
+    Without a rate, a tenant of 50 a second is dialled in small requests at once, and
+    few of them are refused.
+    """
+    simulator = serve(tps=50)
+    write_list(200)
+
+    code = send(simulator)
+
+    refused = [each for each in simulator.requests if each.reply == "7020"]
+    taken = [each for each in simulator.requests if each.reply == "1001"]
+    assert 0 == code
+    assert {1} == set(simulator.calls.values())
+    assert max(each.size for each in taken) <= 50
+    assert len(refused) <= len(taken)
+
+
+def test_a_wrong_certificate_ends_with_its_status(tmp_path: Path) -> None:
+    """
+    The service can't be trusted, so everything stops, with exit status 3.
+    """
+    write_list(50)
+    with in_thread(Tls(folder=tmp_path)) as server:
+        code = run(["send", "june.csv", "--media", "x", "--base-url", server.url])
+
+    assert 3 == code
+    assert 0 == server.requests

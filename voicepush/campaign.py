@@ -949,9 +949,9 @@ async def _beside(work: Callable[[], _T]) -> _T:
         value, error = None, None
         try:
             value = work()
-        except Exception as raised:  # noqa: BLE001 -- whoever waits gets it
+        except Exception as raised:  # noqa: BLE001 -- the caller gets it
             error = raised
-        # The loop may be gone, and with it whoever waited.
+        # The loop may be gone, and the caller with it.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(tell, value, error)
 

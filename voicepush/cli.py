@@ -251,7 +251,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     retry_internal_error
         Try code 7006 again; turn it off if the service dials and then says 7006.
     on_unknown
-        Whether whoever may have been called is called again, perhaps a second time.
+        Whether people who may have been called are called again, perhaps twice.
     patience
         How long a service that can't be reached, or asks to wait, is waited for where
         there is no expiry, such as 15m.
@@ -320,7 +320,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "suppress-column": suppress_column,
     }
     async with await open_ledger(ledger, log_was_merged=log_was_merged) as opened:
-        # Whoever goes on reads no file, and keeps the rejects of its planning.
+        # Going on reads no file, and keeps the rejects of the planning.
         is_new = await opened.plan(name) is None
         if is_new:
             _check_expiry(message_)
@@ -377,7 +377,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     retry_internal_error
         Try code 7006 again, or not, from now on; as it was decided before by default.
     on_unknown
-        Whether whoever may have been called is called again, from now on.
+        Whether people who may have been called are called again, from now on.
     patience
         How long a service that can't be reached, or asks to wait, is waited for where
         there is no expiry, such as 15m.

@@ -90,7 +90,7 @@ def writing(path: Path | None) -> Iterator[TextIO]:
             yield file
             file.flush()
     except BrokenPipeError:
-        raise  # whoever read it has seen enough
+        raise  # its reader has seen enough
     except OSError as error:
         name = "standard output" if path is None else path
         raise InputError(
