@@ -5,6 +5,7 @@ End to end: what a campaign's owner is promised, over real sockets and files.
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -174,3 +175,63 @@ def test_a_wrong_certificate_ends_with_its_status(tmp_path: Path) -> None:
 
     assert 3 == code
     assert 0 == server.requests
+
+
+def test_those_who_are_left_can_be_called_under_another_name(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The refusal of another expiry says how, the export is read back as it is, and no
+    one is rung twice.
+    """
+    simulator = serve("mix:7005=30%")
+    write_list(500)
+    send(simulator, "--expiry", "1h")
+    capsys.readouterr()
+
+    refused = send(simulator, "--expiry", "2h")
+    advice = capsys.readouterr().err.strip().rpartition("voicepush export ")[2]
+    run(["export", *advice.split()])
+    rest = [*csv.DictReader(Path("rest.csv").read_text().splitlines())]
+    simulator.faults = ()
+    command = ["send", "rest.csv", "--media", "x", "--base-url", simulator.url]
+    code = run(command)
+
+    assert 2 == refused
+    assert {"expired"} == {row["outcome"] for row in rest}
+    assert 0 == code
+    assert 500 == len(simulator.calls)
+    assert {1} == set(simulator.calls.values())
+
+
+def test_a_list_and_its_compressed_copy_have_one_name(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    So the copy is refused under the name that is taken, and nobody is rung twice.
+    """
+    simulator = serve()
+    write_list(20)
+    Path("june.csv.gz").write_bytes(gzip.compress(Path("june.csv").read_bytes()))
+    send(simulator)
+    command = ["send", "june.csv.gz", "--media", "welcome"]
+
+    code = run([*command, "--base-url", simulator.url])
+
+    assert 2 == code
+    assert "planned already" in capsys.readouterr().err
+    assert {1} == set(simulator.calls.values())
+
+
+def test_nobody_to_call_says_why(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The most frequent reason is told where it is missed most.
+    """
+    Path("june.csv").write_text("msisdn\n9876543210\n9876543211\n")
+
+    code = send(serve())
+
+    assert 2 == code
+    assert "--country" in capsys.readouterr().err

@@ -481,7 +481,20 @@ class Campaign:
     def _differs(self, kept: str, given: str) -> InputError:
         return InputError(
             f"campaign {self.name!r} is planned already, {kept}, not {given}; leave "
-            "that out to go on with it, or give this one another name with --campaign"
+            f"that out to go on with it. {self._rest}"
+        )
+
+    @property
+    def _rest(self) -> str:
+        """
+        How to call those who are left in another way, and no one else.
+        """
+        return (
+            "Under another name (--campaign) everyone would be called, also who was "
+            "called already; "
+            "for those who are left write a list of them: voicepush export "
+            f"{self.name} --outcome pending --outcome not_sent --outcome expired "
+            "--output rest.csv"
         )
 
     async def _check_list(
@@ -506,8 +519,9 @@ class Campaign:
         if recipients.digest != kept.digest:
             raise InputError(
                 f"campaign {self.name!r} is planned already, and {self.source} holds "
-                "another list than then; give this one another name with --campaign, "
-                f"or go on with what was planned: voicepush resume {self.name}"
+                "another list than then; go on with what was planned by voicepush "
+                f"resume {self.name}, or, if nobody in this one was called, give it "
+                "another name with --campaign"
             )
 
 
@@ -546,10 +560,12 @@ def _is_rate(rate: float) -> bool:
 
 
 def _nobody(source: str, screening: Screening) -> str:
+    most = screening.reasons.most_common(1)
     return (
         f"nobody to call: of {screening.read:,} read from {source}, "
         f"{screening.invalid:,} are invalid, {screening.duplicate:,} duplicates and "
         f"{screening.suppressed:,} suppressed; nothing was planned"
+        + "".join(f". {number:,} times: {reason}" for reason, number in most)
     )
 
 

@@ -84,6 +84,9 @@ READER_GONE = 141
 #: So many objects that may hold others, more than there were, make the collector look.
 _GARBAGE_THRESHOLD = 50_000
 
+#: So many reasons are told for which rows were refused.
+_MOST_REASONS = 5
+
 app = App(
     name="voicepush",
     help="Ring people in bulk and play them a message: no one twice, no one lost.",
@@ -247,7 +250,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     ledger
         Where campaigns are kept.
     campaign
-        The campaign's name; by default FILE's, without its ending.
+        The campaign's name; by default FILE's, without its endings.
     retry_internal_error
         Try code 7006 again; turn it off if the service dials and then says 7006.
     on_unknown
@@ -275,7 +278,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     chosen_settings = chosen.rehearsed() if dry_run else chosen.build()
     settings = _patient(chosen_settings, patience)
     longest = None if drain is None else _seconds("--drain", drain)
-    name = campaign or ("standard-input" if str(file) == "-" else file.stem)
+    name = campaign or _name_of(file)
     source = _named(file)
     blocks = read_file(file, column=column, encoding=encoding)
     screening = Screening(
@@ -304,7 +307,14 @@ async def send(  # noqa: PLR0913 -- each is an option
                 batch_size=size,
                 rate=settings.rate,
             )
+        _tell_refusals(screening)
         tell_json(rehearsal.as_object()) if json else tell(rehearsal.as_text())
+        if ledger.exists():
+            async with await _existing(ledger) as opened:
+                if await opened.plan(name) is not None:
+                    say(
+                        f"but {name} is planned in {ledger} already: send goes on there"
+                    )
         if rehearsal.planned:
             return EVERYONE_ACCEPTED
         raise InputError(f"{source}: there is nobody to call in it")
@@ -319,6 +329,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "suppress": ", ".join(map(_with_digest, suppress or [])),
         "suppress-column": suppress_column,
     }
+    ledger_is_new = not ledger.exists()
     async with await open_ledger(ledger, log_was_merged=log_was_merged) as opened:
         # Going on reads no file, and keeps the rejects of the planning.
         is_new = await opened.plan(name) is None
@@ -347,6 +358,13 @@ async def send(  # noqa: PLR0913 -- each is an option
             )
         if planned is None:
             return INTERRUPTED
+        if ledger_is_new:
+            say(f"a new ledger was made: {ledger.resolve()}")
+        if rejects is not None and not is_new:
+            say(
+                "--rejects is left alone: rows are refused when planning, which is done"
+            )
+        _tell_refusals(screening)
         _tell_plan(await planned.standing(), blocks if is_new else None)
         return await _dispatch(planned, settings, drain=longest, json=json)
 
@@ -552,6 +570,8 @@ async def lookup(
         tell("\n".join(map(report.found_as_text, found)))
     else:
         say(f"no campaign in {ledger} has {value}")
+        if not isinstance(normal, Reason) and country is None and normal[1:] == number:
+            say("if that is a national number, say whose with --country")
     return EVERYONE_ACCEPTED if found else NOT_EVERYONE
 
 
@@ -827,6 +847,7 @@ def _suppressed(files: list[Path], **how: Any) -> Suppressed | None:
     if not files:
         return None
     found = Suppressed.read(*files, **how)
+    say(f"{len(found):,} are suppressed by {', '.join(map(_named, files))}")
     if found.unusable_count:
         say(
             f"{found.unusable_count:,} entries of the suppression list can't be "
@@ -853,6 +874,9 @@ def _typed_batch_size(service: _Service | None) -> str | None:
     return None if size in (None, _Service().batch_size) else str(size)
 
 
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
 def _with_digest(path: Path) -> str:
     """
     *path* with what tells its contents from others.
@@ -862,7 +886,9 @@ def _with_digest(path: Path) -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
-    return f"{_named(path)} (sha256 {digest[:16]})"
+    # In letters, since digits could be taken for a number that has to be masked.
+    letters = digest[:12].translate(_LETTERS)
+    return f"{_named(path)} (contents {letters})"
 
 
 async def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T | None:
@@ -925,6 +951,16 @@ def _existing(
     return open_ledger(path, log_was_merged=log_was_merged)
 
 
+def _name_of(file: Path) -> str:
+    """
+    The campaign's name where none is given; the same list compressed has the same.
+    """
+    if str(file) == "-":
+        return "standard-input"
+    is_compressed = file.suffix.lower() == ".gz"
+    return (file.with_suffix("") if is_compressed else file).stem
+
+
 def _named(file: Path) -> str:
     if str(file) == "-":
         return "standard input"
@@ -973,6 +1009,14 @@ def _refusals(path: Path | None) -> Iterator[Callable[[list[Refusal]], None] | N
             nobody_left = error
     if nobody_left is not None:
         raise nobody_left
+
+
+def _tell_refusals(screening: Screening) -> None:
+    """
+    Say why rows were refused, the most frequent reasons first.
+    """
+    for reason, number in screening.reasons.most_common(_MOST_REASONS):
+        say(f"  {number:>10,}  {reason}")
 
 
 def _tell_plan(standing: Standing, source: ListFile | None) -> None:
@@ -1062,6 +1106,8 @@ def _tell_reasons(summary: Summary, standing: Standing) -> None:
             f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
             f"{standing.campaign}",
         )
+        if summary.stopped.startswith(_WRONG_KEY):
+            say("check the key: VOICEPUSH_SERVICE_KEY, or the file of --key-file")
         if _NOT_FOUND in summary.stopped:
             say(
                 "nothing is served at that path: is the address right? Give --base-url "
@@ -1069,6 +1115,9 @@ def _tell_reasons(summary: Summary, standing: Standing) -> None:
                 "https://api.imiconnect.io"
             )
 
+
+#: How the reason begins where the service does not know the key, or misses it.
+_WRONG_KEY = ("7001", "7002", "HTTP 401", "HTTP 403")
 
 #: What the reason says where the service has no such path.
 _NOT_FOUND = "HTTP 404"

@@ -89,6 +89,8 @@ _RANKS: dict[str, Rank] = {
     ),
     **_spellings(_MOBILE, Rank.MOBILE),
     **_spellings(["msisdn"], Rank.MSISDN),
+    # What an export of ours calls it.
+    "recipient": Rank.MSISDN,
     **dict.fromkeys(["customerid", "custid"], Rank.CUSTOMER_ID),
     "correlationid": Rank.CORRELATION_ID,
 }

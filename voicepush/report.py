@@ -172,6 +172,8 @@ def as_text(standing: Standing) -> str:
         for name, number in rows
         if number or name in always
     ]
+    if standing.given_up:
+        lines.append(f"  given up: {standing.given_up:,} of the unknown")
     if standing.unknown > standing.given_up:
         lines.append(
             "  unknown: the service may have called them, so they are not sent again; "

@@ -627,8 +627,10 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> None:
             end, why = state, reason
-            if state is State.FINISHED and (left := self._left(connection)):
-                end, why = State.PAUSED, reason or f"{left:,} are left; resume goes on"
+            if state is State.FINISHED:
+                left = self._left(connection)
+                words = reason or f"{left:,} are left; resume goes on"
+                end, why = (State.PAUSED, words) if left else (state, None)
             connection.execute(
                 "UPDATE campaign SET holder = NULL, wish = NULL, speed = NULL, "
                 "waiting = NULL, held_until = coalesce(?, held_until), "
