@@ -88,7 +88,7 @@ async def go_on(
     return await until_done(
         attempt,
         first,
-        give_up_at=give_up_at,
+        give_up_at=lambda: give_up_at,
         first_wait=first_wait,
         now=clock.now,
         sleep=clock.sleep,
@@ -261,7 +261,7 @@ async def test_cancelled_wait() -> None:
         until_done(
             attempts,
             AGAIN,
-            give_up_at=inf,
+            give_up_at=lambda: inf,
             first_wait=1.0,
             now=clock.now,
             sleep=wait_for_ever,

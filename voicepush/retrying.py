@@ -52,7 +52,7 @@ async def until_done(
     attempt: Callable[[], Awaitable[_AttemptT]],
     first: _AttemptT,
     *,
-    give_up_at: float,
+    give_up_at: Callable[[], float],
     first_wait: float,
     now: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
@@ -65,7 +65,7 @@ async def until_done(
     ``stop_after_delay`` looks only after the wait.)
 
     Args:
-        give_up_at: On the clock that *now* reads.
+        give_up_at: Gives a time on the clock that *now* reads.
         first_wait: How long the first wait is at most, in seconds.
 
     Returns:
@@ -87,7 +87,7 @@ async def until_done(
         # The first attempt was made outside, because few batches need a second one
         # and none should pay for the machinery before it does. A sleep may also end
         # later than it should.
-        if begun and now() < give_up_at:
+        if begun and now() < give_up_at():
             last = await attempt()
         begun = True
         return last
@@ -96,7 +96,7 @@ async def until_done(
         # A positive predicate: a negative one would retry a CancelledError, too.
         retry=retry_if_result(lambda left: left.again),
         wait=wait,
-        stop=lambda state: now() + state.upcoming_sleep >= give_up_at,
+        stop=lambda state: now() + state.upcoming_sleep >= give_up_at(),
         sleep=sleep,
         retry_error_callback=lambda state: state.outcome and state.outcome.result(),
     )

@@ -182,7 +182,7 @@ class Sender:
             left = await until_done(
                 lambda: self._round(delivery),
                 left,
-                give_up_at=delivery.give_up_at,
+                give_up_at=lambda: delivery.give_up_at,
                 first_wait=self.settings.first_wait,
                 now=self._now,
                 sleep=delivery.fence.wait,
@@ -250,10 +250,13 @@ class Sender:
             if len(body) > self.settings.body_limit:
                 stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
                 continue
+            waits_since = self._now()
             async with self._slots:
-                if not await self._may_go(delivery, places):
+                goes = await self._may_go(delivery, places, waits_since)
+                if not goes:
+                    if goes is None:
+                        stack.append(places)  # to be cut again
                     continue
-                sent_at = self.pacer.now()
                 answer, asked = await self._post(delivery, places, body, request_id)
             for remark, where in _by_remark(answer.remarks, places):
                 if remark.meaning is Meaning.TOO_LARGE:
@@ -267,7 +270,7 @@ class Sender:
             )
             if throttled:
                 # After the settlement: whatever happens here, nobody gets lost.
-                self.pacer.slow_down(asked, sent_at=sent_at)
+                self.pacer.slow_down(asked, sent_at=delivery.passed_at)
                 retry_after = max(retry_after or 0.0, asked or 0.0) or None
             self._note_trouble(answer.remarks)
         again = not delivery.fence.closed and bool(delivery.pending())
@@ -287,18 +290,34 @@ class Sender:
         step = most if delivery.batch.plain else len(places) // 2
         return [places[at : at + step] for at in range(0, len(places), step)]
 
-    async def _may_go(self, delivery: _Delivery, places: Sequence[int]) -> bool:
+    async def _may_go(
+        self, delivery: _Delivery, places: Sequence[int], waits_since: float
+    ) -> bool | None:
         """
         Pace, then claim. What has expired by then is told so.
+
+        Returns:
+            Whether they may; None if the rate has fallen meanwhile, so that no tenant's
+            second has room for so many at once.
         """
         fence = delivery.fence
+
+        def seconds_left() -> float:
+            too_large = self._cut(delivery, places) is not None
+            return 0.0 if fence.closed or too_large else delivery.seconds_left()
+
         paced = await self.pacer.take(
             delivery.batch.weigh(places),
-            within=lambda: 0.0 if fence.closed else delivery.seconds_left(),
-            held_within=delivery.patience_left,
+            within=seconds_left,
+            held_within=lambda: self.settings.patience,
         )
+        delivery.passed_at = self.pacer.now()
+        # Waiting for its turn is no trouble of the service's.
+        delivery.be_patient(self._now() - waits_since)
         if fence.closed:
             return False
+        if not paced and not delivery.is_over() and self._cut(delivery, places):
+            return None
         if not paced and delivery.seconds_left() == inf:
             fence.close(
                 f"the service asks to wait until {_clock_time(self.pacer.held_until)}, "
@@ -349,6 +368,7 @@ class Sender:
                     delivery.ids(places),
                     request_id=request_id,
                     asks_to_wait=asked is not None,
+                    fresh=connection.is_fresh,
                     secret=self.settings.service_key,
                 )
                 connection.proven = answer.proven
@@ -446,7 +466,10 @@ class _Delivery:
         self.attempts = due.attempts
         self._now = now
         self._deadline = due.batch.message.deadline
+        self._patience = settings.patience
         self.give_up_at = self._deadline or now() + settings.patience
+        #: When the pacer let the latest request pass, on its clock.
+        self.passed_at = 0.0
         self._rule = due.verdict
         self._exceptions = dict(due.exceptions)
         self._transactions = due.transaction_ids
@@ -487,11 +510,12 @@ class _Delivery:
         """
         return inf if self._deadline is None else self._deadline - self._now()
 
-    def patience_left(self) -> float:
+    def be_patient(self, seconds: float) -> None:
         """
-        How long it is worth to wait for a service that asks to wait.
+        Try so many *seconds* longer, if there is no expiry.
         """
-        return self.give_up_at - self._now()
+        if self._deadline is None:
+            self.give_up_at += seconds
 
     def is_over(self) -> bool:
         """
@@ -525,6 +549,9 @@ class _Delivery:
                 filter(None, (remark.code, remark.description))
             )
             self.fence.close(self._stop_reason)
+        if self._deadline is None and outcome is not Outcome.PENDING:
+            # Someone was brought further, so trying goes on.
+            self.give_up_at = self._now() + self._patience
         self._decide(places, Verdict(outcome, remark.code, remark.description))
 
     def note_transactions(self, answer: Answer, places: Sequence[int]) -> None:

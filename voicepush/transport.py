@@ -196,6 +196,13 @@ class Connection:
         since = self._idle_since
         return 0.0 if since is None else time.monotonic() - since
 
+    @property
+    def is_fresh(self) -> bool:
+        """
+        Whether it carried nothing before the present request.
+        """
+        return self._was_idle is None
+
     async def __aenter__(self) -> Self:
         self._was_idle = None if self._idle_since is None else self.seconds_idle
         self.proven = False

@@ -226,6 +226,7 @@ def decode(  # noqa: PLR0911 -- the cases in their order
     *,
     request_id: str | None = None,
     asks_to_wait: bool = False,
+    fresh: bool = True,
     secret: str = "",
 ) -> Answer:
     """
@@ -241,6 +242,8 @@ def decode(  # noqa: PLR0911 -- the cases in their order
     Args:
         request_id: The correlation id of this very request, if we made it.
         asks_to_wait: Whether there is a ``Retry-After``.
+        fresh: Whether the connection carried nothing before. Only then may an id that
+            nobody gave be one that the service made up; else it is another request's.
         secret: Is taken out of what the answer says, where that repeats it.
     """
     codes, descriptions, transaction_ids, theirs = _columns(body)
@@ -260,7 +263,7 @@ def decode(  # noqa: PLR0911 -- the cases in their order
     if theirs == ids and len(distinct) == len(ids):
         return Answer(remarks, transaction_ids, proven=True)
     foreign = distinct.difference(ids, [request_id, ""])
-    if any(map(is_generated_id, foreign)):
+    if any(map(is_generated_id, foreign)) or (foreign and not fresh):
         return Answer([ANOTHERS])
     proven = len(distinct - {""}) > len(foreign)
     if len(theirs) == 1 and (len(ids) == 1 or theirs[0] not in ids):

@@ -298,7 +298,15 @@ class SQLiteFile:
 
         Each name has a log of its own, so a second name would show other contents.
         """
-        if self._rescued.exists() and not self.path.exists():
+        is_empty = not _has_bytes(self.path)
+        log = self.path.with_name(self.path.name + "-wal")
+        if is_empty and _has_bytes(log):
+            # SQLite would take it away, and with it who was called.
+            raise LedgerError(
+                f"{log} is the log of a ledger that was moved away; put that ledger "
+                f"back as {self.path}, move its log to it, or remove the log"
+            )
+        if is_empty and self._rescued.exists():
             raise LedgerError(
                 f"the ledger {self.path} was deleted while it was in use; move "
                 f"{self._rescued} back to {self.path} to go on, or remove it"
