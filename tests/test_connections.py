@@ -495,3 +495,52 @@ async def test_the_end_comes_with_the_answers(
     assert 0 == summary.unknown
     assert 80 == summary.accepted
     assert 320 == summary.expired
+
+
+@pytest.mark.parametrize("kind", [AnswersTwice, AnswersLateTwice])
+@pytest.mark.parametrize("size", [1, 7])
+async def test_anothers_answer_is_known_by_an_owners_id_as_well(
+    connect: Connect, message: VoiceMessage, kind: type[AnswersTwice], size: int
+) -> None:
+    """
+    With correlation ids of the owner's own, too, no one is accepted who was not rung.
+    """
+    people = [
+        Destination(number, correlation_id=f"order-{place}")
+        for place, number in enumerate(numbers(60))
+    ]
+    async with kind(codes=("1001", "7101")) as server:
+        client = await connect(server.url, batch_size=size, concurrency=1)
+
+        results = await results_of(client, message, people)
+        results += await results_of(client, message, numbers(20, 500))
+
+        check(server, results, 80)
+
+
+async def test_an_id_that_the_service_made_up_stands_for_all(
+    connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    On a connection that carried nothing before, an id that nobody gave is its own.
+    """
+
+    class MakesUp(Server):
+        """
+        Answers with ids of its own.
+        """
+
+        def body(self, request: Any, code: str) -> bytes:  # noqa: ARG002
+            """
+            One element for all.
+            """
+            return b'{"response": [{"code": "1001", "correlationid": "theirs-%d"}]}' % (
+                self.requests
+            )
+
+    async with MakesUp() as server:
+        client = await connect(server.url, batch_size=10, concurrency=2)
+        summary = await client.send(message, numbers(40))
+
+        assert 40 == summary.accepted
+        assert 4 == server.connections

@@ -235,3 +235,17 @@ def test_nobody_to_call_says_why(
 
     assert 2 == code
     assert "--country" in capsys.readouterr().err
+
+
+def test_patience_does_not_count_the_wait_for_ones_turn(serve: Serve) -> None:
+    """
+    A campaign that takes longer than the patience goes on through short troubles.
+    """
+    simulator = serve("7006@1/5")
+    write_list(100)
+
+    code = send(simulator, "--rate", "8", "--batch-size", "2", "--patience", "8s")
+
+    assert 0 == code
+    assert {1} == set(simulator.calls.values())
+    assert 100 == len(simulator.calls)

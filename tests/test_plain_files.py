@@ -26,6 +26,7 @@ from test_mishaps import (
     say,
     sending,
     wait_until,
+    wait_until_quiet,
 )
 
 from voicepush import Campaign, InputError, LedgerError, VoiceMessage, open_ledger
@@ -135,6 +136,8 @@ def kill_while_sending(simulator: Simulator) -> None:
         wait_until(lambda: len(simulator.requests) > 10)
         running.send_signal(signal.SIGKILL)
         running.wait()
+    # What it sent before may still be read, and counted, now.
+    wait_until_quiet(simulator)
 
 
 @pytest.mark.parametrize("way", ["moved", "copied", "empty"])
@@ -255,3 +258,41 @@ async def test_a_file_of_before_the_first_release_is_refused(tmp_path: Path) -> 
 
     with pytest.raises(LedgerError, match="before the first release"):
         await open_ledger(path)
+
+
+def test_a_new_ledger_does_not_take_a_log_away(serve: Serve) -> None:
+    """
+    Where a ledger was moved and its log forgotten, another under the old name is
+    refused, so that the log can still be put back.
+    """
+    simulator = serve(latency=0.1)
+    june(400)
+    kill_while_sending(simulator)
+    LEDGER.rename("other.db")
+
+    refused = say(*sending(simulator, "--campaign", "another"))
+    was_kept = LOG.stat().st_size > 0
+    Path("other.db").rename(LEDGER)
+    resume(simulator)
+
+    assert 5 == refused.code
+    assert "moved away" in refused.complaint
+    assert was_kept
+    check(simulator)
+
+
+def test_a_rescued_ledger_is_not_passed_over_for_an_empty_file(serve: Serve) -> None:
+    """
+    An empty file under the ledger's name is no ledger that took its place.
+    """
+    simulator = serve()
+    june(20)
+    say(*sending(simulator))
+    LEDGER.rename(f"{LEDGER}.rescued")
+    LEDGER.touch()
+
+    refused = say(*sending(simulator))
+
+    assert 5 == refused.code
+    assert ".rescued" in refused.complaint
+    assert {1} == set(simulator.calls.values())
