@@ -52,9 +52,6 @@ _STATUSES = {
     HTTPStatus.TOO_MANY_REQUESTS: Meaning.THROTTLED,
 }
 
-#: The statuses with which a service may ask to wait.
-WAITING_STATUSES = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-
 
 def meaning_of_code(code: str, description: str = "") -> Meaning:
     """
