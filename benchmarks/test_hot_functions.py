@@ -16,11 +16,15 @@ import msgspec
 import pytest
 
 import voicepush
-from voicepush.batching import Batcher
 from voicepush.ledger.packing import pack_recipients, unpack_batch
-from voicepush.model import Batch, BatchResult, Outcome, Summary, Verdict, VoiceMessage
-from voicepush.recipients import Block, read_stream
-from voicepush.wire import decode, encode
+from voicepush.model.batch import Batch
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
+from voicepush.sending.answer import decode
+from voicepush.sending.batching import Batcher
+from voicepush.sending.request import encode
+from voicepush.sources.blocks import Block
+from voicepush.sources.files import read_stream
 
 #: What pytest-benchmark's fixture is used as here.
 Measure = Callable[..., Any]

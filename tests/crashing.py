@@ -32,8 +32,9 @@ import attrs
 from conftest import KEY, _in_thread, numbers
 
 from voicepush import Ledger, Outcome, open_ledger
-from voicepush.cli import run
-from voicepush.model import Result, Standing, State
+from voicepush.cli.application import run
+from voicepush.model.outcome import Result
+from voicepush.model.status import Standing, State
 from voicepush.simulator import Simulator
 
 #: 7006 befalls whole requests and single destinations, and 7100 refuses for good. None

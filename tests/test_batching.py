@@ -12,19 +12,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicepush.batching import Batcher, Gatherer, make_tag
+from voicepush.client.gathering import Gatherer
 from voicepush.errors import InDoubtError
-from voicepush.model import (
-    Batch,
-    BatchResult,
-    Destination,
-    Outcome,
-    Recipient,
-    Result,
-    Verdict,
-    VoiceMessage,
-    values_of,
-)
+from voicepush.model.batch import Batch, make_tag
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Result, Verdict
+from voicepush.model.recipients import Destination, Recipient, values_of
+from voicepush.sending.batching import Batcher
 
 MESSAGE = VoiceMessage(media="welcome")
 OTHER = VoiceMessage(media="farewell")

@@ -35,9 +35,9 @@ from voicepush import (
     open_ledger,
     read_file,
 )
-from voicepush.ledger.sqlite import SQLiteLease
-from voicepush.recipients import Block
-from voicepush.screening import Refusal
+from voicepush.ledger.sqlite.worker import SQLiteLease
+from voicepush.screening.refusals import Refusal
+from voicepush.sources.blocks import Block
 
 
 @pytest.fixture
@@ -436,7 +436,7 @@ async def test_a_planner_that_was_overtaken_erases_nothing(
         await asyncio.sleep(0.1)
         with pytest.raises(CampaignHeldError):
             await Campaign.plan(second, "june", message, numbers(3))
-        monkeypatch.setattr("voicepush.ledger.sqlite.LEASE", -1)
+        monkeypatch.setattr("voicepush.ledger.sqlite.holder.LEASE", -1)
         await Campaign.plan(second, "june", message, numbers(3))
         silent.set()
         with pytest.raises(LedgerError, match="taken over"):

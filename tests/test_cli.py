@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import pytest
 from conftest import KEY, Serve, numbers
 
-from voicepush.cli import run
+from voicepush.cli.application import run
 
 Capture = pytest.CaptureFixture[str]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicepush.codes import Meaning, meaning_of_code, meaning_of_status
+from voicepush.sending.codes import Meaning, meaning_of_code, meaning_of_status
 
 #: The table of PROTOCOL.md, row by row.
 TABLE = {

@@ -35,8 +35,8 @@ from voicepush import (
     Result,
     VoiceMessage,
     read_file,
-    sender,
 )
+from voicepush.sending import sender
 from voicepush.settings import ReuseConnections, Settings, from_environment
 
 

@@ -14,7 +14,7 @@ import pytest
 from conftest import KEY, Serve
 
 import voicepush
-from voicepush.cli import app
+from voicepush.cli.application import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -44,7 +44,8 @@ from voicepush import (
     open_ledger,
 )
 from voicepush.ledger import Plan
-from voicepush.model import Batch, Outcome
+from voicepush.model.batch import Batch
+from voicepush.model.outcome import Outcome
 
 __all__ = ["_in_a_folder"]  # a fixture that each test here needs
 
@@ -69,7 +70,7 @@ def test_a_long_lock_makes_nobody_unknown(serve: Serve) -> None:
     """
     simulator = serve(latency=0.05)
     june(400)
-    impatient = "import voicepush.ledger.sqlite_file as f; f._LOCK_PATIENCE = 0.1"
+    impatient = "import voicepush.ledger.sqlite.connection as c; c.LOCK_PATIENCE = 0.1"
 
     with process(*sending(simulator, *SLOWLY, "--json"), first=impatient) as running:
         wait_until(lambda: len(simulator.requests) > 10)

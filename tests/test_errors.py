@@ -16,7 +16,7 @@ from voicepush.errors import (
     SourceError,
     VoicepushError,
 )
-from voicepush.model import Summary
+from voicepush.model.outcome import Summary
 
 
 def tree(cls: type[VoicepushError] = VoicepushError) -> Iterator[type[VoicepushError]]:

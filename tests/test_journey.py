@@ -14,7 +14,7 @@ import pytest
 from conftest import KEY, Serve, numbers
 from servers import Tls, in_thread
 
-from voicepush.cli import run
+from voicepush.cli.application import run
 from voicepush.simulator import SHAPES, Simulator
 
 

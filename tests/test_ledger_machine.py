@@ -31,15 +31,10 @@ from hypothesis.stateful import (
 from voicepush import Destination, Outcome, VoiceMessage, open_ledger
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Fingerprint, Lease, Ledger, Plan, Wish
-from voicepush.model import (
-    Batch,
-    BatchResult,
-    Recipient,
-    State,
-    Verdict,
-    Waiting,
-    values_of,
-)
+from voicepush.model.batch import Batch
+from voicepush.model.outcome import BatchResult, Verdict
+from voicepush.model.recipients import Recipient, values_of
+from voicepush.model.status import State, Waiting
 
 _T = TypeVar("_T")
 

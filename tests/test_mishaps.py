@@ -29,7 +29,7 @@ import pytest
 from conftest import KEY, Serve, numbers
 
 from voicepush import Campaign, Ledger, VoiceMessage, open_ledger
-from voicepush.cli import run
+from voicepush.cli.application import run
 from voicepush.simulator import Simulator
 
 LEDGER = Path("voicepush.db")
@@ -80,7 +80,7 @@ def say(*arguments: str) -> Said:
     return Said(code, out.getvalue(), err.getvalue())
 
 
-_MAIN = "from voicepush.cli import main; main()"
+_MAIN = "from voicepush.cli.application import main; main()"
 
 
 @contextmanager
@@ -829,7 +829,7 @@ def test_a_long_lock_is_named(serve: Serve) -> None:
     """
     simulator = serve(latency=0.05)
     june(400)
-    impatient = "import voicepush.ledger.sqlite_file as f; f._LOCK_PATIENCE = 0.1"
+    impatient = "import voicepush.ledger.sqlite.connection as c; c.LOCK_PATIENCE = 0.1"
     options = (*SLOWLY, "--drain", "1s")
 
     with process(*sending(simulator, *options), first=impatient) as running:
@@ -858,7 +858,7 @@ def test_a_locked_ledger_is_one_line(
     june(20)
     simulator.next_replies("7001")
     say(*sending(simulator))
-    monkeypatch.setattr("voicepush.ledger.sqlite_file._LOCK_PATIENCE", 0.1)
+    monkeypatch.setattr("voicepush.ledger.sqlite.connection.LOCK_PATIENCE", 0.1)
     commands = {
         "send": ["send", "june.csv", "--media", "x", "--base-url", simulator.url],
         "resume": ["resume", "june", "--base-url", simulator.url],
@@ -889,7 +889,7 @@ def test_whoever_only_looks_needs_no_lock(
     simulator = serve()
     june(20)
     say(*sending(simulator))
-    monkeypatch.setattr("voicepush.ledger.sqlite_file._LOCK_PATIENCE", 0.1)
+    monkeypatch.setattr("voicepush.ledger.sqlite.connection.LOCK_PATIENCE", 0.1)
 
     with locked():
         said = say(*command)

@@ -12,29 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicepush.errors import InputError
-from voicepush.model import (
+from voicepush.masking import mask, mask_numbers, shown
+from voicepush.model.batch import Batch
+from voicepush.model.fields import check_correlation_id
+from voicepush.model.message import Priority, VoiceMessage, parse_time
+from voicepush.model.outcome import (
     MOST_FAILURES,
-    MOST_PER_REQUEST,
     MOST_REASONS,
-    Batch,
     BatchResult,
-    Destination,
     Outcome,
-    Priority,
-    Recipient,
     Result,
-    Standing,
-    State,
     Summary,
     Verdict,
-    VoiceMessage,
-    check_correlation_id,
-    mask,
-    mask_numbers,
-    parse_time,
-    shown,
+)
+from voicepush.model.recipients import (
+    MOST_PER_REQUEST,
+    Destination,
+    Recipient,
     values_of,
 )
+from voicepush.model.status import Standing, State
 
 MESSAGE = VoiceMessage(media="welcome")
 NOON = datetime(2030, 4, 12, 12, 0, tzinfo=UTC)

@@ -16,8 +16,8 @@ import pytest
 from conftest import KEY, Serve, numbers
 from test_mishaps import LEDGER, june, say, sending
 
+from voicepush.cli.outputs import guarded, writing
 from voicepush.errors import InputError
-from voicepush.outputs import guarded, writing
 
 CODE = [sys.executable, "-m", "voicepush"]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicepush.pacing import Pacer, most_at
+from voicepush.sending.pacing import Pacer, most_at
 from voicepush.simulator.rate import RateLimit
 
 

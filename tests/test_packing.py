@@ -13,15 +13,10 @@ from voicepush.ledger.packing import (
     unpack_exceptions,
     unpack_transactions,
 )
-from voicepush.model import (
-    Batch,
-    BatchResult,
-    Destination,
-    Outcome,
-    Recipient,
-    Verdict,
-    VoiceMessage,
-)
+from voicepush.model.batch import Batch
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.recipients import Destination, Recipient
 
 MESSAGE = VoiceMessage(media="welcome")
 

@@ -24,23 +24,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicepush import recipients
 from voicepush.errors import InputError, SourceError
-from voicepush.model import Destination, Recipient
-from voicepush.recipients import (
+from voicepush.model.recipients import Destination, Recipient
+from voicepush.sources import decoding
+from voicepush.sources.blocks import Block, Entry, Malformed, from_async, from_iterable
+from voicepush.sources.entries import (
     BAD_CORRELATION_ID,
     BAD_VALUES,
     NOT_A_RECORD,
     UNDECIDED_FIELD,
-    Block,
-    Entry,
-    Malformed,
-    digest_of,
-    from_async,
-    from_iterable,
-    read_file,
-    read_stream,
 )
+from voicepush.sources.files import read_file, read_stream
+from voicepush.sources.opening import digest_of
 
 ANN, BEN, CAT = "447700900101", "447700900102", "447700900103"
 
@@ -69,7 +64,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Files are read seven bytes at a time, so that everything is cut somewhere.
     """
-    monkeypatch.setattr(recipients, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(decoding, "CHUNK_BYTES", 7)
 
 
 # Formats.
@@ -190,7 +185,7 @@ def test_reads_what_csv_reads(
     ]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipients, "_CHUNK_BYTES", chunk)
+        patch.setattr(decoding, "CHUNK_BYTES", chunk)
         found = read(text, column="xyz"[place])
 
     assert expected[1:] == [entry for _, entry in found]

@@ -10,28 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicepush.model import (
-    Doubt,
-    Found,
-    Outcome,
-    Result,
-    Standing,
-    State,
-    Summary,
-    Verdict,
-)
-from voicepush.report import (
-    as_json,
+from voicepush.model.outcome import Outcome, Result, Summary, Verdict
+from voicepush.model.status import Doubt, Found, Standing, State
+from voicepush.report.json import as_json, dump, found_as_object
+from voicepush.report.text import (
     as_line,
     as_text,
     doubts_as_text,
-    dump,
     duration,
     forecast,
-    found_as_object,
     found_as_text,
-    outcomes,
-    reasons,
+    outcomes_of,
+    reasons_of,
 )
 
 #: What DESIGN.md promises of ``status --json``.
@@ -188,8 +178,8 @@ class TestText:
         """
         one = attrs.evolve(NOBODY, read=5, planned=5, pending=2, accepted=3)
 
-        assert "3 accepted" == outcomes(one)
-        assert "no one called yet" == outcomes(NOBODY)
+        assert "3 accepted" == outcomes_of(one)
+        assert "no one called yet" == outcomes_of(NOBODY)
 
     def test_unknown_that_are_given_up(self) -> None:
         """
@@ -345,7 +335,7 @@ class TestReasons:
             "1,234  rejected: 7004 invalid parameters",
             "7  not sent: stopped",
             "2  expired: no reason given",
-        ] == [line.strip() for line in reasons(summary).splitlines()]
+        ] == [line.strip() for line in reasons_of(summary).splitlines()]
 
     def test_others_are_summed_up(self) -> None:
         """
@@ -354,7 +344,7 @@ class TestReasons:
         counted = Counter(
             {Verdict(Outcome.REJECTED, str(7100 + each)): each for each in range(1, 30)}
         )
-        lines = reasons(Summary(reasons=counted)).splitlines()
+        lines = reasons_of(Summary(reasons=counted)).splitlines()
 
         assert 9 == len(lines)
         assert lines[-1].endswith("for other reasons")
@@ -364,7 +354,7 @@ class TestReasons:
         """
         Where everyone was accepted, there is nothing to say.
         """
-        assert "" == reasons(Summary(accepted=5))
+        assert "" == reasons_of(Summary(accepted=5))
 
 
 class TestForecast:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicepush.retrying import until_done
+from voicepush.sending.retrying import until_done
 
 
 @attrs.frozen

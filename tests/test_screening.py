@@ -15,20 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicepush import screening as screening_module
 from voicepush.errors import InputError
-from voicepush.model import Destination, values_of
-from voicepush.recipients import Block, Malformed, from_iterable
-from voicepush.screening import (
-    Kind,
-    Reason,
-    Refusal,
-    Screened,
-    Screening,
-    Suppressed,
-    Unusable,
-    normalise,
-)
+from voicepush.model.recipients import Destination, values_of
+from voicepush.screening import duplicates
+from voicepush.screening.msisdn import normalise
+from voicepush.screening.refusals import Kind, Reason, Refusal
+from voicepush.screening.screening import Screened, Screening
+from voicepush.screening.suppression import Suppressed, Unusable
+from voicepush.sources.blocks import Block, Malformed, from_iterable
 
 # A region's numbering plan is made into an expression when it is first needed.
 unhurried = settings(deadline=None)
@@ -437,8 +431,8 @@ def test_ids_in_our_own_form_are_refused() -> None:
     """
     A correlation id such as voicepush makes is refused, with and without duplicates.
     """
-    for duplicates in (True, False):
-        screening = Screening(duplicates=duplicates)
+    for dropped in (True, False):
+        screening = Screening(duplicates=dropped)
 
         screened = screen(
             screening,
@@ -754,7 +748,7 @@ def test_each_once_however_many(blocks: list[list[int]], kept: int) -> None:
     """
     A number passes once, whether those that came before fit into a set or not.
     """
-    with patch.object(screening_module, "_KEPT_AS_TEXTS", kept):
+    with patch.object(duplicates, "_KEPT_AS_TEXTS", kept):
         screening = Screening()
         passed: list[object] = []
         came = 0

@@ -25,9 +25,19 @@ from conftest import KEY, Serve, numbers
 from test_mishaps import SLOWLY, ended, june, process, say, sending, stand, wait_until
 from test_report import STANDING
 
-from voicepush import report, terminal
-from voicepush.campaign import Campaign
-from voicepush.model import Outcome, Standing, State, Summary, Verdict
+from voicepush.campaign.campaign import Campaign
+from voicepush.cli import terminal
+from voicepush.model.outcome import Outcome, Summary, Verdict
+from voicepush.model.status import Standing, State
+from voicepush.report.json import dump_shown
+from voicepush.report.text import (
+    as_line,
+    as_text,
+    duration,
+    pace_of,
+    reasons_of,
+    why_waiting,
+)
 
 CODE = [sys.executable, "-m", "voicepush"]
 
@@ -141,14 +151,14 @@ def test_a_description_forges_no_line() -> None:
     summary = Summary(rejected=3)
     summary.reasons[verdict] = 3
     standing = attrs.evolve(STANDING, reason=forged, campaign=f"june{forged}")
-    lines = report.as_text(standing).split("\n")
+    lines = as_text(standing).split("\n")
 
-    assert "no   accepted        20,000 [2J 2K x" in report.reasons(summary)
-    assert report.reasons(summary).isprintable()
-    assert report.as_line(standing).isprintable()
+    assert "no   accepted        20,000 [2J 2K x" in reasons_of(summary)
+    assert reasons_of(summary).isprintable()
+    assert as_line(standing).isprintable()
     assert all(line.isprintable() for line in lines)
     assert 1 == sum(line.lstrip().startswith("accepted") for line in lines)
-    told = report.dump_shown({"reason": forged}, "utf-8")
+    told = dump_shown({"reason": forged}, "utf-8")
     assert told.isprintable()
     assert {"reason": forged} == json.loads(told)
 
@@ -349,11 +359,11 @@ def test_why_nothing_goes_on() -> None:
     clock = f"{since.astimezone():%H:%M:%S}"
     said = f"{clock}: the service asks to wait 60 s"
 
-    assert re.search(rf"nothing goes on since .*{said}", report.as_text(standing))
-    assert re.search(rf"nothing goes on since .*{said}", report.as_line(standing))
-    assert "0/s, time left unknown" == report.pace(standing, 500)
-    assert "" == report.waiting(STANDING)
-    assert "nothing goes on since 2020-01-0" in report.waiting(
+    assert re.search(rf"nothing goes on since .*{said}", as_text(standing))
+    assert re.search(rf"nothing goes on since .*{said}", as_line(standing))
+    assert "0/s, time left unknown" == pace_of(standing, 500)
+    assert "" == why_waiting(STANDING)
+    assert "nothing goes on since 2020-01-0" in why_waiting(
         waits(datetime(2020, 1, 2, tzinfo=UTC))
     )
 
@@ -365,7 +375,7 @@ def test_the_time_left_follows_the_rate_in_force() -> None:
     standing = attrs.evolve(STANDING, speed=100.0)
     ahead = standing.planned - standing.done
 
-    assert f"100/s, {report.duration(ahead / 100)} left" == report.pace(standing, 7)
+    assert f"100/s, {duration(ahead / 100)} left" == pace_of(standing, 7)
 
 
 class Told(Campaign):

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from voicepush.errors import InputError
-from voicepush.times import (
+from voicepush.cli.times import (
     about,
     check_future,
     parse_duration,
@@ -19,6 +18,7 @@ from voicepush.times import (
     told,
     told_expiry,
 )
+from voicepush.errors import InputError
 
 NOON = datetime(2030, 4, 12, 12, tzinfo=UTC)
 

@@ -18,8 +18,8 @@ from aioresponses import aioresponses
 from conftest import KEY
 
 from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
+from voicepush.sending.transport import PATH, Reply, Transport
 from voicepush.settings import Settings
-from voicepush.transport import PATH, Reply, Transport
 
 
 async def post(

@@ -10,27 +10,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicepush.codes import Meaning
-from voicepush.model import (
-    MOST_CORRELATION_BYTES,
-    Batch,
-    Destination,
-    Priority,
-    Recipient,
-    VoiceMessage,
-    values_of,
-)
+from voicepush.model.batch import Batch
+from voicepush.model.fields import MOST_CORRELATION_BYTES
+from voicepush.model.message import Priority, VoiceMessage
+from voicepush.model.recipients import Destination, Recipient, values_of
+from voicepush.sending.answer import UNMATCHED, Answer, Remark, decode
+from voicepush.sending.codes import Meaning
+from voicepush.sending.request import dump_message, encode, format_time, load_message
 from voicepush.simulator.requests import read_request
-from voicepush.wire import (
-    UNMATCHED,
-    Answer,
-    Remark,
-    decode,
-    dump_message,
-    encode,
-    format_time,
-    load_message,
-)
 
 MESSAGE = VoiceMessage(media="welcome")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

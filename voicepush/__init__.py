@@ -4,8 +4,9 @@ Send voice messages in bulk: no one is called twice by us, and no one is lost.
 
 import logging
 
-from voicepush.campaign import Campaign
-from voicepush.client import Client, Stream
+from voicepush.campaign.campaign import Campaign
+from voicepush.client.client import Client
+from voicepush.client.stream import Stream
 from voicepush.errors import (
     CampaignHeldError,
     ClientClosedError,
@@ -20,24 +21,23 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import Ledger, open_ledger
-from voicepush.model import (
-    Batch,
+from voicepush.model.batch import Batch
+from voicepush.model.message import Priority, VoiceMessage
+from voicepush.model.outcome import (
     BatchResult,
-    Destination,
     Outcome,
-    Priority,
-    Recipient,
     Result,
     SourceRow,
-    Standing,
-    State,
     Summary,
     Verdict,
-    VoiceMessage,
 )
-from voicepush.recipients import ListFile, digest_of, read_file
-from voicepush.screening import Screening, Suppressed
+from voicepush.model.recipients import Destination, Recipient
+from voicepush.model.status import Standing, State
+from voicepush.screening.screening import Screening
+from voicepush.screening.suppression import Suppressed
 from voicepush.settings import Settings
+from voicepush.sources.files import ListFile, read_file
+from voicepush.sources.opening import digest_of
 
 __version__ = "0.1.0"
 

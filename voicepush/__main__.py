@@ -2,7 +2,7 @@
 ``python -m voicepush`` does what ``voicepush`` does.
 """
 
-from voicepush.cli import main
+from voicepush.cli.application import main
 
 if __name__ == "__main__":
     main()

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from voicepush.errors import InputError
-from voicepush.model import MOST_PER_REQUEST
+from voicepush.model.recipients import MOST_PER_REQUEST
 
 
 class ReuseConnections(enum.StrEnum):

@@ -50,6 +50,6 @@ async def open_ledger(where: str | Path, *, log_was_merged: bool = False) -> Led
     if not str(where) or "\0" in str(where):
         raise InputError("a ledger is kept in a file; name one with --ledger")
     # A service without a ledger has no use for a database.
-    from voicepush.ledger.sqlite import SQLiteLedger  # noqa: PLC0415
+    from voicepush.ledger.sqlite.ledger import SQLiteLedger  # noqa: PLC0415
 
     return await SQLiteLedger.open(Path(where), log_was_merged=log_was_merged)

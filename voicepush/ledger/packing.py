@@ -9,15 +9,10 @@ from typing import Any
 
 import msgspec
 
-from voicepush.model import (
-    Batch,
-    BatchResult,
-    Destination,
-    Outcome,
-    Recipient,
-    Verdict,
-    VoiceMessage,
-)
+from voicepush.model.batch import Batch
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.recipients import Destination, Recipient
 
 _LINES = "lines"
 _JSON = "json"

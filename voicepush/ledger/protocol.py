@@ -10,17 +10,10 @@ from typing import Protocol, Self
 
 import attrs
 
-from voicepush.model import (
-    Batch,
-    BatchResult,
-    Doubt,
-    Found,
-    Outcome,
-    Standing,
-    State,
-    VoiceMessage,
-    Waiting,
-)
+from voicepush.model.batch import Batch
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.status import Doubt, Found, Standing, State, Waiting
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,3 @@
+"""
+One message to one list, planned in a ledger under a name, and dispatched.
+"""

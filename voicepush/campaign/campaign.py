@@ -1,0 +1,481 @@
+"""
+A campaign: one message to one list, planned under a name, and dispatched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Mapping,
+)
+from contextlib import suppress
+
+import attrs
+
+from voicepush import clock
+from voicepush.campaign.dispatching import Run
+from voicepush.campaign.planning import (
+    _HIDDEN,
+    Source,
+    _beside,
+    fill,
+    fingerprint_of,
+    given_options,
+    look_at,
+    nobody,
+    said,
+)
+from voicepush.client.client import Client
+from voicepush.errors import InputError, LedgerError
+from voicepush.ledger import Ledger, Plan, Wish
+from voicepush.model.batch import make_tag
+from voicepush.model.fields import check_text
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import Outcome, Result, SourceRow, Summary
+from voicepush.model.recipients import MOST_PER_REQUEST
+from voicepush.model.status import Doubt, Standing, State
+from voicepush.screening.refusals import Refusal
+from voicepush.screening.screening import Screening
+from voicepush.sending.batching import Batcher
+from voicepush.sending.pacing import check_rate
+from voicepush.sending.request import dump_message, load_message
+from voicepush.sources.files import ListFile
+
+#: How much longer than an answer may take a dispatch waits for what is under way once
+#: it is to end, in seconds.
+_BEYOND_ANSWERS = 30.0
+
+
+#: Whoever waits for a dispatcher to end looks again so often.
+_LOOK_AGAIN = 0.2
+
+
+def _no_one(_: str) -> None:
+    """
+    Hear nothing.
+    """
+
+
+class Campaign:
+    """
+    A campaign that is planned in a ledger; `plan` makes one, `open` finds one.
+    """
+
+    def __init__(self, ledger: Ledger, plan: Plan) -> None:
+        self._ledger = ledger
+        self._plan = plan
+        self._run: Run | None = None
+
+    @property
+    def name(self) -> str:
+        """
+        The name under which it is planned.
+        """
+        return self._plan.campaign
+
+    @property
+    def source(self) -> str:
+        """
+        Where its recipients came from.
+        """
+        return self._plan.source
+
+    @property
+    def message(self) -> VoiceMessage:
+        """
+        What it plays; an expiry that was a duration is a moment here.
+        """
+        return load_message(self._plan.message)
+
+    @classmethod
+    async def plan(  # noqa: PLR0913 -- most are settings that stay with the campaign
+        cls,
+        ledger: Ledger,
+        name: str,
+        message: VoiceMessage,
+        recipients: Source,
+        *,
+        source: str = "recipients given by a program",
+        screening: Screening | None = None,
+        refused: Callable[[list[Refusal]], None] | None = None,
+        batch_size: int = MOST_PER_REQUEST,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+        given: Mapping[str, str] | None = None,
+        tell: Callable[[str], object] = _no_one,
+    ) -> Campaign:
+        """
+        Plan *name*: screen *recipients*, cut them into batches, and keep them.
+
+        A stream of any length is fine. Nothing of the campaign exists for anyone else
+        until all of it does. If it is planned already, with the same message, source
+        and options, its plan is left as it is, and so is its expiry; *rate*,
+        *retry_internal_error* and *resend_unknown* hold from now on. What is left out
+        is not compared.
+
+        Args:
+            source: Where the recipients come from, in words that its owner recognises.
+            screening: Refuses and counts; the default drops duplicates.
+            refused: Is told whom the screening refuses, and why.
+            batch_size: The most recipients of one request.
+            rate: Destinations per second, kept with the campaign.
+            retry_internal_error: Whether code 7006 is tried again, as it is by default.
+                Turn it off for a service that was seen to dial and then say 7006.
+            resend_unknown: Whether whoever is in doubt is called again, at the risk of
+                a second call; by default they are not.
+            given: What its owner typed, by the option's name; the same options must
+                be given the same values next time.
+            tell: Hears what the owner should know meanwhile.
+
+        Raises:
+            InputError: It is planned already, with another message, source, list or
+                option; or there is nobody to call.
+            CampaignHeldError: Another process is planning or dispatching it.
+            LedgerError: The ledger can't be written.
+        """
+        check_text(name, "a campaign's name")
+        check_text(source, "a campaign's source")
+        if rate is not None:
+            check_rate(rate)
+        given = given_options(message, given or {})
+
+        async def again(plan: Plan) -> Campaign:
+            found = cls(ledger, plan)
+            # That another process holds it goes before all else.
+            await ledger.change(name)
+            found._check_same(message, source, given)
+            await found._check_list(recipients, tell)
+            await ledger.change(
+                name,
+                rate=rate,
+                retry_internal_error=retry_internal_error,
+                resend_unknown=resend_unknown,
+            )
+            return await cls.open(ledger, name)
+
+        if existing := await ledger.plan(name):
+            return await again(existing)
+        screening = screening or Screening()
+        started = message.starting(clock.utc_now())
+        plan = Plan(
+            campaign=name,
+            message=dump_message(started),
+            source=source,
+            tag=make_tag(),
+            expires_at=started.deadline,
+            rate=rate,
+            retry_internal_error=retry_internal_error is not False,
+            resend_unknown=resend_unknown is True,
+            given=given,
+        )
+        try:
+            draft = await ledger.draft(plan)
+        except InputError:
+            # Another process may have planned it since we looked.
+            if existing := await ledger.plan(name):
+                return await again(existing)
+            raise
+        try:
+            batcher = Batcher(started, tag=plan.tag, size=batch_size)
+            if not await fill(draft, recipients, screening, batcher, refused):
+                raise InputError(nobody(source, screening))  # noqa: TRY301 -- ours
+            await draft.publish(
+                {
+                    "read": screening.read,
+                    "invalid": screening.invalid,
+                    "duplicate": screening.duplicate,
+                    "suppressed": screening.suppressed,
+                },
+                fingerprint_of(recipients),
+            )
+        except BaseException:
+            with suppress(LedgerError):
+                await draft.discard()
+            raise
+        return cls(ledger, plan)
+
+    @classmethod
+    async def open(cls, ledger: Ledger, name: str) -> Campaign:
+        """
+        The campaign that is planned under *name*.
+
+        Raises:
+            InputError: There is none; the text says which there are.
+        """
+        check_text(name, "a campaign's name")
+        plan = await ledger.plan(name)
+        if plan is None:
+            known = ", ".join(each.campaign for each in await ledger.campaigns())
+            raise InputError(
+                f"there is no campaign {name!r} in this ledger"
+                + (f"; it holds {known}" if known else ", which is empty")
+            )
+        return cls(ledger, plan)
+
+    async def standing(self) -> Standing:
+        """
+        Where it stands, by the ledger.
+        """
+        standing = await self._ledger.standing(self.name)
+        if standing is None:
+            raise LedgerError(f"the campaign {self.name!r} is gone from the ledger")
+        return standing
+
+    async def dispatch(
+        self,
+        client: Client,
+        *,
+        drain: float | None = None,
+        tell: Callable[[str], object] = _no_one,
+    ) -> Summary:
+        """
+        Send to everyone who is pending, through *client*; call it again to go on.
+
+        A batch is claimed durably before its first byte leaves, and settled durably
+        after its answer. Whoever was in flight when an earlier dispatcher died is
+        unknown and is not sent again. It ends early when the service refuses
+        everything, when most requests fail, when the service asks to wait for longer
+        than the client's ``patience``, and when its owner wants it to.
+
+        Args:
+            drain: How long what is under way may take once it is to end, in seconds:
+                to be answered, and to be written into a ledger that can't be written
+                at the moment. By default 30 s more than an answer may take.
+            tell: Hears what the owner should know meanwhile.
+
+        Returns:
+            What became of those that were sent now; `standing` speaks of everyone.
+
+        Raises:
+            InputError: The campaign was cancelled.
+            CampaignHeldError: Another process is dispatching it.
+            LedgerError: The ledger failed; what was under way was answered first.
+        """
+        if drain is None:
+            drain = client.settings.answer_timeout + _BEYOND_ANSWERS
+        lease = await self._ledger.lease(self.name)
+        run = self._run = Run(lease, client.sender, drain, tell)
+        try:
+            try:
+                await run.until_done(self.message)
+            except BaseException as error:
+                with suppress(LedgerError):
+                    await run.release(State.PAUSED, run.fence.reason or _words(error))
+                raise
+            finally:
+                self._run = None
+            await run.release(run.state, run.reason)
+            if run.fence.failure is not None:
+                raise run.fence.failure
+            standing = await self.standing()
+        except LedgerError as error:
+            error.while_sending = True
+            raise
+        if standing.state is State.PAUSED:
+            run.summary.stopped = run.summary.stopped or standing.reason
+        return run.summary
+
+    def stop(self, reason: str) -> None:
+        """
+        Claim nothing more; `dispatch` returns once what is under way is settled.
+        """
+        if self._run is not None:
+            self._run.fence.close(reason)
+
+    async def pause(self) -> None:
+        """
+        Let its dispatcher, in whatever process, settle what is under way and end.
+
+        Raises:
+            InputError: No process is dispatching it.
+        """
+        standing = await self.standing()
+        if standing.state is not State.RUNNING:
+            raise InputError(
+                f"campaign {self.name!r} is {standing.state.value}; no process is "
+                "dispatching it"
+            )
+        await self._ledger.steer(self.name, wish=Wish.PAUSE)
+
+    async def cancel(self) -> None:
+        """
+        End it for good: whoever is pending is not sent, and nothing resumes it.
+
+        Waits until what is under way in another process is settled.
+
+        Raises:
+            InputError: It is finished.
+        """
+        while (await self.standing()).state is State.RUNNING:
+            await self._ledger.steer(self.name, wish=Wish.CANCEL)
+            await clock.sleep(_LOOK_AGAIN)
+        standing = await self.standing()
+        if standing.state is State.FINISHED:
+            raise InputError(
+                f"campaign {self.name!r} is finished; nobody is left to be cancelled"
+            )
+        if standing.state is not State.CANCELLED:
+            lease = await self._ledger.lease(self.name)
+            await lease.release(State.CANCELLED, "cancelled by its owner")
+
+    async def change(
+        self,
+        *,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+    ) -> None:
+        """
+        Let what is given hold from now on; the arguments are those of `plan`.
+
+        Raises:
+            CampaignHeldError: Another process is dispatching it.
+        """
+        if rate is not None:
+            check_rate(rate)
+        await self._ledger.change(
+            self.name,
+            rate=rate,
+            retry_internal_error=retry_internal_error,
+            resend_unknown=resend_unknown,
+        )
+
+    async def set_rate(self, rate: float) -> None:
+        """
+        Go on at *rate* destinations per second, at once where it is running.
+
+        Raises:
+            InputError: That is less than one per hour, or no number.
+        """
+        check_rate(rate)
+        await self._ledger.steer(self.name, rate=rate)
+
+    async def doubts(self) -> list[Doubt]:
+        """
+        The requests whose recipients are unknown and not given up, with the evidence.
+        """
+        standing = await self.standing()
+        if standing.in_flight and standing.state is State.PAUSED:
+            # Its dispatcher died; taking the lease makes whom it left unknown.
+            lease = await self._ledger.lease(self.name)
+            await lease.release(State.PAUSED, standing.reason)
+        return await self._ledger.doubts(self.name)
+
+    async def results(self, *outcomes: Outcome) -> AsyncGenerator[Result, None]:
+        """
+        Everyone with one of *outcomes*, or everyone, in the order of the plan.
+        """
+        wanted = frozenset(outcomes or Outcome)
+        async for batch in self._ledger.results(self.name, wanted):
+            for result in batch:
+                if result.outcome in wanted:
+                    yield result
+
+    async def rows(self, *outcomes: Outcome) -> AsyncGenerator[SourceRow, None]:
+        """
+        The same with the source's row, and the number as it came.
+        """
+        wanted = frozenset(outcomes or Outcome)
+        async for batch in self._ledger.results(self.name, wanted):
+            for row in batch.rows():
+                if row.result.outcome in wanted:
+                    yield row
+
+    async def resolve(self, *, resend: bool) -> int:
+        """
+        Decide about the unknown: make them pending, or give them up for good.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            CampaignHeldError: Another process is dispatching it.
+        """
+        before = await self.standing()
+        is_cancelled = before.state is State.CANCELLED and not resend
+        lease = await self._ledger.lease(self.name, cancelled=is_cancelled)
+        resolved = await lease.resolve(resend=resend)
+        pending = (await self.standing()).pending
+        if is_cancelled:
+            await lease.release(State.CANCELLED, before.reason)
+        else:
+            why = f"{pending:,} are to be sent; resume goes on"
+            await lease.release(State.FINISHED, why)
+        return resolved
+
+    def _check_same(
+        self, message: VoiceMessage, source: str, given: Mapping[str, str]
+    ) -> None:
+        """
+        Make sure that what is given now was given when it was planned.
+        """
+        if source != self.source:
+            raise self._differs(f"from {self.source}", f"from {source}")
+        for field in attrs.fields(VoiceMessage):
+            if field.name == "expiry":
+                continue  # in what was typed, since it is a moment by now
+            kept, now = (getattr(each, field.name) for each in (self.message, message))
+            if now is not None and kept != now:
+                option = field.name.replace("_", "-")
+                hides = field.name in _HIDDEN
+                raise self._differs(
+                    said(option, kept, hides=hides), said(option, now, hides=hides)
+                )
+        for option, typed in given.items():
+            kept = self._plan.given.get(option)
+            if kept != typed:
+                raise self._differs(said(option, kept), said(option, typed))
+
+    def _differs(self, kept: str, given: str) -> InputError:
+        return InputError(
+            f"campaign {self.name!r} is planned already, {kept}, not {given}; leave "
+            f"that out to go on with it. {self._rest}"
+        )
+
+    @property
+    def _rest(self) -> str:
+        """
+        How to call those who are left in another way, and no one else.
+        """
+        return (
+            "Under another name (--campaign) everyone would be called, also who was "
+            "called already; "
+            "for those who are left write a list of them: voicepush export "
+            f"{self.name} --outcome pending --outcome not_sent --outcome expired "
+            "--output rest.csv"
+        )
+
+    async def _check_list(
+        self, recipients: Source, tell: Callable[[str], object]
+    ) -> None:
+        """
+        Make sure that *recipients* are those that were planned, where that is known.
+        """
+        kept = await self._ledger.fingerprint(self.name)
+        if kept is None or not isinstance(recipients, ListFile):
+            return
+        try:
+            found = look_at(recipients.name)
+        except FileNotFoundError:
+            if kept.size is not None:
+                tell(f"{recipients.name} is gone; going on with what was planned")
+                return
+            found = None
+        if found is not None and found == (kept.size, kept.modified_ns):
+            return
+        await _beside(lambda: deque(recipients, maxlen=0))
+        if recipients.digest != kept.digest:
+            raise InputError(
+                f"campaign {self.name!r} is planned already, and {self.source} holds "
+                "another list than then; go on with what was planned by voicepush "
+                f"resume {self.name}, or, if nobody in this one was called, give it "
+                "another name with --campaign"
+            )
+
+
+def _words(error: BaseException) -> str:
+    return "interrupted" if isinstance(error, asyncio.CancelledError) else str(error)

@@ -1,0 +1,264 @@
+"""
+One dispatch, from taking the lease to giving it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import FIRST_COMPLETED
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Sequence,
+)
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from voicepush import clock
+from voicepush.errors import CampaignLostError, LedgerError
+from voicepush.ledger import Lease, Wish
+from voicepush.model.batch import Batch
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
+from voicepush.model.status import State
+from voicepush.sending.journal import Fence
+from voicepush.sending.pacing import is_rate
+from voicepush.sending.sender import Sender
+from voicepush.sending.workers import send_all
+
+#: A holder shows that it is alive, and looks what is wanted of it, so often.
+BEAT = 1.0
+
+
+#: A campaign pauses itself when most of so many batches in a row failed, instead of
+#: burning the whole list.
+_LOOKED_AT = 20
+
+
+#: A settlement that can't be written is tried again after so many seconds.
+_SETTLE_AGAIN = 0.5
+
+
+#: How every reason begins that is a wait which the service asked for.
+_ASKED_TO_WAIT = "the service asked to wait"
+
+
+class _LedgerFence(Fence):
+    """
+    A fence whose every passage is durable.
+
+    Args:
+        drain: How long the ledger is given to take a settlement, in seconds.
+        look: Is called before each settlement, and may close the fence.
+        tell: Hears when the ledger can't be written.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        drain: float,
+        look: Callable[[], None],
+        tell: Callable[[str], object],
+    ) -> None:
+        super().__init__(
+            retry_internal_error=lease.plan.retry_internal_error,
+            resend_unknown=lease.plan.resend_unknown,
+        )
+        #: By batch, what the ledger knows since it was claimed.
+        self.settled: dict[str, BatchResult] = {}
+        #: What went wrong with the ledger, if something did.
+        self.failure: LedgerError | None = None
+        self._lease = lease
+        self._drain = drain
+        self._look = look
+        self._tell = tell
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
+        """
+        Let it pass once the ledger has it.
+        """
+        if self.closed:
+            return False
+        await self._lease.claim(batch, places)
+        return True
+
+    async def settle(self, result: BatchResult) -> None:
+        """
+        Write down what is known; until that can be done, it is kept in memory.
+        """
+        self._look()
+        # A dispatch that is to end does not wait for ever, and ends this as well.
+        while True:
+            try:
+                await self._lease.settle(result)
+                break
+            except CampaignLostError:
+                raise
+            except LedgerError as error:
+                if self.failure is None:
+                    self._tell(
+                        f"{error}. What is answered is kept in memory meanwhile, for "
+                        f"at most {self._drain:,.0f} s (--drain)"
+                    )
+                self.fail(error)
+                await clock.sleep(_SETTLE_AGAIN)
+        self.settled[result.batch.key] = result
+
+    def fail(self, error: LedgerError) -> None:
+        """
+        Let nothing else pass, since the ledger can't take it.
+        """
+        self.failure = self.failure or error
+        self.close(str(error))
+
+
+class Run:
+    """
+    One dispatch, from taking the lease to giving it back.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        sender: Sender,
+        drain: float,
+        tell: Callable[[str], object],
+    ) -> None:
+        self.fence = _LedgerFence(lease, drain, self._look, tell)
+        self.summary = Summary()
+        self.state = State.FINISHED
+        self._lease = lease
+        self._sender = sender
+        self._drain = drain
+        self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
+        self._rate: float | None = None
+        self._earlier: dict[str, BatchResult] = {}
+        self._not_sent: Verdict | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """
+        Why someone is left, if someone is.
+        """
+        if self.fence.reason is not None or self._not_sent is None:
+            return self.fence.reason
+        words = self._not_sent.description
+        return f"some were not sent ({words}); resume tries again"
+
+    async def release(self, state: State, reason: str | None) -> None:
+        """
+        Give the campaign back, with what the next dispatcher has to know.
+        """
+        held_until = self._sender.pacer.held_until
+        await self._lease.release(state, reason, held_until=held_until)
+
+    async def until_done(self, message: VoiceMessage) -> None:
+        """
+        Send everything, or what can be sent before the fence is closed.
+        """
+        held_until = self._lease.held_until
+        if held_until is not None and held_until > clock.now():
+            self._sender.pacer.hold_until(held_until)
+        self._pace(self._lease.plan.rate)
+        tasks = [
+            asyncio.create_task(each)
+            for each in (self._send(message), self.fence.wait(), self._beat())
+        ]
+        sending, closing, _ = tasks
+        try:
+            await asyncio.wait([sending, closing], return_when=FIRST_COMPLETED)
+            await asyncio.wait([sending], timeout=self._drain)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            if self._rate is not None:
+                self._sender.pacer.set_rate(self._sender.settings.rate)
+        if self.fence.closed and self.state is State.FINISHED:
+            self.state = State.PAUSED
+        self.summary.stopped = self.fence.reason
+        if not sending.cancelled():
+            sending.result()
+
+    async def _send(self, message: VoiceMessage) -> None:
+        async with aclosing(self._due(message)) as due:
+            await send_all(self._sender, due, self.fence, self._deliver)
+
+    async def _due(self, message: VoiceMessage) -> AsyncGenerator[BatchResult, None]:
+        async for result in self._lease.due(message):
+            self._look()
+            if self.fence.closed:
+                return
+            if result.attempts or result.exceptions:
+                self._earlier[result.batch.key] = result
+            yield result
+
+    def _look(self) -> None:
+        """
+        Pause rather than wait for longer than is worth it; the expiry ends it anyway.
+        """
+        until, patience = self._sender.pacer.held_until, self._sender.settings.patience
+        if until is None or self._lease.plan.expires_at is not None:
+            return
+        if until - clock.now() > patience:
+            when = datetime.fromtimestamp(until, UTC)
+            self.fence.close(
+                f"{_ASKED_TO_WAIT} until {when:%Y-%m-%d %H:%M:%S}Z, which is longer "
+                f"than --patience; resume goes on then"
+            )
+
+    async def _deliver(self, delivered: BatchResult) -> None:
+        key = delivered.batch.key
+        earlier = self._earlier.pop(key, None)
+        # What the ledger was not told is pending for it, whatever became of the rest.
+        result = self.fence.settled.pop(key, None)
+        if result is None:
+            return
+        self.summary.add(result, since=earlier)
+        for verdict in result.reasons():
+            if verdict.outcome is Outcome.NOT_SENT:
+                self._not_sent = verdict
+        counts = result.counts()
+        failed = not counts[Outcome.ACCEPTED] and bool(
+            counts[Outcome.UNKNOWN] or counts[Outcome.REJECTED]
+        )
+        self._lately.append(failed)
+        failures = sum(self._lately)
+        if len(self._lately) == _LOOKED_AT and failures > _LOOKED_AT // 2:
+            last = next(iter(result.reasons()))
+            said = " ".join(filter(None, (last.code, last.description)))
+            self.fence.close(
+                f"{failures} of the last {_LOOKED_AT} batches failed; the last: {said}"
+            )
+
+    async def _beat(self) -> None:
+
+        looks = deque([(clock.monotonic(), 0)], maxlen=10)
+        while True:
+            await clock.sleep(BEAT)
+            looks.append((clock.monotonic(), self.summary.total))
+            (then, before), (now, done) = looks[0], looks[-1]
+            speed = (done - before) / (now - then)
+            try:
+                steering = await self._lease.beat(
+                    speed,
+                    waiting=self._sender.waiting,
+                    held_until=self._sender.pacer.held_until,
+                )
+            except LedgerError as error:
+                self.fence.fail(error)
+                return
+            self._look()
+            self._pace(steering.rate)
+            if steering.wish is Wish.PAUSE:
+                self.fence.close("paused by its owner")
+            elif steering.wish is Wish.CANCEL:
+                self.state = State.CANCELLED
+                self.fence.close("cancelled by its owner")
+
+    def _pace(self, rate: float | None) -> None:
+        # Another program may have written anything.
+        if rate is not None and rate != self._rate and is_rate(rate):
+            self._rate = rate
+            self._sender.pacer.set_rate(rate)

@@ -1,0 +1,152 @@
+"""
+The commands as one application, and the process around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+
+import voicepush
+from voicepush.campaign.planning import READING
+from voicepush.cli.campaigns import resume, send
+from voicepush.cli.exit_status import (
+    EVERYONE_ACCEPTED,
+    HELD_BY_ANOTHER,
+    INTERRUPTED,
+    LEDGER_FAILED,
+    READER_GONE,
+    WRONG_USAGE,
+)
+from voicepush.cli.questions import export, lookup, settle, status
+from voicepush.cli.stand_in import demo, simulate
+from voicepush.cli.steering import cancel, pause, rate
+from voicepush.cli.terminal import (
+    accept_any_text,
+    complain,
+)
+from voicepush.errors import (
+    CampaignHeldError,
+    InputError,
+    LedgerError,
+    VoicepushError,
+)
+
+#: So many objects that may hold others, more than there were, make the collector look.
+_GARBAGE_THRESHOLD = 50_000
+
+
+app = App(
+    name="voicepush",
+    help="Ring people in bulk and play them a message: no one twice, no one lost.",
+    help_epilogue=(
+        "Exit status: 0 everyone was accepted; 1 finished or paused, but not everyone "
+        "was; 2 wrong usage or input; 3 the service refuses everything; 4 another "
+        "process holds the campaign; 5 the ledger failed; 130 interrupted; 141 the "
+        "reader of the output has gone."
+    ),
+    version=voicepush.__version__,
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+)
+
+
+for command in (
+    *(send, resume, status, pause, cancel, rate),
+    *(lookup, export, settle, simulate, demo),
+):
+    app.command(command)
+app.register_install_completion_command(
+    help="Install completion for this shell, so that the tab key ends commands."
+)
+
+
+@app.meta.default
+def _launch(
+    *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False,
+    ledger: Path | None = None,
+) -> object:
+    """
+    Ring people in bulk and play them a message: no one twice, no one lost.
+
+    Parameters
+    ----------
+    verbose
+        Say more, and show where an error came from.
+    ledger
+        Where campaigns are kept; it may also stand behind the command.
+    """
+    if verbose:
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+        logging.getLogger("voicepush").setLevel(logging.DEBUG)
+    if ledger is not None and arguments:
+        # For the command, which is named first.
+        arguments = (arguments[0], "--ledger", str(ledger), *arguments[1:])
+    return app(arguments)
+
+
+def _clear(error: Exception) -> Exception:
+    """
+    *error*, in clearer words where it is another's.
+    """
+    if isinstance(error, UnusedCliTokensError):
+        left = " ".join(error.unused_tokens or [])
+        return InputError(f"too many arguments: {left}; see voicepush --help")
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return InputError(f"{where}{error.strerror or error}")
+    return error
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """
+    The exit status of the command that *arguments* name.
+    """
+    try:
+        code = app.meta(arguments)
+    except CampaignHeldError as error:
+        complain(error)
+        return HELD_BY_ANOTHER
+    except LedgerError as error:
+        complain(error)
+        return LEDGER_FAILED
+    except (CycloptsError, VoicepushError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        complain(_clear(error))
+        return WRONG_USAGE
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+    return code if isinstance(code, int) else EVERYONE_ACCEPTED
+
+
+def main() -> NoReturn:
+    """
+    Run the command line, and end the process with its exit status.
+    """
+    # What is imported stays, and columns of texts hold no cycles; looking through them
+    # for garbage takes time and stalls the event loop.
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    accept_any_text()
+    code = run()
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        # It was told already; what is left in the buffer must not be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if any(thread.name == READING for thread in threading.enumerate()):
+        # It waits for a silent pipe, and the interpreter would wait for its lock.
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,125 @@
+"""
+A dispatch with a show, and what is said at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from voicepush.campaign.campaign import Campaign
+from voicepush.cli.exit_status import (
+    EVERYONE_ACCEPTED,
+    HELD_BY_ANOTHER,
+    INTERRUPTED,
+    LEDGER_FAILED,
+    NOT_EVERYONE,
+    SERVICE_REFUSES,
+)
+from voicepush.cli.terminal import (
+    complain,
+    say,
+    showing,
+    signals,
+    tell,
+    tell_json,
+)
+from voicepush.client.client import Client
+from voicepush.errors import (
+    CampaignLostError,
+    LedgerError,
+)
+from voicepush.masking import mask_numbers
+from voicepush.model.outcome import Summary
+from voicepush.model.status import Standing, State
+from voicepush.report.json import as_object
+from voicepush.report.text import as_text, reasons_of
+from voicepush.settings import Settings
+
+
+def tell_standing(standing: Standing, *, json: bool) -> None:
+    """
+    Print where a campaign stands.
+    """
+    if json:
+        tell_json(as_object(standing))
+    else:
+        tell(as_text(standing))
+
+
+async def dispatch(  # noqa: C901 -- one exit status after the other
+    campaign: Campaign,
+    settings: Settings,
+    *,
+    drain: float | None = None,
+    json: bool,
+) -> int:
+    """
+    Dispatch with a show, and say in the end what came of it.
+    """
+    interrupted = False
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 -- runs in one
+
+    def stop() -> None:
+        nonlocal interrupted
+        if interrupted:
+            task.cancel()
+            return
+        interrupted = True
+        campaign.stop("interrupted")
+        say("stopping: what is under way is settled first; again to leave now")
+
+    summary: Summary | None = None
+    failed: int | None = None
+    try:
+        with signals(stop):
+            async with Client(settings) as client, showing(campaign):
+                summary = await campaign.dispatch(client, drain=drain, tell=say)
+    except asyncio.CancelledError:
+        if not interrupted:
+            raise
+    except LedgerError as error:
+        if not error.while_sending:
+            raise
+        is_lost = isinstance(error, CampaignLostError)
+        failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
+        complain(error)
+    standing = await campaign.standing()
+    tell_standing(standing, json=json)
+    if summary is not None:
+        _tell_reasons(summary, standing)
+    if failed is not None:
+        return failed
+    if interrupted:
+        return INTERRUPTED
+    if summary is not None and summary.refused:
+        return SERVICE_REFUSES
+    everyone = standing.accepted == standing.planned
+    return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
+
+
+def _tell_reasons(summary: Summary, standing: Standing) -> None:
+    if summary.reasons:
+        for line in reasons_of(summary).split("\n"):
+            say(line)
+    if summary.stopped and standing.state is State.PAUSED:
+        say(
+            f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
+            f"{standing.campaign}",
+        )
+        if summary.stopped.startswith(_WRONG_KEY):
+            say("check the key: VOICEPUSH_SERVICE_KEY, or the file of --key-file")
+        if _NOT_FOUND in summary.stopped:
+            say(
+                "nothing is served at that path: is the address right? Give --base-url "
+                "(or VOICEPUSH_BASE_URL) without a path, such as "
+                "https://api.imiconnect.io"
+            )
+
+
+#: How the reason begins where the service does not know the key, or misses it.
+_WRONG_KEY = ("7001", "7002", "HTTP 401", "HTTP 403")
+
+
+#: What the reason says where the service has no such path.
+_NOT_FOUND = "HTTP 404"

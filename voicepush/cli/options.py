@@ -1,0 +1,282 @@
+"""
+What commands have in common: options, and what is made of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Coroutine, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import attrs
+from cyclopts import Parameter
+
+from voicepush.cli.outputs import ledger_files
+from voicepush.cli.terminal import (
+    say,
+)
+from voicepush.cli.times import check_future, parse_duration, parse_expiry
+from voicepush.errors import (
+    InputError,
+)
+from voicepush.ledger import Ledger, open_ledger
+from voicepush.model.message import Priority, VoiceMessage
+from voicepush.model.outcome import Outcome
+from voicepush.screening.suppression import Suppressed
+from voicepush.settings import KEY_FILE_VARIABLE, Settings, from_environment
+
+
+@Parameter(name="*", group="Message")
+@attrs.frozen(kw_only=True)
+class Message:
+    """
+    The options that make a message.
+    """
+
+    media: str | None = None
+    """The prompt id of the audio to play."""
+    callflow: str | None = None
+    """The id of the call flow to run, instead of --media."""
+    cli: str | None = None
+    """The caller line identity to show."""
+    expiry: str | None = None
+    """When to give up: 90m, '2 hours', 18:00, or a time with its offset."""
+    priority: str | None = None
+    """How urgent it is: low, medium or high, or 1, 2, 3."""
+    notify_url: str | None = None
+    """Where the platform reports what became of each call."""
+    callback_data: str | None = None
+    """A text that comes back with each report."""
+
+    def build(self) -> VoiceMessage:
+        """
+        The message that they describe.
+        """
+        return VoiceMessage(
+            media=self.media,
+            callflow=self.callflow,
+            cli=self.cli,
+            expiry=None if self.expiry is None else parse_expiry(self.expiry),
+            priority=None if self.priority is None else _priority(self.priority),
+            notify_url=self.notify_url,
+            callback_data=self.callback_data,
+        )
+
+
+def _priority(text: str) -> Priority:
+    word = text.strip().upper()
+    try:
+        return Priority.__members__.get(word) or Priority(word)
+    except ValueError:
+        raise InputError(
+            f"--priority {text!r} is none of low, medium, high (or 1, 2, 3)"
+        ) from None
+
+
+@Parameter(name="*", group="Service")
+@attrs.frozen(kw_only=True)
+class Service:
+    """
+    The options that say how to reach the service, and how fast.
+    """
+
+    base_url: Annotated[str | None, Parameter(env_var="VOICEPUSH_BASE_URL")] = None
+    """The tenant's address, such as https://api.imiconnect.io."""
+    key_file: Annotated[
+        Path | None, Parameter(env_var="VOICEPUSH_SERVICE_KEY_FILE")
+    ] = None
+    """A file that holds the service key; VOICEPUSH_SERVICE_KEY does as well."""
+    concurrency: int = 32
+    """How many requests are under way at once."""
+    rate: float | None = None
+    """Destinations per second; without it, as fast as the service takes them."""
+    batch_size: int = 1000
+    """The most recipients of one request."""
+
+    def build(self) -> Settings:
+        """
+        The settings that they, and the environment, describe.
+        """
+        return from_environment(
+            base_url=self.base_url,
+            key_file=self.key_file,
+            concurrency=self.concurrency,
+            rate=self.rate,
+            batch_size=self.batch_size,
+        )
+
+    def rehearsed(self) -> Settings:
+        """
+        The same where nothing is sent, so that key and address are not needed yet.
+        """
+        return Settings(
+            service_key="none",
+            base_url=self.base_url or "https://none.invalid",
+            concurrency=self.concurrency,
+            rate=self.rate,
+            batch_size=self.batch_size,
+        )
+
+
+Json = Annotated[bool, Parameter(negative="", group="Output")]
+
+
+Yes = Annotated[bool, Parameter(name=("--yes", "-y"), negative="")]
+
+
+LedgerPath = Annotated[
+    Path, Parameter(env_var="VOICEPUSH_LEDGER", group="Ledger", name="--ledger")
+]
+
+
+DEFAULT_LEDGER = Path("voicepush.db")
+
+
+# What `send` and `resume` have in common.
+OnUnknown = Annotated[Literal["keep", "resend"] | None, Parameter(group="Ledger")]
+
+
+Patience = Annotated[str | None, Parameter(group="Service")]
+
+
+Drain = Annotated[str | None, Parameter(group="Service")]
+
+
+LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
+
+
+def suppressed_by(files: list[Path], **how: Any) -> Suppressed | None:
+    """
+    Who is on the suppression lists in *files*, with a word about it.
+    """
+    if not files:
+        return None
+    found = Suppressed.read(*files, **how)
+    say(f"{len(found):,} are suppressed by {', '.join(map(named, files))}")
+    if found.unusable_count:
+        say(
+            f"{found.unusable_count:,} entries of the suppression list can't be "
+            "understood and suppress no one"
+        )
+    return found
+
+
+def seconds(option: str, text: str) -> float:
+    """
+    The duration that was typed as *text* for *option*.
+    """
+    found = parse_duration(text)
+    if not found:
+        raise InputError(f"{option} {text} is no duration; write it like 90s or 15m")
+    return found.total_seconds()
+
+
+def patient(settings: Settings, patience: str | None) -> Settings:
+    """
+    *settings* with the patience that was typed, if it was.
+    """
+    if patience is None:
+        return settings
+    return attrs.evolve(settings, patience=seconds("--patience", patience))
+
+
+def typed_batch_size(service: Service | None) -> str | None:
+    """
+    The size of batches, if it was typed.
+    """
+    size = None if service is None else service.batch_size
+    return None if size in (None, Service().batch_size) else str(size)
+
+
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
+def with_digest(path: Path) -> str:
+    """
+    *path* with what tells its contents from others.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    # In letters, since digits could be taken for a number that has to be masked.
+    letters = digest[:12].translate(_LETTERS)
+    return f"{named(path)} (contents {letters})"
+
+
+def inputs(
+    ledger: Path, key_file: Path | None = None, *lists: Path
+) -> Iterator[tuple[str, Path]]:
+    """
+    What no output may name, each in words and as a path.
+    """
+    key = key_file or os.environ.get(KEY_FILE_VARIABLE)
+    if key:
+        yield "the file of the service key", Path(key)
+    for path in ledger_files(ledger):
+        yield "of the ledger", path
+    for path in lists:
+        yield "a list that is read", path
+
+
+def check_expiry(message: VoiceMessage) -> None:
+    """
+    Refuse an expiry that has passed.
+    """
+    if isinstance(message.expiry, datetime):
+        check_future(message.expiry, "--expiry")
+
+
+def existing(
+    path: Path, *, log_was_merged: bool = False
+) -> Coroutine[Any, Any, Ledger]:
+    """
+    The ledger at *path*, which must be there.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"there is no ledger at {path}; name it with --ledger"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"the ledger at {path} can't be opened: {error.strerror}; name another "
+            "with --ledger"
+        ) from error
+    return open_ledger(path, log_was_merged=log_was_merged)
+
+
+def name_of(file: Path) -> str:
+    """
+    The campaign's name where none is given; the same list compressed has the same.
+    """
+    if str(file) == "-":
+        return "standard-input"
+    is_compressed = file.suffix.lower() == ".gz"
+    return (file.with_suffix("") if is_compressed else file).stem
+
+
+def named(file: Path) -> str:
+    """
+    *file* as its owner recognises it, wherever a command is called from.
+    """
+    if str(file) == "-":
+        return "standard input"
+    # A name that is no UTF-8 is shown with escapes.
+    return os.path.realpath(file).encode("utf-8", "backslashreplace").decode()
+
+
+def outcome_called(name: str) -> Outcome:
+    """
+    The outcome of that *name*, as it may be typed.
+    """
+    try:
+        return Outcome(name.replace("-", "_"))
+    except ValueError:
+        known = ", ".join(Outcome)
+        raise InputError(f"--outcome {name!r} is none of {known}") from None

@@ -1,0 +1,210 @@
+"""
+Commands that tell what became of whom.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from voicepush.campaign.campaign import Campaign
+from voicepush.cli.dispatching import tell_standing
+from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
+from voicepush.cli.options import (
+    DEFAULT_LEDGER,
+    Json,
+    LedgerPath,
+    Yes,
+    existing,
+    inputs,
+    outcome_called,
+)
+from voicepush.cli.outputs import check_output, guarded, writing
+from voicepush.cli.terminal import (
+    confirm,
+    follow,
+    say,
+    tell,
+    tell_json,
+)
+from voicepush.errors import (
+    InputError,
+)
+from voicepush.masking import shown
+from voicepush.model.fields import check_text
+from voicepush.report.json import EXPORTED, as_object, dump, found_as_object
+from voicepush.report.text import as_line, doubts_as_text, found_as_text
+from voicepush.screening.msisdn import normalise
+from voicepush.screening.refusals import Reason
+
+
+async def status(
+    campaign: str | None = None,
+    /,
+    *,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    ledger: LedgerPath = DEFAULT_LEDGER,
+    json: Json = False,
+) -> int:
+    """
+    Show where CAMPAIGN stands, or where all do.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    watch
+        Show the progress until the process that dispatches it has ended.
+    ledger
+        Where campaigns are kept.
+    json
+        Print one JSON object, or a list of them.
+    """
+    if watch and campaign is None:
+        raise InputError("--watch needs the name of a campaign")
+    async with await existing(ledger) as opened:
+        if watch and campaign is not None:
+            await follow(await Campaign.open(opened, campaign))
+        if campaign is not None:
+            tell_standing(
+                await (await Campaign.open(opened, campaign)).standing(), json=json
+            )
+            return EVERYONE_ACCEPTED
+        found = await opened.campaigns()
+        if json:
+            tell_json([as_object(each) for each in found])
+        else:
+            tell("\n".join(map(as_line, found)) or "no campaign yet")
+    return EVERYONE_ACCEPTED
+
+
+async def lookup(
+    number: str,
+    /,
+    *,
+    country: str | None = None,
+    ledger: LedgerPath = DEFAULT_LEDGER,
+    json: Json = False,
+) -> int:
+    """
+    Tell whether NUMBER was called, when, by which request, and what came of it.
+
+    The exit status is 1 if no campaign has it.
+
+    Parameters
+    ----------
+    number
+        An msisdn as anyone writes it, or a customer id.
+    country
+        Whose national number it is: a region such as IN, or a code such as +44.
+    ledger
+        Where campaigns are kept.
+    json
+        Print a list of JSON objects.
+    """
+    check_text(number, "what is looked up")
+    # No one is rung here, so digits alone may be looked for as they stand.
+    normal = normalise(number, country=country, international=country is None)
+    value = number if isinstance(normal, Reason) else normal
+    async with await existing(ledger) as opened:
+        found = await opened.find(value)
+    if json:
+        tell_json([found_as_object(each) for each in found])
+    elif found:
+        tell("\n".join(map(found_as_text, found)))
+    else:
+        say(f"no campaign in {ledger} has {value}")
+        if not isinstance(normal, Reason) and country is None and normal[1:] == number:
+            say("if that is a national number, say whose with --country")
+    return EVERYONE_ACCEPTED if found else NOT_EVERYONE
+
+
+async def export(
+    campaign: str,
+    /,
+    *,
+    outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
+    format: Literal["csv", "jsonl"] = "csv",  # noqa: A002 -- the option's name
+    output: Path | None = None,
+    ledger: LedgerPath = DEFAULT_LEDGER,
+) -> int:
+    """
+    Write everyone in CAMPAIGN, or everyone with an outcome, with whole numbers.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    outcome
+        accepted, rejected, expired, not_sent, unknown or pending; may be given several
+        times.
+    format
+        CSV with a header, or one JSON object per line.
+    output
+        The file to write; without it, standard output.
+    ledger
+        Where campaigns are kept.
+    """
+    wanted = [outcome_called(each) for each in outcome or []]
+    check_output(output, "--output", inputs(ledger))
+    async with await existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        check_output(output, "--output", [("this campaign's list", Path(found.source))])
+        with writing(output) as file:
+            rows = csv.writer(file, lineterminator="\n")
+            if format == "csv":
+                rows.writerow(EXPORTED)
+            async for place, as_came, result in found.rows(*wanted):
+                cells = *result, place, as_came
+                if format == "csv":
+                    rows.writerow(map(guarded, cells))
+                else:
+                    row = dict(zip(EXPORTED, cells, strict=True))
+                    file.write(f"{dump(row)}\n")
+    return EVERYONE_ACCEPTED
+
+
+async def settle(
+    campaign: str,
+    /,
+    *,
+    resend: Annotated[bool, Parameter(negative="")] = False,
+    give_up: Annotated[bool, Parameter(negative="")] = False,
+    yes: Yes = False,
+    ledger: LedgerPath = DEFAULT_LEDGER,
+) -> int:
+    """
+    Show whose fate in CAMPAIGN is unknown and why, and decide what to do with them.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    resend
+        Make them pending, at the risk of a second call; resume then sends to them.
+    give_up
+        Leave them as they are for good, and do not show them here again.
+    yes
+        Do not ask.
+    ledger
+        Where campaigns are kept.
+    """
+    if resend and give_up:
+        raise InputError("choose either --resend or --give-up")
+    async with await existing(ledger) as opened:
+        found = await Campaign.open(opened, campaign)
+        doubts = await found.doubts()
+        unknown = sum(doubt.unknown for doubt in doubts)
+        tell(f"{shown(campaign)}: {unknown:,} unknown in {len(doubts):,} requests")
+        if doubts:
+            tell(doubts_as_text(doubts))
+        if not doubts or not (resend or give_up):
+            return EVERYONE_ACCEPTED
+        deed = "call them again, perhaps a second time" if resend else "give them up"
+        confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
+        resolved = await found.resolve(resend=resend)
+        tell(f"{resolved:,} {'are pending again' if resend else 'given up'}")
+    return EVERYONE_ACCEPTED

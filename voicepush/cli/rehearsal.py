@@ -1,0 +1,202 @@
+"""
+What a campaign would be: counts, a forecast and its first request, with no one called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+
+import attrs
+
+from voicepush import clock
+from voicepush.cli.times import told_expiry
+from voicepush.masking import mask, mask_numbers, shown
+from voicepush.model.batch import Batch, make_tag, request_id_of
+from voicepush.model.message import VoiceMessage
+from voicepush.model.recipients import Destination, Recipient
+from voicepush.report.text import forecast
+from voicepush.screening.refusals import Refusal
+from voicepush.screening.screening import Screening
+from voicepush.sending.batching import Batcher
+from voicepush.sending.request import encode
+from voicepush.sources.blocks import Block
+from voicepush.sources.files import ListFile
+
+#: So much of the first request is shown.
+_SHOWN = 600
+
+
+@attrs.frozen(kw_only=True)
+class FirstRequest:
+    """
+    The request that would leave first.
+    """
+
+    destinations: int
+    bytes: int
+    #: How it begins, with its numbers masked.
+    begins: str
+
+
+@attrs.frozen(kw_only=True)
+class Rehearsal:
+    """
+    What planning would give.
+    """
+
+    campaign: str
+    file: str
+    column: str | None
+    #: How many rows stand above the header.
+    titles: int
+    expiry: datetime | None
+    read: int
+    planned: int
+    invalid: int
+    duplicate: int
+    suppressed: int
+    requests: int
+    batch_size: int
+    rate: float | None
+    request: FirstRequest | None
+
+    def as_object(self) -> dict[str, object]:
+        """
+        Itself for JSON.
+        """
+        return attrs.asdict(self)
+
+    def as_text(self) -> str:
+        """
+        Itself for people.
+        """
+        column = column_said(self.column, self.titles)
+        lines = [
+            f"campaign {shown(self.campaign)}, "
+            f"from {shown(self.file)}" + (f", {column}" if column else ""),
+            (
+                f"read {self.read:,}, would plan {self.planned:,} in "
+                f"{self.requests:,} requests of up to {self.batch_size:,}; "
+                f"{self.invalid:,} invalid, {self.duplicate:,} duplicate, "
+                f"{self.suppressed:,} suppressed"
+            ),
+        ]
+        left = None
+        if self.expiry is None:
+            lines.append("no expiry: set one with --expiry")
+        else:
+            left = (self.expiry - clock.utc_now()).total_seconds()
+            lines.append(told_expiry(self.expiry))
+        lines.append(forecast(self.planned, self.rate, left))
+        if self.request is not None:
+            lines.append(
+                f"the first request has {self.request.destinations:,} destinations "
+                f"in {self.request.bytes:,} bytes and begins"
+            )
+            lines.append(f"  {shown(self.request.begins)}")
+        return "\n".join(lines)
+
+
+def column_said(column: str | None, titles: int) -> str:
+    """
+    Which column was taken, in words; empty where there is none to name.
+    """
+    if column is None:
+        return ""
+    above = f", below {titles:,} title rows" if titles else ""
+    return f"{shown(column)}{above}"
+
+
+def rehearse(
+    campaign: str,
+    message: VoiceMessage,
+    blocks: ListFile,
+    *,
+    file: Path | str,
+    screening: Screening,
+    refused: Callable[[list[Refusal]], None] | None,
+    batch_size: int,
+    rate: float | None,
+) -> Rehearsal:
+    """
+    Read *blocks* once and cut them as planning does, but keep nothing.
+    """
+    started = message.starting(clock.utc_now())
+    batcher = Batcher(started, tag=make_tag(), size=batch_size)
+    first: Batch | None = None
+    planned = requests = 0
+    for batch in _batches(blocks, screening, batcher, refused):
+        first = first or batch
+        planned += batch.size
+        requests += 1
+    expiry = started.expiry
+    return Rehearsal(
+        campaign=campaign,
+        file=str(file),
+        column=blocks.column,
+        titles=blocks.titles,
+        expiry=expiry if isinstance(expiry, datetime) else None,
+        read=screening.read,
+        planned=planned,
+        invalid=screening.invalid,
+        duplicate=screening.duplicate,
+        suppressed=screening.suppressed,
+        requests=requests,
+        batch_size=batch_size,
+        rate=rate,
+        request=None if first is None else _request(first),
+    )
+
+
+def _batches(
+    blocks: Iterable[Block],
+    screening: Screening,
+    batcher: Batcher,
+    refused: Callable[[list[Refusal]], None] | None,
+) -> Iterable[Batch]:
+    for block in blocks:
+        screened = screening.screen(block)
+        if refused is not None:
+            refused(screened.refusals)
+        yield from batcher.feed(screened.recipients, plain=screened.plain)
+    yield from batcher.flush()
+
+
+def _request(batch: Batch) -> FirstRequest:
+    # Masking changes no text's length, so what is shown is cut where it would be.
+    request_id = request_id_of(batch)
+    begins = encode(_masked(batch), request_id=request_id).decode()
+    if len(begins) > _SHOWN:
+        begins = f"{begins[:_SHOWN]}…"
+    return FirstRequest(
+        destinations=len(batch),
+        bytes=len(encode(batch, request_id=request_id)),
+        begins=begins,
+    )
+
+
+def _masked(batch: Batch) -> Batch:
+    message = batch.message
+    return Batch(
+        attrs.evolve(
+            message,
+            cli=message.cli and mask_numbers(message.cli),
+            callback_data=message.callback_data and mask_numbers(message.callback_data),
+        ),
+        batch.key,
+        [_hidden(each) for each in batch.destinations],
+        plain=batch.plain,
+    )
+
+
+def _hidden(recipient: Recipient) -> Recipient:
+    if not isinstance(recipient, Destination):
+        return mask(recipient)
+    return attrs.evolve(
+        recipient,
+        msisdn=map(mask, recipient.msisdn),
+        customer_id=map(mask, recipient.customer_id),
+        correlation_id=recipient.correlation_id and mask(recipient.correlation_id),
+    )

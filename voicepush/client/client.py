@@ -1,0 +1,327 @@
+"""
+The client of an async service: send, stream, submit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager
+from itertools import chain, count, islice
+from typing import Any, Self, cast
+
+from voicepush import clock
+from voicepush.client.gathering import Gatherer
+from voicepush.client.stream import Run, Stream
+from voicepush.errors import ClientClosedError, InputError, RecipientsError
+from voicepush.masking import mask_numbers
+from voicepush.model.batch import Batch, make_tag
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Result, Summary, Verdict
+from voicepush.model.recipients import Destination, Recipient, are_bare
+from voicepush.screening.refusals import Refusal
+from voicepush.screening.screening import Screening
+from voicepush.sending import retrying
+from voicepush.sending.batching import Batcher
+from voicepush.sending.journal import Fence
+from voicepush.sending.pacing import Pacer, most_at
+from voicepush.sending.sender import Sender
+from voicepush.sending.transport import Transport
+from voicepush.sending.workers import send_all
+from voicepush.settings import Settings, from_environment
+from voicepush.sources.blocks import Block, from_async, from_iterable
+
+#: What can be sent to: a list, or anything that yields recipients, of any length, or
+#: what `read_file` gives.
+Recipients = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
+
+
+#: So many blocks of a file are read by a thread at a time.
+_READ_TOGETHER = 4
+
+
+_Deliver = Callable[[BatchResult], Awaitable[None]]
+
+
+class Client:
+    """
+    Sends voice messages; one client serves a whole process, all day.
+
+    Used with ``async with``. Takes `Settings`, or their fields as keywords; what is
+    given nowhere comes from the environment (`VOICEPUSH_SERVICE_KEY`,
+    `VOICEPUSH_BASE_URL`).
+
+    A number that stands twice in what one call is given is rung twice: a stream of
+    any length can't be searched in bounded memory. A `Campaign` drops duplicates.
+
+    Raises:
+        InputError: A setting is missing or not usable.
+    """
+
+    def __init__(self, settings: Settings | None = None, **arguments: Any) -> None:
+        if settings is None:
+            settings = from_environment(**arguments)
+        elif arguments:
+            raise TypeError("give either settings or their fields, not both")
+        self.settings = settings
+        self._transport = Transport(settings)
+        #: Where a campaign sends through; its pace is shared by everything sent here.
+        self.sender = Sender(settings, self._transport, Pacer(settings.rate))
+        #: The most recipients of one request.
+        self._most = most_at(settings.rate, settings.batch_size)
+        self._tag = make_tag()
+        self._numbers = count()
+        self._gatherer = Gatherer(
+            self._send_group,
+            size=self._most,
+            linger=settings.linger,
+        )
+        self._screening = Screening(duplicates=False)
+        self._open = False
+
+    async def __aenter__(self) -> Self:
+        retrying.load()
+        await self._transport.__aenter__()
+        self._open = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_open", False):
+            warnings.warn(
+                f"unclosed {self!r}; use it with async with, or await close()",
+                ResourceWarning,
+                source=self,
+                stacklevel=1,
+            )
+
+    def __repr__(self) -> str:
+        return f"<voicepush.Client {self.settings.base_url}>"
+
+    async def close(self) -> None:
+        """
+        Send what was submitted already, wait for its answers, and close.
+        """
+        self._open = False
+        await self._gatherer.close()
+        await self._transport.close()
+
+    async def send(self, message: VoiceMessage, recipients: Recipients) -> Summary:
+        """
+        Send *message* to all of *recipients*, and count what became of them.
+
+        Every recipient has exactly one outcome in the end; a failed delivery is a
+        result, not an exception. An entry that is no phone number is ``rejected``
+        here, without a code. After a refusal that would meet every other request as
+        well, such as a wrong key, the rest is ``not_sent`` and `Summary.stopped`
+        says why.
+
+        Raises:
+            RecipientsError: Iterating over *recipients* raised; its ``summary`` tells
+                what was sent before.
+        """
+        summary = Summary()
+
+        async def deliver(result: BatchResult) -> None:
+            summary.add(result)
+
+        try:
+            await self._send_all(message, recipients, self._fence(), deliver)
+        except RecipientsError as error:
+            error.summary = summary
+            raise
+        return summary
+
+    @asynccontextmanager
+    async def stream(
+        self, message: VoiceMessage, recipients: Recipients
+    ) -> AsyncIterator[Stream]:
+        """
+        Send *message* to all of *recipients*, and give the results while they come.
+
+        Reads ahead no further than what is under way, so memory stays bounded however
+        long the list is and however slow the reader. Leaving the block early stops
+        after what is under way, and `Stream.summary` counts that, too.
+        """
+        run = Run(retry_internal_error=self.settings.retry_internal_error)
+        stream = Stream()
+
+        async def deliver(result: BatchResult) -> None:
+            stream.count(result)
+            run.delivered(result)
+            await stream.hand_over(result)
+
+        async def send() -> None:
+            error: BaseException | None = None
+            try:
+                await self._send_all(message, recipients, run, deliver)
+            except BaseException as raised:  # noqa: BLE001 -- the reader gets it
+                error = raised
+            run.idle.set()  # nothing else will be delivered
+            await stream.end(error)
+
+        sending = asyncio.create_task(send())
+        try:
+            yield stream
+        finally:
+            run.close("the stream was left")
+            stream.leave()
+            try:
+                await run.idle.wait()
+            finally:
+                sending.cancel()
+                await asyncio.wait([sending])
+
+    async def submit(self, message: VoiceMessage, recipient: Recipient) -> Result:
+        """
+        Send *message* to one *recipient*, joined with other callers' submissions.
+
+        Callers with an equal message share a request, which leaves when it is full or
+        the first of them has waited for the settings' ``linger``. Cancelling one
+        takes out its recipient, if it has not left yet, and disturbs no one else.
+        A recipient of several values has one outcome, given for its first; if one of
+        them is no number it is rejected as a whole.
+        """
+        self._check_open()
+        screened = self._screening.screen(Block(range(1, 2), [recipient]))
+        if screened.refusals:
+            return next(iter(next(self._refuse(message, screened.refusals))))
+        return await self._gatherer.submit(message, screened.recipients[0])
+
+    async def _send_group(
+        self, message: VoiceMessage, recipients: Sequence[Recipient]
+    ) -> BatchResult:
+        batch = Batch(_started(message), self._next_key(), recipients)
+        return await self.sender.send(BatchResult.untried(batch), self._fence())
+
+    def _fence(self) -> Fence:
+        return Fence(retry_internal_error=self.settings.retry_internal_error)
+
+    async def _send_all(
+        self,
+        message: VoiceMessage,
+        recipients: Recipients,
+        fence: Fence,
+        deliver: _Deliver,
+    ) -> None:
+        self._check_open()
+        batches = self._batches(_started(message), recipients, deliver)
+        async with aclosing(batches) as due:
+            if (
+                isinstance(recipients, Sequence)
+                and len(recipients) <= self._most
+                and are_bare(recipients)
+            ):
+                # One request; no one is needed to work beside us.
+                async for batch in due:
+                    await deliver(await self.sender.send(batch, fence))
+            else:
+                await send_all(self.sender, due, fence, deliver)
+
+    async def _batches(
+        self, message: VoiceMessage, recipients: Recipients, deliver: _Deliver
+    ) -> AsyncGenerator[BatchResult, None]:
+        batcher = Batcher(message, tag=self._next_key(), size=self._most)
+        async for block in _blocks(recipients, self._most):
+            screened = self._screening.screen(block)
+            if screened.refusals:
+                for refused in self._refuse(message, screened.refusals):
+                    await deliver(refused)
+                # Where no one is left to be sent to; others get their turn here.
+                await clock.sleep(0)
+            for batch in batcher.feed(screened.recipients, plain=screened.plain):
+                yield BatchResult.untried(batch)
+        for batch in batcher.flush():
+            yield BatchResult.untried(batch)
+
+    def _refuse(
+        self, message: VoiceMessage, refusals: Sequence[Refusal]
+    ) -> Iterator[BatchResult]:
+        batcher = Batcher(message, tag=self._next_key())
+        refused = [each.recipient for each in refusals]
+        reasons = iter(refusals)
+        for batch in [*batcher.feed(refused), *batcher.flush()]:
+            verdicts = [
+                Verdict(Outcome.REJECTED, None, next(reasons).reason)
+                for _ in range(len(batch))
+            ]
+            yield BatchResult.of_places(batch, verdicts)
+
+    def _next_key(self) -> str:
+        return f"{self._tag}-{next(self._numbers)}"
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise ClientClosedError("the client is not open; use it with async with")
+
+
+def _started(message: VoiceMessage) -> VoiceMessage:
+    return message.starting(clock.utc_now())
+
+
+async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, None]:
+    """
+    *recipients* in blocks, with what iterating raises marked as theirs.
+    """
+    try:
+        if isinstance(recipients, AsyncIterable):
+            async for block in from_async(recipients, size=size):
+                yield block
+        else:
+            first, whole = _peek(recipients)
+            if first and isinstance(first[0], Block):
+                async for block in _read(cast("Iterable[Block]", whole)):
+                    yield block
+                return
+            for block in from_iterable(cast("Iterable[Recipient]", whole), size=size):
+                yield block
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unreadable(error) from error
+    except asyncio.CancelledError as error:
+        # It may be theirs: a task of their own that was cancelled. Ours goes on.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _unreadable(error) from error
+
+
+def _peek(
+    recipients: Iterable[Recipient] | Iterable[Block],
+) -> tuple[Sequence[object], Iterable[object]]:
+    """
+    The first of *recipients*, if there is one, and all of them.
+    """
+    if isinstance(recipients, (Sequence, Destination)):
+        return () if isinstance(recipients, Destination) else recipients[:1], recipients
+    stream = iter(recipients)
+    first = list(islice(stream, 1))
+    return first, chain(first, stream)
+
+
+async def _read(blocks: Iterable[Block]) -> AsyncGenerator[Block, None]:
+    """
+    *blocks* of a file, which may be a pipe that is silent for long.
+    """
+    stream = iter(blocks)
+    while some := await asyncio.to_thread(list, islice(stream, _READ_TOGETHER)):
+        for block in some:
+            yield block
+
+
+def _unreadable(error: BaseException) -> RecipientsError:
+    words = mask_numbers(str(error)) or type(error).__name__
+    return RecipientsError(f"the recipients can't be read any further: {words}")

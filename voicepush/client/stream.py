@@ -1,0 +1,103 @@
+"""
+Results while they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncIterator,
+    Sequence,
+)
+
+from voicepush.errors import RecipientsError
+from voicepush.model.batch import Batch
+from voicepush.model.outcome import BatchResult, Summary
+from voicepush.sending.journal import Fence
+
+
+class Run(Fence):
+    """
+    A fence that knows whether anything is between it and its answer.
+    """
+
+    def __init__(self, *, retry_internal_error: bool) -> None:
+        super().__init__(retry_internal_error=retry_internal_error)
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._claimed: set[str] = set()
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
+        """
+        Let it pass, and remember it until its batch has been delivered.
+        """
+        if not await super().claim(batch, places):
+            return False
+        self._claimed.add(batch.key)
+        self.idle.clear()
+        return True
+
+    def delivered(self, result: BatchResult) -> None:
+        """
+        Forget it.
+        """
+        self._claimed.discard(result.batch.key)
+        if not self._claimed:
+            self.idle.set()
+
+
+class Stream:
+    """
+    The results of `Client.stream`, one `BatchResult` after the other.
+    """
+
+    def __init__(self) -> None:
+        #: What became of everyone so far, read or not.
+        self.summary = Summary()
+        # One place: a reader who is slower than the service slows the sending down.
+        self._results: asyncio.Queue[BatchResult | None] = asyncio.Queue(maxsize=1)
+        self._left = False
+        self._error: BaseException | None = None
+
+    def __aiter__(self) -> AsyncIterator[BatchResult]:
+        return self
+
+    async def __anext__(self) -> BatchResult:
+        result = None if self._left else await self._results.get()
+        if result is not None:
+            return result
+        self.leave()
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
+
+    def count(self, result: BatchResult) -> None:
+        """
+        Count *result*, whether it will be read or not.
+        """
+        self.summary.add(result)
+
+    async def hand_over(self, result: BatchResult) -> None:
+        """
+        Give *result* to the reader, if there is still one.
+        """
+        if not self._left:
+            await self._results.put(result)
+
+    async def end(self, error: BaseException | None) -> None:
+        """
+        Nothing else will come.
+        """
+        if isinstance(error, RecipientsError):
+            error.summary = self.summary
+        self._error = error
+        if not self._left:
+            await self._results.put(None)
+
+    def leave(self) -> None:
+        """
+        The reader wants no more; whoever waits for a place may go on.
+        """
+        self._left = True
+        while not self._results.empty():
+            self._results.get_nowait()

@@ -1,0 +1,61 @@
+"""
+The one source of time, sleep and random ids, so that all three can be simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+def now() -> float:
+    """
+    Seconds since 1970, by the clock on the wall, which may be set.
+    """
+    return time.time()
+
+
+def utc_now() -> datetime:
+    """
+    The same as a moment.
+    """
+    return datetime.fromtimestamp(now(), UTC)
+
+
+def monotonic() -> float:
+    """
+    Seconds since this machine was started.
+    """
+    return time.monotonic()
+
+
+def never_set_back() -> Callable[[], float]:
+    """
+    A clock as `now` that is never set back: that would put off every expiry.
+    """
+    wall, started = now(), monotonic()
+    return lambda: max(now(), wall + monotonic() - started)
+
+
+async def sleep(seconds: float) -> None:
+    """
+    Let everyone else go on for so many *seconds*.
+    """
+    await asyncio.sleep(seconds)
+
+
+def pause(seconds: float) -> None:
+    """
+    The same for a thread without an event loop.
+    """
+    time.sleep(seconds)
+
+
+def random_hex(digits: int) -> str:
+    """
+    So many hexadecimal *digits* that no one else has.
+    """
+    return secrets.token_hex(digits // 2)

@@ -1,0 +1,3 @@
+"""
+The ledger in one SQLite file: the default.
+"""

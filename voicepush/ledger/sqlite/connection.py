@@ -1,0 +1,80 @@
+"""
+One connection to the file: its locks, transactions and pragmas.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from voicepush import clock
+
+_T = TypeVar("_T")
+
+#: How long another process may hold the file's lock, in seconds.
+LOCK_PATIENCE = 10.0
+
+#: How long until it is tried again where SQLite does not wait by itself.
+_LOCK_AGAIN = 0.02
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """
+    A connection to the file at *path*, which threads hand on, without transactions of
+    its own.
+    """
+    return sqlite3.connect(
+        path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+
+
+@contextmanager
+def transaction(
+    connection: sqlite3.Connection, *, writes: bool = True
+) -> Iterator[None]:
+    """
+    A transaction, which ends with the block.
+    """
+    # Readers must not wait for another process that writes.
+    connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """
+    The number that the pragma called *name* has.
+    """
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
+
+
+def use_log(connection: sqlite3.Connection) -> None:
+    """
+    Let commits go into a log beside the file.
+
+    SQLite does not wait by itself for others who look at a file that has none yet.
+    """
+    patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+
+
+def patiently(work: Callable[[], _T]) -> _T:
+    """
+    The value of *work*, which is tried again while someone else holds a lock.
+    """
+    until = clock.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or clock.monotonic() >= until:
+                raise
+        clock.pause(_LOCK_AGAIN)

@@ -1,0 +1,174 @@
+"""
+A campaign that is being planned.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import attrs
+import msgspec
+
+from voicepush import clock
+from voicepush.ledger.packing import (
+    pack_as_came,
+    pack_recipients,
+    pack_rows,
+)
+from voicepush.ledger.protocol import Fingerprint, Plan
+from voicepush.ledger.sqlite.holder import beat, hold
+from voicepush.ledger.sqlite.schema import DRAFT
+from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.batch import Batch
+from voicepush.model.status import State
+
+
+class SQLiteDraft:
+    """
+    A campaign that is being planned, in rows that no one else looks at yet.
+    """
+
+    def __init__(self, file: SQLiteFile, campaign: int, holder: str) -> None:
+        self._file = file
+        self._campaign = campaign
+        self._holder = holder
+        self._added = 0
+        self._planned = 0
+
+    async def add(self, batches: Sequence[Batch]) -> None:
+        """
+        Take *batches* in.
+        """
+        numbers = range(self._added, self._added + len(batches))
+        self._added = numbers.stop
+        sizes = [batch.size for batch in batches]
+        self._planned += sum(sizes)
+        packed = [
+            (
+                *pack_recipients(batch),
+                pack_rows(batch.rows),
+                pack_as_came(batch.as_came),
+            )
+            for batch in batches
+        ]
+
+        def work(connection: sqlite3.Connection) -> None:
+            hold(connection, self._campaign, self._holder)
+            beat(connection, self._campaign)
+            connection.executemany(
+                "INSERT INTO batch (campaign, number, size) VALUES (?, ?, ?)",
+                [(self._campaign, *row) for row in zip(numbers, sizes, strict=True)],
+            )
+            connection.executemany(
+                "INSERT INTO recipients VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (self._campaign, number, *each)
+                    for number, each in zip(numbers, packed, strict=True)
+                ],
+            )
+
+        await self._file.do(work)
+
+    async def publish(
+        self, counts: Mapping[str, int], fingerprint: Fingerprint | None = None
+    ) -> None:
+        """
+        Make the campaign exist, with the screening's *counts*.
+
+        Args:
+            fingerprint: Of the source, where it was a file or a stream.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            hold(connection, self._campaign, self._holder)
+            connection.execute(
+                "UPDATE campaign SET state = :state, holder = NULL, "
+                "planned = :planned, read = :read, invalid = :invalid, "
+                "duplicate = :duplicate, suppressed = :suppressed, "
+                "digest = :digest, source_size = :size, "
+                "source_modified_ns = :modified_ns WHERE id = :id",
+                {
+                    **dict.fromkeys(("digest", "size", "modified_ns")),
+                    **(attrs.asdict(fingerprint) if fingerprint else {}),
+                    **counts,
+                    "state": State.PLANNED,
+                    "planned": self._planned,
+                    "id": self._campaign,
+                },
+            )
+
+        await self._file.do(work)
+
+    async def beat(self) -> None:
+        """
+        Show that the planner is alive.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            hold(connection, self._campaign, self._holder)
+            beat(connection, self._campaign)
+
+        await self._file.do(work)
+
+    async def discard(self) -> None:
+        """
+        Let nothing of it remain, if it is still a draft and ours.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = hold(connection, self._campaign, self._holder)
+            if row["state"] == DRAFT:
+                drop(connection, self._campaign)
+
+        await self._file.do(work)
+
+
+def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
+    """
+    Begin the row of a campaign; gives its id.
+    """
+    row = {
+        "name": plan.campaign,
+        "message": plan.message,
+        "source": plan.source,
+        "tag": plan.tag,
+        "state": DRAFT,
+        "planned_at": clock.now(),
+        "holder": holder,
+        "beat_at": clock.monotonic(),
+        "expires_at": plan.expires_at,
+        "rate": plan.rate,
+        "retry_internal_error": plan.retry_internal_error,
+        "resend_unknown": plan.resend_unknown,
+        "given": msgspec.json.encode(plan.given).decode(),
+    }
+    names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+    inserted = connection.execute(
+        f"INSERT INTO campaign ({names}) VALUES ({values})",  # noqa: S608 -- our names
+        row,
+    )
+    return int(inserted.lastrowid or 0)
+
+
+def drop(connection: sqlite3.Connection, campaign: int) -> None:
+    """
+    Let nothing of *campaign* remain.
+    """
+    for statement in (
+        "DELETE FROM recipients WHERE campaign = ?",
+        "DELETE FROM batch WHERE campaign = ?",
+        "DELETE FROM campaign WHERE id = ?",
+    ):
+        connection.execute(statement, (campaign,))
+
+
+def drop_of(connection: sqlite3.Connection, holder: str) -> None:
+    """
+    Let nothing remain of *holder*'s draft, if it has come to be.
+    """
+    row = connection.execute(
+        "SELECT id FROM campaign WHERE holder = ? AND state = ?", (holder, DRAFT)
+    ).fetchone()
+    if row is not None:
+        drop(connection, row["id"])

@@ -1,0 +1,114 @@
+"""
+Who holds a campaign, and whether that process is alive.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+
+from voicepush import clock
+from voicepush.errors import (
+    CampaignHeldError,
+    CampaignLostError,
+    InputError,
+)
+from voicepush.ledger.sqlite.schema import DRAFT
+
+#: A holder that gave no sign for so long is taken for dead, in seconds.
+LEASE = 15.0
+
+
+def campaign_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
+    """
+    The row of the campaign called *name*, a draft included.
+    """
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM campaign WHERE name = ?", (name,)
+    ).fetchone()
+    return row
+
+
+def published_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
+    """
+    The row of the campaign called *name*, if everyone may see it.
+    """
+    row = campaign_row(connection, name)
+    if row is None or row["state"] == DRAFT:
+        raise InputError(f"there is no campaign {name!r} in this ledger")
+    return row
+
+
+def check_free(row: sqlite3.Row) -> None:
+    """
+    Refuse a campaign that a living process holds.
+    """
+    if row["holder"] is not None and is_alive(row):
+        raise CampaignHeldError(row["name"], describe(row))
+
+
+def hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3.Row:
+    """
+    The campaign's row, if it is still ours.
+    """
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM campaign WHERE id = ? AND holder = ?", (campaign, holder)
+    ).fetchone()
+    if row is None:
+        raise CampaignLostError(
+            "the campaign was taken over by another process; this one stops"
+        )
+    return row
+
+
+def beat(connection: sqlite3.Connection, campaign: int) -> None:
+    """
+    Note that the holder of *campaign* is alive.
+    """
+    connection.execute(
+        "UPDATE campaign SET beat_at = ? WHERE id = ?", (clock.monotonic(), campaign)
+    )
+
+
+def is_alive(row: sqlite3.Row) -> bool:
+    """
+    Whether the holder in *row* gave a sign lately.
+    """
+    # Before the last start of this machine, or on another one, it would be negative.
+    if not 0 <= clock.monotonic() - row["beat_at"] <= LEASE:
+        return False
+    return not is_gone(row["holder"])
+
+
+def describe(row: sqlite3.Row) -> str:
+    """
+    The holder in *row*, in words.
+    """
+    host, pid, _ = row["holder"].rsplit(":", 2)
+    seconds = round(clock.monotonic() - row["beat_at"])
+    when = f"{seconds} s ago" if seconds >= 0 else "before this machine was started"
+    return f"process {pid} on {host} (last sign {when})"
+
+
+def new_holder() -> str:
+    """
+    What this process is known by in a ledger: host, process id and something random.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{clock.random_hex(8)}"
+
+
+def is_gone(holder: str) -> bool:
+    """
+    Whether *holder* ran on this machine and does not any more.
+    """
+    host, pid, _ = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

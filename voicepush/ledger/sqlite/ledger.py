@@ -1,0 +1,346 @@
+"""
+Campaigns in one SQLite file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from voicepush import clock
+from voicepush.errors import (
+    InputError,
+    LedgerError,
+)
+from voicepush.ledger.packing import (
+    unpack_as_came,
+    unpack_rows,
+)
+from voicepush.ledger.protocol import Fingerprint, Plan, Wish
+from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
+from voicepush.ledger.sqlite.holder import (
+    campaign_row,
+    check_free,
+    new_holder,
+    published_row,
+)
+from voicepush.ledger.sqlite.rows import (
+    COUNTED,
+    NO_MESSAGE,
+    SELECT_BATCH,
+    batch_result,
+    doubt_of,
+    found_in,
+    plan_of,
+    rows_of,
+    with_in_flight,
+)
+from voicepush.ledger.sqlite.schema import DRAFT
+from voicepush.ledger.sqlite.standings import standings_of
+from voicepush.ledger.sqlite.worker import SQLiteLease
+from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.fields import check_text
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.status import Doubt, Found, Standing, State
+
+#: No batch has a number of so many digits, nor could SQLite hold all that have.
+_MOST_DIGITS = 18
+
+
+class SQLiteLedger:
+    """
+    Campaigns in one file, with every claim and settlement flushed to the disk.
+
+    Several processes may use the file, each dispatching another campaign. Each method
+    raises `LedgerError` when the file can't be read or written.
+    """
+
+    def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
+        self._file = SQLiteFile(path, log_was_merged=log_was_merged)
+
+    @classmethod
+    async def open(cls, path: Path, *, log_was_merged: bool = False) -> Self:
+        """
+        The ledger at *path*, made with mode 0600 if there is none.
+
+        Args:
+            log_was_merged: As for `open_ledger`.
+
+        Raises:
+            LedgerError: It can't be opened, is no ledger, or one of a newer version.
+        """
+        ledger = cls(_whole(path), log_was_merged=log_was_merged)
+        try:
+            await ledger._file.do(lambda _: None, writes=False)
+        except BaseException:
+            await ledger.close()
+            raise
+        return ledger
+
+    async def close(self) -> None:
+        """
+        Finish what was begun, and close the file.
+        """
+        await self._file.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def campaigns(self) -> list[Standing]:
+        """
+        All campaigns, the newest last.
+        """
+        return await self._file.do(
+            lambda connection: standings_of(connection, None), writes=False
+        )
+
+    async def standing(self, campaign: str) -> Standing | None:
+        """
+        Where *campaign* stands, or None if there is no such campaign.
+        """
+        found = await self._file.do(
+            lambda connection: standings_of(connection, campaign), writes=False
+        )
+        return found[0] if found else None
+
+    async def plan(self, campaign: str) -> Plan | None:
+        """
+        What *campaign* is, or None if there is no such campaign.
+        """
+
+        def work(connection: sqlite3.Connection) -> Plan | None:
+            row = campaign_row(connection, campaign)
+            return None if row is None or row["state"] == DRAFT else plan_of(row)
+
+        return await self._file.do(work, writes=False)
+
+    async def fingerprint(self, campaign: str) -> Fingerprint | None:
+        """
+        What *campaign*'s source was like when it was planned, where that is known.
+        """
+
+        def work(connection: sqlite3.Connection) -> Fingerprint | None:
+            row = published_row(connection, campaign)
+            if row["digest"] is None:
+                return None
+            return Fingerprint(
+                digest=row["digest"],
+                size=row["source_size"],
+                modified_ns=row["source_modified_ns"],
+            )
+
+        return await self._file.do(work, writes=False)
+
+    async def change(
+        self,
+        campaign: str,
+        *,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+    ) -> None:
+        """
+        Change what is given of *campaign*'s settings, if nobody dispatches it.
+
+        Raises:
+            InputError: There is no such campaign.
+            CampaignHeldError: Another process is dispatching it.
+        """
+        settings = (rate, retry_internal_error, resend_unknown)
+        changes = any(setting is not None for setting in settings)
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = published_row(connection, campaign)
+            check_free(row)
+            if changes:
+                connection.execute(
+                    "UPDATE campaign SET rate = coalesce(?, rate), "
+                    "retry_internal_error = coalesce(?, retry_internal_error), "
+                    "resend_unknown = coalesce(?, resend_unknown) WHERE id = ?",
+                    (*settings, row["id"]),
+                )
+
+        await self._file.do(work, writes=changes)
+
+    async def draft(self, plan: Plan) -> SQLiteDraft:
+        """
+        Begin to plan a campaign; what a dead process left of an earlier try is dropped.
+
+        Raises:
+            CampaignHeldError: Another process is planning it.
+            InputError: There is such a campaign already.
+        """
+        holder = new_holder()
+
+        def work(connection: sqlite3.Connection) -> int:
+            row = campaign_row(connection, plan.campaign)
+            if row is not None:
+                if row["state"] != DRAFT:
+                    raise InputError(f"campaign {plan.campaign!r} is planned already")
+                check_free(row)
+                drop(connection, row["id"])
+            return insert(connection, plan, holder)
+
+        try:
+            identity = await self._file.do(work)
+        except asyncio.CancelledError:
+            # What was begun may still be done; it must not keep the name from us.
+            self._file.do_later(lambda connection: drop_of(connection, holder))
+            raise
+        return SQLiteDraft(self._file, identity, holder)
+
+    async def lease(self, campaign: str, *, cancelled: bool = False) -> SQLiteLease:
+        """
+        Become the one dispatcher of *campaign*.
+
+        Args:
+            cancelled: Take it although it was cancelled, to decide about its unknown.
+
+        Raises:
+            InputError: There is no such campaign, or it was cancelled.
+            CampaignHeldError: Another process is dispatching it.
+        """
+        holder = new_holder()
+
+        def work(connection: sqlite3.Connection) -> sqlite3.Row:
+            row = published_row(connection, campaign)
+            if row["state"] == State.CANCELLED and not cancelled:
+                raise InputError(
+                    f"campaign {campaign!r} was cancelled; plan those who are left "
+                    "under another name"
+                )
+            check_free(row)
+            connection.execute(
+                "UPDATE campaign SET holder = ?, beat_at = ?, wish = NULL, "
+                "speed = NULL, waiting = NULL, "
+                "reason = CASE state WHEN ? THEN reason END, "
+                "state = CASE state WHEN ? THEN state ELSE ? END WHERE id = ?",
+                (
+                    *(holder, clock.monotonic(), State.CANCELLED),
+                    *(State.CANCELLED, State.RUNNING, row["id"]),
+                ),
+            )
+            return row
+
+        try:
+            row = await self._file.do(work)
+            lease = SQLiteLease(
+                self._file, row["id"], holder, plan_of(row), row["held_until"]
+            )
+            if row["state"] != State.CANCELLED:
+                await lease.recover()
+        except asyncio.CancelledError:
+            # What was begun may still be done; it must not keep the campaign from us.
+            self._file.do_later(
+                lambda connection: connection.execute(
+                    "UPDATE campaign SET holder = NULL, state = CASE state "
+                    "WHEN ? THEN state ELSE ? END WHERE holder = ?",
+                    (State.CANCELLED, State.PAUSED, holder),
+                )
+            )
+            raise
+        return lease
+
+    async def steer(
+        self, campaign: str, *, wish: Wish | None = None, rate: float | None = None
+    ) -> None:
+        """
+        Tell the dispatcher of *campaign*, in whatever process, what is wanted of it.
+
+        Raises:
+            InputError: There is no such campaign.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = published_row(connection, campaign)
+            connection.execute(
+                "UPDATE campaign SET wish = coalesce(?, wish), "
+                "rate = coalesce(?, rate) WHERE id = ?",
+                (wish, rate, row["id"]),
+            )
+
+        await self._file.do(work)
+
+    async def find(self, value: str) -> list[Found]:
+        """
+        What is known of *value*: an msisdn in its normal form, a customer id, or a
+        correlation id.
+        """
+        check_text(value, "what is looked up")
+        # Ours are computed and stand nowhere.
+        batch, _, place = value.rpartition("-")
+        tag, _, number = batch.rpartition("-")
+        is_ours = f"{number}{place}".isdecimal() and len(number) < _MOST_DIGITS
+
+        def work(connection: sqlite3.Connection) -> list[Found]:
+            rows = connection.execute(
+                f"{SELECT_BATCH} WHERE (instr(packed, ?) OR instr(packed, ?)) "
+                "AND campaign.state != ?",
+                # As it stands in a line, and within JSON.
+                (value.encode(), msgspec.json.encode(str(value))[1:-1], DRAFT),
+            ).fetchall()
+            if is_ours:
+                rows += connection.execute(
+                    f"{SELECT_BATCH} WHERE tag = ? AND batch.number = ? "
+                    "AND campaign.state != ?",
+                    (tag, int(number), DRAFT),
+                )
+            unique = {(row["tag"], row["number"]): row for row in rows}
+            return [found for row in unique.values() for found in found_in(row, value)]
+
+        return await self._file.do(work, writes=False)
+
+    async def results(
+        self, campaign: str, outcomes: Collection[Outcome]
+    ) -> AsyncIterator[BatchResult]:
+        """
+        The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        counted = [each.value for each in outcomes if each is not Outcome.PENDING]
+        some = [f"{name} > 0" for name in counted]
+        if Outcome.PENDING in outcomes:
+            some.append(f"size > in_flight + {' + '.join(COUNTED)}")
+        if Outcome.UNKNOWN in outcomes:
+            some.append("in_flight > 0")
+        plan = await self.plan(campaign)
+        if plan is None or not some:
+            return
+        async for row in rows_of(
+            self._file,
+            f"campaign.name = ? AND ({' OR '.join(some)})",
+            (campaign,),
+        ):
+            result = batch_result(row, NO_MESSAGE, plan.tag)
+            result.batch.rows = unpack_rows(row["rows"])
+            result.batch.as_came = unpack_as_came(row["as_came"])
+            yield with_in_flight(result, row)
+
+    async def doubts(self, campaign: str) -> list[Doubt]:
+        """
+        The requests of *campaign* whose recipients are unknown and not given up.
+        """
+        return [
+            doubt_of(row)
+            async for row in rows_of(
+                self._file, "campaign.name = ? AND unknown > given_up", (campaign,)
+            )
+        ]
+
+
+def _whole(path: Path) -> Path:
+    """
+    *path* from the root on, with no links in it: SQLite takes names such as
+    ``:memory:`` for no files, and looks for a log beside the name that it is given.
+    """
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise LedgerError(f"the ledger {path} can't be opened: {error}") from error

@@ -1,0 +1,222 @@
+"""
+Rows become values, and values rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from voicepush import clock
+from voicepush.ledger.packing import (
+    pack_exceptions,
+    pack_transactions,
+    replaced,
+    unpack_batch,
+    unpack_exceptions,
+    unpack_places,
+    unpack_transactions,
+)
+from voicepush.ledger.protocol import Plan
+from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.batch import Batch
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.status import Doubt, Found
+
+READY, SENDING, SETTLED = range(3)
+
+
+#: So many batches are read at once.
+TOGETHER = 64
+
+
+#: The outcomes that have a column of their own.
+COUNTED = {
+    outcome.value: outcome for outcome in Outcome if outcome is not Outcome.PENDING
+}
+
+
+#: Where the message does not matter.
+NO_MESSAGE = VoiceMessage(media="-")
+
+
+#: On whoever may be ringing right now, and on whom a dead process left in flight.
+_IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
+
+
+SELECT_BATCH = """
+    SELECT campaign.name, campaign.tag, batch.number, form, packed, claimed, claimed_at,
+           settled_at, batch.state, outcome, code, description, exceptions,
+           transactions, attempts, in_flight, accepted, unknown, given_up,
+           given_up_places, rows, as_came
+    FROM batch JOIN recipients USING (campaign, number)
+    JOIN campaign ON campaign.id = batch.campaign
+"""
+
+
+async def rows_of(
+    file: SQLiteFile, where: str, parameters: tuple[object, ...]
+) -> AsyncIterator[sqlite3.Row]:
+    """
+    The batches for which *where* holds, in order, read some at a time.
+    """
+    after = -1
+
+    def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+        return connection.execute(
+            f"{SELECT_BATCH} WHERE {where} AND batch.number > ? "
+            "ORDER BY batch.number LIMIT ?",
+            (*parameters, after, TOGETHER),
+        ).fetchall()
+
+    while rows := await file.do(work, writes=False):
+        for row in rows:
+            yield row
+        after = rows[-1]["number"]
+
+
+def settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, Any]:
+    """
+    The columns of what became of a batch so far.
+    """
+    counts = result.counts()
+    return {
+        "campaign": campaign,
+        "holder": holder,
+        "number": number_of(result.batch),
+        "state": READY if counts[Outcome.PENDING] else SETTLED,
+        "now": clock.now(),
+        **{name: counts[outcome] for name, outcome in COUNTED.items()},
+        "attempts": result.attempts,
+        "outcome": result.verdict.outcome.value,
+        "code": result.verdict.code,
+        "description": result.verdict.description,
+        "exceptions": pack_exceptions(result.exceptions),
+        "transactions": pack_transactions(result.transaction_ids),
+    }
+
+
+def batch_result(row: sqlite3.Row, message: VoiceMessage, tag: str) -> BatchResult:
+    """
+    The batch in *row* with what is recorded of it.
+    """
+    key = f"{tag}-{row['number']}"
+    return BatchResult(
+        unpack_batch(message, key, row["form"], row["packed"]),
+        Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
+        unpack_exceptions(row["exceptions"]),
+        unpack_transactions(row["transactions"]),
+        row["attempts"],
+    )
+
+
+def with_in_flight(
+    result: BatchResult, row: sqlite3.Row, verdict: Verdict = _IN_FLIGHT
+) -> BatchResult:
+    """
+    *result* with *verdict* on whoever is claimed and not settled.
+    """
+    if row["state"] != SENDING:
+        return result
+    return replaced(result, Outcome.PENDING, verdict, sorted(_in_flight(row, result)))
+
+
+def _in_flight(row: sqlite3.Row, result: BatchResult) -> frozenset[int]:
+    """
+    The places that are claimed and not settled.
+    """
+    if row["state"] != SENDING:
+        return frozenset()
+    if row["claimed"] is None:
+        return frozenset(result.places(Outcome.PENDING))
+    return unpack_places(row["claimed"])
+
+
+def found_in(row: sqlite3.Row, value: str) -> list[Found]:
+    """
+    What the batch in *row* says of *value*.
+    """
+    recorded = batch_result(row, NO_MESSAGE, row["tag"])
+    in_flight = _in_flight(row, recorded)
+    given_up = unpack_places(row["given_up_places"])
+    result = with_in_flight(recorded, row)
+    places = [
+        place
+        for place, weight in enumerate(result.batch.weights)
+        for _ in range(weight)
+    ]
+    return [
+        Found(
+            campaign=row["name"],
+            result=each,
+            in_flight=place in in_flight,
+            given_up=place in given_up,
+            batch=result.batch.key,
+            attempts=row["attempts"],
+            claimed=moment(row["claimed_at"]),
+            settled=moment(row["settled_at"]),
+        )
+        for place, each in zip(places, result, strict=True)
+        if value in (each.recipient, each.correlation_id)
+    ]
+
+
+def doubt_of(row: sqlite3.Row) -> Doubt:
+    """
+    The unknown of the batch in *row*, with what speaks for either side.
+    """
+    result = batch_result(row, NO_MESSAGE, row["tag"])
+    given_up = unpack_places(row["given_up_places"])
+    verdicts = Counter(
+        result.at(place)
+        for place in result.places(Outcome.UNKNOWN)
+        if place not in given_up
+    )
+    reasons = [
+        " ".join(filter(None, (verdict.code, verdict.description)))
+        for verdict, _ in verdicts.most_common()
+    ]
+    return Doubt(
+        batch=result.batch.key,
+        unknown=row["unknown"] - row["given_up"],
+        accepted=row["accepted"],
+        claimed=moment(row["claimed_at"]),
+        reasons=tuple(reasons),
+    )
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """
+    The moment that many *seconds* after the beginning of 1970.
+    """
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def number_of(batch: Batch) -> int:
+    """
+    The number of *batch* in its campaign.
+    """
+    return int(batch.key.rpartition("-")[2])
+
+
+def plan_of(row: sqlite3.Row) -> Plan:
+    """
+    What the campaign in *row* is.
+    """
+    return Plan(
+        campaign=row["name"],
+        message=row["message"],
+        source=row["source"],
+        tag=row["tag"],
+        expires_at=row["expires_at"],
+        rate=row["rate"],
+        retry_internal_error=bool(row["retry_internal_error"]),
+        resend_unknown=bool(row["resend_unknown"]),
+        given=msgspec.json.decode(row["given"], type=dict[str, str]),
+    )

@@ -1,0 +1,145 @@
+"""
+The tables, and what tells our files from others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from voicepush.errors import (
+    LedgerError,
+)
+from voicepush.ledger.sqlite.connection import pragma, transaction
+
+DRAFT = "draft"
+
+
+#: Written into the file's header, to tell our files from other programs'.
+_APPLICATION_ID = 0x766F_6963  # "voic"
+
+
+#: Which form of tables a file has; one of a later form is refused.
+FORM = 3
+
+
+_TABLES = """
+    CREATE TABLE campaign (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, -- a dropped draft's is never given again
+        name TEXT NOT NULL UNIQUE,
+        message TEXT NOT NULL,
+        source TEXT NOT NULL,
+        digest TEXT,                  -- of the source, where it was a file or a stream
+        source_size INTEGER,
+        source_modified_ns INTEGER,
+        given TEXT NOT NULL,          -- what was typed when it was planned, as JSON
+        tag TEXT NOT NULL,
+        retry_internal_error INTEGER NOT NULL,
+        resend_unknown INTEGER NOT NULL,
+        expires_at REAL,
+        rate REAL,                    -- as its owner wants it
+        state TEXT NOT NULL,          -- 'draft' until it is published
+        reason TEXT,
+        wish TEXT,                    -- 'pause' or 'cancel'
+        planned_at REAL NOT NULL,     -- seconds since 1970, like all other times
+        read INTEGER NOT NULL DEFAULT 0,
+        planned INTEGER NOT NULL DEFAULT 0,
+        invalid INTEGER NOT NULL DEFAULT 0,
+        duplicate INTEGER NOT NULL DEFAULT 0,
+        suppressed INTEGER NOT NULL DEFAULT 0,
+        holder TEXT,                  -- host:pid:random of its one dispatcher
+        beat_at REAL,                 -- its last sign, on the clock since the start
+        speed REAL,                   -- as it measured that
+        waiting TEXT,                 -- why nothing goes on, where nothing does
+        waiting_since REAL,
+        held_until REAL               -- until when the service asked to wait
+    );
+
+    -- Small, and written three times per batch; the recipients stay apart, because an
+    -- update writes a row anew as a whole.
+    CREATE TABLE batch (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,
+        state INTEGER NOT NULL DEFAULT 0,      -- 0 ready, 1 sending, 2 settled
+        size INTEGER NOT NULL,                 -- in values, like all counts here
+        in_flight INTEGER NOT NULL DEFAULT 0,
+        accepted INTEGER NOT NULL DEFAULT 0,
+        rejected INTEGER NOT NULL DEFAULT 0,
+        expired INTEGER NOT NULL DEFAULT 0,
+        not_sent INTEGER NOT NULL DEFAULT 0,
+        unknown INTEGER NOT NULL DEFAULT 0,
+        given_up INTEGER NOT NULL DEFAULT 0,   -- of the unknown
+        attempts INTEGER NOT NULL DEFAULT 0,
+        claimed_at REAL,
+        settled_at REAL,
+        claimed TEXT,                          -- places, or NULL: all that are pending
+        given_up_places TEXT,                  -- or NULL: none
+        outcome TEXT NOT NULL DEFAULT 'pending',
+        code TEXT,
+        description TEXT NOT NULL DEFAULT '',
+        exceptions BLOB,                       -- see packing.py
+        transactions TEXT,                     -- one for all, or one per place
+        PRIMARY KEY (campaign, number)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE recipients (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,
+        form TEXT NOT NULL,
+        packed BLOB NOT NULL,
+        rows BLOB,                             -- of the source
+        as_came BLOB,                          -- what stood there, where it differs
+        UNIQUE (campaign, number)
+    );
+
+    -- Who may have written into the log what is not in the file yet.
+    CREATE TABLE writer (id TEXT PRIMARY KEY);
+"""
+
+
+def check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """
+    Refuse a file of another program, or of another version's form.
+    """
+    application = pragma(connection, "application_id")
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application != _APPLICATION_ID and (application or tables):
+        raise LedgerError(
+            f"{path} belongs to another program; name another file with --ledger"
+        )
+    form = pragma(connection, "user_version")
+    if form > FORM:
+        raise LedgerError(
+            f"{path} was written by a newer voicepush (form {form}, this one knows "
+            f"{FORM}); upgrade voicepush to use it"
+        )
+    if 0 < form < FORM:
+        raise LedgerError(
+            f"{path} was written by a voicepush before the first release; finish its "
+            "campaigns with that one, and name another file with --ledger"
+        )
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """
+    Make the tables in a new file.
+    """
+    with transaction(connection):
+        if pragma(connection, "user_version") < FORM:
+            for statement in _statements(_TABLES):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORM}")
+
+
+def _statements(script: str) -> list[str]:
+    """
+    The statements of *script*; ``executescript`` would commit between them.
+    """
+    found, begun = [], ""
+    for line in script.splitlines(keepends=True):
+        begun += line
+        if sqlite3.complete_statement(begun):
+            found.append(begun)
+            begun = ""
+    return found

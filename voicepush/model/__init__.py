@@ -1,0 +1,3 @@
+"""
+Values that know nothing of JSON, HTTP or SQL.
+"""

@@ -1,0 +1,130 @@
+"""
+Where a campaign stands, and what is known of one recipient.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import NamedTuple
+
+import attrs
+
+from voicepush.model.outcome import Result
+
+
+class Waiting(NamedTuple):
+    """
+    Why nothing goes on at present.
+    """
+
+    reason: str
+    since: datetime
+
+
+class State(enum.StrEnum):
+    """
+    What is going on with a campaign.
+    """
+
+    PLANNED = "planned"  #: everyone in it is known, no one was called yet
+    RUNNING = "running"  #: a process is dispatching it
+    PAUSED = "paused"  #: stopped with someone left; the reason is kept
+    CANCELLED = "cancelled"  #: stopped for good by its owner
+    FINISHED = "finished"  #: no one is left to be tried
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """
+    Where a campaign stands, in numbers of recipients; its sums always hold.
+
+    ``planned`` is the sum of ``pending``, ``in_flight`` and the outcomes; ``read`` is
+    ``planned`` with ``invalid``, ``duplicate`` and ``suppressed``.
+    """
+
+    campaign: str
+    state: State
+    #: Why it is in that state, where there is something to say.
+    reason: str | None
+    read: int
+    planned: int
+    pending: int
+    #: Claimed by a dispatcher and not settled: under way, or lost with it.
+    in_flight: int
+    accepted: int
+    rejected: int
+    expired: int
+    not_sent: int
+    unknown: int
+    invalid: int
+    duplicate: int
+    suppressed: int
+    #: Of the unknown, those that their owner has given up.
+    given_up: int = 0
+    #: When it expires.
+    expiry: datetime | None = None
+    #: Destinations per second, as its owner wants it.
+    rate: float | None = None
+    #: Recipients per second, as its dispatcher measured it lately.
+    speed: float | None = None
+    #: Why nothing goes on although it is running, where that has lasted a while.
+    waiting: str | None = None
+    #: Since when.
+    waiting_since: datetime | None = None
+
+    @property
+    def done(self) -> int:
+        """
+        How many have an outcome.
+        """
+        return self.planned - self.pending - self.in_flight
+
+    def will_expire(self, now: datetime) -> int | None:
+        """
+        How many will expire unsent if it goes on as lately, where that is known.
+        """
+        speed = self.speed or self.rate
+        if self.expiry is None or speed is None:
+            return None
+        left = max(0.0, (self.expiry - now).total_seconds())
+        return max(0, self.pending - int(speed * left))
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """
+    What a ledger knows of one recipient.
+    """
+
+    campaign: str
+    result: Result
+    #: Whether it is under way, or was when its dispatcher died.
+    in_flight: bool
+    #: Whether it is unknown and its owner has given it up.
+    given_up: bool = False
+    #: The key of its batch; each request of the batch bears it in the ids.
+    batch: str
+    #: How many requests were made for its batch.
+    attempts: int
+    #: When its batch was last claimed and settled.
+    claimed: datetime | None
+    settled: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class Doubt:
+    """
+    A request whose answer is not known, and what speaks for either side.
+    """
+
+    #: The key of its batch; each request of the batch bears it in the ids.
+    batch: str
+    #: How many recipients are unknown in it.
+    unknown: int
+    #: How many others of the same batch were accepted.
+    accepted: int
+    #: When it was claimed.
+    claimed: datetime | None
+    #: What is known of the reason, the most frequent first.
+    reasons: tuple[str, ...]

@@ -1,0 +1,3 @@
+"""
+Where a campaign stands, for people and for programs.
+"""

@@ -1,0 +1,84 @@
+"""
+For programs: JSON objects and the columns of an export.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+import attrs
+import msgspec
+
+from voicepush import clock
+from voicepush.masking import UNSHOWN
+from voicepush.model.outcome import Result
+from voicepush.model.status import Found, Standing
+
+#: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
+#: ids: those of one campaign must not be used again by another.
+EXPORTED = (*Result._fields[:-1], "sent_as", "row", "as_came")
+
+
+def as_json(standing: Standing | Sequence[Standing]) -> str:
+    """
+    One campaign as an object, or several as a list of them.
+    """
+    if isinstance(standing, Standing):
+        return dump(as_object(standing))
+    return dump([as_object(each) for each in standing])
+
+
+def as_object(standing: Standing) -> dict[str, object]:
+    """
+    One campaign for JSON.
+    """
+    will_expire = standing.will_expire(clock.utc_now())
+    return {**attrs.asdict(standing), "will_expire": will_expire}
+
+
+def dump(value: object) -> str:
+    """
+    *value* as one line of JSON.
+    """
+    return msgspec.json.encode(value).decode()
+
+
+def dump_shown(value: object, encoding: str) -> str:
+    """
+    The same for a terminal of *encoding*, with escapes for what it should not get.
+    """
+    text = UNSHOWN.sub(_escaped, dump(value))
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = re.sub(r"[^\x00-\x7f]+", _escaped, text)
+    return text
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass").hex()
+    return re.sub("....", r"\\u\g<0>", units)
+
+
+def found_as_object(found: Found) -> dict[str, object]:
+    """
+    The same for JSON.
+    """
+    return {
+        **found.result._asdict(),
+        "campaign": found.campaign,
+        "in_flight": found.in_flight,
+        "batch": found.batch,
+        "attempts": found.attempts,
+        "claimed": found.claimed,
+        "settled": found.settled,
+    }
+
+
+def time_text(moment: datetime | None) -> str:
+    """
+    *moment* in ISO 8601, in UTC.
+    """
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"

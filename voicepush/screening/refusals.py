@@ -1,0 +1,81 @@
+"""
+Why a recipient is refused.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from voicepush.masking import mask
+
+
+class Kind(enum.StrEnum):
+    """
+    Which of the three counts a refusal goes into.
+    """
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+
+
+class Reason(enum.StrEnum):
+    """
+    Why a recipient is refused, in words for whoever made the list.
+    """
+
+    EMPTY = "empty"
+    NOT_A_TEXT = "not a text"
+    NOT_A_NUMBER = "not a phone number"
+    ROUNDED = "looks like a number that a spreadsheet rounded; store it as text"
+    SEVERAL = "more than one number; give each a row of its own"
+    NO_COUNTRY = (
+        "does not begin with + or 00; give its country (--country), or say that all "
+        "begin with their calling code (--international)"
+    )
+    NOT_NATIONAL = (
+        "not possible in the country given; write it with + and its calling code"
+    )
+    AMBIGUOUS = (
+        "may be a national number or begin with its calling code; write it with +"
+    )
+    ZERO = "no country's calling code begins with 0"
+    TOO_SHORT = "too short for E.164"
+    TOO_LONG = "too long for E.164"
+    NOT_IN_USE = "not a valid number in its country's numbering plan"
+    REPEATED_ID = "its correlation id was used before"
+    GENERATED_ID = (
+        "its correlation id has the form of those that voicepush makes; leave it out "
+        "or use another"
+    )
+    DUPLICATE = "duplicate of an earlier row"
+    SUPPRESSED = "on the suppression list"
+
+    @property
+    def kind(self) -> Kind:
+        """
+        The count it goes into.
+        """
+        return _KINDS.get(self, Kind.INVALID)
+
+
+_KINDS = {
+    Reason.DUPLICATE: Kind.DUPLICATE,
+    Reason.SUPPRESSED: Kind.SUPPRESSED,
+}
+
+
+@attrs.frozen
+class Refusal:
+    """
+    One value that will not be called, and why.
+    """
+
+    row: int
+    #: As it came.
+    recipient: str = attrs.field(repr=mask)
+    #: A `Reason`, or what `Malformed` says: one of a few fixed sentences.
+    reason: str
+    kind: Kind = Kind.INVALID

@@ -1,0 +1,3 @@
+"""
+A batch becomes its result.
+"""

@@ -1,0 +1,279 @@
+"""
+Answer bytes -> what they say of each destination.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import attrs
+import msgspec
+
+from voicepush.masking import shown
+from voicepush.model.batch import is_generated_id
+from voicepush.sending.codes import Meaning, meaning_of_code, meaning_of_status
+
+#: What the service says is kept up to so many bytes.
+_MOST_TEXT_BYTES = 500
+
+
+_MOST_CODE_BYTES = 50
+
+
+#: What stands where the service repeated the key.
+_HIDDEN = "<service key>"
+
+
+class Remark(NamedTuple):
+    """
+    What an answer says of one destination, or of all.
+    """
+
+    meaning: Meaning
+    code: str | None
+    description: str
+
+
+@attrs.frozen
+class Answer:
+    """
+    An answer in columns: one entry for all destinations, or one for each.
+    """
+
+    remarks: Sequence[Remark]
+    #: None, one for all, or one for each; empty texts where there is none.
+    transaction_ids: Sequence[str] = ()
+    #: Whether it has a correlation id of this request, and none of another.
+    proven: bool = False
+
+
+#: The verdict on a destination that an answer passes over.
+UNMATCHED = Remark(
+    Meaning.IN_DOUBT, None, "the answer says nothing about this destination"
+)
+
+
+#: The verdict on all where the answer was meant for others.
+ANOTHERS = Remark(Meaning.IN_DOUBT, None, "the answer belongs to another request")
+
+
+def decode(  # noqa: PLR0911 -- the cases in their order
+    status: int,
+    body: bytes,
+    ids: Sequence[str],
+    *,
+    request_id: str | None = None,
+    asks_to_wait: bool = False,
+    fresh: bool = True,
+    secret: str = "",
+) -> Answer:
+    """
+    What an answer says of the destinations with these correlation *ids*.
+
+    A code in a well-formed body wins over the HTTP *status*, which decides only where
+    there is none. An element is matched by its correlation id where that is present
+    and unique, else by place where the counts agree; one element without the id of
+    a single destination stands for all. Whatever stays unmatched is in doubt, and so
+    is everyone if there is an id in our own form that is not of this request: a server
+    or proxy may send one answer too many, which the next request must not believe.
+
+    Args:
+        request_id: The correlation id of this very request, if we made it.
+        asks_to_wait: Whether there is a ``Retry-After``.
+        fresh: Whether the connection carried nothing before. Only then may an id that
+            nobody gave be one that the service made up; else it is another request's.
+        secret: Is taken out of what the answer says, where that repeats it.
+    """
+    codes, descriptions, transaction_ids, theirs = _columns(body)
+    remarks = _remarks(codes, descriptions, secret)
+    if not any(remark.code for remark in remarks):
+        meaning = meaning_of_status(status, asks_to_wait=asks_to_wait)
+        return Answer([Remark(meaning, None, _status_text(status))])
+    transaction_ids = _printable(transaction_ids)
+    if len(theirs) == 1 and (
+        # An id that is empty is not looked for; that would cost making all of them.
+        not theirs[0] or theirs[0] == request_id
+    ):
+        return Answer(remarks, transaction_ids, proven=bool(theirs[0]))
+    ids = list(ids)
+    distinct = set(theirs)
+    # Equal lists prove an order only where no id comes twice.
+    if theirs == ids and len(distinct) == len(ids):
+        return Answer(remarks, transaction_ids, proven=True)
+    foreign = distinct.difference(ids, [request_id, ""])
+    if any(map(is_generated_id, foreign)) or (foreign and not fresh):
+        return Answer([ANOTHERS])
+    proven = len(distinct - {""}) > len(foreign)
+    if len(theirs) == 1 and (len(ids) == 1 or theirs[0] not in ids):
+        return Answer(remarks, transaction_ids, proven)
+    if len(distinct) == 1 and theirs[0] not in ids:
+        theirs = [""] * len(theirs)  # the request's own id tells nothing apart
+    if len(theirs) == len(ids) and not any(theirs):
+        return Answer(remarks, transaction_ids, proven)
+    if len(remarks) == 1:
+        remarks = list(remarks) * len(theirs)
+    found = _match(theirs, ids, remarks)
+    return Answer(
+        [UNMATCHED if at is None else remarks[at] for at in found],
+        ["" if at is None else transaction_ids[at] for at in found],
+        proven,
+    )
+
+
+class _Element(msgspec.Struct, gc=False):
+    """
+    An element as it is by rule; anything else is looked at field by field.
+    """
+
+    code: str
+    description: str
+    transid: str
+    correlationid: str
+
+
+class _Response(msgspec.Struct):
+    response: list[_Element]
+
+
+_decode_response = msgspec.json.Decoder(_Response).decode
+
+
+_decode_anything = msgspec.json.Decoder().decode
+
+
+def _columns(body: bytes) -> list[list[Any]]:
+    """
+    The codes, descriptions, transaction ids and correlation ids of an answer.
+
+    All are texts; a code that is missing may be None.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        elements = _decode_response(body).response
+    except (ValueError, RecursionError):
+        # An element that is no object still counts: places must not shift.
+        objects = [each if isinstance(each, dict) else {} for each in _elements(body)]
+        return [
+            [kind(each.get(field)) for each in objects]
+            for field, kind in _KINDS.items()
+        ]
+    return [
+        [element.code for element in elements],
+        [element.description for element in elements],
+        [element.transid for element in elements],
+        [element.correlationid for element in elements],
+    ]
+
+
+def _elements(body: bytes) -> list[Any]:
+    try:
+        answer = _decode_anything(body)
+    except (ValueError, RecursionError):
+        return []
+    if isinstance(answer, dict):
+        answer = answer.get("response", answer)
+    if isinstance(answer, dict):
+        answer = [answer]
+    return answer if isinstance(answer, list) else []
+
+
+def _code(value: object) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _id(value: object) -> str:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else _text(value)
+
+
+_KINDS: dict[str, Callable[[object], str | None]] = {
+    "code": _code,
+    "description": _text,
+    "transid": _id,
+    "correlationid": _id,
+}
+
+
+def _remarks(
+    codes: Sequence[str | None], descriptions: Sequence[str], secret: str
+) -> Sequence[Remark]:
+    """
+    What *codes* and *descriptions* mean, as one remark if all of them say the same.
+    """
+    if len(set(codes)) == len(set(descriptions)) == 1:
+        return [_remark(codes[0], descriptions[0], secret)]
+    said = list(zip(codes, descriptions, strict=True))
+    remarks = {each: _remark(*each, secret) for each in set(said)}
+    return list(map(remarks.__getitem__, said))
+
+
+def _remark(code: str | None, description: str, secret: str) -> Remark:
+    code = _code(code)
+    if code is None:
+        return UNMATCHED
+    meaning = meaning_of_code(code, description)
+    if secret:
+        code = code.replace(secret, _HIDDEN)
+        description = description.replace(secret, _HIDDEN)
+    return Remark(
+        meaning, shown(code, _MOST_CODE_BYTES), shown(description, _MOST_TEXT_BYTES)
+    )
+
+
+def _printable(texts: list[str]) -> list[str]:
+    if "".join(texts).isprintable():
+        return texts
+    return [shown(text, _MOST_TEXT_BYTES) for text in texts]
+
+
+def _match(
+    theirs: Sequence[str], ids: Sequence[str], remarks: Sequence[Remark]
+) -> list[int | None]:
+    """
+    Which element speaks of which destination, as an index or None for each of *ids*.
+    """
+    bearers = Counter(ids)
+    places = {
+        correlation_id: place
+        for place, correlation_id in enumerate(ids)
+        if bearers[correlation_id] == 1
+    }
+    found: list[int | None] = [None] * len(ids)
+    contradicted = set()
+    in_order = len(theirs) == len(ids)
+    for at, correlation_id in enumerate(theirs):
+        place = places.get(correlation_id)
+        if place is None:
+            continue
+        earlier = found[place]
+        if earlier is not None and remarks[earlier] != remarks[at]:
+            contradicted.add(place)
+        found[place] = at
+        in_order = in_order and place == at
+    for place in contradicted:
+        found[place] = None
+    if in_order:  # so an element without an id can be trusted to be at its place
+        for at, correlation_id in enumerate(theirs):
+            if not correlation_id and found[at] is None:
+                found[at] = at
+    return found
+
+
+def _status_text(status: int) -> str:
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    return f"HTTP {status}{phrase}, without a code in the body"

@@ -1,0 +1,369 @@
+"""
+Bytes in, bytes out: the only aiohttp client, which sorts its failures by their danger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Self
+
+import aiohttp
+import attrs
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from voicepush import clock
+from voicepush.errors import (
+    ClientClosedError,
+    InDoubtError,
+    NotSentError,
+    UnreachableError,
+)
+from voicepush.settings import ReuseConnections, Settings
+
+#: The path of the messaging API, version 1.
+PATH = "/resources/v1/messaging"
+
+#: An answer of 1,000 elements has about 150 KB.
+_MOST_ANSWER_BYTES = 4 << 20
+
+#: A connection that was idle for longer is not used again, because a request that
+#: meets the server's goodbye is in doubt although it was never read. No server is
+#: known to keep an idle connection for less than a second.
+_LONGEST_IDLE = 0.5
+
+#: An address found for a name is taken for so long, in seconds.
+_NAME_KEPT = 10.0
+
+#: No wait that a server asks for is believed to be longer.
+_LONGEST_RETRY_AFTER = 3600.0
+
+
+@attrs.frozen
+class Reply:
+    """
+    What came back, still in bytes.
+    """
+
+    status: int
+    body: bytes = attrs.field(repr=False)
+    #: The header ``Retry-After``, empty where there is none.
+    retry_after_text: str = ""
+
+    @property
+    def retry_after(self) -> float | None:
+        """
+        How long the service asked to wait, in seconds; None where it did not, or said
+        so in no form that HTTP knows.
+        """
+        text = self.retry_after_text.strip()
+        if not text:
+            return None
+        try:
+            is_number = text.isascii() and text.isdecimal()
+            seconds = float(text) if is_number else _seconds_until(text)
+        except (ValueError, TypeError, OverflowError, OSError):
+            return None
+        return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+class Transport:
+    """
+    Connections to one address, each carrying one request at a time; used with
+    ``async with``.
+
+    Stays on POST: aiohttp sends idempotent requests again by itself when a connection
+    breaks, which would ring people twice.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = settings.base_url + PATH
+        self._resolver: _Resolver | None = None
+        #: The latest to become idle comes last.
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._longest_idle = _LONGEST_IDLE
+
+    async def __aenter__(self) -> Self:
+        self._resolver = _Resolver()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """
+        Close every connection.
+        """
+        resolver, self._resolver = self._resolver, None
+        self._idle.clear()
+        for connection in list(self._open):
+            await connection.close()
+        if resolver is not None:
+            await resolver.close()
+
+    async def connection(self, *, fresh: bool = False) -> Connection:
+        """
+        A connection for one request, to be used with ``async with``.
+
+        Args:
+            fresh: It must not have carried any other request.
+
+        Raises:
+            ClientClosedError: The transport is closed.
+        """
+        if self._resolver is None:
+            raise ClientClosedError("the client is closed; open it with async with")
+        while self._idle and not fresh:
+            connection = self._idle.pop()
+            if connection.seconds_idle < self._longest_idle:
+                return connection
+            await connection.close()
+        connection = Connection(self, self._resolver)
+        self._open.add(connection)
+        return connection
+
+    async def keep(self, connection: Connection) -> None:
+        """
+        Use *connection* for another request, if there is one soon.
+        """
+        if self._resolver is None:
+            await connection.close()
+        else:
+            self._idle.append(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """
+        Know nothing of *connection* any more.
+        """
+        self._open.discard(connection)
+
+    def broke_after(self, seconds: float) -> None:
+        """
+        A connection that was idle for so many *seconds* broke without an answer.
+
+        Most likely the server closes idle connections earlier than others do; from now
+        on they are used again only after half of that time.
+        """
+        self._longest_idle = min(self._longest_idle, seconds / 2)
+
+
+class Connection:
+    """
+    One connection, made when it is first needed.
+
+    Used with ``async with`` for one request at a time. Afterwards it is used again
+    only if the answer proved to be this request's, which the user of it says by
+    setting `proven`; see `Settings.reuse_connections`.
+    """
+
+    def __init__(self, transport: Transport, resolver: AbstractResolver) -> None:
+        settings = transport.settings
+        self.proven = False
+        self._transport = transport
+        self._reuse = settings.reuse_connections
+        self._idle_since: float | None = None
+        self._was_idle: float | None = None
+        never = self._reuse is ReuseConnections.NEVER
+        # A session of its own: the pool of a shared one would hand the connection on
+        # as soon as the answer has ended, before anyone has looked at it.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=1,
+                keepalive_timeout=None if never else _LONGEST_IDLE,
+                force_close=never,
+                resolver=resolver,
+                ssl=True if settings.tls is None else settings.tls,
+            ),
+            headers={
+                "key": settings.service_key,
+                "content-type": "application/json",
+                "user-agent": "voicepush",
+            },
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=settings.trust_env,
+        )
+
+    @property
+    def seconds_idle(self) -> float:
+        """
+        How long it has carried nothing; 0 before its first request.
+        """
+        since = self._idle_since
+        return 0.0 if since is None else clock.monotonic() - since
+
+    @property
+    def is_fresh(self) -> bool:
+        """
+        Whether it carried nothing before the present request.
+        """
+        return self._was_idle is None
+
+    async def __aenter__(self) -> Self:
+        self._was_idle = None if self._idle_since is None else self.seconds_idle
+        self.proven = False
+        return self
+
+    async def __aexit__(self, failed: object, *_: object) -> None:
+        again = self.proven or self._reuse is ReuseConnections.ALWAYS
+        if failed is None and again and self._reuse is not ReuseConnections.NEVER:
+            self._idle_since = clock.monotonic()
+            await self._transport.keep(self)
+        else:
+            await self.close()
+
+    async def close(self) -> None:
+        """
+        Close it for good.
+        """
+        self._transport.discard(self)
+        await self._session.close()
+
+    async def post(
+        self,
+        body: bytes,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        connect_timeout: float,
+    ) -> Reply:
+        """
+        Send *body* once.
+
+        Args:
+            timeout: The most seconds until the whole answer must be there.
+            connect_timeout: The most seconds until the connection must be there.
+
+        Raises:
+            NotSentError: The connection was never made; nothing left this machine.
+            UnreachableError: Nor will any other be made, until someone mends that.
+            InDoubtError: It broke, or nothing came, after the request had begun.
+        """
+        try:
+            async with self._session.post(
+                self._transport.url,
+                data=body,
+                allow_redirects=False,
+                proxy=self._transport.settings.proxy,
+                timeout=_limits(timeout, connect_timeout),
+            ) as response:
+                answer = await _read(response)
+                waits = response.headers.get("retry-after", "")
+                return Reply(response.status, answer, waits)
+        except (
+            aiohttp.ClientConnectorDNSError,
+            aiohttp.ClientConnectorCertificateError,
+            aiohttp.ServerFingerprintMismatch,
+        ) as error:
+            raise UnreachableError(_words(error)) from error
+        except (
+            # Connecting comes first and has a time-out of its own, so each of these
+            # means that no byte of the request was written.
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,
+            aiohttp.InvalidURL,
+        ) as error:
+            raise NotSentError(_words(error)) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if self._was_idle is not None and not isinstance(error, TimeoutError):
+                self._transport.broke_after(self._was_idle)
+            raise InDoubtError(_words(error)) from error
+        except asyncio.CancelledError as error:
+            # aiohttp's own, where the session is closed under a request.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise InDoubtError("the client was closed meanwhile") from error
+        except RuntimeError as error:
+            if not self._session.closed:
+                raise
+            raise ClientClosedError("the client was closed meanwhile") from error
+
+
+@lru_cache(maxsize=8)  # most requests have the same
+def _limits(longest: float, connecting: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=longest,
+        # Kept below the total, so that a slow connection is known to be one.
+        connect=min(connecting, longest * 0.9),
+    )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    answer = bytearray()
+    async for chunk in response.content.iter_any():
+        answer += chunk
+        if len(answer) > _MOST_ANSWER_BYTES:
+            raise InDoubtError("the answer is larger than any should be")
+    return bytes(answer)
+
+
+class _Resolver(AbstractResolver):
+    """
+    The usual resolver with a short memory, shared by all connections.
+    """
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.DefaultResolver()
+        self._found: dict[object, tuple[float, list[ResolveResult]]] = {}
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,
+    ) -> list[ResolveResult]:
+        """
+        The addresses of *host*, found not longer than some seconds ago.
+        """
+        name = host, port, family
+        until, found = self._found.get(name, (0.0, []))
+        if clock.monotonic() >= until:
+            found = await self._resolver.resolve(host, port, family)
+            self._found[name] = clock.monotonic() + _NAME_KEPT, found
+        return found
+
+    async def close(self) -> None:
+        """
+        Give back what it holds.
+        """
+        await self._resolver.close()
+
+
+def _seconds_until(http_date: str) -> float:
+    moment = parsedate_to_datetime(http_date)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - clock.now()
+
+
+def _words(error: Exception) -> str:  # noqa: PLR0911 -- a table, read from the top
+    """
+    What happened, without what aiohttp would add of headers or bodies.
+    """
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return "connecting took too long"
+        case aiohttp.ClientConnectorDNSError():
+            return f"the name {error.host} can't be resolved; is the address right?"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"the certificate of {error.host} is not trusted: {_why(error)}"
+        case aiohttp.ClientSSLError():
+            return f"no TLS connection: {error}"
+        case aiohttp.ClientConnectorError():
+            return f"no connection: {error.strerror or error.os_error}"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy refused the connection with HTTP {error.status}"
+        case asyncio.TimeoutError():
+            return "no answer in time"
+        case aiohttp.ServerDisconnectedError():
+            return "the service closed the connection without an answer"
+        case _:
+            return f"the connection broke: {type(error).__name__}"
+
+
+def _why(error: aiohttp.ClientConnectorCertificateError) -> str:
+    reason = error.certificate_error
+    return getattr(reason, "verify_message", "") or str(reason)

@@ -1,0 +1,3 @@
+"""
+Files, streams and iterables become blocks of recipients.
+"""

@@ -1,0 +1,180 @@
+"""
+CSV and plain lists; what has no quotes is split, the rest is csv.reader's.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import (
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from itertools import chain, compress, count
+from operator import methodcaller
+from typing import NamedTuple
+
+from voicepush.errors import SourceError
+from voicepush.sources.blocks import Block, Facts
+from voicepush.sources.columns import (
+    DELIMITERS,
+    NO_DELIMITER,
+    deciding,
+    find_layout,
+    is_sample,
+)
+from voicepush.sources.decoding import Piece
+from voicepush.sources.entries import entries
+
+
+class _Table(NamedTuple):
+    rows: Sequence[int]
+    columns: list[list[str]]  # those that were asked for
+
+
+# Delimited text. Pieces without a quote are split; the others are csv.reader's.
+
+
+def read_delimited(
+    pieces: Iterator[Piece], name: str, facts: Facts, column: str | None
+) -> Iterator[Block]:
+    """
+    The blocks of a table in text.
+    """
+    head = _head(pieces)
+    with deciding(name):
+        layout = find_layout(head.text, column)
+    if layout is None:
+        # Nothing but blank lines, or a quote that does not end: let that be said.
+        for delimiter in (NO_DELIMITER, *DELIMITERS):
+            list(_by_csv(head, pieces, delimiter, name))
+        return
+    facts.titles, facts.column = layout.titles, layout.words
+    pieces = chain([_without(head, layout.lines)], pieces)
+    for table in _tables(pieces, layout.places, layout.delimiter, name):
+        if table.rows:
+            yield Block(table.rows, entries(table.columns, customers=layout.customers))
+
+
+def _head(pieces: Iterator[Piece]) -> Piece:
+    """
+    The first of *pieces*, joined with the next ones until it is enough for a look.
+    """
+    head = next(pieces)
+    while not is_sample(head.text) and (more := next(pieces, None)):
+        head = head._replace(text=head.text + more.text, lines=head.lines + more.lines)
+    return head
+
+
+def _without(piece: Piece, lines: int) -> Piece:
+    rest = piece.text.split("\n", lines)[lines] if lines else piece.text
+    return Piece(piece.row + lines, rest, piece.lines - lines)
+
+
+def _tables(
+    pieces: Iterator[Piece], places: list[int], delimiter: str, name: str
+) -> Iterator[_Table]:
+    for piece in pieces:
+        if '"' not in piece.text:
+            yield _split_evenly(piece, places, delimiter) or _split_each(
+                piece, places, delimiter
+            )
+        else:
+            bare = _unquoted(piece, delimiter)
+            even = _split_evenly(bare, places, delimiter) if bare else None
+            yield even or _table(_by_csv(piece, pieces, delimiter, name), places)
+
+
+def _unquoted(piece: Piece, delimiter: str) -> Piece | None:
+    """
+    *piece* without its quotes, if none of them hides a delimiter, quote or line end.
+    """
+    cell = rf'[^"\n{delimiter}]*+'
+    simple = rf'(?:(?:"{cell}"|{cell})[\n{delimiter}])*+'
+    if not re.fullmatch(simple, piece.text):
+        return None
+    return piece._replace(text=piece.text.replace('"', ""))
+
+
+def _split_evenly(piece: Piece, places: list[int], delimiter: str) -> _Table | None:
+    """
+    The table in *piece*, if all its rows have equally many cells.
+    """
+    rows = range(piece.row, piece.row + piece.lines)
+    if delimiter not in piece.text:
+        lines = piece.text[:-1].split("\n")
+        return _Table(rows, [lines]) if places == [0] and all(lines) else None
+    width = piece.text.count(delimiter, 0, piece.text.index("\n")) + 1
+    # Line ends become cells of their own; in even rows all stand where they must.
+    cells = piece.text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
+    cells.pop()
+    if max(places) >= width or cells[width :: width + 1] != ["\n"] * len(rows):
+        return None
+    return _Table(rows, [cells[place :: width + 1] for place in places])
+
+
+def _split_each(piece: Piece, places: list[int], delimiter: str) -> _Table:
+    lines = piece.text[:-1].split("\n")
+    rows = list(compress(count(piece.row), lines))  # a blank line is no record
+    lines = list(filter(None, lines))
+    return _Table(
+        rows,
+        [
+            [
+                cells[place] if place < len(cells) else ""
+                for cells in map(methodcaller("split", delimiter, place + 1), lines)
+            ]
+            for place in places
+        ],
+    )
+
+
+def _by_csv(
+    piece: Piece, pieces: Iterator[Piece], delimiter: str, name: str
+) -> Iterator[tuple[int, list[str]]]:
+    """
+    The records of *piece*, and of as many *pieces* as a quoted cell reaches into.
+    """
+    lines, ended = piece.lines, False
+
+    def feed() -> Iterator[str]:
+        nonlocal lines, ended
+        yield from io.StringIO(piece.text)
+        for more in pieces:
+            lines += more.lines
+            yield from io.StringIO(more.text)
+        ended = True
+
+    reader = csv.reader(feed(), delimiter=delimiter)
+    row = piece.row
+    try:
+        while reader.line_num < lines:
+            row = piece.row + reader.line_num
+            cells = next(reader)
+            if ended:
+                raise SourceError(
+                    "a quoted cell begins here and never ends; "
+                    "close or remove the quote",
+                    source=name,
+                    row=row,
+                )
+            if cells:
+                yield row, cells
+    except csv.Error as error:
+        raise SourceError(
+            f"is not CSV from here on ({error}); does a quoted cell not end?",
+            source=name,
+            row=row,
+        ) from error
+
+
+def _table(records: Iterable[tuple[int, list[str]]], places: list[int]) -> _Table:
+    rows: list[int] = []
+    columns: list[list[str]] = [[] for _ in places]
+    for row, cells in records:
+        rows.append(row)
+        for column, place in zip(columns, places, strict=True):
+            column.append(cells[place] if place < len(cells) else "")
+    return _Table(rows, columns)
