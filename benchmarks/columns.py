@@ -30,10 +30,14 @@ _MILLION = 1_000_000
 
 #: One of so many elements of a mixed answer has another code: 5 %.
 _MIXED = 20
+#: So many requests are under way at once.
+_AT_ONCE = 32
 #: How many times longer a large list is.
 _LARGE = 10
 #: The batches of a ledger that is asked where it stands.
 _FEW, _MANY = 10, 100_000
+#: So often a command that ends at once is run in each round.
+_ASKED = 5
 
 _WITH_IDS = ("ids", "repeated", "json-lines", "parquet")
 
@@ -61,7 +65,7 @@ class Options(NamedTuple):
 
     many: int = _MILLION
     rounds: int = 5
-    #: Words of which the name of a row's lane has one; all rows if there are none.
+    #: What the name of a row's lane begins with; all rows if there is nothing.
     only: tuple[str, ...] = ()
     large: bool = False
     #: Whether the sink gives correlation ids back.
@@ -102,20 +106,24 @@ _WANTED = (
     Wanted("stall of an idle loop, ms", "stalls idle", "idle"),
     Wanted("planning a list, ms", "stalls list", "planning", most=50),
     Wanted("planning objects with ids, ms", "stalls objects", "planning", most=50),
-    Wanted("planning a CSV with ids, ms", "stalls file", "planning", most=50),
+    Wanted("planning a CSV, ms", "stalls csv", "planning", most=50),
+    Wanted("planning a CSV with ids, ms", "stalls csv-ids", "planning", most=50),
     Wanted("dispatching a list, ms", "stalls list", "dispatching", most=10),
     Wanted("dispatching with ids, ms", "stalls objects", "dispatching", most=10),
-    Wanted("dispatching a CSV with ids, ms", "stalls file", "dispatching", most=10),
+    Wanted("dispatching a CSV, ms", "stalls csv", "dispatching", most=10),
+    Wanted("dispatching a CSV with ids, ms", "stalls csv-ids", "dispatching", most=10),
     Wanted("Client.send of a list, ms", "stalls list", "sending", most=10),
     Wanted("Client.send of objects, ms", "stalls objects", "sending", most=10),
     Wanted("campaign.results(), ms", "stalls list", "results", most=10),
     Wanted("the same with ids, ms", "stalls objects", "results", most=10),
+    Wanted("a bare post p99, less service, ms", "submit bare", "p99"),
     Wanted("submit p50 alone, less linger and service, ms", "submit alone", "p50"),
     Wanted("submit p99 alone, ms", "submit alone", "p99", most=5),
     Wanted("submit p50 beside a campaign with ids, ms", "submit beside", "p50"),
     Wanted("submit p99 beside it, ms", "submit beside", "p99", most=5),
     Wanted(f"standing of {_FEW} batches, ms", "standing few", "ms"),
     Wanted(f"of {_MANY:,} batches", "standing many", "ms", to="standing few", most=1.5),
+    Wanted("status of a small ledger, CPU ms", "status small", "ms"),
     Wanted(f"status of {_FEW} batches, CPU ms", "status few", "ms"),
     Wanted(f"of {_MANY:,} batches", "status many", "ms", to="status few", most=1.5),
 )
@@ -131,7 +139,8 @@ _WANTED_LARGE = tuple(
 )
 
 _WANTED_OLDER = (
-    Wanted("status, to the older version", "status few", "ms", "status older", 0.7),
+    Wanted("the older version's", "status older", "ms"),
+    Wanted("status to that", "status small", "ms", "status older", 0.7),
 )
 
 
@@ -143,7 +152,7 @@ class Columns:
     def __init__(self, folder: Path, options: Options, stack: ExitStack) -> None:
         self._folder = folder
         self._many = options.many
-        self._older = options.older
+        self._echo = options.echo
         serve = partial(serving, counts=True, own_ids=OWN_ID, echo=options.echo)
         sinks: Mapping[str, Mapping[str, Any]] = {
             "": {},
@@ -183,14 +192,17 @@ class Columns:
             "stalls idle": partial(self._stalls, "idle"),
             "stalls list": partial(self._stalls, "list"),
             "stalls objects": partial(self._stalls, "objects"),
-            "stalls file": partial(self._stalls, "file", kind="ids"),
+            "stalls csv": partial(self._stalls, "file", kind="plain"),
+            "stalls csv-ids": partial(self._stalls, "file", kind="ids"),
+            "submit bare": partial(self._stalls, "bare", sink="late"),
             "submit alone": partial(self._stalls, "alone", sink="late"),
             "submit beside": partial(self._stalls, "beside", kind="ids", sink="late"),
             "standing few": partial(self._standing, _FEW),
             "standing many": partial(self._standing, _MANY),
             "status few": partial(self._status, _FEW),
             "status many": partial(self._status, _MANY),
-            "status older": self._status_older,
+            "status small": partial(self._status_small, Path(sys.executable), "this"),
+            "status older": partial(self._status_small, options.older, "older"),
         }
 
     # What is measured
@@ -203,13 +215,21 @@ class Columns:
         service = self._cleared(sink)
         is_mixed = sink == "mixed"
         spent = spend(
-            [sys.executable, *commands.send(file, ledger, service.url, more=more)],
+            [
+                sys.executable,
+                *commands.send(file, ledger, service.url, at_once=_AT_ONCE, more=more),
+            ],
             self._folder,
             exits=commands.NOT_EVERYONE if is_mixed else commands.EVERYONE_ACCEPTED,
         )
         told = json.loads(spent.printed)
         _check_sent(told, many, kind, is_mixed=is_mixed)
-        _check_counted(service, told["planned"], ids=kind in _WITH_IDS)
+        counted = _check_counted(service, told["planned"], ids=kind in _WITH_IDS)
+        is_echoed = self._echo and sink != "unechoed"
+        if is_echoed and counted["requests"] > 10 * _AT_ONCE:
+            assert counted["connections"] < counted["requests"] / 2
+        elif not is_echoed:
+            assert counted["connections"] == counted["requests"]
         return _values(spent, many)
 
     def _screened(self, kind: str, *more: str) -> Lane:
@@ -287,25 +307,29 @@ class Columns:
         The command for it, as a whole process.
         """
         ledger = self._batches(many)
-        command = commands.status(stalls.campaign_of_batches(), ledger)
-        spent = spend([sys.executable, *command], self._folder)
-        assert many == json.loads(spent.printed)["planned"]
-        return {"ms": spent.cpu * 1000}
+        return self._ask(sys.executable, stalls.campaign_of_batches(), ledger, many)
 
-    def _status_older(self) -> Values:
+    def _status_small(self, python: Path | None, version: str) -> Values:
         """
-        The same command of an older version, on a ledger that it made itself.
+        The same on a small finished campaign; each version makes its own ledger.
         """
-        assert self._older is not None
-        python, kept = str(self._older), self._kept("older")
-        ledger, file = kept / "older.ledger", self._file("plain", _FEW * 1000)
+        file = self._file("plain", _FEW * 1000)
+        ledger = self._kept(version) / "small.ledger"
         if not ledger.exists():
             command = commands.send(file, ledger, self._cleared().url)
-            spend([python, *command], self._folder)
-        command = commands.status(commands.campaign_of(file), ledger)
-        spent = spend([python, *command], self._folder)
-        assert planned(_FEW * 1000) == json.loads(spent.printed)["planned"]
-        return {"ms": spent.cpu * 1000}
+            spend([str(python), *command], self._folder)
+        campaign = commands.campaign_of(file)
+        return self._ask(str(python), campaign, ledger, planned(_FEW * 1000))
+
+    def _ask(self, python: str, campaign: str, ledger: Path, wanted: int) -> Values:
+        """
+        The median of some runs, which are too short to be looked at one by one.
+        """
+        command = [python, *commands.status(campaign, ledger)]
+        found = [spend(command, self._folder) for _ in range(_ASKED)]
+        for spent in found:
+            assert wanted == json.loads(spent.printed)["planned"]
+        return {"ms": median(spent.cpu for spent in found) * 1000}
 
     # What is made before
 
@@ -339,7 +363,9 @@ class Columns:
         file = self._kept("lists") / f"{kind}-{many}{KINDS[kind].ending}"
         if not file.exists():
             program = [sys.executable, str(_HERE / "lists.py"), kind, str(many)]
-            spend([*program, str(file)], self._folder)
+            unfinished = file.with_name("unfinished")
+            spend([*program, str(unfinished)], self._folder)
+            unfinished.rename(file)
         return file
 
     def _finished(self) -> tuple[Path, str]:
@@ -347,7 +373,7 @@ class Columns:
         A ledger with a campaign that is finished, and the campaign's name.
         """
         file = self._file("plain", self._many)
-        ledger = self._kept("finished") / "finished.ledger"
+        ledger = self._kept("finished") / f"finished-{self._many}.ledger"
         if not ledger.exists():
             command = commands.send(file, ledger, self._cleared().url)
             spend([sys.executable, *command], self._folder)
@@ -373,12 +399,13 @@ def _check_sent(told: Values, many: int, kind: str, *, is_mixed: bool) -> None:
     assert (0.045 < share < 0.055) if is_mixed else share == 0
 
 
-def _check_counted(service: Service, sent: float, *, ids: bool) -> None:
+def _check_counted(service: Service, sent: float, *, ids: bool) -> dict[str, int]:
     counted = service.counts()
     assert (sent, sent if ids else 0) == (
         counted["destinations"],
         counted["with_own_ids"],
     )
+    return counted
 
 
 def _values(spent: Spent, many: int) -> Values:
@@ -401,7 +428,7 @@ def rows_of(options: Options) -> list[Wanted]:
     rows += _WANTED_OLDER if options.older else ()
     if not options.only:
         return rows
-    return [row for row in rows if any(word in row.lane for word in options.only)]
+    return [row for row in rows if row.lane.startswith(options.only)]
 
 
 def run(folder: Path, options: Options) -> Iterator[str]:

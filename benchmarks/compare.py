@@ -454,7 +454,7 @@ def main() -> None:
     group = parser.add_argument_group("a group")
     group.add_argument("--group", choices=["columns"])
     group.add_argument("--many", type=int, default=_MILLION, help="recipients")
-    group.add_argument("--only", nargs="+", default=[], help="words of lanes' names")
+    group.add_argument("--only", nargs="+", default=[], help="how lanes' names begin")
     group.add_argument("--large", action="store_true", help="ten times as many, too")
     group.add_argument("--no-echo", action="store_true", help="the sink echoes no ids")
     group.add_argument("--older", type=Path, help="the Python of an older version")

@@ -159,12 +159,12 @@ def body_of(number: int, values: list[str], own: list[str]) -> bytes:
 _READ: dict[str, Callable[[Path], Iterator[Columns]]] = {"plain": plain, "ids": ids}
 
 
-async def run(kind: str, file: Path, task: Task) -> int:
+async def run(kind: str, file: Path, ledger_path: Path, task: Task) -> int:
     """
     Send *file*, and count who was sent to.
     """
     sent = 0
-    ledger = Ledger(task.folder)
+    ledger = Ledger(ledger_path)
 
     async def work(number: int, values: list[str], own: list[str]) -> None:
         nonlocal sent
@@ -188,8 +188,9 @@ def main() -> None:
     Run one of them.
     """
     kind, file, url, ledger, *at_once = sys.argv[1:]
-    task = Task(0, url, Path(ledger), int(at_once[0]) if at_once else 32)
-    print(json.dumps({"sent": asyncio.run(run(kind, Path(file), task))}))
+    path = Path(ledger)
+    task = Task(0, url, path.parent, int(at_once[0]) if at_once else 32)
+    print(json.dumps({"sent": asyncio.run(run(kind, Path(file), path, task))}))
 
 
 if __name__ == "__main__":

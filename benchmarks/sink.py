@@ -63,6 +63,7 @@ class Sink(asyncio.Protocol):
     counts = False
     own_ids = ""
 
+    connections = 0
     requests = 0
     failed = 0
     destinations = 0
@@ -73,6 +74,7 @@ class Sink(asyncio.Protocol):
         """
         Remember where the answers go.
         """
+        Sink.connections += 1
         self._transport = cast("asyncio.Transport", transport)
         self._head = b""
         self._body: list[bytes] = []
@@ -144,7 +146,7 @@ async def _serve() -> None:
     print(server.sockets[0].getsockname()[1], flush=True)
     # Tells its counts when it is asked to, and ends when whoever started it is gone.
     while await loop.run_in_executor(None, sys.stdin.readline):
-        counted = ("requests", "failed", "destinations", "with_own_ids")
+        counted = ("connections", "requests", "failed", "destinations", "with_own_ids")
         print(json.dumps({name: getattr(Sink, name) for name in counted}), flush=True)
         for name in counted:
             setattr(Sink, name, 0)
@@ -161,8 +163,8 @@ class Service:
 
     def counts(self) -> dict[str, int]:
         """
-        What came since the last look: requests, those of them that it failed, and,
-        where it counts them, destinations.
+        What came since the last look: connections, requests, those of them that it
+        failed, and, where it counts them, destinations.
         """
         assert self._process.stdin is not None
         self._process.stdin.write("\n")

@@ -2,13 +2,14 @@
 What a service waits for, each in a process of its own; prints milliseconds.
 
     python benchmarks/stalls.py idle|list|file|objects MANY URL FOLDER [FILE]
-    python benchmarks/stalls.py alone|beside MANY URL FOLDER [FILE]
+    python benchmarks/stalls.py bare|alone|beside MANY URL FOLDER [FILE]
     python benchmarks/stalls.py batches|standing MANY URL FOLDER
 
 The first line is the longest stall of the event loop: what a task that sleeps for 1 ms
 finds to be the longest time between two of its turns, less that millisecond. The second
-is how long `Client.submit` takes, alone and beside a campaign that is sent through the
-same client. The third makes a ledger of *MANY* batches, and asks where it stands.
+is how long a bare post takes, and `Client.submit` alone and beside a campaign that is
+sent through the same client. The third makes a ledger of *MANY* batches, and asks where
+it stands.
 
 Nothing is tuned here as the command line is: a service has its own collector of
 garbage. The lists themselves are made, and collected once, before it is looked at.
@@ -22,14 +23,14 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from campaign_of_millions import Stalls
-from lanes import Task, destinations_of, list_of
+from lanes import Task, destinations_of, joined, list_of, posting
 
 import voicepush
 
@@ -73,12 +74,15 @@ def _client(asked: Asked, **settings: Any) -> voicepush.Client:
     return voicepush.Client(service_key="made-up", base_url=asked.url, **settings)
 
 
+def _task(asked: Asked) -> Task:
+    return Task(asked.many, asked.url, asked.folder, 32)
+
+
 def _recipients(asked: Asked, kind: str) -> Any:
-    task = Task(asked.many, asked.url, asked.folder, 32)
     if kind == "list":
-        return list_of(task)
+        return list_of(_task(asked))
     if kind == "objects":
-        return destinations_of(task, ids=True)
+        return destinations_of(_task(asked), ids=True)
     assert asked.file is not None
     return voicepush.read_file(asked.file)
 
@@ -146,17 +150,18 @@ async def stalls(asked: Asked, kind: str) -> Found:
     return found | {"sent": sent}
 
 
-async def _submitting(client: voicepush.Client, until: Callable[[], bool]) -> Found:
+async def _submitting(
+    submit: Callable[[str], Awaitable[None]], until: Callable[[], bool], most: float
+) -> Found:
     """
     One submission every so often, whatever became of those before; each is timed from
-    when it was due, since who calls waits for a stalled loop as well.
+    when it was due, since a caller waits for a stalled loop as well.
     """
     clock = time.perf_counter
     waits: list[float] = []
 
-    async def submit(due: float, number: str) -> None:
-        result = await client.submit(_MESSAGE, number)
-        assert result.outcome is voicepush.Outcome.ACCEPTED
+    async def timed(due: float, number: str) -> None:
+        await submit(number)
         waits.append(clock() - due)
 
     began = clock()
@@ -166,10 +171,33 @@ async def _submitting(client: voicepush.Client, until: Callable[[], bool]) -> Fo
             await asyncio.sleep(max(0.0, due - clock()))
             if until():
                 break
-            group.create_task(submit(due, f"+999{place:010d}"))
-    most = LINGER + SERVICE
+            group.create_task(timed(due, f"+999{place:010d}"))
     half, last = (_quantile(waits, share) - most for share in (50, 99))
     return {"p50": half * 1000, "p99": last * 1000, "submitted": len(waits)}
+
+
+def _for_a_while() -> Callable[[], bool]:
+    end = time.perf_counter() + _ALONE
+    return lambda: time.perf_counter() > end
+
+
+def _submit(client: voicepush.Client) -> Callable[[str], Awaitable[None]]:
+    async def submit(number: str) -> None:
+        result = await client.submit(_MESSAGE, number)
+        assert result.outcome is voicepush.Outcome.ACCEPTED
+
+    return submit
+
+
+async def bare(asked: Asked) -> Found:
+    """
+    The machine's own share: posts by aiohttp, and nothing else.
+    """
+    async with posting(_task(asked)) as post:
+        found = await _submitting(
+            lambda number: post(joined([number], number)), _for_a_while(), SERVICE
+        )
+    return found | {"sent": found["submitted"]}
 
 
 def _quantile(values: list[float], percent: int) -> float:
@@ -181,8 +209,7 @@ async def alone(asked: Asked) -> Found:
     `submit`, and nothing else.
     """
     async with _client(asked) as client:
-        end = time.perf_counter() + _ALONE
-        found = await _submitting(client, lambda: time.perf_counter() > end)
+        found = await _submitting(_submit(client), _for_a_while(), LINGER + SERVICE)
     return found | {"sent": found["submitted"]}
 
 
@@ -197,7 +224,7 @@ async def beside(asked: Asked) -> Found:
     ):
         campaign = await voicepush.Campaign.plan(ledger, _NAME, _MESSAGE, recipients)
         dispatching = asyncio.create_task(campaign.dispatch(client))
-        found = await _submitting(client, dispatching.done)
+        found = await _submitting(_submit(client), dispatching.done, LINGER + SERVICE)
         summary = await dispatching
         assert (await standing_of(campaign)).planned == summary.accepted
     return found | {"sent": found["submitted"] + summary.accepted}
@@ -273,7 +300,8 @@ def main() -> None:
         found = asyncio.run(stalls(asked, name))
     else:
         lanes = {
-            each.__name__: each for each in (idle, alone, beside, batches, standing)
+            each.__name__: each
+            for each in (idle, bare, alone, beside, batches, standing)
         }
         found = asyncio.run(lanes[name](asked))
     print(json.dumps(found))
