@@ -2,10 +2,12 @@
 Every lane side by side, in interleaved rounds; prints tables, and draws charts.
 
     python benchmarks/compare.py [SECTION ...] [--rounds 5] [--charts FOLDER]
+    python benchmarks/compare.py --group columns [--only WORD ...] [--large]
 
 Without a section all of them are run, which takes about an hour, most of it for what
-people write at 10 million. Figures are medians, and ratios are those of medians of one
-run; the times themselves are this machine's.
+people write at 10 million. A group is one table whose lanes all take turns. Figures are
+medians, and ratios are those of medians of one run; the times themselves are this
+machine's.
 """
 
 from __future__ import annotations
@@ -17,11 +19,9 @@ import json
 import os
 import platform
 import random
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
@@ -29,8 +29,11 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import columns
+import commands
 from campaign_of_millions import write_list
 from lanes import SENDS, SIZE
+from processes import ENVIRONMENT, spend
 from sink import Service, serving
 
 _HERE = Path(__file__).parent
@@ -38,12 +41,6 @@ _MILLION = 1_000_000
 _LATENCY = 0.05
 _FAILURES = 0.05
 _AT_ONCE = (1, 4, 16, 32, 64, 128, 256)
-
-#: Bytecode is written, as an installation does; otherwise ours would be compiled anew
-#: in each process, and no one else's.
-_ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
-} | {"VOICEPUSH_SERVICE_KEY": "made-up"}
 
 
 class Cost(NamedTuple):
@@ -75,27 +72,11 @@ def measure(run: Run, folder: Path) -> Cost:
     for old in folder.glob("*.db*"):
         old.unlink()
     run.service.counts()
-    began = time.perf_counter()
-    talk = (folder / "talk").open("w+")
-    process = subprocess.Popen(  # noqa: S603 -- our own programs
-        _command(run, folder),
-        stdout=subprocess.PIPE,
-        stderr=talk,
-        env=_ENVIRONMENT,
-        text=True,
-    )
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    talk.seek(0)
-    with talk:
-        assert process.returncode == 0, (run, talk.read())
+    spent = spend(_command(run, folder), folder)
     requests = run.service.counts()["requests"]
-    cost = Cost(_cpu(used), wall, used.ru_maxrss / 1024, requests)
+    cost = Cost(spent.cpu, spent.wall, spent.memory, requests)
     if not _is_whole(run.lane):
-        cost = cost._replace(**json.loads(printed.splitlines()[-1]))
+        cost = cost._replace(**json.loads(spent.printed.splitlines()[-1]))
     print(f"{run.lane} {run.many:,} x{run.at_once}: {cost}", file=sys.stderr)
     return cost
 
@@ -107,15 +88,10 @@ def _is_whole(lane: str) -> bool:
 def _command(run: Run, folder: Path) -> list[str]:
     if run.lane == "voicepush send":
         file, ledger = folder / f"list-{run.many}.csv", folder / "ours.db"
-        command = ["-m", "voicepush", "send", str(file), "--media", "m", "--json"]
-        command += ["--base-url", run.service.url, "--ledger", str(ledger)]
-        return [sys.executable, *command, "--concurrency", str(run.at_once)]
+        sent = commands.send(file, ledger, run.service.url, at_once=run.at_once)
+        return [sys.executable, *sent]
     lanes = [str(_HERE / "lanes.py"), run.lane, str(run.many), run.service.url]
     return [sys.executable, *lanes, str(folder), str(run.at_once)]
-
-
-def _cpu(used: resource.struct_rusage) -> float:
-    return used.ru_utime + used.ru_stime
 
 
 def interleaved(
@@ -348,7 +324,7 @@ def _printed(code: str) -> float:
         capture_output=True,
         text=True,
         check=True,
-        env=_ENVIRONMENT,
+        env=ENVIRONMENT,
     )
     return float(done.stdout)
 
@@ -452,6 +428,21 @@ def _version(name: str) -> str:
         return "absent"
 
 
+def _run_group(asked: argparse.Namespace) -> None:
+    options = columns.Options(
+        many=asked.many,
+        rounds=asked.rounds,
+        only=tuple(asked.only),
+        large=asked.large,
+        echo=not asked.no_echo,
+        older=asked.older,
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = asked.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        print("\n".join(columns.run(folder, options)), flush=True)
+
+
 def main() -> None:
     """
     Run what was asked for.
@@ -460,11 +451,22 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[*_SECTIONS, []])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--charts", type=Path)
+    group = parser.add_argument_group("a group")
+    group.add_argument("--group", choices=["columns"])
+    group.add_argument("--many", type=int, default=_MILLION, help="recipients")
+    group.add_argument("--only", nargs="+", default=[], help="how lanes' names begin")
+    group.add_argument("--large", action="store_true", help="ten times as many, too")
+    group.add_argument("--no-echo", action="store_true", help="the sink echoes no ids")
+    group.add_argument("--older", type=Path, help="the Python of an older version")
+    group.add_argument("--folder", type=Path, help="where lists and ledgers are kept")
     asked = parser.parse_args()
     spec = importlib.util.find_spec("voicepush")
     assert spec is not None
     compileall.compile_dir(str(Path(spec.origin or "").parent), quiet=2)
     print(_about(asked.rounds))
+    if asked.group:
+        _run_group(asked)
+        return
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name), asked.rounds)
         for section in asked.sections or _SECTIONS:

@@ -30,13 +30,14 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import aiohttp
+from lists import OWN_ID
 
 SIZE = 1000
 #: So many small sends, one after the other.
 SENDS = 2000
 PATH = "/resources/v1/messaging"
 HEADERS = {"key": "made-up", "content-type": "application/json"}
-_HEAD = '{"deliverychannel":"voice","channels":{"voice":{"media":"m"}},"destination":['
+HEAD = '{"deliverychannel":"voice","channels":{"voice":{"media":"m"}},"destination":['
 
 
 class Task(NamedTuple):
@@ -98,7 +99,7 @@ def joined(numbers: list[str], tag: str) -> bytes:
     ids = [f"{tag}-{place}" for place in range(len(numbers))]
     pairs = map('"],"correlationid":"'.join, zip(numbers, ids, strict=True))
     destinations = '"},{"msisdn":["'.join(pairs)
-    return f'{_HEAD}{{"msisdn":["{destinations}"}}]}}'.encode()
+    return f'{HEAD}{{"msisdn":["{destinations}"}}]}}'.encode()
 
 
 _BETWEEN = tuple(f'-{place}"}},{{"msisdn":["' for place in range(SIZE))
@@ -108,7 +109,7 @@ def slotted(numbers: list[str], tag: str) -> bytes:
     """
     The same, by the way that voicepush joins them.
     """
-    pieces = [_HEAD + '{"msisdn":["'] * (1 + 3 * len(numbers))
+    pieces = [HEAD + '{"msisdn":["'] * (1 + 3 * len(numbers))
     pieces[1::3] = numbers
     pieces[2::3] = ['"],"correlationid":"' + tag] * len(numbers)
     pieces[3::3] = _BETWEEN[: len(numbers)]
@@ -117,7 +118,10 @@ def slotted(numbers: list[str], tag: str) -> bytes:
 
 
 @asynccontextmanager
-async def _posting(task: Task) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+async def posting(task: Task) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+    """
+    What posts a body and wants it to be accepted.
+    """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=task.at_once), headers=HEADERS
     ) as session:
@@ -129,7 +133,10 @@ async def _posting(task: Task) -> AsyncIterator[Callable[[bytes], Awaitable[None
         yield post
 
 
-async def _workers(task: Task, works: Iterable[Awaitable[None]]) -> None:
+async def workers(task: Task, works: Iterable[Awaitable[None]]) -> None:
+    """
+    Do *works*, so many at once.
+    """
     shared = iter(works)
 
     async def worker() -> None:
@@ -149,9 +156,9 @@ def floor(
     """
 
     async def main() -> None:
-        async with _posting(task) as post:
+        async with posting(task) as post:
             starts = range(0, len(numbers), SIZE)
-            await _workers(
+            await workers(
                 task, (post(body(numbers[at : at + SIZE], "t")) for at in starts)
             )
 
@@ -202,9 +209,9 @@ def floor_file(task: Task, _: None) -> None:
             await post(body)
             await record("settled", number)
 
-        async with _posting(task) as post:
+        async with posting(task) as post:
             batches = enumerate(_batches(task.file))
-            await _workers(task, (work(number, batch) for number, batch in batches))
+            await workers(task, (work(number, batch) for number, batch in batches))
         jobs.put(None)
 
     asyncio.run(main())
@@ -248,17 +255,52 @@ def _ours(make: Callable[[Task], Any] = list_of) -> Callable[[Task], Any]:
     return made
 
 
-def send(task: Task, numbers: Iterable[str]) -> None:
+def destinations_of(task: Task, *, ids: bool) -> list[Any]:
+    """
+    The same numbers as objects, with own correlation ids or without.
+    """
+    import voicepush  # noqa: PLC0415 -- each lane imports its own
+
+    if not ids:
+        return list(map(voicepush.Destination, numbers_of(task)))
+    return [
+        voicepush.Destination(number, correlation_id=f"{OWN_ID}{place}")
+        for place, number in enumerate(numbers_of(task))
+    ]
+
+
+def send(task: Task, recipients: Iterable[Any]) -> None:
     """
     `Client.send`.
     """
 
     async def main() -> None:
         async with _client(task) as client:
-            summary = await client.send(_message(), numbers)
+            summary = await client.send(_message(), recipients)
             assert task.many == summary.accepted
 
     asyncio.run(main())
+
+
+def send_mixed(task: Task, recipients: Iterable[Any]) -> None:
+    """
+    `Client.send`, where the service rejects some of each request.
+    """
+
+    async def main() -> None:
+        async with _client(task) as client:
+            summary = await client.send(_message(), recipients)
+            assert task.many == summary.accepted + summary.rejected
+            assert 0 < summary.rejected < summary.accepted
+
+    asyncio.run(main())
+
+
+def make_and_send(task: Task, _: None, *, ids: bool) -> None:
+    """
+    `Client.send` of objects, with making them.
+    """
+    send(task, destinations_of(task, ids=ids))
 
 
 def stream(task: Task, numbers: Iterable[str]) -> None:
@@ -403,6 +445,11 @@ LANES: dict[str, Lane] = {
     "send": (_ours(), send),
     "send_generator": (_ours(numbers_of), send),
     "send_one": (_ours(one_of), send),
+    "send_mixed": (_ours(), send_mixed),
+    "send_destinations": (_ours(partial(destinations_of, ids=False)), send),
+    "send_destinations_ids": (_ours(partial(destinations_of, ids=True)), send),
+    "make_destinations": (_ours(nothing), partial(make_and_send, ids=False)),
+    "make_destinations_ids": (_ours(nothing), partial(make_and_send, ids=True)),
     "stream": (_ours(), stream),
     "bare": (list_of, bare),
     "small": (_ours(), small),

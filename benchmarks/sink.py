@@ -20,11 +20,20 @@ from typing import Any, cast
 
 _ACCEPTED = b'"code":"1001","transid":"00000000-0000-4000-8000-%012d"'
 _FAILED = b'"code":"7006","transid":""'
+#: What a service says of single destinations that it does not take.
+_REFUSED = (
+    b'"code":"7102","transid":""',
+    b'"code":"7004","transid":""',
+    b'"code":"7107","transid":""',
+)
 _ELEMENT = b'{%b,"description":"Queued","correlationid":"%b"}'
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _ID = re.compile(rb'"correlationid":"([^"]*)"')
 #: A request's own id comes last in it.
 _OWN_ID = re.compile(rb'\],"correlationid":"([^"]*)"\}$')
+
+#: What each destination holds once.
+_DESTINATION = re.compile(rb'"(?:msisdn|customerid)":\[')
 
 _LONGEST_TAIL = 100
 
@@ -45,15 +54,27 @@ class Sink(asyncio.Protocol):
     latency = 0.0
     failures = 0.0
     each = False
+    #: One of so many elements has another code than the rest; 0 for none.
+    mixed = 0
+    #: Whether correlation ids come back: the request's own one, or each element's.
+    echo = True
+    #: Whether destinations are counted, and those of them whose correlation id begins
+    #: with so and so; it is a little work for each request.
+    counts = False
+    own_ids = ""
 
+    connections = 0
     requests = 0
     failed = 0
+    destinations = 0
+    with_own_ids = 0
     chance = random.Random(1)  # noqa: S311 -- the same failures in every run
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
         Remember where the answers go.
         """
+        Sink.connections += 1
         self._transport = cast("asyncio.Transport", transport)
         self._head = b""
         self._body: list[bytes] = []
@@ -76,7 +97,7 @@ class Sink(asyncio.Protocol):
             self._missing = (int(found[1]) if found else 0) - len(data)
             self._head = b""
         self._tail = data if len(data) > _LONGEST_TAIL else self._tail + data
-        if self.each:
+        if self.each or self.counts:
             self._body.append(data)
         if self._missing == 0:
             self._reply()
@@ -87,22 +108,36 @@ class Sink(asyncio.Protocol):
 
     def _reply(self) -> None:
         Sink.requests += 1
+        body = b"".join(self._body)
+        self._body.clear()
+        if self.counts:
+            Sink.destinations += len(_DESTINATION.findall(body))
+            own = b'"correlationid":"%b' % self.own_ids.encode()
+            Sink.with_own_ids += body.count(own) if self.own_ids else 0
+        own_id = self._own_id()
         if self.failures and self.chance.random() < self.failures:
             Sink.failed += 1
-            answer = _answer(_ELEMENT % (_FAILED, self._own_id()))
+            answer = _answer(_ELEMENT % (_FAILED, own_id if self.echo else b""))
         elif self.each:
-            ids = _ID.findall(b"".join(self._body))
-            answer = _answer(
-                *(_ELEMENT % (_ACCEPTED % at, each) for at, each in enumerate(ids))
-            )
+            ids = _ID.findall(body)
+            if own_id:
+                ids.pop()  # it stands last, and is no destination's
+            answer = _answer(*self._elements(ids))
         else:
-            answer = _answer(_ELEMENT % (_ACCEPTED % 0, self._own_id()))
-        self._body.clear()
+            answer = _answer(_ELEMENT % (_ACCEPTED % 0, own_id if self.echo else b""))
         if self.latency:
             loop = asyncio.get_running_loop()
             loop.call_later(self.latency, self._transport.write, answer)
         else:
             self._transport.write(answer)
+
+    def _elements(self, ids: list[bytes]) -> Iterator[bytes]:
+        for place, own_id in enumerate(ids):
+            verdict = _ACCEPTED % place
+            # Not the same places in each request.
+            if self.mixed and (place + Sink.requests) % self.mixed == 0:
+                verdict = _REFUSED[place // self.mixed % len(_REFUSED)]
+            yield _ELEMENT % (verdict, own_id if self.echo else b"")
 
 
 async def _serve() -> None:
@@ -111,9 +146,10 @@ async def _serve() -> None:
     print(server.sockets[0].getsockname()[1], flush=True)
     # Tells its counts when it is asked to, and ends when whoever started it is gone.
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps({"requests": Sink.requests, "failed": Sink.failed}))
-        sys.stdout.flush()
-        Sink.requests = Sink.failed = 0
+        counted = ("connections", "requests", "failed", "destinations", "with_own_ids")
+        print(json.dumps({name: getattr(Sink, name) for name in counted}), flush=True)
+        for name in counted:
+            setattr(Sink, name, 0)
 
 
 class Service:
@@ -127,7 +163,8 @@ class Service:
 
     def counts(self) -> dict[str, int]:
         """
-        How many requests came since the last look, and how many of them it failed.
+        What came since the last look: connections, requests, those of them that it
+        failed, and, where it counts them, destinations.
         """
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
@@ -141,13 +178,11 @@ class Service:
 
 
 @contextmanager
-def serving(
-    *, latency: float = 0.0, failures: float = 0.0, each: bool = False
-) -> Iterator[Service]:
+def serving(**settings: Any) -> Iterator[Service]:
     """
-    A sink that answers after *latency*, fails a share of requests, and so on.
+    A sink with *settings*, which are the fields of `Sink` that no request changes.
     """
-    arguments = json.dumps({"latency": latency, "failures": failures, "each": each})
+    arguments = json.dumps(settings)
     process = subprocess.Popen(  # noqa: S603 -- this very file
         [sys.executable, __file__, arguments],
         stdin=subprocess.PIPE,
@@ -166,6 +201,7 @@ def main() -> None:
     """
     settings: dict[str, Any] = json.loads(sys.argv[1])
     for name, value in settings.items():
+        assert hasattr(Sink, name), name
         setattr(Sink, name, value)
     try:
         loop_factory = importlib.import_module("uvloop").new_event_loop
