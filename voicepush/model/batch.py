@@ -1,33 +1,37 @@
 """
-The unit that is claimed, sent and recorded, and the grammar of its ids.
+The unit that is claimed, sent and recorded, and the only grammar of correlation ids.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import (
-    Mapping,
-    Sequence,
-)
+from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import attrs
 
 from voicepush import clock
 from voicepush.errors import InputError
-from voicepush.masking import only_count
 from voicepush.model.message import VoiceMessage
-from voicepush.model.recipients import (
-    MOST_PER_REQUEST,
-    Destination,
-    Recipient,
-    are_bare,
-    values_of,
-)
+from voicepush.model.recipients import MOST_PER_REQUEST, Recipients
+
+#: What our own correlation ids end with, by place, so that none is formatted twice.
+_PLACES = tuple(f"-{place}" for place in range(MOST_PER_REQUEST))
 
 #: The ids that voicepush makes, of a batch, a destination or a request: a tag of ten
 #: hexadecimal digits, a number, and for all but batches what tells it apart there.
-_GENERATED_ID = re.compile(r"[0-9a-f]{10}-[0-9]+(?:-[0-9a-z]+)*", re.ASCII)
+_GENERATED = r"[0-9a-f]{10}-[0-9]+(?:-[0-9a-z]+)*"
+_GENERATED_ID = re.compile(_GENERATED, re.ASCII)
+_SOME_GENERATED_ID = re.compile(rf"^{_GENERATED}$", re.ASCII | re.MULTILINE)
+_ID_OF_PLACE = re.compile(r"([0-9a-f]{10})-([0-9]{1,18})-([0-9]{1,3})", re.ASCII)
+
+
+def make_tag() -> str:
+    """
+    A short text that no other campaign or client has; correlation ids begin with it.
+    """
+    return clock.random_hex(10)
 
 
 def is_generated_id(value: str) -> bool:
@@ -39,92 +43,115 @@ def is_generated_id(value: str) -> bool:
     return _GENERATED_ID.fullmatch(value) is not None
 
 
-#: What our own correlation ids end with, by place, so that none is formatted twice.
-_PLACES = tuple(f"-{place}" for place in range(MOST_PER_REQUEST))
+def has_generated_id(joined: str) -> bool:
+    """
+    Whether a line of *joined* has that form.
+    """
+    return _SOME_GENERATED_ID.search(joined) is not None
+
+
+class BatchId(NamedTuple):
+    """
+    What a batch is called: a tag that no other campaign or client has, and a number.
+
+    ``<tag>-<number>`` is the batch, ``<tag>-<number>-<place>`` a destination in it.
+    """
+
+    tag: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.tag}-{self.number}"
+
+    def id_at(self, place: int) -> str:
+        """
+        The correlation id of the destination at *place*, if its owner gave none.
+        """
+        return f"{self.tag}-{self.number}-{place}"
+
+    def ids(self, number: int) -> list[str]:
+        """
+        The same of the first *number* places.
+        """
+        start = str(self)
+        return [start + place for place in _PLACES[:number]]
+
+    def request_id(self) -> str:
+        """
+        A correlation id for one request, that no other request has.
+        """
+        # Counted attempts would repeat after a crash, since it may lose one.
+        return f"{self}-a{clock.random_hex(8)}"
+
+    @classmethod
+    def parse(cls, text: str) -> tuple[BatchId, int] | None:
+        """
+        The batch and the place that the correlation id *text* stands for, if it is one
+        of a destination and in our own form.
+        """
+        found = _ID_OF_PLACE.fullmatch(text)
+        return found and (cls(found[1], int(found[2])), int(found[3]))
+
+
+@attrs.frozen
+class Group:
+    """
+    What the recipients of a batch have in common.
+    """
+
+    message: VoiceMessage
+    #: Counted from 0 in a campaign.
+    number: int = 0
 
 
 @attrs.define(eq=False)
 class Batch:
     """
-    Up to 1,000 recipients of one message: the unit that is claimed, sent and settled.
+    Up to 1,000 destinations of one group.
+
+    Raises:
+        InputError: There are more.
     """
 
-    message: VoiceMessage
-    #: Unique among all batches; the correlation ids are made from it.
-    key: str
-    destinations: Sequence[Recipient] = attrs.field(repr=only_count)
-    #: Whether every destination is a bare msisdn, which is the rule; looked at where
-    #: it is not given.
-    plain: bool = attrs.field(kw_only=True, repr=False)
-    #: Where in its source each destination stood, if that is known.
-    rows: Sequence[int] | None = attrs.field(default=None, kw_only=True, repr=False)
-    #: The text of each destination that was changed, by place, as it came.
-    as_came: Mapping[int, str] | None = attrs.field(
-        default=None, kw_only=True, repr=False
-    )
-
-    @plain.default
-    def _is_plain(self) -> bool:
-        return are_bare(self.destinations)
+    id: BatchId
+    recipients: Recipients
+    group: Group = attrs.field(repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if len(self.destinations) > MOST_PER_REQUEST:
+        if len(self.recipients) > MOST_PER_REQUEST:
             raise InputError(f"a batch holds at most {MOST_PER_REQUEST} destinations")
 
     def __len__(self) -> int:
-        return len(self.destinations)
+        return len(self.recipients)
 
-    @cached_property
+    @property
+    def message(self) -> VoiceMessage:
+        """
+        What its recipients are played.
+        """
+        return self.group.message
+
+    @property
     def size(self) -> int:
         """
         How many recipients it holds, in values.
         """
-        return len(self.destinations) if self.plain else sum(self.weights)
-
-    @cached_property
-    def weights(self) -> Sequence[int]:
-        """
-        How many recipients stand at each place.
-        """
-        if self.plain:
-            return (1,) * len(self.destinations)
-        return [len(values_of(destination)) for destination in self.destinations]
+        return self.recipients.size
 
     def weigh(self, places: Sequence[int]) -> int:
         """
         How many recipients stand at *places*.
         """
-        if self.plain:
-            return len(places)
-        return sum(self.weights[place] for place in places)
+        return self.recipients.weigh(places)
 
     @cached_property
-    def correlation_ids(self) -> list[str]:
+    def correlation_ids(self) -> Sequence[str]:
         """
-        One id per place: the given one, or ``<key>-<place>``.
+        One id per destination: its owner's, or ``<batch>-<place>``.
         """
-        key = self.key
-        ours = [key + place for place in _PLACES[: len(self.destinations)]]
-        if not self.plain:
-            for place, destination in enumerate(self.destinations):
-                if isinstance(destination, Destination) and destination.correlation_id:
-                    ours[place] = destination.correlation_id
-        return ours
-
-
-def make_tag() -> str:
-    """
-    A short text that no other campaign or client has; correlation ids begin with it.
-    """
-    return clock.random_hex(10)
-
-
-def request_id_of(batch: Batch) -> str | None:
-    """
-    A correlation id for one request of *batch* that no other has; None where the owner
-    gave one for all of them.
-    """
-    if batch.message.correlation_id is not None:
-        return None
-    # Counted attempts would repeat after a crash, since it may lose one.
-    return f"{batch.key}-a{clock.random_hex(8)}"
+        own = self.recipients.correlation_ids
+        if own is None:
+            return self.id.ids(len(self))
+        if all(own):
+            return own
+        return [given or self.id.id_at(place) for place, given in enumerate(own)]

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import attrs
 
 from voicepush.masking import mask, mask_numbers, masked_repr, only_count
 from voicepush.model.batch import Batch
-from voicepush.model.recipients import values_of
 
 #: A summary lists at most so many recipients that were not accepted, and tells
 #: apart at most so many reasons, so that it stays small whatever happens.
@@ -180,12 +180,11 @@ class BatchResult:
         """
         found: Counter[Verdict] = Counter()
         found[self.verdict] = self.batch.size
-        if not self.exceptions:
-            return found
-        weights = self.batch.weights
+        widths = self.batch.recipients.widths
         for place, verdict in self.exceptions.items():
-            found[self.verdict] -= weights[place]
-            found[verdict] += weights[place]
+            width = 1 if widths is None else widths[place]
+            found[self.verdict] -= width
+            found[verdict] += width
         return +found
 
     def counts(self) -> Counter[Outcome]:
@@ -204,30 +203,49 @@ class BatchResult:
         """
         Everyone with the row of the source and what stood there.
         """
-        batch, results = self.batch, iter(self)
-        for place, weight in enumerate(batch.weights):
-            row = batch.rows[place] if batch.rows else None
-            text = batch.as_came.get(place) if batch.as_came else None
-            for _ in range(weight):
-                result = next(results)
-                yield SourceRow(row, text or result.recipient, result)
+        recipients = self.batch.recipients
+        as_came, rows = recipients.as_came, recipients.rows
+        for place, result in zip(recipients.places_of_values(), self, strict=True):
+            yield SourceRow(
+                rows[place] if rows else None,
+                as_came.get(place) or result.recipient,
+                result,
+            )
 
     def __len__(self) -> int:
         return self.batch.size
 
     def __iter__(self) -> Iterator[Result]:
-        ids = self.batch.correlation_ids
-        for place, destination in enumerate(self.batch.destinations):
+        recipients, ids = self.batch.recipients, self.batch.correlation_ids
+        if recipients.widths is None and not self.exceptions:
+            yield from self._alike(recipients.values, ids)
+            return
+        places = recipients.places_of_values()
+        for value, place in zip(recipients.values, places, strict=True):
             verdict = self.at(place)
-            for value in values_of(destination):
-                yield Result(
-                    value,
-                    verdict.outcome,
-                    verdict.code,
-                    verdict.description,
-                    self.transaction_id(place),
-                    ids[place],
-                )
+            yield Result(
+                value,
+                verdict.outcome,
+                verdict.code,
+                verdict.description,
+                self.transaction_id(place),
+                ids[place],
+            )
+
+    def _alike(self, values: Sequence[str], ids: Sequence[str]) -> Iterator[Result]:
+        """
+        The results where all of them have the same verdict and one value.
+        """
+        theirs = self.transaction_ids
+        if len(theirs) > 1 and self.verdict.outcome not in _WITHOUT_ANSWER:
+            transactions: Iterable[str | None] = (each or None for each in theirs)
+        else:
+            transactions = repeat(self.transaction_id(0))
+        # Transactions come last: they may be endless.
+        columns = zip(
+            values, *map(repeat, self.verdict), transactions, ids, strict=False
+        )
+        return map(Result._make, columns)
 
 
 @attrs.define(kw_only=True)

@@ -1,24 +1,33 @@
 """
-Who is to be called.
+Who is to be called: `Destination` at the door, `Recipients` everywhere behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import (
-    Iterable,
-    Sequence,
-)
+import enum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, compress, repeat
+from operator import itemgetter
 from typing import TypeAlias
 
 import attrs
 
 from voicepush.errors import InputError
-from voicepush.masking import mask, masked_repr
+from voicepush.masking import mask, masked_repr, only_count
 from voicepush.model.fields import check_text, exact_text, optional_correlation_id
 
 #: The API takes at most so many destinations in one request; values are counted,
 #: which is safe whether its limit means values or entries.
 MOST_PER_REQUEST = 1000
+
+
+class Kind(enum.StrEnum):
+    """
+    What the values of a block are.
+    """
+
+    MSISDN = "msisdn"  #: phone numbers
+    CUSTOMER_ID = "customer_id"  #: ids by which the platform knows whom to call
 
 
 def _values(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -81,22 +90,221 @@ class Destination:
 Recipient: TypeAlias = str | Destination
 
 
-def values_of(recipient: Recipient) -> tuple[str, ...]:
+@attrs.frozen(eq=False)
+class Recipients:
     """
-    The values to be called that *recipient* stands for.
+    Many destinations of one kind as columns, with one entry per destination in each.
+
+    What is not there costs nothing: a list of bare numbers is one column. Nothing in
+    it is changed once it is made; `taken` and slices give others.
     """
-    return (recipient,) if isinstance(recipient, str) else recipient.values
+
+    kind: Kind
+    #: The values, end to end; one per destination unless `widths` says otherwise.
+    values: Sequence[str] = attrs.field(repr=only_count)
+    #: Where in the source each destination stood, counted from 1, where it is known.
+    rows: Sequence[int] | None = attrs.field(default=None, repr=False)
+    #: The owner's correlation ids; empty texts where there is none.
+    correlation_ids: Sequence[str] | None = attrs.field(default=None, repr=False)
+    #: How many values each destination has; None if each has one.
+    widths: Sequence[int] | None = attrs.field(default=None, repr=False)
+    #: What the source said, by place, where that was changed; of several values the
+    #: first that was changed.
+    as_came: Mapping[int, str] = attrs.field(factory=dict, repr=only_count)
+    #: The columns of the source that its owner wants to keep, by header.
+    kept: Mapping[str, Sequence[str]] = attrs.field(factory=dict, repr=only_count)
+
+    @classmethod
+    def of(cls, *recipients: Recipient) -> Recipients:
+        """
+        Some *recipients* of one kind, for whom speed does not matter.
+
+        Raises:
+            InputError: They are of both kinds.
+        """
+        each = [Destination(one) if isinstance(one, str) else one for one in recipients]
+        kinds = {Kind.MSISDN if one.msisdn else Kind.CUSTOMER_ID for one in each}
+        if len(kinds) > 1:
+            raise InputError("numbers and customer ids can't stand in one block")
+        ids = [one.correlation_id or "" for one in each]
+        widths = [len(one.values) for one in each]
+        return cls(
+            kinds.pop() if kinds else Kind.MSISDN,
+            list(chain.from_iterable(one.values for one in each)),
+            correlation_ids=ids if any(ids) else None,
+            widths=widths if any(width != 1 for width in widths) else None,
+        )
+
+    @property
+    def size(self) -> int:
+        """
+        How many values it holds, which is how many people.
+        """
+        return len(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values) if self.widths is None else len(self.widths)
+
+    def weigh(self, places: Sequence[int]) -> int:
+        """
+        How many values stand at *places*.
+        """
+        if self.widths is None:
+            return len(places)
+        return sum(map(self.widths.__getitem__, places))
+
+    def values_at(self, places: Sequence[int]) -> list[str]:
+        """
+        The values at *places*, end to end.
+        """
+        if self.widths is None:
+            return _at(self.values, places)
+        groups = list(self.by_destination())
+        return list(chain.from_iterable(map(groups.__getitem__, places)))
+
+    def by_destination(self) -> Iterator[Sequence[str]]:
+        """
+        The values of each destination.
+        """
+        if self.widths is None:
+            yield from map(list, zip(self.values, strict=True))
+            return
+        start = 0
+        for width in self.widths:
+            yield self.values[start : start + width]
+            start += width
+
+    def places_of_values(self) -> Sequence[int]:
+        """
+        For each value, the place of its destination.
+        """
+        if self.widths is None:
+            return range(len(self.values))
+        return list(
+            chain.from_iterable(
+                repeat(place, width) for place, width in enumerate(self.widths)
+            )
+        )
+
+    def __getitem__(self, part: slice) -> Recipients:
+        """
+        Those in one *part* without gaps, in their order.
+        """
+        start, stop, _ = part.indices(len(self))
+        values = self.values[part]
+        if self.widths is not None:
+            before = sum(self.widths[:start])
+            values = self.values[before : before + sum(self.widths[part])]
+        return Recipients(
+            self.kind,
+            values,
+            self.rows and self.rows[part],
+            self.correlation_ids and self.correlation_ids[part],
+            self.widths and self.widths[part],
+            {
+                place - start: text
+                for place, text in self.as_came.items()
+                if start <= place < stop
+            },
+            {header: column[part] for header, column in self.kept.items()},
+        )
+
+    def taken(self, good: Sequence[object]) -> Recipients:
+        """
+        Those at whose places *good* holds something true.
+        """
+        widths = self.widths
+        spread = good if widths is None else list(chain(*map(_repeated, good, widths)))
+        places: dict[int, int] = {}
+        if self.as_came:
+            places = {
+                old: new for new, old in enumerate(compress(range(len(self)), good))
+            }
+        return Recipients(
+            self.kind,
+            list(compress(self.values, spread)),
+            self.rows and list(compress(self.rows, good)),
+            self.correlation_ids and list(compress(self.correlation_ids, good)),
+            widths and list(compress(widths, good)),
+            {
+                places[place]: text
+                for place, text in self.as_came.items()
+                if place in places
+            },
+            {
+                header: list(compress(column, good))
+                for header, column in self.kept.items()
+            },
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Recipients]) -> Recipients:
+        """
+        All of *parts*, which are of one kind and keep the same columns, in their order.
+
+        Rows are known only if all of them know theirs.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        first = parts[0]
+        as_came: dict[int, str] = {}
+        before = 0
+        for part in parts:
+            as_came.update({before + at: text for at, text in part.as_came.items()})
+            before += len(part)
+        have_ids = any(part.correlation_ids is not None for part in parts)
+        have_widths = any(part.widths is not None for part in parts)
+        return cls(
+            first.kind,
+            list(chain.from_iterable(part.values for part in parts)),
+            _joined_rows([part.rows for part in parts]),
+            list(
+                chain.from_iterable(
+                    part.correlation_ids or ("",) * len(part) for part in parts
+                )
+            )
+            if have_ids
+            else None,
+            list(chain.from_iterable(part.widths or (1,) * len(part) for part in parts))
+            if have_widths
+            else None,
+            as_came,
+            {
+                header: list(chain.from_iterable(part.kept[header] for part in parts))
+                for header in first.kept
+            },
+        )
 
 
-def are_bare(recipients: Sequence[Recipient]) -> bool:
-    """
-    Whether all of *recipients* are bare msisdns.
-    """
-    return set(map(type, recipients)) <= {str}
+def _at(column: Sequence[str], places: Sequence[int]) -> list[str]:
+    if len(places) == len(column):
+        return list(column)
+    if len(places) == 1:
+        return [column[places[0]]]
+    if isinstance(places, range) and places.step == 1:
+        return list(column[places.start : places.stop])
+    return list(itemgetter(*places)(column)) if places else []
 
 
-def own_id_of(recipient: Recipient) -> str | None:
-    """
-    The correlation id that *recipient* came with, if it did.
-    """
-    return None if isinstance(recipient, str) else recipient.correlation_id
+def _repeated(flag: object, width: int) -> Iterator[object]:
+    return repeat(flag, width)
+
+
+def _joined_rows(columns: Sequence[Sequence[int] | None]) -> Sequence[int] | None:
+    # Rows of a file follow each other; a range of a thousand takes no room.
+    joined: list[int] = []
+    whole: range | None = None
+    for rows in columns:
+        if rows is None:
+            return None
+        if isinstance(rows, range) and not joined:
+            if whole is None:
+                whole = rows
+                continue
+            if whole.stop == rows.start and whole.step == rows.step == 1:
+                whole = range(whole.start, rows.stop)
+                continue
+        if whole is not None:
+            joined, whole = list(whole), None
+        joined.extend(rows)
+    return joined if whole is None else whole

@@ -4,147 +4,119 @@ Cuts a stream into batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import NamedTuple
 
-from voicepush.model.batch import Batch
-from voicepush.model.message import VoiceMessage
-from voicepush.model.recipients import (
-    MOST_PER_REQUEST,
-    Recipient,
-    are_bare,
-    own_id_of,
-    values_of,
-)
+import attrs
+
+from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.recipients import MOST_PER_REQUEST, Kind, Recipients
 
 
 class Batcher:
     """
-    Cuts recipients into batches of one message, in the order they came.
+    Cuts recipients into batches, each of one kind, in the order they came.
 
     It is fed and flushed and never awaits. A batch holds at most *size* values;
     a destination of several values is never divided.
 
     Args:
-        tag: The beginning of each batch's key; the rest is its number.
+        tag: What no other campaign or client has; batches are numbered under it.
         first: The number of the first batch.
     """
 
     def __init__(
-        self,
-        message: VoiceMessage,
-        *,
-        tag: str,
-        size: int = MOST_PER_REQUEST,
-        first: int = 0,
+        self, group: Group, *, tag: str, size: int = MOST_PER_REQUEST, first: int = 0
     ) -> None:
-        self._message = message
+        self._group = group
         self._tag = tag
         self._size = size
         self._numbers = count(first)
-        self._waiting: list[Recipient] = []
-        #: Of what waits; None once something came without its row.
-        self._rows: Sequence[int] | None = ()
-        self._as_came: dict[int, str] = {}
-        self._weight = 0
-        #: Whether everything that waits is a bare msisdn.
-        self._plain = True
-        self._ids: set[str | None] = set()
+        #: One open batch for each kind, so that kinds which alternate do not make
+        #: batches of one.
+        self._open: dict[Kind, _Open] = {}
 
-    def feed(
-        self,
-        recipients: Sequence[Recipient],
-        *,
-        rows: Sequence[int] | None = None,
-        as_came: Mapping[int, str] | None = None,
-        plain: bool | None = None,
-    ) -> Iterator[Batch]:
+    def feed(self, recipients: Recipients) -> Iterator[Batch]:
         """
         Take *recipients* in, and give the batches that are full by now.
-
-        Args:
-            rows: Where in the source each of them stood, for the batches to keep.
-            as_came: What was changed of them, by place, as it came; kept as well.
-            plain: Whether all are bare msisdns, where that is known.
         """
-        came = _Came(rows, as_came or {})
-        if plain is None:
-            plain = are_bare(recipients)
-        if plain and self._plain:
-            yield from self._feed_values(recipients, came)
+        if not len(recipients):
             return
-        for place, recipient in enumerate(recipients):
-            weight, own_id = len(values_of(recipient)), own_id_of(recipient)
-            # Two entries with one correlation id could not be told apart in an answer.
-            if self._weight + weight > self._size or own_id in self._ids:
-                yield from self.flush()
-            self._note(came, place, place + 1)
-            self._waiting.append(recipient)
-            self._weight += weight
-            self._plain = False
-            if own_id is not None:
-                self._ids.add(own_id)
+        waiting = self._open.setdefault(recipients.kind, _Open())
+        start = 0
+        while start < len(recipients):
+            stop = waiting.room_for(recipients, start, self._size)
+            if stop > start:
+                waiting.add(recipients[start:stop])
+            if stop < len(recipients) or waiting.size >= self._size:
+                yield self._batch(waiting)
+            start = stop
 
     def flush(self) -> Iterator[Batch]:
         """
-        Give what is left as a last batch, if there is anything.
+        Give what is left as last batches, if there is anything.
         """
-        if self._waiting:
-            batch = Batch(
-                self._message,
-                f"{self._tag}-{next(self._numbers)}",
-                self._waiting,
-                plain=self._plain,
-                rows=self._rows,
-                as_came=self._as_came or None,
-            )
-            self._waiting, self._weight, self._plain = [], 0, True
-            self._rows, self._as_came = (), {}
-            self._ids = set()
-            yield batch
+        for waiting in self._open.values():
+            if waiting.parts:
+                yield self._batch(waiting)
 
-    def _feed_values(self, values: Sequence[Recipient], came: _Came) -> Iterator[Batch]:
+    def _batch(self, waiting: _Open) -> Batch:
+        recipients = Recipients.joined(waiting.parts)
+        waiting.clear()
+        return Batch(BatchId(self._tag, next(self._numbers)), recipients, self._group)
+
+
+@attrs.define(eq=False)
+class _Open:
+    """
+    What waits until its batch is full.
+    """
+
+    parts: list[Recipients] = attrs.field(factory=list)
+    size: int = 0
+    ids: set[str] = attrs.field(factory=set)
+
+    def room_for(self, recipients: Recipients, start: int, most: int) -> int:
         """
-        The same by slices, where everything is one value.
+        The place up to which *recipients* from *start* on find room here.
         """
-        start = 0
-        while start < len(values):
-            stop = min(len(values), start + self._size - len(self._waiting))
-            self._note(came, start, stop)
-            self._waiting.extend(values[start:stop])
-            self._weight = len(self._waiting)
-            if self._weight == self._size:
-                yield from self.flush()
-            start = stop
+        room = most - self.size
+        if recipients.widths is None:
+            stop = min(len(recipients), start + room)
+        else:
+            stop = start
+            for width in recipients.widths[start:]:
+                room -= width
+                if room < 0 and (self.size or stop > start):
+                    break
+                stop += 1
+        own = recipients.correlation_ids
+        # Two with one correlation id could not be told apart in an answer.
+        return stop if own is None else self._distinct(own, start, stop)
 
-    def _note(self, came: _Came, start: int, stop: int) -> None:
+    def _distinct(self, own: Sequence[str], start: int, stop: int) -> int:
+        some = own[start:stop]
+        found = set(some)
+        if len(found) == len(some) and self.ids.isdisjoint(found - {""}):
+            return stop
+        seen = set(self.ids)
+        for place, each in enumerate(some, start):
+            if each and each in seen:
+                return place
+            seen.add(each)
+        return stop
+
+    def add(self, part: Recipients) -> None:
         """
-        Keep what is known of those from *start* to *stop*, who are about to wait.
+        Take *part* in, for which there is room.
         """
-        if self._rows is not None:
-            self._rows = came.rows and _joined(self._rows, came.rows[start:stop])
-        if came.texts:
-            offset = len(self._waiting) - start
-            for place in range(start, stop):
-                if (text := came.texts.get(place)) is not None:
-                    self._as_came[offset + place] = text
+        self.parts.append(part)
+        self.size += part.size
+        if part.correlation_ids is not None:
+            self.ids.update(filter(None, part.correlation_ids))
 
-
-class _Came(NamedTuple):
-    rows: Sequence[int] | None
-    texts: Mapping[int, str]
-
-
-def _joined(first: Sequence[int], second: Sequence[int]) -> Sequence[int]:
-    # Rows of a file follow each other; a range of a thousand takes no room.
-    if not first:
-        return second
-    if isinstance(first, range) and isinstance(second, range):
-        both = range(first.start, second.stop)
-        if first.stop == second.start and len(both) == len(first) + len(second):
-            return both
-    if not isinstance(first, list):
-        first = list(first)
-    first.extend(second)
-    return first
+    def clear(self) -> None:
+        """
+        Begin anew.
+        """
+        self.parts, self.size, self.ids = [], 0, set()

@@ -1,27 +1,23 @@
 """
-Recipients as they came, some at a time, each with its row.
+Recipients as they came, some at a time: what every source gives.
 """
 
 from __future__ import annotations
 
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Iterable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeAlias
 
 import attrs
 
 from voicepush.errors import InputError
-from voicepush.masking import mask
-from voicepush.model.recipients import Destination, Recipient
+from voicepush.masking import mask, only_count
+from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 
 #: How many recipients of an iterable make a block.
 BLOCK_SIZE = 1000
+
+#: Why something that a program gave is no recipient.
+NOT_A_TEXT = "not a text"
 
 
 @attrs.frozen
@@ -30,23 +26,20 @@ class Malformed:
     A row that is no recipient; screening counts it and says why.
     """
 
+    #: Counted from 1. In a text file it is the line, so that a header is row 1.
+    row: int
     text: str = attrs.field(repr=mask)
     reason: str
 
 
-#: What a block holds at each place.
-Entry: TypeAlias = Recipient | Malformed
-
-
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class Block:
     """
-    Some recipients as they came, unscreened, each with its row.
+    Some recipients of one kind as they came, unscreened, and rows that are none.
     """
 
-    #: Counted from 1. In a text file it is the line, so that a header is row 1.
-    rows: Sequence[int]
-    recipients: Sequence[Entry] = attrs.field(repr=lambda found: f"<{len(found)}>")
+    recipients: Recipients
+    malformed: Sequence[Malformed] = attrs.field(default=(), repr=only_count)
 
 
 @attrs.define(eq=False)
@@ -85,7 +78,7 @@ def from_iterable(
         groups = iter(lambda: list(islice(stream, size)), [])
     row = 1
     for group in groups:
-        yield Block(range(row, row + len(group)), group)
+        yield from blocks_of(group, row)
         row += len(group)
 
 
@@ -102,8 +95,69 @@ async def from_async(
     async for recipient in recipients:
         group.append(recipient)
         if len(group) == size:
-            yield Block(range(row, row + size), group)
+            for block in blocks_of(group, row):
+                yield block
             row += size
             group = []
-    if group:
-        yield Block(range(row, row + len(group)), group)
+    for block in blocks_of(group, row):
+        yield block
+
+
+def blocks_of(group: Sequence[Recipient], row: int) -> Iterator[Block]:
+    """
+    *group* as columns, one block for each kind in it; nobody looks at objects again.
+
+    Args:
+        row: That of the first.
+    """
+    types = set(map(type, group))
+    if types == {str}:
+        rows = range(row, row + len(group))
+        yield Block(Recipients(Kind.MSISDN, group, rows))  # type: ignore[arg-type] # texts
+        return
+    if types <= {str, Destination}:
+        yield from _by_kind(group, range(row, row + len(group)))
+        return
+    malformed = []
+    good: list[Recipient] = []
+    rows_: list[int] = []
+    for at, each in enumerate(group, row):
+        if isinstance(each, (str, Destination)):
+            # A text-like type of someone's own becomes a text.
+            good.append(str(each) if isinstance(each, str) else each)
+            rows_.append(at)
+        else:
+            malformed.append(Malformed(at, f"<{type(each).__name__}>", NOT_A_TEXT))
+    yield from _by_kind(good, rows_)
+    if malformed:
+        yield Block(Recipients(Kind.MSISDN, ()), malformed)
+
+
+def _by_kind(group: Sequence[Recipient], rows: Sequence[int]) -> Iterator[Block]:
+    columns: dict[Kind, tuple[list[Sequence[str]], list[str], list[int]]] = {}
+    for each, row in zip(group, rows, strict=True):
+        if isinstance(each, str):
+            kind, values, own_id = Kind.MSISDN, (each,), ""
+        elif each.msisdn:
+            kind, values, own_id = Kind.MSISDN, each.msisdn, each.correlation_id or ""
+        else:
+            kind, values = Kind.CUSTOMER_ID, each.customer_id
+            own_id = each.correlation_id or ""
+        of_kind = columns.get(kind)
+        if of_kind is None:
+            of_kind = columns[kind] = ([], [], [])
+        of_kind[0].append(values)
+        of_kind[1].append(own_id)
+        of_kind[2].append(row)
+    for kind, (groups, ids, rows_) in columns.items():
+        widths = list(map(len, groups))
+        are_single = len(groups) == sum(widths)
+        yield Block(
+            Recipients(
+                kind,
+                [value for group in groups for value in group],
+                rows_,
+                ids if any(ids) else None,
+                None if are_single and set(widths) <= {1} else widths,
+            )
+        )
