@@ -5,7 +5,6 @@ A campaign: one message to one list, planned under a name, and dispatched.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -13,25 +12,14 @@ from collections.abc import (
 )
 from contextlib import suppress
 
-import attrs
-
 from voicepush import clock
 from voicepush.campaign.dispatching import Run
-from voicepush.campaign.planning import (
-    _HIDDEN,
-    Source,
-    _beside,
-    fill,
-    fingerprint_of,
-    given_options,
-    look_at,
-    nobody,
-    said,
-)
+from voicepush.campaign.planning import fill, fingerprint_of, nobody
+from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Ledger, Plan, Wish
-from voicepush.model.batch import make_tag
+from voicepush.model.batch import Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import Outcome, Result, SourceRow, Summary
@@ -42,7 +30,7 @@ from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
 from voicepush.sending.pacing import check_rate
 from voicepush.sending.request import dump_message, load_message
-from voicepush.sources.files import ListFile
+from voicepush.sources.feeding import Source
 
 #: How much longer than an answer may take a dispatch waits for what is under way once
 #: it is to end, in seconds.
@@ -144,11 +132,10 @@ class Campaign:
         given = given_options(message, given or {})
 
         async def again(plan: Plan) -> Campaign:
-            found = cls(ledger, plan)
             # That another process holds it goes before all else.
             await ledger.change(name)
-            found._check_same(message, source, given)
-            await found._check_list(recipients, tell)
+            check_same(plan, message, source, given)
+            await check_list(plan, await ledger.fingerprint(name), recipients, tell)
             await ledger.change(
                 name,
                 rate=rate,
@@ -180,7 +167,7 @@ class Campaign:
                 return await again(existing)
             raise
         try:
-            batcher = Batcher(started, tag=plan.tag, size=batch_size)
+            batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
             if not await fill(draft, recipients, screening, batcher, refused):
                 raise InputError(nobody(source, screening))  # noqa: TRY301 -- ours
             await draft.publish(
@@ -406,75 +393,6 @@ class Campaign:
             why = f"{pending:,} are to be sent; resume goes on"
             await lease.release(State.FINISHED, why)
         return resolved
-
-    def _check_same(
-        self, message: VoiceMessage, source: str, given: Mapping[str, str]
-    ) -> None:
-        """
-        Make sure that what is given now was given when it was planned.
-        """
-        if source != self.source:
-            raise self._differs(f"from {self.source}", f"from {source}")
-        for field in attrs.fields(VoiceMessage):
-            if field.name == "expiry":
-                continue  # in what was typed, since it is a moment by now
-            kept, now = (getattr(each, field.name) for each in (self.message, message))
-            if now is not None and kept != now:
-                option = field.name.replace("_", "-")
-                hides = field.name in _HIDDEN
-                raise self._differs(
-                    said(option, kept, hides=hides), said(option, now, hides=hides)
-                )
-        for option, typed in given.items():
-            kept = self._plan.given.get(option)
-            if kept != typed:
-                raise self._differs(said(option, kept), said(option, typed))
-
-    def _differs(self, kept: str, given: str) -> InputError:
-        return InputError(
-            f"campaign {self.name!r} is planned already, {kept}, not {given}; leave "
-            f"that out to go on with it. {self._rest}"
-        )
-
-    @property
-    def _rest(self) -> str:
-        """
-        How to call those who are left in another way, and no one else.
-        """
-        return (
-            "Under another name (--campaign) everyone would be called, also who was "
-            "called already; "
-            "for those who are left write a list of them: voicepush export "
-            f"{self.name} --outcome pending --outcome not_sent --outcome expired "
-            "--output rest.csv"
-        )
-
-    async def _check_list(
-        self, recipients: Source, tell: Callable[[str], object]
-    ) -> None:
-        """
-        Make sure that *recipients* are those that were planned, where that is known.
-        """
-        kept = await self._ledger.fingerprint(self.name)
-        if kept is None or not isinstance(recipients, ListFile):
-            return
-        try:
-            found = look_at(recipients.name)
-        except FileNotFoundError:
-            if kept.size is not None:
-                tell(f"{recipients.name} is gone; going on with what was planned")
-                return
-            found = None
-        if found is not None and found == (kept.size, kept.modified_ns):
-            return
-        await _beside(lambda: deque(recipients, maxlen=0))
-        if recipients.digest != kept.digest:
-            raise InputError(
-                f"campaign {self.name!r} is planned already, and {self.source} holds "
-                "another list than then; go on with what was planned by voicepush "
-                f"resume {self.name}, or, if nobody in this one was called, give it "
-                "another name with --campaign"
-            )
 
 
 def _words(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import Lease, Wish
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import State
@@ -66,7 +66,7 @@ class _LedgerFence(Fence):
             resend_unknown=lease.plan.resend_unknown,
         )
         #: By batch, what the ledger knows since it was claimed.
-        self.settled: dict[str, BatchResult] = {}
+        self.settled: dict[BatchId, BatchResult] = {}
         #: What went wrong with the ledger, if something did.
         self.failure: LedgerError | None = None
         self._lease = lease
@@ -103,7 +103,7 @@ class _LedgerFence(Fence):
                     )
                 self.fail(error)
                 await clock.sleep(_SETTLE_AGAIN)
-        self.settled[result.batch.key] = result
+        self.settled[result.batch.id] = result
 
     def fail(self, error: LedgerError) -> None:
         """
@@ -133,7 +133,7 @@ class Run:
         self._drain = drain
         self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._rate: float | None = None
-        self._earlier: dict[str, BatchResult] = {}
+        self._earlier: dict[BatchId, BatchResult] = {}
         self._not_sent: Verdict | None = None
 
     @property
@@ -191,7 +191,7 @@ class Run:
             if self.fence.closed:
                 return
             if result.attempts or result.exceptions:
-                self._earlier[result.batch.key] = result
+                self._earlier[result.batch.id] = result
             yield result
 
     def _look(self) -> None:
@@ -209,7 +209,7 @@ class Run:
             )
 
     async def _deliver(self, delivered: BatchResult) -> None:
-        key = delivered.batch.key
+        key = delivered.batch.id
         earlier = self._earlier.pop(key, None)
         # What the ledger was not told is pending for it, whatever became of the rest.
         result = self.fence.settled.pop(key, None)

@@ -16,7 +16,6 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import voicepush
-from voicepush.campaign.planning import READING
 from voicepush.cli.campaigns import resume, send
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -39,6 +38,7 @@ from voicepush.errors import (
     LedgerError,
     VoicepushError,
 )
+from voicepush.sources.feeding import READING
 
 #: So many objects that may hold others, more than there were, make the collector look.
 _GARBAGE_THRESHOLD = 50_000

@@ -8,7 +8,6 @@ import asyncio
 import warnings
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -17,18 +16,18 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
-from itertools import chain, count, islice
-from typing import Any, Self, cast
+from itertools import count
+from typing import Any, Self
 
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
 from voicepush.client.stream import Run, Stream
 from voicepush.errors import ClientClosedError, InputError, RecipientsError
 from voicepush.masking import mask_numbers
-from voicepush.model.batch import Batch, make_tag
+from voicepush.model.batch import Batch, BatchId, Group, make_tag
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, Summary, Verdict
-from voicepush.model.recipients import Destination, Recipient, are_bare
+from voicepush.model.recipients import Kind, Recipient, Recipients
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending import retrying
@@ -39,16 +38,8 @@ from voicepush.sending.sender import Sender
 from voicepush.sending.transport import Transport
 from voicepush.sending.workers import send_all
 from voicepush.settings import Settings, from_environment
-from voicepush.sources.blocks import Block, from_async, from_iterable
-
-#: What can be sent to: a list, or anything that yields recipients, of any length, or
-#: what `read_file` gives.
-Recipients = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
-
-
-#: So many blocks of a file are read by a thread at a time.
-_READ_TOGETHER = 4
-
+from voicepush.sources.blocks import Block, blocks_of
+from voicepush.sources.feeding import Source, fed
 
 _Deliver = Callable[[BatchResult], Awaitable[None]]
 
@@ -118,7 +109,7 @@ class Client:
         await self._gatherer.close()
         await self._transport.close()
 
-    async def send(self, message: VoiceMessage, recipients: Recipients) -> Summary:
+    async def send(self, message: VoiceMessage, recipients: Source) -> Summary:
         """
         Send *message* to all of *recipients*, and count what became of them.
 
@@ -146,7 +137,7 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, message: VoiceMessage, recipients: Recipients
+        self, message: VoiceMessage, recipients: Source
     ) -> AsyncIterator[Stream]:
         """
         Send *message* to all of *recipients*, and give the results while they come.
@@ -195,15 +186,20 @@ class Client:
         them is no number it is rejected as a whole.
         """
         self._check_open()
-        screened = self._screening.screen(Block(range(1, 2), [recipient]))
+        (block,) = blocks_of([recipient], 1)
+        screened = self._screening.screen(block)
         if screened.refusals:
             return next(iter(next(self._refuse(message, screened.refusals))))
-        return await self._gatherer.submit(message, screened.recipients[0])
+        return await self._gatherer.submit(message, screened.recipients)
 
     async def _send_group(
-        self, message: VoiceMessage, recipients: Sequence[Recipient]
+        self, message: VoiceMessage, recipients: Recipients
     ) -> BatchResult:
-        batch = Batch(_started(message), self._next_key(), recipients)
+        batch = Batch(
+            BatchId(self._tag, next(self._numbers)),
+            recipients,
+            Group(_started(message)),
+        )
         return await self.sender.send(BatchResult.untried(batch), self._fence())
 
     def _fence(self) -> Fence:
@@ -212,7 +208,7 @@ class Client:
     async def _send_all(
         self,
         message: VoiceMessage,
-        recipients: Recipients,
+        recipients: Source,
         fence: Fence,
         deliver: _Deliver,
     ) -> None:
@@ -222,7 +218,7 @@ class Client:
             if (
                 isinstance(recipients, Sequence)
                 and len(recipients) <= self._most
-                and are_bare(recipients)
+                and set(map(type, recipients)) == {str}
             ):
                 # One request; no one is needed to work beside us.
                 async for batch in due:
@@ -231,9 +227,9 @@ class Client:
                 await send_all(self.sender, due, fence, deliver)
 
     async def _batches(
-        self, message: VoiceMessage, recipients: Recipients, deliver: _Deliver
+        self, message: VoiceMessage, recipients: Source, deliver: _Deliver
     ) -> AsyncGenerator[BatchResult, None]:
-        batcher = Batcher(message, tag=self._next_key(), size=self._most)
+        batcher = self._batcher(message)
         async for block in _blocks(recipients, self._most):
             screened = self._screening.screen(block)
             if screened.refusals:
@@ -241,7 +237,7 @@ class Client:
                     await deliver(refused)
                 # Where no one is left to be sent to; others get their turn here.
                 await clock.sleep(0)
-            for batch in batcher.feed(screened.recipients, plain=screened.plain):
+            for batch in batcher.feed(screened.recipients):
                 yield BatchResult.untried(batch)
         for batch in batcher.flush():
             yield BatchResult.untried(batch)
@@ -249,8 +245,8 @@ class Client:
     def _refuse(
         self, message: VoiceMessage, refusals: Sequence[Refusal]
     ) -> Iterator[BatchResult]:
-        batcher = Batcher(message, tag=self._next_key())
-        refused = [each.recipient for each in refusals]
+        batcher = self._batcher(message)
+        refused = Recipients(Kind.MSISDN, [each.recipient for each in refusals])
         reasons = iter(refusals)
         for batch in [*batcher.feed(refused), *batcher.flush()]:
             verdicts = [
@@ -259,8 +255,10 @@ class Client:
             ]
             yield BatchResult.of_places(batch, verdicts)
 
-    def _next_key(self) -> str:
-        return f"{self._tag}-{next(self._numbers)}"
+    def _batcher(self, message: VoiceMessage) -> Batcher:
+        return Batcher(
+            Group(message), tag=self._tag, size=self._most, numbers=self._numbers
+        )
 
     def _check_open(self) -> None:
         if not self._open:
@@ -271,21 +269,13 @@ def _started(message: VoiceMessage) -> VoiceMessage:
     return message.starting(clock.utc_now())
 
 
-async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, None]:
+async def _blocks(source: Source, size: int) -> AsyncGenerator[Block, None]:
     """
-    *recipients* in blocks, with what iterating raises marked as theirs.
+    *source* in blocks, with what iterating raises marked as theirs.
     """
     try:
-        if isinstance(recipients, AsyncIterable):
-            async for block in from_async(recipients, size=size):
-                yield block
-        else:
-            first, whole = _peek(recipients)
-            if first and isinstance(first[0], Block):
-                async for block in _read(cast("Iterable[Block]", whole)):
-                    yield block
-                return
-            for block in from_iterable(cast("Iterable[Recipient]", whole), size=size):
+        async for blocks in fed(source, _listed, size=size):
+            for block in blocks:
                 yield block
     except InputError:
         raise
@@ -299,27 +289,8 @@ async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, No
         raise _unreadable(error) from error
 
 
-def _peek(
-    recipients: Iterable[Recipient] | Iterable[Block],
-) -> tuple[Sequence[object], Iterable[object]]:
-    """
-    The first of *recipients*, if there is one, and all of them.
-    """
-    if isinstance(recipients, (Sequence, Destination)):
-        return () if isinstance(recipients, Destination) else recipients[:1], recipients
-    stream = iter(recipients)
-    first = list(islice(stream, 1))
-    return first, chain(first, stream)
-
-
-async def _read(blocks: Iterable[Block]) -> AsyncGenerator[Block, None]:
-    """
-    *blocks* of a file, which may be a pipe that is silent for long.
-    """
-    stream = iter(blocks)
-    while some := await asyncio.to_thread(list, islice(stream, _READ_TOGETHER)):
-        for block in some:
-            yield block
+def _listed(blocks: Iterable[Block]) -> list[Block] | None:
+    return list(blocks) or None
 
 
 def _unreadable(error: BaseException) -> RecipientsError:

@@ -11,7 +11,7 @@ from collections.abc import (
 )
 
 from voicepush.errors import RecipientsError
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId
 from voicepush.model.outcome import BatchResult, Summary
 from voicepush.sending.journal import Fence
 
@@ -25,7 +25,7 @@ class Run(Fence):
         super().__init__(retry_internal_error=retry_internal_error)
         self.idle = asyncio.Event()
         self.idle.set()
-        self._claimed: set[str] = set()
+        self._claimed: set[BatchId] = set()
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
         """
@@ -33,7 +33,7 @@ class Run(Fence):
         """
         if not await super().claim(batch, places):
             return False
-        self._claimed.add(batch.key)
+        self._claimed.add(batch.id)
         self.idle.clear()
         return True
 
@@ -41,7 +41,7 @@ class Run(Fence):
         """
         Forget it.
         """
-        self._claimed.discard(result.batch.key)
+        self._claimed.discard(result.batch.id)
         if not self._claimed:
             self.idle.set()
 

@@ -4,6 +4,7 @@ One batch on its way: what is known of it, and every decision about it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import NamedTuple, overload
@@ -89,6 +90,13 @@ class Delivery:
         The correlation ids at *places*, made when an answer has to be matched by them.
         """
         return _Ids(self.batch, places)
+
+    def request_id(self) -> str | None:
+        """
+        A correlation id for the next request; None where the owner gave one for all.
+        """
+        given = self.batch.message.correlation_id
+        return None if given is not None else self.batch.id.request_id()
 
     def unreachable(self, words: str) -> Remark:
         """
@@ -216,9 +224,16 @@ class Delivery:
 
     def _decide(self, places: Sequence[int], verdict: Verdict) -> None:
         self._told = None
-        if len(places) == len(self.batch):
+        many = len(self.batch)
+        if len(places) == many:
             self._rule = verdict
             self._exceptions.clear()
+        elif len(places) > many // 2:
+            # The most frequent verdict is the rule; others are exceptions to it.
+            others = sorted(set(range(many)).difference(places))
+            rule, known = self._rule, self._exceptions
+            self._exceptions = {at: known.get(at, rule) for at in others}
+            self._rule = verdict
         else:
             self._exceptions.update(dict.fromkeys(places, verdict))
 
@@ -252,9 +267,16 @@ def by_remark(
     """
     if len(remarks) == 1:
         return [(remarks[0], places)]
-    found: dict[Remark, list[int]] = {}
+    # Equal remarks of an answer are one object.
+    named = {id(each): each for each in remarks}
+    (most, _), *_ = Counter(map(id, remarks)).most_common(1)
+    rule = named[most]
+    found: dict[Remark, list[int]] = {rule: []}
     for place, remark in zip(places, remarks, strict=True):
-        found.setdefault(remark, []).append(place)
+        if remark is not rule:
+            found.setdefault(remark, []).append(place)
+    others = set().union(*found.values())
+    found[rule] += [place for place in places if place not in others]
     return list(found.items())
 
 

@@ -18,7 +18,6 @@ from voicepush.errors import (
     NotSentError,
     UnreachableError,
 )
-from voicepush.model.batch import request_id_of
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import Answer, Remark, decode
@@ -122,7 +121,7 @@ class Sender:
             if pieces := self._cut(delivery, places):
                 stack.extend(reversed(pieces))
                 continue
-            request_id = request_id_of(delivery.batch)
+            request_id = delivery.request_id()
             body = encode(delivery.batch, places, request_id=request_id)
             if len(body) > self.settings.body_limit:
                 stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
@@ -164,7 +163,8 @@ class Sender:
             return None
         # Counting entries is enough where each holds one value; otherwise halves are
         # cut until they fit.
-        step = most if delivery.batch.plain else len(places) // 2
+        is_even = delivery.batch.recipients.widths is None
+        step = most if is_even else len(places) // 2
         return [places[at : at + step] for at in range(0, len(places), step)]
 
     async def _may_go(
@@ -224,7 +224,7 @@ class Sender:
         # the same connection.
         fresh = delivery.attempts > 0
         delivery.attempts += 1
-        key, many = delivery.batch.key, len(places)
+        key, many = delivery.batch.id, len(places)
         number = next(self._numbers)
         self._begun[number] = self._now()
         try:
