@@ -251,13 +251,15 @@ class Campaign:
                 await run.until_done(self.message)
             except BaseException as error:
                 with suppress(LedgerError):
-                    await run.release(State.PAUSED, run.fence.reason or _words(error))
+                    await run.release(
+                        State.PAUSED, run.journal.stop.reason or _words(error)
+                    )
                 raise
             finally:
                 self._run = None
             await run.release(run.state, run.reason)
-            if run.fence.failure is not None:
-                raise run.fence.failure
+            if run.journal.failure is not None:
+                raise run.journal.failure
             standing = await self.standing()
         except LedgerError as error:
             error.while_sending = True
@@ -271,7 +273,7 @@ class Campaign:
         Claim nothing more; `dispatch` returns once what is under way is settled.
         """
         if self._run is not None:
-            self._run.fence.close(reason)
+            self._run.journal.stop.set(reason)
 
     async def pause(self) -> None:
         """

@@ -21,10 +21,11 @@ from typing import Any, Self
 
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
-from voicepush.client.stream import Run, Stream
+from voicepush.client.stream import CountingJournal, Stream
 from voicepush.errors import ClientClosedError, InputError, RecipientsError
 from voicepush.masking import mask_numbers
 from voicepush.model.batch import Batch, BatchId, Group, make_tag
+from voicepush.model.claim import Policy
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, Summary, Verdict
 from voicepush.model.recipients import Kind, Recipient, Recipients
@@ -32,7 +33,7 @@ from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending import retrying
 from voicepush.sending.batching import Batcher
-from voicepush.sending.journal import Fence
+from voicepush.sending.journal import ForgetfulJournal, Journal
 from voicepush.sending.pacing import Pacer, most_at
 from voicepush.sending.sender import Sender
 from voicepush.sending.transport import Transport
@@ -78,6 +79,7 @@ class Client:
             linger=settings.linger,
         )
         self._screening = Screening(duplicates=False)
+        self._policy = Policy(retry_internal_error=settings.retry_internal_error)
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -129,7 +131,9 @@ class Client:
             summary.add(result)
 
         try:
-            await self._send_all(message, recipients, self._fence(), deliver)
+            await self._send_all(
+                message, recipients, ForgetfulJournal(self._policy), deliver
+            )
         except RecipientsError as error:
             error.summary = summary
             raise
@@ -146,31 +150,31 @@ class Client:
         long the list is and however slow the reader. Leaving the block early stops
         after what is under way, and `Stream.summary` counts that, too.
         """
-        run = Run(retry_internal_error=self.settings.retry_internal_error)
+        journal = CountingJournal(self._policy)
         stream = Stream()
 
         async def deliver(result: BatchResult) -> None:
             stream.count(result)
-            run.delivered(result)
+            journal.delivered(result)
             await stream.hand_over(result)
 
         async def send() -> None:
             error: BaseException | None = None
             try:
-                await self._send_all(message, recipients, run, deliver)
+                await self._send_all(message, recipients, journal, deliver)
             except BaseException as raised:  # noqa: BLE001 -- the reader gets it
                 error = raised
-            run.idle.set()  # nothing else will be delivered
+            journal.idle.set()  # nothing else will be delivered
             await stream.end(error)
 
         sending = asyncio.create_task(send())
         try:
             yield stream
         finally:
-            run.close("the stream was left")
+            journal.stop.set("the stream was left")
             stream.leave()
             try:
-                await run.idle.wait()
+                await journal.idle.wait()
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
@@ -200,16 +204,15 @@ class Client:
             recipients,
             Group(_started(message)),
         )
-        return await self.sender.send(BatchResult.untried(batch), self._fence())
-
-    def _fence(self) -> Fence:
-        return Fence(retry_internal_error=self.settings.retry_internal_error)
+        return await self.sender.send(
+            BatchResult.untried(batch), ForgetfulJournal(self._policy), urgent=True
+        )
 
     async def _send_all(
         self,
         message: VoiceMessage,
         recipients: Source,
-        fence: Fence,
+        journal: Journal,
         deliver: _Deliver,
     ) -> None:
         self._check_open()
@@ -222,9 +225,9 @@ class Client:
             ):
                 # One request; no one is needed to work beside us.
                 async for batch in due:
-                    await deliver(await self.sender.send(batch, fence))
+                    await deliver(await self.sender.send(batch, journal))
             else:
-                await send_all(self.sender, due, fence, deliver)
+                await send_all(self.sender, due, journal, deliver)
 
     async def _batches(
         self, message: VoiceMessage, recipients: Source, deliver: _Deliver
