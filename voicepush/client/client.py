@@ -17,17 +17,24 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
-from typing import Any, Self
+from typing import Self, Unpack
 
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
 from voicepush.client.stream import CountingJournal, Stream
-from voicepush.errors import ClientClosedError, InputError, RecipientsError
+from voicepush.errors import ClientClosedError, InputError
 from voicepush.masking import mask_numbers
 from voicepush.model.batch import Batch, BatchId, Group, make_tag
 from voicepush.model.claim import Policy
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome, Result, Summary, Verdict
+from voicepush.model.outcome import (
+    BatchResult,
+    Outcome,
+    RecipientsError,
+    Result,
+    Summary,
+    Verdict,
+)
 from voicepush.model.recipients import Kind, Recipient, Recipients
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
@@ -38,7 +45,7 @@ from voicepush.sending.pacing import Pacer, most_at
 from voicepush.sending.sender import Sender
 from voicepush.sending.transport import Transport
 from voicepush.sending.workers import send_all
-from voicepush.settings import Settings, from_environment
+from voicepush.settings import Settings, SettingsFields, from_environment
 from voicepush.sources.blocks import Block, blocks_of
 from voicepush.sources.feeding import Source, fed
 
@@ -60,7 +67,11 @@ class Client:
         InputError: A setting is missing or not usable.
     """
 
-    def __init__(self, settings: Settings | None = None, **arguments: Any) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        **arguments: Unpack[SettingsFields],
+    ) -> None:
         if settings is None:
             settings = from_environment(**arguments)
         elif arguments:

@@ -10,10 +10,9 @@ from collections.abc import (
     Sequence,
 )
 
-from voicepush.errors import RecipientsError
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import Claim, Claimed, Policy
-from voicepush.model.outcome import BatchResult, Summary
+from voicepush.model.outcome import BatchResult, RecipientsError, Summary
 from voicepush.sending.journal import ForgetfulJournal
 
 

@@ -12,6 +12,14 @@ from typing import NamedTuple
 
 import attrs
 
+from voicepush.errors import (
+    DeliveryError,
+    ExpiredError,
+    InDoubtError,
+    NotSentError,
+    RejectedError,
+    VoicepushError,
+)
 from voicepush.masking import mask, mask_numbers, masked_repr, only_count
 from voicepush.model.batch import Batch
 
@@ -70,12 +78,39 @@ class Result(NamedTuple):
     transaction_id: str | None
     correlation_id: str
 
+    def raise_for_outcome(self) -> None:
+        """
+        Raise what became of it, unless it was accepted.
+
+        Raises:
+            DeliveryError: `RejectedError`, `ExpiredError`, `NotSentError` or, where it
+                may have been called, `InDoubtError`; with `retryable`, `in_doubt` and
+                the API's ``code``.
+        """
+        kind = _ERRORS.get(self.outcome)
+        if kind is None:
+            return
+        said = " ".join(filter(None, (self.code, mask_numbers(self.description))))
+        error = kind(f"{mask(self.recipient)} is {self.outcome.value}: {said}")
+        error.code = self.code
+        raise error
+
     def __repr__(self) -> str:
         return (
             f"Result({mask(self.recipient)}, {self.outcome.value}, "
             f"code={self.code!r}, description={mask_numbers(self.description)!r}, "
             f"transaction_id={self.transaction_id!r})"
         )
+
+
+#: What each outcome other than acceptance is as an exception.
+_ERRORS: Mapping[Outcome, type[DeliveryError]] = {
+    Outcome.REJECTED: RejectedError,
+    Outcome.EXPIRED: ExpiredError,
+    Outcome.NOT_SENT: NotSentError,
+    Outcome.PENDING: NotSentError,
+    Outcome.UNKNOWN: InDoubtError,
+}
 
 
 class SourceRow(NamedTuple):
@@ -330,3 +365,14 @@ class Summary:
         self.failures += listed
         weight = result.batch.recipients.weigh(failed)
         self.failures_left_out += weight - len(listed)
+
+
+class RecipientsError(VoicepushError):
+    """
+    Iterating over the recipients failed; the cause is what it raised.
+
+    What was under way has been answered; what was read but not sent is not sent.
+    """
+
+    #: What was sent before.
+    summary: Summary | None = None

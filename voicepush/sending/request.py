@@ -52,6 +52,7 @@ def _make_converter() -> MsgspecJsonConverter:
             # Unions are told apart by hand: the wire knows moments only.
             expiry=override(unstruct_hook=format_time),
             priority=override(unstruct_hook=str),
+            extra=override(unstruct_hook=dict),
             **_RENAMED,
         ),
     )
@@ -62,6 +63,7 @@ def _make_converter() -> MsgspecJsonConverter:
             converter,
             expiry=override(struct_hook=lambda text, _: text and parse_time(text)),
             priority=override(struct_hook=lambda value, _: value and Priority(value)),
+            extra=override(struct_hook=lambda fields, _: fields),
             **_RENAMED,
         ),
     )
@@ -180,12 +182,14 @@ def _head(message: VoiceMessage) -> str:
     What stands before the first destination in a request of *message*.
     """
     fields = _converter.unstructure(message)
+    extra = fields.pop("extra", {})
     voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}
     body = msgspec.json.encode(
         {
             "deliverychannel": "voice",
             "channels": {"voice": voice},
             **fields,
+            **extra,
             "destination": [],
         }
     )
