@@ -103,6 +103,12 @@ class Delivery:
             return range(len(self.batch)) if is_pending else ()
         return self.result().places(Outcome.PENDING)
 
+    def at(self, place: int) -> Verdict:
+        """
+        What is known of the destination at *place*.
+        """
+        return self._exceptions.get(place, self._rule)
+
     def ids(self, places: Sequence[int]) -> Sequence[str]:
         """
         The correlation ids at *places*, made when an answer has to be matched by them.

@@ -4,7 +4,6 @@ One batch -> one result: slots, pace and transport.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,8 +14,10 @@ from voicepush.errors import (
     NotSentError,
     UnreachableError,
 )
+from voicepush.logs import log_event
 from voicepush.model.claim import Claim, Claimed, NotBefore, Refused
-from voicepush.model.outcome import BatchResult
+from voicepush.model.events import AttemptMade, Observers, PaceChanged
+from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import Answer, Remark, decode
 from voicepush.sending.codes import Meaning
@@ -26,11 +27,9 @@ from voicepush.sending.pacing import Pacer
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
 from voicepush.sending.slots import Slots
-from voicepush.sending.transport import Transport
+from voicepush.sending.transport import Reply, Transport
 from voicepush.sending.trouble import Trouble, clock_time
 from voicepush.settings import Settings
-
-_log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -55,6 +54,9 @@ class Sender:
         self._now = now or clock.never_set_back()
         self._slots = Slots(settings.concurrency)
         self._trouble = Trouble(self._now)
+        #: Hear what happens.
+        self.observers = Observers()
+        self.observers.add(log_event)
 
     @property
     def waiting(self) -> Waiting | None:
@@ -145,10 +147,8 @@ class Sender:
                 delivery.leave_out(claim.left_out)
                 places = claim.places
                 body = encode(delivery.batch, places, request_id=request_id)
-            answer, asked = await self._post(
-                delivery, places, body, request_id, journal.stop
-            )
-        return await self._noted(delivery, journal, claim, places, answer, asked)
+            posted = await self._post(delivery, places, body, request_id, journal.stop)
+        return await self._noted(delivery, journal, claim, places, posted)
 
     async def _noted(
         self,
@@ -156,21 +156,22 @@ class Sender:
         journal: Journal,
         claimed: Claimed,
         places: Sequence[int],
-        answer: Answer,
-        asked: float | None,
+        posted: _Posted,
     ) -> _Rest:
         """
-        Record what *answer* said of *places*; what it left to be sent yet.
-
-        Args:
-            asked: How long the service asked to wait, in seconds.
+        Record what an answer said of *places*; what it left to be sent yet.
         """
         rest: list[Sequence[int]] = []
+        verdicts: dict[Verdict, int] = {}
+        answer = posted.answer
         for remark, where in by_remark(answer.remarks, places):
             if remark.meaning is Meaning.TOO_LARGE:
                 rest += delivery.halve(where, remark)
             else:
                 delivery.note(remark, where)
+            verdict = delivery.at(where[0])
+            weight = delivery.batch.weigh(where)
+            verdicts[verdict] = verdicts.get(verdict, 0) + weight
         if delivery.stop_reason is not None:
             journal.stop.set(delivery.stop_reason)
         delivery.note_transactions(answer, places)
@@ -178,9 +179,22 @@ class Sender:
         # After the record: whatever happens here, nobody gets lost.
         is_throttled = any(each.meaning is Meaning.THROTTLED for each in answer.remarks)
         if is_throttled:
-            self.pacer.slow_down(asked, sent_at=delivery.passed_at)
+            self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
+            pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)
+            self.observers.tell(pace)
         self._trouble.note(answer.remarks, self.pacer.held_until)
-        return _Rest(rest, asked if is_throttled else None)
+        self.observers.tell(
+            AttemptMade(
+                batch=delivery.batch.id,
+                attempt=delivery.attempts,
+                destinations=len(places),
+                bytes=posted.size,
+                status=posted.status,
+                seconds=posted.seconds,
+                verdicts=verdicts,
+            )
+        )
+        return _Rest(rest, posted.asked if is_throttled else None)
 
     def _cut(
         self, delivery: Delivery, places: Sequence[int]
@@ -252,15 +266,21 @@ class Sender:
         body: bytes,
         request_id: str | None,
         stop: StopSignal,
-    ) -> tuple[Answer, float | None]:
+    ) -> _Posted:
         """
-        One attempt, and how long the service asked to wait before the next.
+        One attempt.
         """
         # What answers an earlier attempt has the same ids, so it must not come over
         # the same connection.
         fresh = delivery.attempts > 0
         delivery.attempts += 1
-        key, many = delivery.batch.id, len(places)
+        begun = self._now()
+
+        def posted(answer: Answer, reply: Reply | None = None) -> _Posted:
+            asked = None if reply is None else reply.retry_after
+            status = None if reply is None else reply.status
+            return _Posted(answer, asked, status, self._now() - begun, len(body))
+
         connecting = self._transport.connection(fresh=fresh)
         try:
             with self._trouble.request():
@@ -274,32 +294,42 @@ class Sender:
                             0.001,
                         ),
                     )
-                    asked = reply.retry_after
+                    asks_to_wait = reply.retry_after is not None
                     answer = decode(
                         reply.status,
                         reply.body,
                         delivery.ids(places),
                         request_id=request_id,
-                        asks_to_wait=asked is not None,
+                        asks_to_wait=asks_to_wait,
                         fresh=connection.is_fresh,
                         secret=self.settings.service_key,
                     )
                     connection.proven = answer.proven
         except ClientClosedError as error:
             stop.set(str(error))
-            return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
+            return posted(Answer([Remark(Meaning.UNREACHED, None, str(error))]))
         except UnreachableError as error:
-            _log.info("batch %s: %d not sent: %s", key, many, error)
-            return Answer([delivery.unreachable(str(error))]), None
+            return posted(Answer([delivery.unreachable(str(error))]))
         except NotSentError as error:
-            _log.info("batch %s: %d not sent: %s", key, many, error)
-            return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
+            return posted(Answer([Remark(Meaning.UNREACHED, None, str(error))]))
         except InDoubtError as error:
-            _log.warning("batch %s: %d in doubt: %s", key, many, error)
-            return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
+            return posted(Answer([Remark(Meaning.IN_DOUBT, None, str(error))]))
         self._trouble.answered()
-        _log.debug("batch %s: %d answered with HTTP %d", key, many, reply.status)
-        return answer, asked
+        return posted(answer, reply)
+
+
+class _Posted(NamedTuple):
+    """
+    What came of one request.
+    """
+
+    answer: Answer
+    #: How long the service asked to wait, in seconds.
+    asked: float | None
+    status: int | None
+    seconds: float
+    #: Of the request, in bytes.
+    size: int
 
 
 class _Rest(NamedTuple):
