@@ -20,6 +20,7 @@ from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import Lease, Wish
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import Claim, Claimed, Policy, Refused
+from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import State
@@ -137,6 +138,7 @@ class Run:
         self._rate: float | None = None
         self._earlier: dict[BatchId, BatchResult] = {}
         self._not_sent: Verdict | None = None
+        self._speedometer = _Speedometer(lease.plan.tag)
 
     @property
     def reason(self) -> str | None:
@@ -154,6 +156,11 @@ class Run:
         """
         held_until = self._sender.pacer.held_until
         await self._lease.release(state, reason, held_until=held_until)
+        self._sender.observers.tell(
+            CampaignStopped(
+                campaign=self._lease.plan.campaign, state=state, reason=reason
+            )
+        )
 
     async def until_done(self, message: VoiceMessage) -> None:
         """
@@ -168,6 +175,8 @@ class Run:
             for each in (self._send(message), self.journal.stop.wait(), self._beat())
         ]
         sending, closing, _ = tasks
+        observers = self._sender.observers
+        observers.add(self._speedometer)
         try:
             await asyncio.wait([sending, closing], return_when=FIRST_COMPLETED)
             await asyncio.wait([sending], timeout=self._drain)
@@ -175,6 +184,7 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            observers.remove(self._speedometer)
             if self._rate is not None:
                 self._sender.pacer.set_rate(self._sender.settings.rate)
         if self.journal.stop.is_set and self.state is State.FINISHED:
@@ -235,11 +245,10 @@ class Run:
             )
 
     async def _beat(self) -> None:
-
         looks = deque([(clock.monotonic(), 0)], maxlen=10)
         while True:
             await clock.sleep(BEAT)
-            looks.append((clock.monotonic(), self.summary.total))
+            looks.append((clock.monotonic(), self._speedometer.done))
             (then, before), (now, done) = looks[0], looks[-1]
             speed = (done - before) / (now - then)
             try:
@@ -264,3 +273,17 @@ class Run:
         if rate is not None and rate != self._rate and is_rate(rate):
             self._rate = rate
             self._sender.pacer.set_rate(rate)
+
+
+class _Speedometer:
+    """
+    Counts the recipients of one campaign that were brought further.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self.done = 0
+        self._tag = tag
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, AttemptMade) and event.batch.tag == self._tag:
+            self.done += event.brought_further

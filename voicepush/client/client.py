@@ -26,6 +26,7 @@ from voicepush.errors import ClientClosedError, InputError
 from voicepush.masking import mask_numbers
 from voicepush.model.batch import Batch, BatchId, Group, make_tag
 from voicepush.model.claim import Policy
+from voicepush.model.events import Observers
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import (
     BatchResult,
@@ -113,6 +114,13 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<voicepush.Client {self.settings.base_url}>"
+
+    @property
+    def observers(self) -> Observers:
+        """
+        Hear what happens to the requests of this client, campaigns included.
+        """
+        return self.sender.observers
 
     async def close(self) -> None:
         """

@@ -101,5 +101,5 @@ class Observers:
         for observer in self._observers:
             try:
                 observer(event)
-            except Exception:
+            except Exception:  # noqa: BLE001 -- it must not disturb anyone
                 _log.exception("an observer failed")
