@@ -1,8 +1,10 @@
 """Batches and blocks made from single recipients, and taken apart again."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
+from voicepush.ledger import open_ledger
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
@@ -68,3 +70,11 @@ def destinations(recipients: Recipients) -> list[Recipient]:
         else:
             found.append(Destination(customer_id=values, correlation_id=own_id or None))
     return found
+
+
+async def opened(where: Path | str) -> None:
+    """
+    Open the ledger at *where*, and close it.
+    """
+    async with open_ledger(where):
+        pass

@@ -59,7 +59,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     """
     An empty ledger in a real file.
     """
-    async with await open_ledger(tmp_path / "test.db") as ledger:
+    async with open_ledger(tmp_path / "test.db") as ledger:
         yield ledger
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import voicepush
+from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -61,8 +62,8 @@ app = App(
 
 
 for command in (
-    *(send, resume, status, pause, cancel, rate),
-    *(lookup, export, settle, simulate, demo),
+    *(demo, call, send, resume, status, pause, cancel, rate),
+    *(lookup, export, settle, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

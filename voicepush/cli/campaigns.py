@@ -180,7 +180,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         _tell_refusals(screening)
         tell_json(rehearsal.as_object()) if json else tell(rehearsal.as_text())
         if ledger.exists():
-            async with await existing(ledger) as opened:
+            async with existing(ledger) as opened:
                 if await opened.plan(name) is not None:
                     say(
                         f"but {name} is planned in {ledger} already: send goes on there"
@@ -200,7 +200,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "suppress-column": suppress_column,
     }
     ledger_is_new = not ledger.exists()
-    async with await open_ledger(ledger, log_was_merged=log_was_merged) as opened:
+    async with open_ledger(ledger, log_was_merged=log_was_merged) as opened:
         # Going on reads no file, and keeps the rejects of the planning.
         is_new = await opened.plan(name) is None
         if is_new:
@@ -278,7 +278,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     """
     settings = patient((service or Service()).build(), patience)
     longest = None if drain is None else seconds("--drain", drain)
-    async with await existing(ledger, log_was_merged=log_was_merged) as opened:
+    async with existing(ledger, log_was_merged=log_was_merged) as opened:
         found = await Campaign.open(opened, campaign)
         await found.change(
             rate=settings.rate,

@@ -65,7 +65,7 @@ async def status(
     """
     if watch and campaign is None:
         raise InputError("--watch needs the name of a campaign")
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         if watch and campaign is not None:
             await follow(await Campaign.open(opened, campaign))
         if campaign is not None:
@@ -109,7 +109,7 @@ async def lookup(
     # No one is rung here, so digits alone may be looked for as they stand.
     normal = normalise(number, country=country, international=country is None)
     value = number if isinstance(normal, Reason) else normal
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         found = await opened.find(value)
     if json:
         tell_json([found_as_object(each) for each in found])
@@ -150,7 +150,7 @@ async def export(
     """
     wanted = [outcome_called(each) for each in outcome or []]
     check_output(output, "--output", inputs(ledger))
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         check_output(output, "--output", [("this campaign's list", Path(found.source))])
         with writing(output) as file:
@@ -194,7 +194,7 @@ async def settle(
     """
     if resend and give_up:
         raise InputError("choose either --resend or --give-up")
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         doubts = await found.doubts()
         unknown = sum(doubt.unknown for doubt in doubts)
