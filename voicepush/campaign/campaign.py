@@ -22,7 +22,7 @@ from voicepush.ledger import Ledger, Plan, Wish
 from voicepush.model.batch import Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import Outcome, Result, SourceRow, Summary
+from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import Doubt, Standing, State
 from voicepush.screening.refusals import Refusal

@@ -34,6 +34,7 @@ from voicepush.errors import (
 )
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
+from voicepush.model.outcome import Outcome
 from voicepush.report.export import csv_head, csv_rows, json_rows
 from voicepush.report.json import as_object, found_as_object
 from voicepush.report.text import as_line, doubts_as_text, found_as_text
