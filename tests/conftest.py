@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,3 +101,18 @@ def numbers(count: int, first: int = 0) -> list[str]:
     So many made-up numbers; +999 is no country's code.
     """
     return [f"+999{number:09d}" for number in range(first, first + count)]
+
+
+@pytest.fixture
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Enters an empty folder, with a key and no other settings in the environment.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
+    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
+        monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+
+
+# The asserts of helpers tell what they compared, as those of tests do.
+pytest.register_assert_rewrite("mishaps")

@@ -15,10 +15,8 @@ from pathlib import Path
 import attrs
 import pytest
 from conftest import Connect, Serve, Simulate, numbers
-from test_campaign import check_sums
-from test_mishaps import (
+from mishaps import (
     SLOWLY,
-    _in_a_folder,
     change,
     check,
     check_finished,
@@ -33,6 +31,7 @@ from test_mishaps import (
     stand,
     wait_until,
 )
+from test_campaign import check_sums
 
 from voicepush import (
     Campaign,
@@ -49,7 +48,7 @@ from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.outcome import Outcome
 from voicepush.model.recipients import Kind, Recipients
 
-__all__ = ["_in_a_folder"]  # a fixture that each test here needs
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 MESSAGE = VoiceMessage(media="x")
 
