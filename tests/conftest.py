@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from voicepush import Client, VoiceMessage
+from voicepush import Client, Ledger, VoiceMessage, open_ledger
 from voicepush.simulator import Simulator
 
 KEY = "test-key-8d1f"
@@ -114,5 +114,14 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
 
 
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    """
+    An empty ledger in a real file.
+    """
+    async with open_ledger(tmp_path / "test.db") as ledger:
+        yield ledger
+
+
 # The asserts of helpers tell what they compared, as those of tests do.
-pytest.register_assert_rewrite("mishaps")
+pytest.register_assert_rewrite("mishaps", "sums")

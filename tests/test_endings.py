@@ -9,7 +9,6 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import attrs
@@ -31,7 +30,7 @@ from mishaps import (
     stand,
     wait_until,
 )
-from test_campaign import check_sums
+from sums import check_sums
 
 from voicepush import (
     Campaign,
@@ -41,7 +40,6 @@ from voicepush import (
     SourceRow,
     State,
     VoiceMessage,
-    open_ledger,
 )
 from voicepush.ledger import Plan
 from voicepush.model.batch import Batch, BatchId, Group
@@ -51,15 +49,6 @@ from voicepush.model.recipients import Kind, Recipients
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 MESSAGE = VoiceMessage(media="x")
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    """
-    An empty ledger in a real file.
-    """
-    async with open_ledger(tmp_path / "test.db") as ledger:
-        yield ledger
 
 
 # A ledger that can't be written for a while
