@@ -1,10 +1,10 @@
 """
-What has to add up.
+What is counted, and what has to add up.
 """
 
 from __future__ import annotations
 
-from voicepush import Standing
+from voicepush import Standing, Summary
 
 
 def check_sums(standing: Standing) -> None:
@@ -23,3 +23,11 @@ def check_sums(standing: Standing) -> None:
     assert standing.read == (
         standing.planned + standing.invalid + standing.duplicate + standing.suppressed
     )
+
+
+def counts(summary: Summary) -> dict[str, int]:
+    """
+    The outcomes of *summary* that occurred.
+    """
+    names = ("accepted", "rejected", "expired", "not_sent", "unknown")
+    return {name: getattr(summary, name) for name in names if getattr(summary, name)}
