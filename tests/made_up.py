@@ -32,6 +32,13 @@ def number(place: int) -> str:
     return f"+999555{place:04}"
 
 
+def several(count: int, first: int = 0) -> Destination:
+    """
+    A destination of *count* values.
+    """
+    return Destination([number(place) for place in range(first, first + count)])
+
+
 @st.composite
 def results(draw: st.DrawFn, most: int = 12) -> BatchResult:
     """
