@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moved_clock import MovedClock
 
 from voicepush import Client, Ledger, VoiceMessage, open_ledger
 from voicepush.simulator import Simulator
@@ -121,6 +122,14 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     """
     async with open_ledger(tmp_path / "test.db") as ledger:
         yield ledger
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    """
+    A clock that stands at 0.
+    """
+    return MovedClock()
 
 
 # The asserts of helpers tell what they compared, as those of tests do.
