@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from moved_clock import MovedClock
 
 from voicepush import Client, Ledger, VoiceMessage, open_ledger
@@ -130,6 +131,15 @@ def clock() -> MovedClock:
     A clock that stands at 0.
     """
     return MovedClock()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    """
+    A client that trusts nothing: no redirects are followed unless asked for.
+    """
+    async with ClientSession(headers={"key": KEY}) as session:
+        yield session
 
 
 # The asserts of helpers tell what they compared, as those of tests do.
