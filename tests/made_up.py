@@ -11,7 +11,6 @@ from voicepush.model.recipients import Destination, Recipient
 
 MESSAGE = VoiceMessage(media="welcome")
 
-
 NOON = datetime(2030, 4, 12, 12, 0, tzinfo=UTC)
 
 #: What can become of a recipient in the end.

@@ -15,7 +15,6 @@ ids_lists = st.lists(
     st.sampled_from(["a", "b", "c", "d", "own"]), min_size=1, max_size=6
 )
 
-
 unique_ids = st.lists(
     st.sampled_from(["a", "b", "c", "d", "own"]), min_size=1, unique=True
 )
@@ -31,16 +30,13 @@ elements = st.fixed_dictionaries(
     },
 )
 
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),
     max_leaves=8,
 )
 
-
 lists_of_elements = st.lists(elements | json_values, max_size=7)
-
 
 bodies = st.one_of(
     lists_of_elements,

@@ -26,9 +26,7 @@ def cut(batcher: Batcher, *blocks: Sequence[Recipient]) -> list[Batch]:
 
 numbers = st.integers(0, 9999).map(number)
 
-
 mixtures = st.lists(numbers | st.builds(several, st.integers(1, 7)), max_size=20)
-
 
 blocks_of_numbers = st.lists(st.lists(numbers, max_size=20), max_size=6)
 

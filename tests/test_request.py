@@ -23,14 +23,11 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 # Every text that UTF-8 can hold, quotes and line breaks included.
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 
-
 written = texts.filter(lambda text: bool(text.strip()))
-
 
 correlation_ids = texts.filter(
     lambda text: len(text.encode()) <= MOST_CORRELATION_BYTES
 )
-
 
 msisdns = st.from_regex(r"\+?999[0-9]{4,12}", fullmatch=True)
 
