@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,15 +27,22 @@ class NumberingPlans:
     Tells which numbers *phonenumbers* takes for valid, at a tenth of its time.
     """
 
-    def has(self, number: str) -> bool:
+    def missing(self, numbers: Sequence[str]) -> list[int]:
         """
-        Whether *number*, in normal form, is valid as it stands.
+        The places of those of *numbers*, in normal form, that no plan has.
         """
-        for end in (2, 3, 4):
-            pattern = _valid(number[1:end])
-            if pattern is not None:
-                return pattern.fullmatch(number, end) is not None
-        return False
+        if not numbers:
+            return []
+        text = "\n" + "\n".join(numbers)
+        end = _end_of_code(numbers[0])
+        code = numbers[0][:end]
+        if text.count(f"\n{code}") == len(numbers):
+            return _missing_in(text, code[1:])
+        places: list[int] = []
+        for code, theirs in _by_code(numbers).items():
+            text = "\n" + "\n".join(numbers[place] for place in theirs)
+            places += map(theirs.__getitem__, _missing_in(text, code))
+        return sorted(places)
 
 
 class Country:
@@ -60,12 +67,9 @@ class Country:
         valid = _valid(self._code)
         # A calling code has a plan, or it would have had no region.
         self._valid: Callable[[str], Any] = valid.fullmatch if valid else bool
-        body = valid.pattern if valid else "(?!)"
-        trunk = self._trunk.pattern
-        self._all_national = _lines(
-            f"{_of_length(len(self._code))}(?!{trunk})(?!{self._code}{body}$){body}$"
+        self._usual_national, self._usual_whole = self._usual(
+            valid.pattern if valid else "(?!)"
         )
-        self._all_whole = _lines(f"{_of_length(0)}(?!{body}$){self._code}{body}$")
 
     def read(self, digits: str) -> str | Doubt:
         """
@@ -83,19 +87,42 @@ class Country:
                 return Doubt.AMBIGUOUS
         return f"+{self._code}{readings[0]}" if readings else Doubt.IMPOSSIBLE
 
-    def read_all(self, joined: str) -> list[str] | None:
+    def read_usual(self, text: str) -> str:
         """
-        What `read` gives for each line of *joined*, if all are of one usual kind.
+        *text* with a plus and the calling code in those of its lines that are usual.
 
-        Usual are numbers that are valid in one reading and not in the other.
+        Usual are lines of digits without a national prefix that have one reading, or
+        two of which the plan has one. They become what `read` gives. Each line begins
+        with a line feed.
         """
-        if self._all_national.fullmatch(joined):
-            start = f"+{self._code}"
-        elif self._all_whole.fullmatch(joined):
-            start = "+"
-        else:
-            return None
-        return (start + joined.replace("\n", f"\n{start}")).split("\n")
+        text = self._usual_national.sub(f"\n+{self._code}", text)
+        return self._usual_whole.sub("\n+", text)
+
+    def _usual(self, valid: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """
+        What stands at the start of usual lines: of national numbers, and of those with
+        the calling code.
+
+        Args:
+            valid: What national numbers in the plan look like.
+        """
+        code = self._code
+        lengths = "|".join(f"[0-9]{{{length}}}" for length in sorted(self._lengths))
+        general = self._general.pattern
+        possible = f"(?=(?:{lengths})$)(?:(?!0)|(?=(?:{general})$))"
+        # What is taken off where it is the calling code leaves what stands behind it.
+        trunk = self._trunk.pattern
+        no_trunk = f"(?!(?:{trunk})(?<!\n))" if trunk != code else ""
+        # The 00 stands for a plus. Others are of a length that E.164 has.
+        national = (
+            f"(?!00){_of_length(len(code))}(?!(?:{trunk})(?<!\n)){possible}"
+            f"(?:(?!{code}{possible})|(?!{code}{valid}$){valid}$)"
+        )
+        whole = (
+            f"(?!00){_of_length(0)}{no_trunk}(?={code}{possible})"
+            f"(?:(?!{possible})|(?!{valid}$){code}{valid}$)"
+        )
+        return _lines(national), _lines(whole)
 
     def _is_possible(self, national: str) -> bool:
         return len(national) in self._lengths and (
@@ -129,12 +156,12 @@ def country_of(name: str) -> Country:
 
 
 def _of_length(missing: int) -> str:
-    # Of E.164, and not with the 00 that stands for a plus.
-    return f"(?=[0-9]{{{7 - missing},{15 - missing}}}$)(?!00)"
+    return f"(?=[0-9]{{{7 - missing},{15 - missing}}}$)"
 
 
-def _lines(one: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{one}\n)*+{one}", re.ASCII | re.MULTILINE)
+def _lines(start: str) -> re.Pattern[str]:
+    # A line feed in front is found faster than the start of a line.
+    return re.compile(rf"\n(?={start})", re.ASCII | re.MULTILINE)
 
 
 def _plan_of(name: str) -> Any:
@@ -184,6 +211,51 @@ def _valid(code: str) -> re.Pattern[str] | None:
             leading = f"(?:{plan.leading_digits})"
             pattern = f"(?:(?={leading}){_valid_in(plan)}|(?!{leading}){pattern})"
     return re.compile(pattern, re.ASCII)
+
+
+def _end_of_code(number: str) -> int:
+    """
+    Where the calling code of *number* ends, in normal form; 1 if it has none.
+    """
+    # No calling code begins with another.
+    return next((end for end in (2, 3, 4) if _valid(number[1:end])), 1)
+
+
+def _by_code(numbers: Sequence[str]) -> dict[str, list[int]]:
+    """
+    The places of *numbers* by calling code.
+    """
+    ends: dict[str, int] = {}
+    places: dict[str, list[int]] = {}
+    for place, number in enumerate(numbers):
+        start = number[:4]
+        end = ends.get(start)
+        if end is None:
+            end = ends[start] = _end_of_code(number)
+        places.setdefault(number[1:end], []).append(place)
+    return places
+
+
+def _missing_in(text: str, code: str) -> list[int]:
+    """
+    Which lines of *text* hold numbers of the calling *code* that are not in its plan.
+
+    Each line begins with a line feed.
+    """
+    found = _not_in_plan(code).finditer(text)
+    places, before, place = [], 0, 0
+    for each in found:
+        place += text.count("\n", before, each.start())
+        before = each.start()
+        places.append(place)
+    return places
+
+
+@cache
+def _not_in_plan(code: str) -> re.Pattern[str]:
+    valid = _valid(code) if code else None
+    body = valid.pattern if valid else "(?!)"
+    return _lines(rf"(?!\+{code}{body}$)")
 
 
 _TYPES = (
