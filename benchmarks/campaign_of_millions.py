@@ -70,7 +70,7 @@ async def run(folder: Path, many: int, url: str) -> dict[str, object]:
     watching = asyncio.create_task(stalls.watch())
     clock = time.perf_counter
     async with (
-        await voicepush.open_ledger(ledger_path) as ledger,
+        voicepush.open_ledger(ledger_path) as ledger,
         voicepush.Client(service_key="made-up", base_url=url) as client,
     ):
         began = clock()

@@ -125,7 +125,7 @@ async def stalls(asked: Asked, kind: str) -> Found:
     found: Found = {}
     gc.collect()
     async with (
-        await voicepush.open_ledger(asked.folder / "stalls.db") as ledger,
+        voicepush.open_ledger(asked.folder / "stalls.db") as ledger,
         _client(asked) as client,
         _watched() as longest,
     ):
@@ -219,7 +219,7 @@ async def beside(asked: Asked) -> Found:
     """
     recipients = _recipients(asked, "file")
     async with (
-        await voicepush.open_ledger(asked.folder / "beside.db") as ledger,
+        voicepush.open_ledger(asked.folder / "beside.db") as ledger,
         _client(asked) as client,
     ):
         campaign = await voicepush.Campaign.plan(ledger, _NAME, _MESSAGE, recipients)
@@ -237,7 +237,7 @@ async def batches(asked: Asked) -> Found:
     is_large = asked.many > 1000
     enough = 2000 if is_large else 3
     async with (
-        await voicepush.open_ledger(ledger_of(asked.folder, asked.many)) as ledger,
+        voicepush.open_ledger(ledger_of(asked.folder, asked.many)) as ledger,
         _client(asked, concurrency=32 if is_large else 1) as client,
     ):
         numbers = (f"+999{place:010d}" for place in range(asked.many))
@@ -279,7 +279,7 @@ async def standing(asked: Asked) -> Found:
     """
     waits: list[float] = []
     for _ in range(_ASKED):
-        async with await voicepush.open_ledger(
+        async with voicepush.open_ledger(
             ledger_of(asked.folder, asked.many)
         ) as ledger:
             campaign = await voicepush.Campaign.open(ledger, _NAME)

@@ -17,9 +17,10 @@ import pytest
 
 import voicepush
 from voicepush.ledger.packing import pack_recipients, unpack_batch
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
+from voicepush.model.recipients import Kind, Recipients
 from voicepush.sending.answer import decode
 from voicepush.sending.batching import Batcher
 from voicepush.sending.request import encode
@@ -31,7 +32,9 @@ Measure = Callable[..., Any]
 
 MESSAGE = VoiceMessage(media="welcome")
 NUMBERS = [f"+99{place:010d}" for place in range(1000)]
-BATCH = Batch(MESSAGE, "0123456789-12", NUMBERS)
+BATCH = Batch(
+    BatchId("0123456789", 12), Recipients(Kind.MSISDN, NUMBERS), Group(MESSAGE)
+)
 
 
 def answer_of(many: int) -> bytes:
@@ -108,7 +111,7 @@ def test_read(benchmark: Measure) -> None:
 
     blocks = benchmark(lambda: list(read_stream(io.BytesIO(content))))
 
-    assert 10_000 == sum(len(block.rows) for block in blocks)
+    assert 10_000 == sum(len(block.recipients) for block in blocks)
 
 
 def test_batch(benchmark: Measure) -> None:
@@ -117,9 +120,9 @@ def test_batch(benchmark: Measure) -> None:
     """
 
     def cut() -> int:
-        batcher = Batcher(MESSAGE, tag="0123456789")
-        blocks = [NUMBERS[:700]] * 10
-        return sum(len(list(batcher.feed(block, plain=True))) for block in blocks)
+        batcher = Batcher(Group(MESSAGE), tag="0123456789")
+        blocks = [Recipients(Kind.MSISDN, NUMBERS[:700])] * 10
+        return sum(len(list(batcher.feed(block))) for block in blocks)
 
     assert 7 == benchmark(cut)
 

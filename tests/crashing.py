@@ -727,7 +727,7 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
     The ledger shows those in flight among the unknown. Who of them was there *before*
     is unknown for good, and so is everyone then in flight, if there are more by now.
     """
-    async with await open_ledger(path) as ledger:
+    async with open_ledger(path) as ledger:
         standing = await ledger.standing(campaign)
         batches = [list(each) async for each in ledger.results(campaign, list(Outcome))]
         results = {result.recipient: result for rows in batches for result in rows}

@@ -5,19 +5,21 @@ import functools
 import selectors
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from making import Entry, batch_of, destinations, entries_in, entry_of
 
 from voicepush.client.gathering import Gatherer
 from voicepush.errors import InDoubtError
-from voicepush.model.batch import Batch, make_tag
+from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, Verdict
-from voicepush.model.recipients import Destination, Recipient, values_of
+from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.sending.batching import Batcher
 
 MESSAGE = VoiceMessage(media="welcome")
@@ -43,14 +45,16 @@ def weigh(recipients: Sequence[Recipient]) -> int:
     """
     How many values *recipients* hold.
     """
-    return sum(len(values_of(each)) for each in recipients)
+    return Recipients.of(*recipients).size
 
 
 def cut(batcher: Batcher, *blocks: Sequence[Recipient]) -> list[Batch]:
     """
     All batches that *blocks* make, the last one included.
     """
-    batches = [batch for block in blocks for batch in batcher.feed(block)]
+    batches = [
+        batch for block in blocks for batch in batcher.feed(Recipients.of(*block))
+    ]
     return batches + list(batcher.flush())
 
 
@@ -77,16 +81,16 @@ class TestBatcher:
 
         Larger is only a single destination that is larger by itself.
         """
-        batches = cut(Batcher(MESSAGE, tag="t", size=size), *blocks)
+        batches = cut(Batcher(Group(MESSAGE), tag="t", size=size), *blocks)
 
-        assert [each for block in blocks for each in block] == [
-            each for batch in batches for each in batch.destinations
+        assert [entry_of(each) for block in blocks for each in block] == [
+            each for batch in batches for each in entries_in(batch.recipients)
         ]
         assert all(batch.size <= size or len(batch) == 1 for batch in batches)
         assert all(len(batch) > 0 for batch in batches)
         assert all(MESSAGE is batch.message for batch in batches)
         assert [f"t-{place}" for place in range(len(batches))] == [
-            batch.key for batch in batches
+            str(batch.id) for batch in batches
         ]
 
     @given(st.lists(mixtures, max_size=6), st.integers(1, 9))
@@ -94,17 +98,17 @@ class TestBatcher:
         """
         A batch ends only where the next destination does not fit.
         """
-        batches = cut(Batcher(MESSAGE, tag="t", size=size), *blocks)
+        batches = cut(Batcher(Group(MESSAGE), tag="t", size=size), *blocks)
 
         for batch, following in pairwise(batches):
-            assert batch.size + following.weights[0] > size
+            assert batch.size + following.weigh([0]) > size
 
     @given(blocks_of_numbers, st.integers(1, 9))
     def test_full(self, blocks: list[list[Recipient]], size: int) -> None:
         """
         Of bare msisdns, all batches but the last are full.
         """
-        batches = cut(Batcher(MESSAGE, tag="t", size=size), *blocks)
+        batches = cut(Batcher(Group(MESSAGE), tag="t", size=size), *blocks)
 
         assert all(size == batch.size for batch in batches[:-1])
 
@@ -115,11 +119,11 @@ class TestBatcher:
         """
         Feeding bare msisdns gives what is full by then, and keeps less than a batch.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=size)
+        batcher = Batcher(Group(MESSAGE), tag="t", size=size)
         fed = 0
         for block in blocks:
             fed += len(block)
-            given_now = list(batcher.feed(block))
+            given_now = list(batcher.feed(Recipients.of(*block)))
             assert all(size == batch.size for batch in given_now)
             fed -= sum(batch.size for batch in given_now)
             assert fed < size
@@ -143,10 +147,10 @@ class TestBatcher:
         """
         Two destinations with one correlation id never share a request.
         """
-        batches = cut(Batcher(MESSAGE, tag="t", size=size), *blocks)
+        batches = cut(Batcher(Group(MESSAGE), tag="t", size=size), *blocks)
 
-        assert [each for block in blocks for each in block] == [
-            each for batch in batches for each in batch.destinations
+        assert [entry_of(each) for block in blocks for each in block] == [
+            each for batch in batches for each in entries_in(batch.recipients)
         ]
         assert all(
             len(batch) == len(set(batch.correlation_ids)) <= size for batch in batches
@@ -158,7 +162,7 @@ class TestBatcher:
         """
         twins = [Destination(number(place), correlation_id="a") for place in range(3)]
         batches = cut(
-            Batcher(MESSAGE, tag="t", size=4),
+            Batcher(Group(MESSAGE), tag="t", size=4),
             [number(3), twins[0]],
             [number(4), number(5), number(6)],
             [twins[1], twins[2], number(7)],
@@ -170,7 +174,9 @@ class TestBatcher:
         """
         A batch holds 1,000 unless it is told otherwise.
         """
-        batches = cut(Batcher(MESSAGE, tag="t"), [number(each) for each in range(2500)])
+        batches = cut(
+            Batcher(Group(MESSAGE), tag="t"), [number(each) for each in range(2500)]
+        )
 
         assert [1000, 1000, 500] == [batch.size for batch in batches]
 
@@ -178,40 +184,44 @@ class TestBatcher:
         """
         The keys count on from the first.
         """
-        batches = cut(Batcher(MESSAGE, tag="t", size=1, first=7), ["a", "b"])
+        batches = cut(
+            Batcher(Group(MESSAGE), tag="t", size=1, numbers=count(7)), ["a", "b"]
+        )
 
-        assert ["t-7", "t-8"] == [batch.key for batch in batches]
+        assert ["t-7", "t-8"] == [str(batch.id) for batch in batches]
 
     def test_flush_of_nothing(self) -> None:
         """
         Where nothing waits, there is no last batch.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=2)
+        batcher = Batcher(Group(MESSAGE), tag="t", size=2)
 
-        assert 1 == len(list(batcher.feed(["a", "b"])))
+        assert 1 == len(list(batcher.feed(Recipients.of("a", "b"))))
         assert [] == list(batcher.flush())
 
     def test_given_once(self) -> None:
         """
         A batch is given once, however its reader takes it.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=9)
-        assert [] == list(batcher.feed(["a", "b"]))
+        batcher = Batcher(Group(MESSAGE), tag="t", size=9)
+        assert [] == list(batcher.feed(Recipients.of("a", "b")))
 
-        assert ["a", "b"] == list(next(batcher.flush()).destinations)
+        assert ["a", "b"] == list(next(batcher.flush()).recipients.values)
         assert [] == list(batcher.flush())
 
     def test_input_may_be_reused(self) -> None:
         """
         A list that is changed after it was fed changes no batch.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=2)
-        block: list[Recipient] = ["a", "b", "c"]
-        batches = list(batcher.feed(block))
-        block.clear()
+        batcher = Batcher(Group(MESSAGE), tag="t", size=2)
+        values = ["a", "b", "c"]
+        batches = list(batcher.feed(Recipients(Kind.MSISDN, values)))
+        values.clear()
         batches += batcher.flush()
 
-        assert [["a", "b"], ["c"]] == [list(batch.destinations) for batch in batches]
+        assert [["a", "b"], ["c"]] == [
+            list(batch.recipients.values) for batch in batches
+        ]
 
     def test_tags(self) -> None:
         """
@@ -297,21 +307,24 @@ class Service:
         self.begun: list[float] = []
 
     async def __call__(
-        self, message: VoiceMessage, recipients: Sequence[Recipient]
+        self, message: VoiceMessage, recipients: Recipients
     ) -> BatchResult:
         """
         Answer with a code that tells the place and the first value.
         """
-        self.groups.append(list(recipients))
+        self.groups.append(destinations(recipients))
         self.messages.append(message)
         self.begun.append(now())
-        batch = Batch(message, f"k-{len(self.groups)}", recipients)
+        batch = batch_of(message, f"k-{len(self.groups)}", destinations(recipients))
         await asyncio.sleep(self._takes)
         if self._error is not None:
             raise self._error
         return BatchResult.of_places(
             batch,
-            [Verdict(Outcome.ACCEPTED, values_of(each)[0][-4:]) for each in recipients],
+            [
+                Verdict(Outcome.ACCEPTED, values[0][-4:])
+                for values in recipients.by_destination()
+            ],
         )
 
     def gatherer(self, size: int = 1000) -> Gatherer:
@@ -319,6 +332,15 @@ class Service:
         A gatherer that sends to this service.
         """
         return Gatherer(self, size=size, linger=LINGER)
+
+
+async def submit(
+    gatherer: Gatherer, message: VoiceMessage, recipient: Recipient
+) -> Result:
+    """
+    Submit one recipient.
+    """
+    return await gatherer.submit(message, Recipients.of(recipient))
 
 
 def begin(call: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
@@ -345,7 +367,7 @@ async def test_many_callers() -> None:
     gatherer = service.gatherer(size=100)
 
     results = await asyncio.gather(
-        *(gatherer.submit(MESSAGE, number(place)) for place in range(500))
+        *(submit(gatherer, MESSAGE, number(place)) for place in range(500))
     )
 
     assert [number(place) for place in range(500)] == [
@@ -370,7 +392,7 @@ async def test_callers_over_time() -> None:
     async def call(place: int) -> None:
         await asyncio.sleep(place * 0.001)
         begun = now()
-        result = await gatherer.submit(MESSAGE, number(place))
+        result = await submit(gatherer, MESSAGE, number(place))
         waited.append(now() - begun)
         assert number(place) == result.recipient
 
@@ -390,9 +412,9 @@ async def test_oldest_decides() -> None:
     gatherer = service.gatherer()
 
     await asyncio.gather(
-        gatherer.submit(MESSAGE, number(1)),
-        after(0.019, gatherer.submit(MESSAGE, number(2))),
-        after(0.021, gatherer.submit(MESSAGE, number(3))),
+        submit(gatherer, MESSAGE, number(1)),
+        after(0.019, submit(gatherer, MESSAGE, number(2))),
+        after(0.021, submit(gatherer, MESSAGE, number(3))),
     )
 
     assert [[number(1), number(2)], [number(3)]] == service.groups
@@ -408,9 +430,9 @@ async def test_full_group_leaves_at_once() -> None:
     gatherer = service.gatherer(size=2)
 
     await asyncio.gather(
-        after(0.01, gatherer.submit(MESSAGE, number(1))),
-        after(0.01, gatherer.submit(MESSAGE, number(2))),
-        after(0.015, gatherer.submit(MESSAGE, number(3))),
+        after(0.01, submit(gatherer, MESSAGE, number(1))),
+        after(0.01, submit(gatherer, MESSAGE, number(2))),
+        after(0.015, submit(gatherer, MESSAGE, number(3))),
     )
 
     assert [[number(1), number(2)], [number(3)]] == service.groups
@@ -433,7 +455,7 @@ async def test_values_are_counted() -> None:
     ]
 
     results = await asyncio.gather(
-        *(gatherer.submit(MESSAGE, each) for each in recipients)
+        *(submit(gatherer, MESSAGE, each) for each in recipients)
     )
 
     assert [
@@ -442,10 +464,10 @@ async def test_values_are_counted() -> None:
         [recipients[3]],
         [recipients[4]],
     ] == service.groups
-    assert [values_of(each)[0] for each in recipients] == [
+    assert [entry_of(each)[1][0] for each in recipients] == [
         result.recipient for result in results
     ]
-    assert [values_of(each)[0][-4:] for each in recipients] == [
+    assert [entry_of(each)[1][0][-4:] for each in recipients] == [
         result.code for result in results
     ]
 
@@ -459,9 +481,9 @@ async def test_messages_are_kept_apart() -> None:
     gatherer = service.gatherer()
 
     await asyncio.gather(
-        gatherer.submit(MESSAGE, number(1)),
-        gatherer.submit(OTHER, number(2)),
-        gatherer.submit(VoiceMessage(media="welcome"), number(3)),
+        submit(gatherer, MESSAGE, number(1)),
+        submit(gatherer, OTHER, number(2)),
+        submit(gatherer, VoiceMessage(media="welcome"), number(3)),
     )
 
     assert [[number(1), number(3)], [number(2)]] == service.groups
@@ -481,7 +503,7 @@ async def test_equal_correlation_ids() -> None:
     single: Recipient = Destination(number(3), correlation_id="other")
 
     results = await asyncio.gather(
-        *(gatherer.submit(MESSAGE, each) for each in [*twins, single, number(4)])
+        *(submit(gatherer, MESSAGE, each) for each in [*twins, single, number(4)])
     )
 
     assert [0, 1, 2, 3, 4] == [int(result.code or -1) for result in results]
@@ -498,7 +520,7 @@ async def test_cancelled_before_leaving() -> None:
     """
     service = Service()
     gatherer = service.gatherer()
-    callers = [begin(gatherer.submit(MESSAGE, number(place))) for place in range(3)]
+    callers = [begin(submit(gatherer, MESSAGE, number(place))) for place in range(3)]
     await asyncio.sleep(LINGER / 2)
     callers[1].cancel()
 
@@ -519,13 +541,13 @@ async def test_cancelled_caller_makes_room() -> None:
     """
     service = Service()
     gatherer = service.gatherer(size=4)
-    gone = begin(gatherer.submit(MESSAGE, several(2)))
-    stays = begin(gatherer.submit(MESSAGE, number(5)))
+    gone = begin(submit(gatherer, MESSAGE, several(2)))
+    stays = begin(submit(gatherer, MESSAGE, number(5)))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.wait([gone])
 
-    await asyncio.gather(stays, gatherer.submit(MESSAGE, several(3, 6)))
+    await asyncio.gather(stays, submit(gatherer, MESSAGE, several(3, 6)))
 
     assert [[number(5), several(3, 6)]] == service.groups
     assert [0] == service.begun
@@ -538,7 +560,7 @@ async def test_cancelled_after_leaving() -> None:
     """
     service = Service()
     gatherer = service.gatherer()
-    callers = [begin(gatherer.submit(MESSAGE, number(place))) for place in range(3)]
+    callers = [begin(submit(gatherer, MESSAGE, number(place))) for place in range(3)]
     await asyncio.sleep(LINGER * 2)
     callers[0].cancel()
 
@@ -558,14 +580,14 @@ async def test_all_cancelled() -> None:
     """
     service = Service()
     gatherer = service.gatherer()
-    callers = [begin(gatherer.submit(MESSAGE, number(place))) for place in range(3)]
+    callers = [begin(submit(gatherer, MESSAGE, number(place))) for place in range(3)]
     await asyncio.sleep(LINGER / 2)
     for caller in callers:
         caller.cancel()
     await asyncio.sleep(LINGER)
 
     assert [] == service.groups
-    assert number(7) == (await gatherer.submit(MESSAGE, number(7))).recipient
+    assert number(7) == (await submit(gatherer, MESSAGE, number(7))).recipient
     assert [[number(7)]] == service.groups
 
 
@@ -579,7 +601,7 @@ async def test_cancelled_while_leaving() -> None:
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(LINGER):
-            await gatherer.submit(MESSAGE, number(1))
+            await submit(gatherer, MESSAGE, number(1))
     await gatherer.close()
 
     assert [] not in service.groups
@@ -593,7 +615,7 @@ async def test_exception() -> None:
     error = InDoubtError("the answer is lost")
     service = Service(error=error)
     gatherer = service.gatherer(size=3)
-    callers = [begin(gatherer.submit(MESSAGE, number(place))) for place in range(3)]
+    callers = [begin(submit(gatherer, MESSAGE, number(place))) for place in range(3)]
     await asyncio.sleep(0.05)
     callers[0].cancel()
 
@@ -602,7 +624,7 @@ async def test_exception() -> None:
     assert isinstance(results[0], asyncio.CancelledError)
     assert [error, error] == results[1:]
     service._error = None
-    assert "0009" == (await gatherer.submit(MESSAGE, number(9))).code
+    assert "0009" == (await submit(gatherer, MESSAGE, number(9))).code
 
 
 @moved
@@ -614,8 +636,8 @@ async def test_cancelled_request() -> None:
     gatherer = service.gatherer()
 
     results = await asyncio.gather(
-        gatherer.submit(MESSAGE, number(1)),
-        gatherer.submit(MESSAGE, number(2)),
+        submit(gatherer, MESSAGE, number(1)),
+        submit(gatherer, MESSAGE, number(2)),
         return_exceptions=True,
     )
 
@@ -630,7 +652,7 @@ async def test_close() -> None:
     service = Service(takes=3)
     gatherer = service.gatherer()
     callers = [
-        begin(gatherer.submit(message, number(place)))
+        begin(submit(gatherer, message, number(place)))
         for place, message in enumerate([MESSAGE, OTHER, MESSAGE])
     ]
     await asyncio.sleep(0)
@@ -663,7 +685,7 @@ async def test_close_while_under_way() -> None:
     """
     service = Service(takes=1)
     gatherer = service.gatherer(size=1)
-    caller = begin(gatherer.submit(MESSAGE, number(1)))
+    caller = begin(submit(gatherer, MESSAGE, number(1)))
     await asyncio.sleep(0.5)
 
     await gatherer.close()
@@ -705,10 +727,10 @@ def test_any_callers(
         await asyncio.sleep(begins)
         try:
             async with asyncio.timeout(patience):
-                result = await gatherer.submit(calls[place][0], recipient)
+                result = await submit(gatherer, calls[place][0], recipient)
         except TimeoutError:
             return
-        stayed.append(recipient)
+        stayed.append(entry_of(recipient))
         assert recipient.values[0] == result.recipient
         assert recipient.values[0][-4:] == result.code
 
@@ -725,7 +747,7 @@ def test_any_callers(
 
     everyone()
 
-    sent = Counter(each for group in service.groups for each in group)
+    sent = Counter(entry_of(each) for group in service.groups for each in group)
     assert set(stayed) <= sent.keys()
     assert all(1 == times for times in sent.values())
     assert all(weigh(group) <= size or 1 == len(group) for group in service.groups)
@@ -749,9 +771,9 @@ class TestRows:
         """
         However a stream is cut, each destination keeps its row and its text.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=size)
+        batcher = Batcher(Group(MESSAGE), tag="t", size=size)
         batches: list[Batch] = []
-        expected: list[tuple[Recipient, int, str | None]] = []
+        expected: list[tuple[Entry, int, str | None]] = []
         row = 1
         for block in blocks:
             rows: Sequence[int] = range(row, row + len(block))
@@ -760,46 +782,50 @@ class TestRows:
                 place: f"text of {rows[place]}" for place in range(0, len(block), 2)
             }
             expected += [
-                (each, rows[place], changed.get(place))
+                (entry_of(each), rows[place], changed.get(place))
                 for place, each in enumerate(block)
             ]
             batches += batcher.feed(
-                block, rows=list(rows) if as_list else rows, as_came=changed
+                attrs.evolve(
+                    Recipients.of(*block),
+                    rows=list(rows) if as_list else rows,
+                    as_came=changed,
+                )
             )
         batches += batcher.flush()
 
         assert expected == [
-            (each, (batch.rows or ())[place], (batch.as_came or {}).get(place))
-            for batch in batches
-            for place, each in enumerate(batch.destinations)
+            (each, (batch.rows or ())[place], batch.as_came.get(place))
+            for batch in (each.recipients for each in batches)
+            for place, each in enumerate(entries_in(batch))
         ]
 
     def test_ranges_stay_ranges(self) -> None:
         """
         Rows that follow each other stay a range, also across blocks.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=4)
+        batcher = Batcher(Group(MESSAGE), tag="t", size=4)
         everyone = list(map(number, range(10)))
         batches = [
-            *batcher.feed(everyone[:3], rows=range(2, 5)),
-            *batcher.feed(everyone[3:], rows=range(5, 12)),
+            *batcher.feed(Recipients(Kind.MSISDN, everyone[:3], range(2, 5))),
+            *batcher.feed(Recipients(Kind.MSISDN, everyone[3:], range(5, 12))),
             *batcher.flush(),
         ]
 
         assert [range(2, 6), range(6, 10), range(10, 12)] == [
-            batch.rows for batch in batches
+            batch.recipients.rows for batch in batches
         ]
-        assert [None] * 3 == [batch.as_came for batch in batches]
+        assert [{}] * 3 == [batch.recipients.as_came for batch in batches]
 
     def test_unknown_rows(self) -> None:
         """
         A batch in which one came without its row knows none; the next one does.
         """
-        batcher = Batcher(MESSAGE, tag="t", size=2)
+        batcher = Batcher(Group(MESSAGE), tag="t", size=2)
         batches = [
-            *batcher.feed([number(0)], rows=[7]),
-            *batcher.feed([number(1)]),
-            *batcher.feed([number(2), number(3)], rows=[8, 12]),
+            *batcher.feed(Recipients(Kind.MSISDN, [number(0)], [7])),
+            *batcher.feed(Recipients(Kind.MSISDN, [number(1)])),
+            *batcher.feed(Recipients(Kind.MSISDN, [number(2), number(3)], [8, 12])),
         ]
 
-        assert [None, [8, 12]] == [batch.rows for batch in batches]
+        assert [None, [8, 12]] == [batch.recipients.rows for batch in batches]

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import pytest
 from conftest import Connect, Simulate, numbers
+from making import opened
 
 from voicepush import (
     Campaign,
@@ -45,7 +46,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     """
     An empty ledger in a real file.
     """
-    async with await open_ledger(tmp_path / "test.db") as ledger:
+    async with open_ledger(tmp_path / "test.db") as ledger:
         yield ledger
 
 
@@ -405,9 +406,9 @@ async def test_a_second_handle_on_the_file_takes_no_locks_away(
     client = await connect(simulator)
     status = [sys.executable, "-m", "voicepush", "status", "--ledger", str(path)]
 
-    async with await open_ledger(path) as first:
+    async with open_ledger(path) as first:
         campaign = await Campaign.plan(first, "june", message, numbers(3_000))
-        async with await open_ledger(path):
+        async with open_ledger(path):
             await asyncio.to_thread(subprocess.run, status, check=True)
             await campaign.dispatch(client)
             seen = await asyncio.to_thread(subprocess.check_output, status, text=True)
@@ -423,8 +424,8 @@ async def test_a_planner_that_was_overtaken_erases_nothing(
     A planner taken for dead finds its draft gone, and leaves its successor's alone.
     """
     async with (
-        await open_ledger(tmp_path / "a.db") as first,
-        await open_ledger(tmp_path / "a.db") as second,
+        open_ledger(tmp_path / "a.db") as first,
+        open_ledger(tmp_path / "a.db") as second,
     ):
         silent = asyncio.Event()
 
@@ -691,9 +692,9 @@ async def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
     text.write_text("no database at all, but long enough to have a header of sorts")
 
     with pytest.raises(LedgerError, match="belongs to another program"):
-        await open_ledger(foreign)
+        await opened(foreign)
     with pytest.raises(LedgerError, match="not a voicepush ledger"):
-        await open_ledger(text)
+        await opened(text)
     assert before == foreign.read_bytes()
 
 
@@ -702,21 +703,21 @@ async def test_a_newer_ledger_is_refused_politely(tmp_path: Path) -> None:
     A file of a later form is not touched, and the text says to upgrade.
     """
     path = tmp_path / "newer.db"
-    async with await open_ledger(path):
+    async with open_ledger(path):
         pass
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
 
     with pytest.raises(LedgerError, match=r"newer voicepush .*upgrade"):
-        await open_ledger(path)
+        await opened(path)
 
 
 async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
     """
     Using a ledger after closing it is refused in words.
     """
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         pass
 
     with pytest.raises(LedgerError, match="is closed"):
@@ -728,7 +729,7 @@ async def test_an_address_is_no_path() -> None:
     An address that is not understood does not become a file's name.
     """
     with pytest.raises(InputError, match="no path"):
-        await open_ledger("redis://localhost/0")
+        await opened("redis://localhost/0")
 
 
 async def test_screening_can_be_given(ledger: Ledger, message: VoiceMessage) -> None:

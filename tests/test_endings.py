@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import attrs
 import pytest
 from conftest import Connect, Serve, Simulate, numbers
 from test_campaign import check_sums
@@ -44,8 +45,9 @@ from voicepush import (
     open_ledger,
 )
 from voicepush.ledger import Plan
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.outcome import Outcome
+from voicepush.model.recipients import Kind, Recipients
 
 __all__ = ["_in_a_folder"]  # a fixture that each test here needs
 
@@ -57,7 +59,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     """
     An empty ledger in a real file.
     """
-    async with await open_ledger(tmp_path / "test.db") as ledger:
+    async with open_ledger(tmp_path / "test.db") as ledger:
         yield ledger
 
 
@@ -342,19 +344,21 @@ async def test_rows_carry_what_the_source_said(ledger: Ledger) -> None:
     """
     Row and number as it came are kept with the plan, also of several values at a place.
     """
-    batch = Batch(
-        MESSAGE,
-        "t-0",
-        ["+9991", Destination(["+9992", "+9993"]), "+9994"],
+    several = attrs.evolve(
+        Recipients.of("+9991", Destination(["+9992", "+9993"]), "+9994"),
         rows=[2, 5, 6],
         as_came={0: " 999-1", 1: "9992;9993"},
     )
-    plain = Batch(MESSAGE, "t-1", ["+9995", "+9996"], rows=range(7, 9))
-    unknown = Batch(MESSAGE, "t-2", ["+9997"])
+    plain = Recipients(Kind.MSISDN, ["+9995", "+9996"], range(7, 9))
+    unknown = Recipients(Kind.MSISDN, ["+9997"])
+    batches = [
+        Batch(BatchId("t", number), each, Group(MESSAGE))
+        for number, each in enumerate([several, plain, unknown])
+    ]
     draft = await ledger.draft(
         Plan(campaign="june", message='{"media":"x"}', source="s", tag="t")
     )
-    await draft.add([batch, plain, unknown])
+    await draft.add(batches)
     await draft.publish({"read": 7, "invalid": 0, "duplicate": 0, "suppressed": 0})
 
     campaign = await Campaign.open(ledger, "june")

@@ -885,7 +885,7 @@ async def test_who_was_given_up_is_not_sent_again(tmp_path: Path) -> None:
     """
     Resending the unknown leaves out those who were given up before, and their count.
     """
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         batch, lease = await two_planned(ledger)
         await lease.claim(batch, [0])
         await lease.settle(BatchResult.of_places(batch, [LOST, PENDING]))
@@ -904,7 +904,7 @@ async def test_deciding_leaves_alone_what_is_under_way(tmp_path: Path) -> None:
     """
     Whoever is in flight stays so while others of the batch are made pending.
     """
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         batch, lease = await two_planned(ledger)
         await lease.claim(batch, [0])
         await lease.settle(BatchResult.of_places(batch, [LOST, PENDING]))
@@ -921,7 +921,7 @@ async def test_in_flight_at_a_cancellation_is_unknown(tmp_path: Path) -> None:
     """
     They may have been rung, also where the unknown would have been sent again.
     """
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         batch, lease = await two_planned(ledger, resend=True)
         await lease.claim(batch, [0])
         await lease.release(State.CANCELLED, "cancelled by its owner")
@@ -935,13 +935,13 @@ async def test_a_crash_does_not_undo_a_cancellation(tmp_path: Path) -> None:
     """
     Who dies while deciding about a cancelled campaign leaves it cancelled.
     """
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         _, lease = await two_planned(ledger)
         await lease.release(State.CANCELLED, "cancelled by its owner")
         await ledger.lease("june", cancelled=True)
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
         connection.execute("UPDATE campaign SET beat_at = -1000")
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         standing = await ledger.standing("june")
         with pytest.raises(InputError, match="was cancelled"):
             await ledger.lease("june")

@@ -209,7 +209,7 @@ def check(simulator: Simulator, ledger: Path = LEDGER) -> dict[str, Any]:
 
 async def _in_flight(path: Path, outcomes: dict[str, str]) -> set[str]:
     found = set()
-    async with await open_ledger(path) as ledger:
+    async with open_ledger(path) as ledger:
         for number, outcome in outcomes.items():
             if outcome == "unknown":
                 [each] = await ledger.find(number)
@@ -467,7 +467,7 @@ def _replace_by_a_ledger() -> None:
 
 
 async def _plan(path: str, name: str) -> None:
-    async with await open_ledger(path) as ledger:
+    async with open_ledger(path) as ledger:
         await Campaign.plan(
             ledger, name, VoiceMessage(media="x"), numbers(10_000, 5_000)
         )
@@ -1094,7 +1094,7 @@ async def test_planned_by_another_in_between(tmp_path: Path) -> None:
             await Campaign.plan(self._ledger, "june", message, numbers(10))
             return await self._ledger.draft(plan)
 
-    async with await open_ledger(tmp_path / "test.db") as ledger:
+    async with open_ledger(tmp_path / "test.db") as ledger:
         overtaken: Any = Overtaken(ledger)
         campaign = await Campaign.plan(overtaken, "june", message, numbers(10))
         standing = await campaign.standing()

@@ -10,10 +10,10 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from making import batch_of
 
 from voicepush.errors import InputError
 from voicepush.masking import mask, mask_numbers, shown
-from voicepush.model.batch import Batch
 from voicepush.model.fields import check_correlation_id
 from voicepush.model.message import Priority, VoiceMessage, parse_time
 from voicepush.model.outcome import (
@@ -29,7 +29,7 @@ from voicepush.model.recipients import (
     MOST_PER_REQUEST,
     Destination,
     Recipient,
-    values_of,
+    Recipients,
 )
 from voicepush.model.status import Standing, State
 
@@ -72,7 +72,7 @@ def results(draw: st.DrawFn, most: int = 12) -> BatchResult:
     verdicts = draw(
         st.lists(final_verdicts, min_size=len(recipients), max_size=len(recipients))
     )
-    return BatchResult.of_places(Batch(MESSAGE, "k-0", recipients), verdicts)
+    return BatchResult.of_places(batch_of(MESSAGE, "k-0", recipients), verdicts)
 
 
 class TestVoiceMessage:
@@ -411,8 +411,8 @@ class TestDestination:
         assert (number(1),) == Destination(number(1)).values
         assert (number(1), number(2)) == Destination([number(1), number(2)]).values
         assert ("Ann", "Bo") == Destination(customer_id=["Ann", "Bo"]).values
-        assert (number(1),) == values_of(number(1))
-        assert ("Ann",) == values_of(Destination(customer_id="Ann"))
+        assert ("Ann",) == Destination(customer_id="Ann").values
+        assert [number(1)] == Recipients.of(number(1)).values
 
     @pytest.mark.parametrize(
         ("msisdn", "customer_id"), [((), ()), ("", ()), (number(1), "Ann")]
@@ -565,7 +565,7 @@ class TestHiding:
         Nothing that stands for a recipient shows the whole number in its ``repr``.
         """
         verdict = Verdict(Outcome.REJECTED, "7004", f"{value} is no {value}.")
-        batch = Batch(MESSAGE, "k-0", [value, Destination([value, number(1)])])
+        batch = batch_of(MESSAGE, "k-0", [value, Destination([value, number(1)])])
         result = BatchResult(batch, verdict, {1: verdict}, ["t"])
         summary = Summary()
         summary.add(result)
@@ -600,7 +600,7 @@ class TestHiding:
         A number in the words with which the API stops everything is hidden, too.
         """
         stopped = BatchResult(
-            Batch(MESSAGE, "k-0", ["Ann"]),
+            batch_of(MESSAGE, "k-0", ["Ann"]),
             Verdict(Outcome.NOT_SENT),
             stop_reason=f"7127 not allowed to call {value}",
         )
@@ -616,7 +616,7 @@ class TestHiding:
         """
         verdict = Verdict(Outcome.REJECTED, "7004", "invalid parameters")
         result = Result(number(1), *verdict, "t-1", "k-0-0")
-        batch = Batch(MESSAGE, "k-0", [number(1), number(2)])
+        batch = batch_of(MESSAGE, "k-0", [number(1), number(2)])
 
         assert (
             "Verdict(rejected, code='7004', description='invalid parameters')"
@@ -624,7 +624,9 @@ class TestHiding:
         )
         assert "rejected, code='7004'" in repr(result)
         assert "transaction_id='t-1'" in repr(result)
-        assert "key='k-0', destinations=<2>" in repr(batch)
+        assert "recipients=Recipients(kind=<Kind.MSISDN: 'msisdn'>, values=<2>" in repr(
+            batch
+        )
 
 
 class TestBatch:
@@ -636,7 +638,7 @@ class TestBatch:
         """
         A correlation id that nobody gave is the batch's key and the place.
         """
-        batch = Batch(MESSAGE, "tag-7", [number(1), number(2), number(3)])
+        batch = batch_of(MESSAGE, "tag-7", [number(1), number(2), number(3)])
 
         assert ["tag-7-0", "tag-7-1", "tag-7-2"] == batch.correlation_ids
 
@@ -644,7 +646,7 @@ class TestBatch:
         """
         A given correlation id stands at its place; the others count on.
         """
-        batch = Batch(
+        batch = batch_of(
             MESSAGE,
             "tag-7",
             [
@@ -660,7 +662,7 @@ class TestBatch:
         """
         The ids of a full batch are all there, and all different.
         """
-        batch = Batch(MESSAGE, "t-0", [number(each) for each in range(1000)])
+        batch = batch_of(MESSAGE, "t-0", [number(each) for each in range(1000)])
 
         assert 1000 == len(set(batch.correlation_ids))
         assert "t-0-999" == batch.correlation_ids[-1]
@@ -670,42 +672,49 @@ class TestBatch:
         A batch never holds more than a request may.
         """
         with pytest.raises(InputError, match="at most 1000 destinations"):
-            Batch(MESSAGE, "t-0", [number(each) for each in range(1001)])
+            batch_of(MESSAGE, "t-0", [number(each) for each in range(1001)])
 
-    def test_plain(self) -> None:
+    def test_one_value_each(self) -> None:
         """
-        A batch of bare msisdns weighs one per place.
+        A batch of bare msisdns weighs one per place, and needs no column for that.
         """
-        batch = Batch(MESSAGE, "k", [number(1), number(2)])
+        batch = batch_of(MESSAGE, "k", [number(1), number(2)])
 
-        assert batch.plain
-        assert [1, 1] == list(batch.weights)
+        assert batch.recipients.widths is None
+        assert [1, 1] == [batch.weigh([place]) for place in range(2)]
         assert (2, 2) == (batch.size, len(batch))
 
-    def test_not_plain(self) -> None:
+    def test_several_values(self) -> None:
         """
         A batch weighs what its destinations hold in values.
         """
-        batch = Batch(
+        batch = batch_of(
             MESSAGE,
             "k",
             [
                 number(1),
                 Destination([number(2), number(3), number(4)]),
-                Destination(customer_id="Ann"),
+                Destination(number(5)),
             ],
         )
 
-        assert not batch.plain
-        assert [1, 3, 1] == list(batch.weights)
+        assert [1, 3, 1] == list(batch.recipients.widths or ())
+        assert [1, 3, 1] == [batch.weigh([place]) for place in range(3)]
         assert (5, 3) == (batch.size, len(batch))
+
+    def test_one_kind(self) -> None:
+        """
+        Numbers and customer ids never share a batch.
+        """
+        with pytest.raises(InputError, match="can't stand in one block"):
+            batch_of(MESSAGE, "k", [number(1), Destination(customer_id="Ann")])
 
     def test_weigh(self) -> None:
         """
         Some places weigh what stands at them.
         """
-        bare = Batch(MESSAGE, "k", [number(1), number(2), number(3)])
-        mixed = Batch(MESSAGE, "k", [number(1), Destination([number(2), number(3)])])
+        bare = batch_of(MESSAGE, "k", [number(1), number(2), number(3)])
+        mixed = batch_of(MESSAGE, "k", [number(1), Destination([number(2), number(3)])])
 
         assert [0, 2, 3] == [bare.weigh(places) for places in ([], [0, 2], range(3))]
         assert [0, 2, 3] == [mixed.weigh(places) for places in ([], [1], range(2))]
@@ -720,7 +729,7 @@ class TestBatchResult:
         """
         Before its first attempt, everyone in a batch is pending.
         """
-        result = BatchResult.untried(Batch(MESSAGE, "k", [number(1), number(2)]))
+        result = BatchResult.untried(batch_of(MESSAGE, "k", [number(1), number(2)]))
 
         assert {Outcome.PENDING: 2} == result.counts()
         assert [0, 1] == result.places(Outcome.PENDING)
@@ -733,7 +742,7 @@ class TestBatchResult:
         """
         accepted = Verdict(Outcome.ACCEPTED, "1001", "Queued")
         rejected = Verdict(Outcome.REJECTED, "7004", "invalid parameters")
-        batch = Batch(MESSAGE, "k", [number(each) for each in range(3)])
+        batch = batch_of(MESSAGE, "k", [number(each) for each in range(3)])
 
         result = BatchResult.of_places(
             batch,
@@ -753,13 +762,13 @@ class TestBatchResult:
         """
         Each value has a row, in order; values of one destination share its fate.
         """
-        batch = Batch(
+        batch = batch_of(
             MESSAGE,
             "k",
             [
                 Destination([number(1), number(2)], correlation_id="pair"),
                 number(3),
-                Destination(customer_id="Ann"),
+                number(4),
             ],
         )
         accepted = Verdict(Outcome.ACCEPTED, "1001", "Queued")
@@ -771,8 +780,8 @@ class TestBatchResult:
         assert [
             (number(1), *accepted, "t0", "pair"),
             (number(2), *accepted, "t0", "pair"),
-            (number(3), *rejected, None, "k-1"),
-            ("Ann", *accepted, "t2", "k-2"),
+            (number(3), *rejected, None, "k-0-1"),
+            (number(4), *accepted, "t2", "k-0-2"),
         ] == list(result)
         assert 4 == len(result)
         assert {accepted: 3, rejected: 1} == result.reasons()
@@ -785,7 +794,7 @@ class TestBatchResult:
         Whoever is to be sent again, or was not, has none.
         """
         outcomes = list(Outcome)
-        batch = Batch(MESSAGE, "k", list(map(number, range(len(outcomes)))))
+        batch = batch_of(MESSAGE, "k", list(map(number, range(len(outcomes)))))
         result = BatchResult.of_places(batch, list(map(Verdict, outcomes)), ["t"])
 
         assert {Outcome.ACCEPTED, Outcome.REJECTED, Outcome.UNKNOWN} == {
@@ -798,7 +807,7 @@ class TestBatchResult:
         """
         Where the API gave no transaction id, there is none.
         """
-        batch = Batch(MESSAGE, "k", [number(1), number(2)])
+        batch = batch_of(MESSAGE, "k", [number(1), number(2)])
         accepted = Verdict(Outcome.ACCEPTED, "1001")
 
         for result in (
@@ -836,7 +845,7 @@ class TestBatchResult:
         """
         rejected = Verdict(Outcome.REJECTED, "7004")
         result = BatchResult(
-            Batch(MESSAGE, "k", [number(1)]), Verdict(Outcome.PENDING), {0: rejected}
+            batch_of(MESSAGE, "k", [number(1)]), Verdict(Outcome.PENDING), {0: rejected}
         )
 
         assert [(rejected, 1)] == list(result.reasons().items())
@@ -884,7 +893,7 @@ class TestSummary:
         """
         Of a batch that goes on, only what is new is counted and listed.
         """
-        batch = Batch(MESSAGE, "k", [Destination([number(1), number(2)]), number(3)])
+        batch = batch_of(MESSAGE, "k", [Destination([number(1), number(2)]), number(3)])
         earlier = BatchResult(
             batch,
             Verdict(Outcome.PENDING),
@@ -908,7 +917,7 @@ class TestSummary:
         """
         Nor is what had expired before the first request of its batch counted again.
         """
-        batch = Batch(MESSAGE, "k", [number(1), number(2)])
+        batch = batch_of(MESSAGE, "k", [number(1), number(2)])
         expired = Verdict(Outcome.EXPIRED)
         earlier = BatchResult(batch, Verdict(Outcome.PENDING), {0: expired})
         summary = Summary()
@@ -921,7 +930,7 @@ class TestSummary:
         """
         Requests are counted, and the first reason to stop is kept.
         """
-        batch = Batch(MESSAGE, "k", [number(1)])
+        batch = batch_of(MESSAGE, "k", [number(1)])
         summary = Summary()
         for attempts, reason in [(2, None), (1, "7001 first"), (1, "7007 second")]:
             summary.add(
@@ -939,7 +948,7 @@ class TestSummary:
         """
         Descriptions that differ in the number only are one reason.
         """
-        batch = Batch(MESSAGE, "k", [number(1), number(2)])
+        batch = batch_of(MESSAGE, "k", [number(1), number(2)])
         verdicts = [
             Verdict(Outcome.REJECTED, "7004", f"+99955501{place:02}1234 is no number")
             for place in range(2)
@@ -954,7 +963,7 @@ class TestSummary:
         """
         Failures beyond the most that are listed are counted only.
         """
-        batch = Batch(MESSAGE, "k", [number(each) for each in range(1000)])
+        batch = batch_of(MESSAGE, "k", [number(each) for each in range(1000)])
         summary = Summary()
         for _ in range(11):
             summary.add(BatchResult(batch, Verdict(Outcome.UNKNOWN)))
@@ -968,7 +977,7 @@ class TestSummary:
         """
         An API that words each refusal differently does not fill the memory.
         """
-        batch = Batch(MESSAGE, "k", [number(each) for each in range(1000)])
+        batch = batch_of(MESSAGE, "k", [number(each) for each in range(1000)])
         verdicts = [
             Verdict(Outcome.REJECTED, "7004", f"refused for reason {place}")
             for place in range(1000)
@@ -984,7 +993,7 @@ class TestSummary:
         """
         Nor does an API that makes up a code for each refusal.
         """
-        batch = Batch(MESSAGE, "k", [number(each) for each in range(1000)])
+        batch = batch_of(MESSAGE, "k", [number(each) for each in range(1000)])
         verdicts = [Verdict(Outcome.REJECTED, f"x{place}") for place in range(1000)]
         summary = Summary()
         summary.add(BatchResult.of_places(batch, verdicts))

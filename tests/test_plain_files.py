@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve, numbers
+from making import opened
 from test_mishaps import (
     LEDGER,
     SLOWLY,
@@ -60,7 +61,7 @@ async def test_no_name_is_refused() -> None:
     """
     for name in ("", "a\0b"):
         with pytest.raises(InputError, match="name one with --ledger"):
-            await open_ledger(name)
+            await opened(name)
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "loop", "device"])
@@ -220,7 +221,7 @@ async def test_several_processes_leave_in_any_order(tmp_path: Path) -> None:
     path, message = tmp_path / "a.db", VoiceMessage(media="x")
     log = tmp_path / "a.db-wal"
     for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
-        ledgers = [await open_ledger(path) for _ in range(3)]
+        ledgers = [open_ledger(path) for _ in range(3)]
         for at in (0, 1):  # the third only reads
             await Campaign.plan(ledgers[at], f"{order}{at}", message, numbers(5))
         await ledgers[2].campaigns()
@@ -228,7 +229,7 @@ async def test_several_processes_leave_in_any_order(tmp_path: Path) -> None:
             await ledgers[at].__aexit__()
         assert not log.exists()
 
-    async with await open_ledger(path) as ledger:
+    async with open_ledger(path) as ledger:
         assert 6 == len(await ledger.campaigns())
 
 
@@ -238,12 +239,12 @@ async def test_the_mark_stands_in_the_file_before_anything_else(
     """
     From the first write on, a copy of the file alone is no ledger.
     """
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         await Campaign.plan(ledger, "june", VoiceMessage(media="x"), numbers(5))
         shutil.copy(tmp_path / "a.db", tmp_path / "b.db")
 
         with pytest.raises(LedgerError, match=r"b\.db-wal is missing"):
-            await open_ledger(tmp_path / "b.db")
+            await opened(tmp_path / "b.db")
 
 
 async def test_a_file_of_before_the_first_release_is_refused(tmp_path: Path) -> None:
@@ -251,13 +252,13 @@ async def test_a_file_of_before_the_first_release_is_refused(tmp_path: Path) -> 
     It is not touched, and the text says which program can read it.
     """
     path = tmp_path / "older.db"
-    async with await open_ledger(path):
+    async with open_ledger(path):
         pass
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 2")
 
     with pytest.raises(LedgerError, match="before the first release"):
-        await open_ledger(path)
+        await opened(path)
 
 
 def test_a_new_ledger_does_not_take_a_log_away(serve: Serve) -> None:

@@ -284,7 +284,7 @@ async def test_a_file_in_code_is_compared(tmp_path: Path) -> None:
     """
     message = VoiceMessage(media="x")
     path = tmp_path / "list.csv"
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         path.write_text("\n".join(numbers(9)))
         await Campaign.plan(ledger, "june", message, read_file(path))
         await Campaign.plan(ledger, "june", message, read_file(path))
@@ -315,7 +315,7 @@ async def test_a_plan_that_is_cancelled_at_once_does_not_keep_the_name(
             with pytest.raises(asyncio.CancelledError):
                 await planning
 
-    async with await open_ledger(tmp_path / "a.db") as ledger:
+    async with open_ledger(tmp_path / "a.db") as ledger:
         await again(ledger)
         campaign = await Campaign.plan(ledger, "june", message, numbers(10))
 

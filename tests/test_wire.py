@@ -9,11 +9,12 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from making import batch_of, destinations
 
 from voicepush.model.batch import Batch
 from voicepush.model.fields import MOST_CORRELATION_BYTES
 from voicepush.model.message import Priority, VoiceMessage
-from voicepush.model.recipients import Destination, Recipient, values_of
+from voicepush.model.recipients import Destination, Recipient, Recipients
 from voicepush.sending.answer import UNMATCHED, Answer, Remark, decode
 from voicepush.sending.codes import Meaning
 from voicepush.sending.request import dump_message, encode, format_time, load_message
@@ -50,32 +51,39 @@ messages = st.builds(
 )
 
 
-def destinations_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[Destination]:
+def destinations_of(
+    values: st.SearchStrategy[str], *, customers: bool
+) -> st.SearchStrategy[Destination]:
     """
-    Destinations of either kind whose msisdns are *values*.
+    Destinations of one kind; msisdns are *values*.
     """
     optional_id = st.none() | correlation_ids
+    if customers:
+        return st.builds(
+            Destination,
+            customer_id=st.lists(texts, min_size=1, max_size=3),
+            correlation_id=optional_id,
+        )
     return st.builds(
         Destination,
         st.lists(values, min_size=1, max_size=3),
-        correlation_id=optional_id,
-    ) | st.builds(
-        Destination,
-        customer_id=st.lists(texts, min_size=1, max_size=3),
         correlation_id=optional_id,
     )
 
 
 def batches_of(values: st.SearchStrategy[str]) -> st.SearchStrategy[Batch]:
     """
-    Batches of bare strings, of destinations, and of both.
+    Batches of bare strings, of destinations of either kind, and of both.
     """
     return st.builds(
-        Batch,
+        batch_of,
         messages,
         st.from_regex(r"[0-9a-f]{1,10}-[0-9]{1,5}", fullmatch=True),
         st.lists(values, min_size=1, max_size=10)
-        | st.lists(values | destinations_of(values), min_size=1, max_size=10),
+        | st.lists(
+            values | destinations_of(values, customers=False), min_size=1, max_size=10
+        )
+        | st.lists(destinations_of(values, customers=True), min_size=1, max_size=10),
     )
 
 
@@ -85,7 +93,7 @@ def entry_of(recipient: Recipient, correlation_id: str) -> dict[str, Any]:
     """
     customers = isinstance(recipient, Destination) and recipient.customer_id
     return {
-        "customerid" if customers else "msisdn": list(values_of(recipient)),
+        "customerid" if customers else "msisdn": list(Recipients.of(recipient).values),
         "correlationid": correlation_id,
     }
 
@@ -94,14 +102,14 @@ def plain(count: int = 3) -> Batch:
     """
     A batch of bare msisdns.
     """
-    return Batch(MESSAGE, "k", [f"+999555010{place}" for place in range(count)])
+    return batch_of(MESSAGE, "k", [f"+999555010{place}" for place in range(count)])
 
 
 def sent(message: VoiceMessage) -> dict[str, Any]:
     """
     The request for *message*, read back, without its destinations.
     """
-    body: dict[str, Any] = json.loads(encode(Batch(message, "k", ["+9995550100"])))
+    body: dict[str, Any] = json.loads(encode(batch_of(message, "k", ["+9995550100"])))
     del body["destination"]
     return body
 
@@ -115,12 +123,13 @@ class TestEncode:
         """
         A request holds what is mandatory, and nothing that nobody asked for.
         """
-        body = json.loads(encode(Batch(MESSAGE, "k", ["+9995550100"])))
+        body = json.loads(encode(batch_of(MESSAGE, "k", ["+9995550100"])))
 
         assert {
             "deliverychannel": "voice",
             "channels": {"voice": {"media": "welcome"}},
-            "destination": [{"msisdn": ["+9995550100"], "correlationid": "k-0"}],
+            "destination": [{"msisdn": ["+9995550100"], "correlationid": "k-0-0"}],
+            "callbackData": "k-0",
         } == body
 
     @pytest.mark.parametrize(
@@ -166,6 +175,7 @@ class TestEncode:
         assert {
             "deliverychannel": "voice",
             "channels": {"voice": voice},
+            "callbackData": "k-0",
         } == sent(VoiceMessage(**fields))
 
     @pytest.mark.parametrize(
@@ -189,9 +199,8 @@ class TestEncode:
         assert text == format_time(moment)
 
     @given(batches_of(msisdns) | batches_of(texts))
-    @example(Batch(MESSAGE, "k", ['+999"5550100', "+9995550101"]))
-    @example(Batch(MESSAGE, "k", ["1,2", "\\", "\n", "é", "\u2028"]))
-    @example(Batch(MESSAGE, 'k"\\', ["+9995550100"]))
+    @example(batch_of(MESSAGE, "k", ['+999"5550100', "+9995550101"]))
+    @example(batch_of(MESSAGE, "k", ["1,2", "\\", "\n", "é", "\u2028"]))
     def test_destinations(self, batch: Batch) -> None:
         """
         However the destinations are written, they say their values and their ids.
@@ -199,7 +208,7 @@ class TestEncode:
         ids = batch.correlation_ids
 
         assert (
-            list(map(entry_of, batch.destinations, ids))
+            list(map(entry_of, destinations(batch.recipients), ids))
             == msgspec.json.decode(encode(batch))["destination"]
         )
 
@@ -210,21 +219,21 @@ class TestEncode:
         """
         chosen = data.draw(st.sets(st.sampled_from(range(len(batch))), min_size=1))
         places = sorted(chosen)
+        given = destinations(batch.recipients)
 
         assert [
-            entry_of(batch.destinations[place], batch.correlation_ids[place])
-            for place in places
+            entry_of(given[place], batch.correlation_ids[place]) for place in places
         ] == msgspec.json.decode(encode(batch, places))["destination"]
 
     def test_full_batch(self) -> None:
         """
         A full batch goes into one request, in order.
         """
-        batch = Batch(MESSAGE, "k", [f"+999555{place:04}" for place in range(1000)])
+        batch = batch_of(MESSAGE, "k", [f"+999555{place:04}" for place in range(1000)])
 
         entries = msgspec.json.decode(encode(batch))["destination"]
 
-        assert list(batch.destinations) == [each["msisdn"][0] for each in entries]
+        assert list(batch.recipients.values) == [each["msisdn"][0] for each in entries]
         assert batch.correlation_ids == [each["correlationid"] for each in entries]
 
     @given(batches_of(msisdns), st.data())
@@ -244,9 +253,8 @@ class TestEncode:
         )
 
         wanted = range(len(batch)) if places is None else places
-        assert [
-            list(values_of(batch.destinations[place])) for place in wanted
-        ] == request.destinations
+        values = list(batch.recipients.by_destination())
+        assert [list(values[place]) for place in wanted] == request.destinations
         assert (
             tuple(batch.correlation_ids[place] for place in wanted)
             == request.correlation_ids
@@ -765,5 +773,5 @@ def test_batch_of_answers_keeps_its_order() -> None:
 
     answer = answered(refused(ids[1]), queued(ids[0]), ids=ids)
 
-    assert ["k-0", "k-2"] == ids
+    assert ["k-0-0", "k-0-2"] == ids
     assert [YES, NO] == meanings(answer, 2)

@@ -4,8 +4,6 @@ What can go wrong, as one tree; each class says whether trying again is safe.
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class VoicepushError(Exception):
     """
@@ -51,29 +49,31 @@ class SourceError(InputError):
         self.row = row
 
 
-class RecipientsError(VoicepushError):
-    """
-    Iterating over the recipients failed; the cause is what it raised.
-
-    What was under way has been answered; what was read but not sent is not sent.
-    """
-
-    #: A `Summary` of what was sent before.
-    summary: Any = None
-
-
 class DeliveryError(VoicepushError):
     """
-    The API did not confirm a request.
+    The API did not confirm a request; `Result.raise_for_outcome` raises one.
     """
 
     retryable = False  #: sending the same again is safe and may help
     in_doubt = False  #: the API may already have placed the calls
+    code: str | None = None  #: the API's, where an answer gave one
+
+
+class RejectedError(DeliveryError):
+    """
+    The API refused the recipient for good.
+    """
+
+
+class ExpiredError(DeliveryError):
+    """
+    The expiry passed before it was sent; nobody was called.
+    """
 
 
 class NotSentError(DeliveryError):
     """
-    The request provably never reached the API.
+    It provably never reached the API, or was not taken by it.
     """
 
     retryable = True

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import attrs
@@ -175,11 +175,34 @@ class Settings:
     trust_env: bool = False
 
 
+class SettingsFields(TypedDict, total=False):
+    """
+    The fields of `Settings` as keywords of a client, for type checkers.
+    """
+
+    service_key: str | None
+    base_url: str | None
+    concurrency: int
+    rate: float | None
+    batch_size: int
+    body_limit: int
+    linger: float | timedelta
+    connect_timeout: float | timedelta
+    answer_timeout: float | timedelta
+    patience: float | timedelta
+    first_wait: float | timedelta
+    retry_internal_error: bool
+    reuse_connections: ReuseConnections | str
+    tls: ssl.SSLContext | None
+    proxy: str | None
+    trust_env: bool
+
+
 def from_environment(
     environment: Mapping[str, str] = os.environ,
     *,
     key_file: Path | None = None,
-    **arguments: Any,
+    **arguments: Unpack[SettingsFields],
 ) -> Settings:
     """
     Settings from *arguments*, with key, base URL and the reuse of connections from
@@ -191,15 +214,16 @@ def from_environment(
     Raises:
         InputError: One of them is given nowhere, or not usable.
     """
-    if arguments.get("service_key") is None:
+    given: dict[str, Any] = dict(arguments)
+    if given.get("service_key") is None:
         file = key_file or environment.get(KEY_FILE_VARIABLE)
         key = None if key_file else environment.get(KEY_VARIABLE)
-        arguments["service_key"] = key or _key_from_file(file)
-    if arguments.get("base_url") is None:
-        arguments["base_url"] = environment.get(BASE_URL_VARIABLE, "")
+        given["service_key"] = key or _key_from_file(file)
+    if given.get("base_url") is None:
+        given["base_url"] = environment.get(BASE_URL_VARIABLE, "")
     if REUSE_VARIABLE in environment:
-        arguments.setdefault("reuse_connections", environment[REUSE_VARIABLE])
-    return Settings(**arguments)
+        given.setdefault("reuse_connections", environment[REUSE_VARIABLE])
+    return Settings(**given)
 
 
 def _key_from_file(name: Path | str | None) -> str:

@@ -5,7 +5,6 @@ A campaign: one message to one list, planned under a name, and dispatched.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -13,28 +12,17 @@ from collections.abc import (
 )
 from contextlib import suppress
 
-import attrs
-
 from voicepush import clock
 from voicepush.campaign.dispatching import Run
-from voicepush.campaign.planning import (
-    _HIDDEN,
-    Source,
-    _beside,
-    fill,
-    fingerprint_of,
-    given_options,
-    look_at,
-    nobody,
-    said,
-)
+from voicepush.campaign.planning import fill, fingerprint_of, nobody
+from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Ledger, Plan, Wish
-from voicepush.model.batch import make_tag
+from voicepush.model.batch import Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import Outcome, Result, SourceRow, Summary
+from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import Doubt, Standing, State
 from voicepush.screening.refusals import Refusal
@@ -42,7 +30,7 @@ from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
 from voicepush.sending.pacing import check_rate
 from voicepush.sending.request import dump_message, load_message
-from voicepush.sources.files import ListFile
+from voicepush.sources.feeding import Source
 
 #: How much longer than an answer may take a dispatch waits for what is under way once
 #: it is to end, in seconds.
@@ -144,11 +132,10 @@ class Campaign:
         given = given_options(message, given or {})
 
         async def again(plan: Plan) -> Campaign:
-            found = cls(ledger, plan)
             # That another process holds it goes before all else.
             await ledger.change(name)
-            found._check_same(message, source, given)
-            await found._check_list(recipients, tell)
+            check_same(plan, message, source, given)
+            await check_list(plan, await ledger.fingerprint(name), recipients, tell)
             await ledger.change(
                 name,
                 rate=rate,
@@ -180,7 +167,7 @@ class Campaign:
                 return await again(existing)
             raise
         try:
-            batcher = Batcher(started, tag=plan.tag, size=batch_size)
+            batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
             if not await fill(draft, recipients, screening, batcher, refused):
                 raise InputError(nobody(source, screening))  # noqa: TRY301 -- ours
             await draft.publish(
@@ -264,13 +251,15 @@ class Campaign:
                 await run.until_done(self.message)
             except BaseException as error:
                 with suppress(LedgerError):
-                    await run.release(State.PAUSED, run.fence.reason or _words(error))
+                    await run.release(
+                        State.PAUSED, run.journal.stop.reason or _words(error)
+                    )
                 raise
             finally:
                 self._run = None
             await run.release(run.state, run.reason)
-            if run.fence.failure is not None:
-                raise run.fence.failure
+            if run.journal.failure is not None:
+                raise run.journal.failure
             standing = await self.standing()
         except LedgerError as error:
             error.while_sending = True
@@ -284,7 +273,7 @@ class Campaign:
         Claim nothing more; `dispatch` returns once what is under way is settled.
         """
         if self._run is not None:
-            self._run.fence.close(reason)
+            self._run.journal.stop.set(reason)
 
     async def pause(self) -> None:
         """
@@ -365,12 +354,23 @@ class Campaign:
             await lease.release(State.PAUSED, standing.reason)
         return await self._ledger.doubts(self.name)
 
+    async def batches(self, *outcomes: Outcome) -> AsyncGenerator[BatchResult, None]:
+        """
+        The batches in which someone has one of *outcomes*, or all, in the order of the
+        plan.
+        """
+        wanted = frozenset(outcomes or Outcome)
+        async for result in self._ledger.results(self.name, wanted):
+            yield result
+            # A batch has a thousand; others get their turn here.
+            await clock.sleep(0)
+
     async def results(self, *outcomes: Outcome) -> AsyncGenerator[Result, None]:
         """
         Everyone with one of *outcomes*, or everyone, in the order of the plan.
         """
         wanted = frozenset(outcomes or Outcome)
-        async for batch in self._ledger.results(self.name, wanted):
+        async for batch in self.batches(*outcomes):
             for result in batch:
                 if result.outcome in wanted:
                     yield result
@@ -380,7 +380,7 @@ class Campaign:
         The same with the source's row, and the number as it came.
         """
         wanted = frozenset(outcomes or Outcome)
-        async for batch in self._ledger.results(self.name, wanted):
+        async for batch in self.batches(*outcomes):
             for row in batch.rows():
                 if row.result.outcome in wanted:
                     yield row
@@ -406,75 +406,6 @@ class Campaign:
             why = f"{pending:,} are to be sent; resume goes on"
             await lease.release(State.FINISHED, why)
         return resolved
-
-    def _check_same(
-        self, message: VoiceMessage, source: str, given: Mapping[str, str]
-    ) -> None:
-        """
-        Make sure that what is given now was given when it was planned.
-        """
-        if source != self.source:
-            raise self._differs(f"from {self.source}", f"from {source}")
-        for field in attrs.fields(VoiceMessage):
-            if field.name == "expiry":
-                continue  # in what was typed, since it is a moment by now
-            kept, now = (getattr(each, field.name) for each in (self.message, message))
-            if now is not None and kept != now:
-                option = field.name.replace("_", "-")
-                hides = field.name in _HIDDEN
-                raise self._differs(
-                    said(option, kept, hides=hides), said(option, now, hides=hides)
-                )
-        for option, typed in given.items():
-            kept = self._plan.given.get(option)
-            if kept != typed:
-                raise self._differs(said(option, kept), said(option, typed))
-
-    def _differs(self, kept: str, given: str) -> InputError:
-        return InputError(
-            f"campaign {self.name!r} is planned already, {kept}, not {given}; leave "
-            f"that out to go on with it. {self._rest}"
-        )
-
-    @property
-    def _rest(self) -> str:
-        """
-        How to call those who are left in another way, and no one else.
-        """
-        return (
-            "Under another name (--campaign) everyone would be called, also who was "
-            "called already; "
-            "for those who are left write a list of them: voicepush export "
-            f"{self.name} --outcome pending --outcome not_sent --outcome expired "
-            "--output rest.csv"
-        )
-
-    async def _check_list(
-        self, recipients: Source, tell: Callable[[str], object]
-    ) -> None:
-        """
-        Make sure that *recipients* are those that were planned, where that is known.
-        """
-        kept = await self._ledger.fingerprint(self.name)
-        if kept is None or not isinstance(recipients, ListFile):
-            return
-        try:
-            found = look_at(recipients.name)
-        except FileNotFoundError:
-            if kept.size is not None:
-                tell(f"{recipients.name} is gone; going on with what was planned")
-                return
-            found = None
-        if found is not None and found == (kept.size, kept.modified_ns):
-            return
-        await _beside(lambda: deque(recipients, maxlen=0))
-        if recipients.digest != kept.digest:
-            raise InputError(
-                f"campaign {self.name!r} is planned already, and {self.source} holds "
-                "another list than then; go on with what was planned by voicepush "
-                f"resume {self.name}, or, if nobody in this one was called, give it "
-                "another name with --campaign"
-            )
 
 
 def _words(error: BaseException) -> str:

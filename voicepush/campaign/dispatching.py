@@ -18,11 +18,13 @@ from datetime import UTC, datetime
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import Lease, Wish
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId
+from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
+from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import State
-from voicepush.sending.journal import Fence
+from voicepush.sending.journal import StopSignal
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
 from voicepush.sending.workers import send_all
@@ -44,13 +46,13 @@ _SETTLE_AGAIN = 0.5
 _ASKED_TO_WAIT = "the service asked to wait"
 
 
-class _LedgerFence(Fence):
+class LedgerJournal:
     """
-    A fence whose every passage is durable.
+    A journal whose every claim and record is durable.
 
     Args:
         drain: How long the ledger is given to take a settlement, in seconds.
-        look: Is called before each settlement, and may close the fence.
+        look: Is called before each settlement, and may set the stop signal.
         tell: Hears when the ledger can't be written.
     """
 
@@ -61,12 +63,13 @@ class _LedgerFence(Fence):
         look: Callable[[], None],
         tell: Callable[[str], object],
     ) -> None:
-        super().__init__(
+        self.policy = Policy(
             retry_internal_error=lease.plan.retry_internal_error,
             resend_unknown=lease.plan.resend_unknown,
         )
+        self.stop = StopSignal()
         #: By batch, what the ledger knows since it was claimed.
-        self.settled: dict[str, BatchResult] = {}
+        self.recorded: dict[BatchId, BatchResult] = {}
         #: What went wrong with the ledger, if something did.
         self.failure: LedgerError | None = None
         self._lease = lease
@@ -74,16 +77,21 @@ class _LedgerFence(Fence):
         self._look = look
         self._tell = tell
 
-    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
-        Let it pass once the ledger has it.
+        Let it be sent once the ledger has it.
         """
-        if self.closed:
-            return False
+        if self.stop.is_set:
+            return Refused(self.stop.reason or "stopped")
         await self._lease.claim(batch, places)
-        return True
+        return Claimed("", places)
 
-    async def settle(self, result: BatchResult) -> None:
+    async def record(
+        self,
+        claimed: Claimed | None,  # noqa: ARG002 -- one process at a time
+        result: BatchResult,
+        due_at: float | None = None,  # noqa: ARG002 -- nothing is deferred yet
+    ) -> Record:
         """
         Write down what is known; until that can be done, it is kept in memory.
         """
@@ -103,14 +111,15 @@ class _LedgerFence(Fence):
                     )
                 self.fail(error)
                 await clock.sleep(_SETTLE_AGAIN)
-        self.settled[result.batch.key] = result
+        self.recorded[result.batch.id] = result
+        return Recorded()
 
     def fail(self, error: LedgerError) -> None:
         """
-        Let nothing else pass, since the ledger can't take it.
+        Let nothing else be sent, since the ledger can't take it.
         """
         self.failure = self.failure or error
-        self.close(str(error))
+        self.stop.set(str(error))
 
 
 class Run:
@@ -125,7 +134,7 @@ class Run:
         drain: float,
         tell: Callable[[str], object],
     ) -> None:
-        self.fence = _LedgerFence(lease, drain, self._look, tell)
+        self.journal = LedgerJournal(lease, drain, self._look, tell)
         self.summary = Summary()
         self.state = State.FINISHED
         self._lease = lease
@@ -133,16 +142,17 @@ class Run:
         self._drain = drain
         self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._rate: float | None = None
-        self._earlier: dict[str, BatchResult] = {}
+        self._earlier: dict[BatchId, BatchResult] = {}
         self._not_sent: Verdict | None = None
+        self._speedometer = _Speedometer(lease.plan.tag)
 
     @property
     def reason(self) -> str | None:
         """
         Why someone is left, if someone is.
         """
-        if self.fence.reason is not None or self._not_sent is None:
-            return self.fence.reason
+        if self.journal.stop.reason is not None or self._not_sent is None:
+            return self.journal.stop.reason
         words = self._not_sent.description
         return f"some were not sent ({words}); resume tries again"
 
@@ -152,10 +162,15 @@ class Run:
         """
         held_until = self._sender.pacer.held_until
         await self._lease.release(state, reason, held_until=held_until)
+        self._sender.observers.tell(
+            CampaignStopped(
+                campaign=self._lease.plan.campaign, state=state, reason=reason
+            )
+        )
 
     async def until_done(self, message: VoiceMessage) -> None:
         """
-        Send everything, or what can be sent before the fence is closed.
+        Send everything, or what can be sent before it is stopped.
         """
         held_until = self._lease.held_until
         if held_until is not None and held_until > clock.now():
@@ -163,9 +178,11 @@ class Run:
         self._pace(self._lease.plan.rate)
         tasks = [
             asyncio.create_task(each)
-            for each in (self._send(message), self.fence.wait(), self._beat())
+            for each in (self._send(message), self.journal.stop.wait(), self._beat())
         ]
         sending, closing, _ = tasks
+        observers = self._sender.observers
+        observers.add(self._speedometer)
         try:
             await asyncio.wait([sending, closing], return_when=FIRST_COMPLETED)
             await asyncio.wait([sending], timeout=self._drain)
@@ -173,25 +190,26 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            observers.remove(self._speedometer)
             if self._rate is not None:
                 self._sender.pacer.set_rate(self._sender.settings.rate)
-        if self.fence.closed and self.state is State.FINISHED:
+        if self.journal.stop.is_set and self.state is State.FINISHED:
             self.state = State.PAUSED
-        self.summary.stopped = self.fence.reason
+        self.summary.stopped = self.journal.stop.reason
         if not sending.cancelled():
             sending.result()
 
     async def _send(self, message: VoiceMessage) -> None:
         async with aclosing(self._due(message)) as due:
-            await send_all(self._sender, due, self.fence, self._deliver)
+            await send_all(self._sender, due, self.journal, self._deliver)
 
     async def _due(self, message: VoiceMessage) -> AsyncGenerator[BatchResult, None]:
         async for result in self._lease.due(message):
             self._look()
-            if self.fence.closed:
+            if self.journal.stop.is_set:
                 return
             if result.attempts or result.exceptions:
-                self._earlier[result.batch.key] = result
+                self._earlier[result.batch.id] = result
             yield result
 
     def _look(self) -> None:
@@ -203,16 +221,16 @@ class Run:
             return
         if until - clock.now() > patience:
             when = datetime.fromtimestamp(until, UTC)
-            self.fence.close(
+            self.journal.stop.set(
                 f"{_ASKED_TO_WAIT} until {when:%Y-%m-%d %H:%M:%S}Z, which is longer "
                 f"than --patience; resume goes on then"
             )
 
     async def _deliver(self, delivered: BatchResult) -> None:
-        key = delivered.batch.key
+        key = delivered.batch.id
         earlier = self._earlier.pop(key, None)
         # What the ledger was not told is pending for it, whatever became of the rest.
-        result = self.fence.settled.pop(key, None)
+        result = self.journal.recorded.pop(key, None)
         if result is None:
             return
         self.summary.add(result, since=earlier)
@@ -228,16 +246,15 @@ class Run:
         if len(self._lately) == _LOOKED_AT and failures > _LOOKED_AT // 2:
             last = next(iter(result.reasons()))
             said = " ".join(filter(None, (last.code, last.description)))
-            self.fence.close(
+            self.journal.stop.set(
                 f"{failures} of the last {_LOOKED_AT} batches failed; the last: {said}"
             )
 
     async def _beat(self) -> None:
-
         looks = deque([(clock.monotonic(), 0)], maxlen=10)
         while True:
             await clock.sleep(BEAT)
-            looks.append((clock.monotonic(), self.summary.total))
+            looks.append((clock.monotonic(), self._speedometer.done))
             (then, before), (now, done) = looks[0], looks[-1]
             speed = (done - before) / (now - then)
             try:
@@ -247,18 +264,32 @@ class Run:
                     held_until=self._sender.pacer.held_until,
                 )
             except LedgerError as error:
-                self.fence.fail(error)
+                self.journal.fail(error)
                 return
             self._look()
             self._pace(steering.rate)
             if steering.wish is Wish.PAUSE:
-                self.fence.close("paused by its owner")
+                self.journal.stop.set("paused by its owner")
             elif steering.wish is Wish.CANCEL:
                 self.state = State.CANCELLED
-                self.fence.close("cancelled by its owner")
+                self.journal.stop.set("cancelled by its owner")
 
     def _pace(self, rate: float | None) -> None:
         # Another program may have written anything.
         if rate is not None and rate != self._rate and is_rate(rate):
             self._rate = rate
             self._sender.pacer.set_rate(rate)
+
+
+class _Speedometer:
+    """
+    Counts the recipients of one campaign that were brought further.
+    """
+
+    def __init__(self, tag: str) -> None:
+        self.done = 0
+        self._tag = tag
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, AttemptMade) and event.batch.tag == self._tag:
+            self.done += event.brought_further

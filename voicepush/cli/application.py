@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 import voicepush
-from voicepush.campaign.planning import READING
+from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -39,6 +39,7 @@ from voicepush.errors import (
     LedgerError,
     VoicepushError,
 )
+from voicepush.sources.feeding import READING
 
 #: So many objects that may hold others, more than there were, make the collector look.
 _GARBAGE_THRESHOLD = 50_000
@@ -61,8 +62,8 @@ app = App(
 
 
 for command in (
-    *(send, resume, status, pause, cancel, rate),
-    *(lookup, export, settle, simulate, demo),
+    *(demo, call, send, resume, status, pause, cancel, rate),
+    *(lookup, export, settle, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

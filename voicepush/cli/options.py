@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -233,7 +234,7 @@ def check_expiry(message: VoiceMessage) -> None:
 
 def existing(
     path: Path, *, log_was_merged: bool = False
-) -> Coroutine[Any, Any, Ledger]:
+) -> AbstractAsyncContextManager[Ledger]:
     """
     The ledger at *path*, which must be there.
     """

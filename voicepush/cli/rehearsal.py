@@ -13,9 +13,8 @@ import attrs
 from voicepush import clock
 from voicepush.cli.times import told_expiry
 from voicepush.masking import mask, mask_numbers, shown
-from voicepush.model.batch import Batch, make_tag, request_id_of
+from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
-from voicepush.model.recipients import Destination, Recipient
 from voicepush.report.text import forecast
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
@@ -124,7 +123,7 @@ def rehearse(
     Read *blocks* once and cut them as planning does, but keep nothing.
     """
     started = message.starting(clock.utc_now())
-    batcher = Batcher(started, tag=make_tag(), size=batch_size)
+    batcher = Batcher(Group(started), tag=make_tag(), size=batch_size)
     first: Batch | None = None
     planned = requests = 0
     for batch in _batches(blocks, screening, batcher, refused):
@@ -160,13 +159,13 @@ def _batches(
         screened = screening.screen(block)
         if refused is not None:
             refused(screened.refusals)
-        yield from batcher.feed(screened.recipients, plain=screened.plain)
+        yield from batcher.feed(screened.recipients)
     yield from batcher.flush()
 
 
 def _request(batch: Batch) -> FirstRequest:
     # Masking changes no text's length, so what is shown is cut where it would be.
-    request_id = request_id_of(batch)
+    request_id = batch.id.request_id()
     begins = encode(_masked(batch), request_id=request_id).decode()
     if len(begins) > _SHOWN:
         begins = f"{begins[:_SHOWN]}…"
@@ -178,25 +177,21 @@ def _request(batch: Batch) -> FirstRequest:
 
 
 def _masked(batch: Batch) -> Batch:
-    message = batch.message
+    message, recipients = batch.message, batch.recipients
+    own = recipients.correlation_ids
     return Batch(
+        batch.id,
         attrs.evolve(
-            message,
-            cli=message.cli and mask_numbers(message.cli),
-            callback_data=message.callback_data and mask_numbers(message.callback_data),
+            recipients,
+            values=list(map(mask, recipients.values)),
+            correlation_ids=own and [each and mask(each) for each in own],
         ),
-        batch.key,
-        [_hidden(each) for each in batch.destinations],
-        plain=batch.plain,
-    )
-
-
-def _hidden(recipient: Recipient) -> Recipient:
-    if not isinstance(recipient, Destination):
-        return mask(recipient)
-    return attrs.evolve(
-        recipient,
-        msisdn=map(mask, recipient.msisdn),
-        customer_id=map(mask, recipient.customer_id),
-        correlation_id=recipient.correlation_id and mask(recipient.correlation_id),
+        Group(
+            attrs.evolve(
+                message,
+                cli=message.cli and mask_numbers(message.cli),
+                callback_data=message.callback_data
+                and mask_numbers(message.callback_data),
+            )
+        ),
     )

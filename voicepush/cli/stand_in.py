@@ -144,7 +144,7 @@ async def demo(
             )
             patience = timedelta(minutes=10, seconds=3 * recipients / _DEMO_TPS)
             message = VoiceMessage(media="welcome", expiry=patience)
-            async with await open_ledger(folder / "voicepush.db") as ledger:
+            async with open_ledger(folder / "voicepush.db") as ledger:
                 campaign = await Campaign.plan(
                     ledger,
                     "demo",

@@ -27,7 +27,7 @@ async def pause(campaign: str, /, *, ledger: LedgerPath = DEFAULT_LEDGER) -> int
     ledger
         Where campaigns are kept.
     """
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         await found.pause()
         await follow(found)
@@ -54,7 +54,7 @@ async def cancel(
     ledger
         Where campaigns are kept.
     """
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         standing = await found.standing()
         confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
@@ -79,7 +79,7 @@ async def rate(
     ledger
         Where campaigns are kept.
     """
-    async with await existing(ledger) as opened:
+    async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         await found.set_rate(per_second)
         tell(as_line(await found.standing()))

@@ -8,7 +8,6 @@ import asyncio
 import warnings
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -17,38 +16,39 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
-from itertools import chain, count, islice
-from typing import Any, Self, cast
+from itertools import count
+from typing import Self, Unpack
 
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
-from voicepush.client.stream import Run, Stream
-from voicepush.errors import ClientClosedError, InputError, RecipientsError
+from voicepush.client.stream import CountingJournal, Stream
+from voicepush.errors import ClientClosedError, InputError
 from voicepush.masking import mask_numbers
-from voicepush.model.batch import Batch, make_tag
+from voicepush.model.batch import Batch, BatchId, Group, make_tag
+from voicepush.model.claim import Policy
+from voicepush.model.events import Observers
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome, Result, Summary, Verdict
-from voicepush.model.recipients import Destination, Recipient, are_bare
+from voicepush.model.outcome import (
+    BatchResult,
+    Outcome,
+    RecipientsError,
+    Result,
+    Summary,
+    Verdict,
+)
+from voicepush.model.recipients import Kind, Recipient, Recipients
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending import retrying
 from voicepush.sending.batching import Batcher
-from voicepush.sending.journal import Fence
+from voicepush.sending.journal import ForgetfulJournal, Journal
 from voicepush.sending.pacing import Pacer, most_at
 from voicepush.sending.sender import Sender
 from voicepush.sending.transport import Transport
 from voicepush.sending.workers import send_all
-from voicepush.settings import Settings, from_environment
-from voicepush.sources.blocks import Block, from_async, from_iterable
-
-#: What can be sent to: a list, or anything that yields recipients, of any length, or
-#: what `read_file` gives.
-Recipients = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
-
-
-#: So many blocks of a file are read by a thread at a time.
-_READ_TOGETHER = 4
-
+from voicepush.settings import Settings, SettingsFields, from_environment
+from voicepush.sources.blocks import Block, blocks_of
+from voicepush.sources.feeding import Source, fed
 
 _Deliver = Callable[[BatchResult], Awaitable[None]]
 
@@ -68,7 +68,11 @@ class Client:
         InputError: A setting is missing or not usable.
     """
 
-    def __init__(self, settings: Settings | None = None, **arguments: Any) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        **arguments: Unpack[SettingsFields],
+    ) -> None:
         if settings is None:
             settings = from_environment(**arguments)
         elif arguments:
@@ -87,6 +91,7 @@ class Client:
             linger=settings.linger,
         )
         self._screening = Screening(duplicates=False)
+        self._policy = Policy(retry_internal_error=settings.retry_internal_error)
         self._open = False
 
     async def __aenter__(self) -> Self:
@@ -110,6 +115,13 @@ class Client:
     def __repr__(self) -> str:
         return f"<voicepush.Client {self.settings.base_url}>"
 
+    @property
+    def observers(self) -> Observers:
+        """
+        Hear what happens to the requests of this client, campaigns included.
+        """
+        return self.sender.observers
+
     async def close(self) -> None:
         """
         Send what was submitted already, wait for its answers, and close.
@@ -118,7 +130,7 @@ class Client:
         await self._gatherer.close()
         await self._transport.close()
 
-    async def send(self, message: VoiceMessage, recipients: Recipients) -> Summary:
+    async def send(self, message: VoiceMessage, recipients: Source) -> Summary:
         """
         Send *message* to all of *recipients*, and count what became of them.
 
@@ -138,7 +150,9 @@ class Client:
             summary.add(result)
 
         try:
-            await self._send_all(message, recipients, self._fence(), deliver)
+            await self._send_all(
+                message, recipients, ForgetfulJournal(self._policy), deliver
+            )
         except RecipientsError as error:
             error.summary = summary
             raise
@@ -146,7 +160,7 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, message: VoiceMessage, recipients: Recipients
+        self, message: VoiceMessage, recipients: Source
     ) -> AsyncIterator[Stream]:
         """
         Send *message* to all of *recipients*, and give the results while they come.
@@ -155,31 +169,31 @@ class Client:
         long the list is and however slow the reader. Leaving the block early stops
         after what is under way, and `Stream.summary` counts that, too.
         """
-        run = Run(retry_internal_error=self.settings.retry_internal_error)
+        journal = CountingJournal(self._policy)
         stream = Stream()
 
         async def deliver(result: BatchResult) -> None:
             stream.count(result)
-            run.delivered(result)
+            journal.delivered(result)
             await stream.hand_over(result)
 
         async def send() -> None:
             error: BaseException | None = None
             try:
-                await self._send_all(message, recipients, run, deliver)
+                await self._send_all(message, recipients, journal, deliver)
             except BaseException as raised:  # noqa: BLE001 -- the reader gets it
                 error = raised
-            run.idle.set()  # nothing else will be delivered
+            journal.idle.set()  # nothing else will be delivered
             await stream.end(error)
 
         sending = asyncio.create_task(send())
         try:
             yield stream
         finally:
-            run.close("the stream was left")
+            journal.stop.set("the stream was left")
             stream.leave()
             try:
-                await run.idle.wait()
+                await journal.idle.wait()
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
@@ -195,25 +209,29 @@ class Client:
         them is no number it is rejected as a whole.
         """
         self._check_open()
-        screened = self._screening.screen(Block(range(1, 2), [recipient]))
+        (block,) = blocks_of([recipient], 1)
+        screened = self._screening.screen(block)
         if screened.refusals:
             return next(iter(next(self._refuse(message, screened.refusals))))
-        return await self._gatherer.submit(message, screened.recipients[0])
+        return await self._gatherer.submit(message, screened.recipients)
 
     async def _send_group(
-        self, message: VoiceMessage, recipients: Sequence[Recipient]
+        self, message: VoiceMessage, recipients: Recipients
     ) -> BatchResult:
-        batch = Batch(_started(message), self._next_key(), recipients)
-        return await self.sender.send(BatchResult.untried(batch), self._fence())
-
-    def _fence(self) -> Fence:
-        return Fence(retry_internal_error=self.settings.retry_internal_error)
+        batch = Batch(
+            BatchId(self._tag, next(self._numbers)),
+            recipients,
+            Group(_started(message)),
+        )
+        return await self.sender.send(
+            BatchResult.untried(batch), ForgetfulJournal(self._policy), urgent=True
+        )
 
     async def _send_all(
         self,
         message: VoiceMessage,
-        recipients: Recipients,
-        fence: Fence,
+        recipients: Source,
+        journal: Journal,
         deliver: _Deliver,
     ) -> None:
         self._check_open()
@@ -222,18 +240,18 @@ class Client:
             if (
                 isinstance(recipients, Sequence)
                 and len(recipients) <= self._most
-                and are_bare(recipients)
+                and set(map(type, recipients)) == {str}
             ):
                 # One request; no one is needed to work beside us.
                 async for batch in due:
-                    await deliver(await self.sender.send(batch, fence))
+                    await deliver(await self.sender.send(batch, journal))
             else:
-                await send_all(self.sender, due, fence, deliver)
+                await send_all(self.sender, due, journal, deliver)
 
     async def _batches(
-        self, message: VoiceMessage, recipients: Recipients, deliver: _Deliver
+        self, message: VoiceMessage, recipients: Source, deliver: _Deliver
     ) -> AsyncGenerator[BatchResult, None]:
-        batcher = Batcher(message, tag=self._next_key(), size=self._most)
+        batcher = self._batcher(message)
         async for block in _blocks(recipients, self._most):
             screened = self._screening.screen(block)
             if screened.refusals:
@@ -241,7 +259,7 @@ class Client:
                     await deliver(refused)
                 # Where no one is left to be sent to; others get their turn here.
                 await clock.sleep(0)
-            for batch in batcher.feed(screened.recipients, plain=screened.plain):
+            for batch in batcher.feed(screened.recipients):
                 yield BatchResult.untried(batch)
         for batch in batcher.flush():
             yield BatchResult.untried(batch)
@@ -249,8 +267,8 @@ class Client:
     def _refuse(
         self, message: VoiceMessage, refusals: Sequence[Refusal]
     ) -> Iterator[BatchResult]:
-        batcher = Batcher(message, tag=self._next_key())
-        refused = [each.recipient for each in refusals]
+        batcher = self._batcher(message)
+        refused = Recipients(Kind.MSISDN, [each.recipient for each in refusals])
         reasons = iter(refusals)
         for batch in [*batcher.feed(refused), *batcher.flush()]:
             verdicts = [
@@ -259,8 +277,10 @@ class Client:
             ]
             yield BatchResult.of_places(batch, verdicts)
 
-    def _next_key(self) -> str:
-        return f"{self._tag}-{next(self._numbers)}"
+    def _batcher(self, message: VoiceMessage) -> Batcher:
+        return Batcher(
+            Group(message), tag=self._tag, size=self._most, numbers=self._numbers
+        )
 
     def _check_open(self) -> None:
         if not self._open:
@@ -271,21 +291,13 @@ def _started(message: VoiceMessage) -> VoiceMessage:
     return message.starting(clock.utc_now())
 
 
-async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, None]:
+async def _blocks(source: Source, size: int) -> AsyncGenerator[Block, None]:
     """
-    *recipients* in blocks, with what iterating raises marked as theirs.
+    *source* in blocks, with what iterating raises marked as theirs.
     """
     try:
-        if isinstance(recipients, AsyncIterable):
-            async for block in from_async(recipients, size=size):
-                yield block
-        else:
-            first, whole = _peek(recipients)
-            if first and isinstance(first[0], Block):
-                async for block in _read(cast("Iterable[Block]", whole)):
-                    yield block
-                return
-            for block in from_iterable(cast("Iterable[Recipient]", whole), size=size):
+        async for blocks in fed(source, _listed, size=size):
+            for block in blocks:
                 yield block
     except InputError:
         raise
@@ -299,27 +311,8 @@ async def _blocks(recipients: Recipients, size: int) -> AsyncGenerator[Block, No
         raise _unreadable(error) from error
 
 
-def _peek(
-    recipients: Iterable[Recipient] | Iterable[Block],
-) -> tuple[Sequence[object], Iterable[object]]:
-    """
-    The first of *recipients*, if there is one, and all of them.
-    """
-    if isinstance(recipients, (Sequence, Destination)):
-        return () if isinstance(recipients, Destination) else recipients[:1], recipients
-    stream = iter(recipients)
-    first = list(islice(stream, 1))
-    return first, chain(first, stream)
-
-
-async def _read(blocks: Iterable[Block]) -> AsyncGenerator[Block, None]:
-    """
-    *blocks* of a file, which may be a pipe that is silent for long.
-    """
-    stream = iter(blocks)
-    while some := await asyncio.to_thread(list, islice(stream, _READ_TOGETHER)):
-        for block in some:
-            yield block
+def _listed(blocks: Iterable[Block]) -> list[Block] | None:
+    return list(blocks) or None
 
 
 def _unreadable(error: BaseException) -> RecipientsError:

@@ -5,23 +5,27 @@ Gathers single submissions within a linger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from typing import TypeAlias
 
 import attrs
 
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Result
-from voicepush.model.recipients import Recipient, own_id_of, values_of
+from voicepush.model.recipients import Kind, Recipients
+
+_Key: TypeAlias = tuple[VoiceMessage, Kind]
 
 
 @attrs.define(eq=False)
-class _Group:
+class _Joined:
     """
     Submissions of one message that will leave together.
     """
 
-    waiting: dict[asyncio.Future[Result], Recipient] = attrs.field(factory=dict)
-    weight: int = 0
+    waiting: dict[asyncio.Future[Result], Recipients] = attrs.field(factory=dict)
+    size: int = 0
     timer: asyncio.TimerHandle | None = None
 
 
@@ -39,7 +43,7 @@ class Gatherer:
 
     def __init__(
         self,
-        send: Callable[[VoiceMessage, Sequence[Recipient]], Awaitable[BatchResult]],
+        send: Callable[[VoiceMessage, Recipients], Awaitable[BatchResult]],
         *,
         size: int,
         linger: float,
@@ -47,57 +51,60 @@ class Gatherer:
         self._send = send
         self._size = size
         self._linger = linger
-        self._groups: dict[VoiceMessage, _Group] = {}
+        self._groups: dict[_Key, _Joined] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
-    async def submit(self, message: VoiceMessage, recipient: Recipient) -> Result:
+    async def submit(self, message: VoiceMessage, recipient: Recipients) -> Result:
         """
-        What became of *recipient*, of its first value where it holds several.
+        What became of the one destination in *recipient*, of its first value where it
+        holds several.
         """
         loop = asyncio.get_running_loop()
-        weight = len(values_of(recipient))
-        if message in self._groups and not self._fits(message, recipient, weight):
-            self._leave(message)
-        group = self._groups.setdefault(message, _Group())
+        key = message, recipient.kind
+        if key in self._groups and not self._fits(key, recipient):
+            self._leave(key)
+        group = self._groups.setdefault(key, _Joined())
         answer: asyncio.Future[Result] = loop.create_future()
         group.waiting[answer] = recipient
-        group.weight += weight
+        group.size += recipient.size
         if group.timer is None:
-            group.timer = loop.call_later(self._linger, self._leave, message)
-        if group.weight >= self._size:
-            self._leave(message)
+            group.timer = loop.call_later(self._linger, self._leave, key)
+        if group.size >= self._size:
+            self._leave(key)
         try:
             return await answer
         finally:
             if group.waiting.pop(answer, None) is not None:
-                group.weight -= weight
+                group.size -= recipient.size
 
     async def close(self) -> None:
         """
         Send what waits, and wait until everything has its answer.
         """
-        for message in list(self._groups):
-            self._leave(message)
+        for key in list(self._groups):
+            self._leave(key)
         while self._leaving:
             await asyncio.wait(self._leaving)
 
-    def _fits(self, message: VoiceMessage, recipient: Recipient, weight: int) -> bool:
-        group = self._groups[message]
-        if group.weight + weight > self._size:
+    def _fits(self, key: _Key, recipient: Recipients) -> bool:
+        group = self._groups[key]
+        if group.size + recipient.size > self._size:
             return False
-        own_id = own_id_of(recipient)
-        return own_id is None or own_id not in map(own_id_of, group.waiting.values())
+        own = recipient.correlation_ids
+        return own is None or all(
+            own != each.correlation_ids for each in group.waiting.values()
+        )
 
-    def _leave(self, message: VoiceMessage) -> None:
-        group = self._groups.pop(message)
+    def _leave(self, key: _Key) -> None:
+        group = self._groups.pop(key)
         if group.timer is not None:
             group.timer.cancel()
         if group.waiting:
-            task = asyncio.get_running_loop().create_task(self._carry(message, group))
+            task = asyncio.get_running_loop().create_task(self._carry(key[0], group))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
-    async def _carry(self, message: VoiceMessage, group: _Group) -> None:
+    async def _carry(self, message: VoiceMessage, group: _Joined) -> None:
         # Who gave up in the very moment of leaving is not sent.
         waiting = {
             answer: recipient
@@ -108,7 +115,9 @@ class Gatherer:
         if not waiting:
             return
         try:
-            result = await self._send(message, list(waiting.values()))
+            result = await self._send(
+                message, Recipients.joined(list(waiting.values()))
+            )
         except Exception as error:  # noqa: BLE001 -- each caller gets it
             for answer in waiting:
                 if not answer.done():
@@ -120,6 +129,6 @@ class Gatherer:
             raise
         rows = iter(result)
         for answer, recipient in waiting.items():
-            first, *_ = [next(rows) for _ in values_of(recipient)]
+            first, *_ = islice(rows, recipient.size)
             if not answer.done():
                 answer.set_result(first)

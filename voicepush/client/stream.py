@@ -10,38 +10,38 @@ from collections.abc import (
     Sequence,
 )
 
-from voicepush.errors import RecipientsError
-from voicepush.model.batch import Batch
-from voicepush.model.outcome import BatchResult, Summary
-from voicepush.sending.journal import Fence
+from voicepush.model.batch import Batch, BatchId
+from voicepush.model.claim import Claim, Claimed, Policy
+from voicepush.model.outcome import BatchResult, RecipientsError, Summary
+from voicepush.sending.journal import ForgetfulJournal
 
 
-class Run(Fence):
+class CountingJournal(ForgetfulJournal):
     """
-    A fence that knows whether anything is between it and its answer.
+    A journal that knows whether anything is between it and its answer.
     """
 
-    def __init__(self, *, retry_internal_error: bool) -> None:
-        super().__init__(retry_internal_error=retry_internal_error)
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
         self.idle = asyncio.Event()
         self.idle.set()
-        self._claimed: set[str] = set()
+        self._claimed: set[BatchId] = set()
 
-    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
         Let it pass, and remember it until its batch has been delivered.
         """
-        if not await super().claim(batch, places):
-            return False
-        self._claimed.add(batch.key)
-        self.idle.clear()
-        return True
+        claim = await super().claim(batch, places)
+        if isinstance(claim, Claimed):
+            self._claimed.add(batch.id)
+            self.idle.clear()
+        return claim
 
     def delivered(self, result: BatchResult) -> None:
         """
         Forget it.
         """
-        self._claimed.discard(result.batch.key)
+        self._claimed.discard(result.batch.id)
         if not self._claimed:
             self.idle.set()
 

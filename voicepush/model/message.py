@@ -5,12 +5,17 @@ What is played and how: the fields of a request other than its destinations.
 from __future__ import annotations
 
 import enum
+import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 import attrs
 
 from voicepush.errors import InputError
+from voicepush.masking import only_count
 from voicepush.model.fields import (
     exact_text,
     optional_correlation_id,
@@ -89,6 +94,32 @@ def _hidden_text(text: str | None) -> str:
     return repr(text and "***")
 
 
+#: The fields of a request that are ours.
+_OURS = frozenset(
+    (
+        *("deliverychannel", "channels", "destination", "correlationid"),
+        *("notifyurl", "callbackdata", "expiry", "priority"),
+    )
+)
+
+
+def _extra(fields: Mapping[Any, Any]) -> Mapping[str, Any]:
+    for name in fields:
+        if not isinstance(name, str) or not name:
+            raise InputError("the extra fields of a message have texts as names")
+        if name.casefold() in _OURS:
+            raise InputError(f"the extra field {name!r} would override one of ours")
+    try:
+        kept: dict[str, Any] = json.loads(_as_json(fields))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the extra fields can't be JSON: {error}") from error
+    return MappingProxyType(kept)
+
+
+def _as_json(fields: Mapping[str, Any]) -> str:
+    return json.dumps(dict(fields), sort_keys=True, allow_nan=False)
+
+
 @attrs.frozen(kw_only=True, cache_hash=True)
 class VoiceMessage:
     """
@@ -129,6 +160,12 @@ class VoiceMessage:
     expiry: datetime | timedelta | None = attrs.field(default=None, converter=_expiry)
     #: Left out, the platform takes the client's setting.
     priority: Priority | None = attrs.field(default=None, converter=_priority)
+
+    #: Fields of the vendor's that have no name here, such as ``contactPolicy`` or
+    #: ``notifyurlAuthId``, for the request as they are.
+    extra: Mapping[str, Any] = attrs.field(
+        factory=dict, converter=_extra, eq=_as_json, repr=only_count
+    )
 
     def __attrs_post_init__(self) -> None:
         if (self.media is None) == (self.callflow is None):

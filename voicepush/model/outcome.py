@@ -7,11 +7,19 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import NamedTuple
 
 import attrs
 
+from voicepush.errors import (
+    DeliveryError,
+    ExpiredError,
+    InDoubtError,
+    NotSentError,
+    RejectedError,
+    VoicepushError,
+)
 from voicepush.masking import mask, mask_numbers, masked_repr, only_count
 from voicepush.model.batch import Batch
 
@@ -70,12 +78,39 @@ class Result(NamedTuple):
     transaction_id: str | None
     correlation_id: str
 
+    def raise_for_outcome(self) -> None:
+        """
+        Raise what became of it, unless it was accepted.
+
+        Raises:
+            DeliveryError: `RejectedError`, `ExpiredError`, `NotSentError` or, where it
+                may have been called, `InDoubtError`; with `retryable`, `in_doubt` and
+                the API's ``code``.
+        """
+        kind = _ERRORS.get(self.outcome)
+        if kind is None:
+            return
+        said = " ".join(filter(None, (self.code, mask_numbers(self.description))))
+        error = kind(f"{mask(self.recipient)} is {self.outcome.value}: {said}")
+        error.code = self.code
+        raise error
+
     def __repr__(self) -> str:
         return (
             f"Result({mask(self.recipient)}, {self.outcome.value}, "
             f"code={self.code!r}, description={mask_numbers(self.description)!r}, "
             f"transaction_id={self.transaction_id!r})"
         )
+
+
+#: What each outcome other than acceptance is as an exception.
+_ERRORS: Mapping[Outcome, type[DeliveryError]] = {
+    Outcome.REJECTED: RejectedError,
+    Outcome.EXPIRED: ExpiredError,
+    Outcome.NOT_SENT: NotSentError,
+    Outcome.PENDING: NotSentError,
+    Outcome.UNKNOWN: InDoubtError,
+}
 
 
 class SourceRow(NamedTuple):
@@ -220,17 +255,24 @@ class BatchResult:
         if recipients.widths is None and not self.exceptions:
             yield from self._alike(recipients.values, ids)
             return
-        places = recipients.places_of_values()
-        for value, place in zip(recipients.values, places, strict=True):
-            verdict = self.at(place)
-            yield Result(
-                value,
-                verdict.outcome,
-                verdict.code,
-                verdict.description,
-                self.transaction_id(place),
-                ids[place],
+        yield from self.results_at(range(len(self.batch)))
+
+    def results_at(self, places: Sequence[int]) -> Iterator[Result]:
+        """
+        What became of the recipients at *places*.
+        """
+        recipients, ids = self.batch.recipients, self.batch.correlation_ids
+        if recipients.widths is None:
+            groups: Iterable[Sequence[str]] = zip(
+                recipients.values_at(places), strict=True
             )
+        else:
+            every = list(recipients.by_destination())
+            groups = map(every.__getitem__, places)
+        for place, values in zip(places, groups, strict=True):
+            verdict = self.at(place)
+            for value in values:
+                yield Result(value, *verdict, self.transaction_id(place), ids[place])
 
     def _alike(self, values: Sequence[str], ids: Sequence[str]) -> Iterator[Result]:
         """
@@ -309,10 +351,28 @@ class Summary:
         self.reasons[masked] += number
 
     def _list_failures(self, result: BatchResult, since: BatchResult) -> None:
-        for row, earlier in zip(result, since, strict=True):
-            if row.outcome is Outcome.ACCEPTED or earlier[1:4] == row[1:4]:
-                continue
-            if len(self.failures) < MOST_FAILURES:
-                self.failures.append(row)
-            else:
-                self.failures_left_out += 1
+        places: Iterable[int] = range(len(result.batch))
+        if result.verdict.outcome is Outcome.ACCEPTED:
+            places = sorted(result.exceptions)
+        failed = [
+            place
+            for place in places
+            if (verdict := result.at(place)).outcome is not Outcome.ACCEPTED
+            and since.at(place) != verdict
+        ]
+        room = max(0, MOST_FAILURES - len(self.failures))
+        listed = list(islice(result.results_at(failed[:room]), room))
+        self.failures += listed
+        weight = result.batch.recipients.weigh(failed)
+        self.failures_left_out += weight - len(listed)
+
+
+class RecipientsError(VoicepushError):
+    """
+    Iterating over the recipients failed; the cause is what it raised.
+
+    What was under way has been answered; what was read but not sent is not sent.
+    """
+
+    #: What was sent before.
+    summary: Summary | None = None

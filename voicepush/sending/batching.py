@@ -22,16 +22,21 @@ class Batcher:
 
     Args:
         tag: What no other campaign or client has; batches are numbered under it.
-        first: The number of the first batch.
+        numbers: Their numbers, which a client shares among all that it sends.
     """
 
     def __init__(
-        self, group: Group, *, tag: str, size: int = MOST_PER_REQUEST, first: int = 0
+        self,
+        group: Group,
+        *,
+        tag: str,
+        size: int = MOST_PER_REQUEST,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self._group = group
         self._tag = tag
         self._size = size
-        self._numbers = count(first)
+        self._numbers = count() if numbers is None else numbers
         #: One open batch for each kind, so that kinds which alternate do not make
         #: batches of one.
         self._open: dict[Kind, _Open] = {}

@@ -4,16 +4,17 @@ One batch on its way: what is known of it, and every decision about it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import enum
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import NamedTuple, overload
 
 from voicepush.model.batch import Batch
+from voicepush.model.claim import Policy
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.sending.answer import Answer, Remark
 from voicepush.sending.codes import Meaning
-from voicepush.sending.journal import Fence
-from voicepush.settings import Settings
 
 #: The outcomes that need nothing but to be written down.
 _OUTCOMES = {
@@ -46,6 +47,18 @@ class Left(NamedTuple):
     retry_after: float | None
 
 
+class Turn(enum.Enum):
+    """
+    What follows when it is the turn of a request.
+    """
+
+    GO = enum.auto()  #: it is claimed, and leaves
+    CUT_AGAIN = enum.auto()  #: the rate has fallen; no second has room for so many
+    EXPIRED = enum.auto()  #: the expiry has come, or comes first
+    TOO_LONG = enum.auto()  #: the service asks to wait for longer than is worth it
+    STOP = enum.auto()  #: nothing else may be sent
+
+
 class Delivery:
     """
     One batch on its way: what is known of it so far, and until when it may be sent.
@@ -54,26 +67,33 @@ class Delivery:
     def __init__(
         self,
         due: BatchResult,
-        fence: Fence,
-        settings: Settings,
+        policy: Policy,
+        patience: float,
         now: Callable[[], float],
     ) -> None:
         self.batch = due.batch
-        self.fence = fence
         self.attempts = due.attempts
+        self._policy = policy
         self._now = now
         self._deadline = due.batch.message.deadline
-        self._patience = settings.patience
-        self.give_up_at = self._deadline or now() + settings.patience
+        self._patience = patience
+        #: Whether its requests go before those that wait already.
+        self.is_urgent = False
+        #: When trying ends, in seconds since 1970.
+        self.give_up_at = self._deadline or now() + patience
         #: When the pacer let the latest request pass, on its clock.
         self.passed_at = 0.0
+        #: Why no other request can succeed, where an answer said so.
+        self.stop_reason: str | None = None
+        #: Why this batch may not be sent by us, where that is so.
+        self.refusal: str | None = None
+        #: What the journal was told, if nothing was decided since.
+        self.recorded: BatchResult | None = None
         self._rule = due.verdict
         self._exceptions = dict(due.exceptions)
         self._transactions = due.transaction_ids
-        self._stop_reason: str | None = None
         self._unreachable = 0
-        #: What the fence was told, if nothing was decided since.
-        self._told: BatchResult | None = None
+        self._waits_since = 0.0
 
     def pending(self) -> Sequence[int]:
         """
@@ -82,13 +102,26 @@ class Delivery:
         if not self._exceptions:
             is_pending = self._rule.outcome is Outcome.PENDING
             return range(len(self.batch)) if is_pending else ()
-        return self._result().places(Outcome.PENDING)
+        return self.result().places(Outcome.PENDING)
+
+    def at(self, place: int) -> Verdict:
+        """
+        What is known of the destination at *place*.
+        """
+        return self._exceptions.get(place, self._rule)
 
     def ids(self, places: Sequence[int]) -> Sequence[str]:
         """
         The correlation ids at *places*, made when an answer has to be matched by them.
         """
         return _Ids(self.batch, places)
+
+    def request_id(self) -> str | None:
+        """
+        A correlation id for the next request; None where the owner gave one for all.
+        """
+        given = self.batch.message.correlation_id
+        return None if given is not None else self.batch.id.request_id()
 
     def unreachable(self, words: str) -> Remark:
         """
@@ -101,18 +134,45 @@ class Delivery:
         stops = self._unreachable >= _UNREACHABLE_TRIES
         return Remark(Meaning.STOP if stops else Meaning.UNREACHED, None, words)
 
+    def turn(self, *, paced: bool, fits: bool, stopped: bool) -> Turn:
+        """
+        What follows when it was the turn of a request.
+
+        Args:
+            paced: Whether the pace lets it leave now.
+            fits: Whether it is no larger than the present rate allows.
+            stopped: Whether nothing else may be sent.
+        """
+        if stopped:
+            return Turn.STOP
+        if self.is_over():
+            return Turn.EXPIRED
+        if paced:
+            return Turn.GO
+        if not fits:
+            return Turn.CUT_AGAIN
+        # Without an expiry only a wait that the service asked for is too long.
+        return Turn.TOO_LONG if self._deadline is None else Turn.EXPIRED
+
     def seconds_left(self) -> float:
         """
         How long it may still be sent.
         """
         return inf if self._deadline is None else self._deadline - self._now()
 
-    def be_patient(self, seconds: float) -> None:
+    def wait_begins(self) -> None:
         """
-        Try so many *seconds* longer, if there is no expiry.
+        A request waits for its turn.
+        """
+        self._waits_since = self._now()
+
+    def wait_ends(self) -> None:
+        """
+        Its turn has come. Waiting for that was no trouble of the service's, so without
+        an expiry trying goes on for as much longer.
         """
         if self._deadline is None:
-            self.give_up_at += seconds
+            self.give_up_at += self._now() - self._waits_since
 
     def is_over(self) -> bool:
         """
@@ -136,16 +196,14 @@ class Delivery:
         Take note of what an answer said of *places*.
         """
         outcome = _OUTCOMES[remark.meaning]
-        if remark.meaning is Meaning.INTERNAL and not self.fence.retry_internal_error:
+        if remark.meaning is Meaning.INTERNAL and not self._policy.retry_internal_error:
             # Whoever turned retrying off suspects that the calls may have been placed.
             outcome = Outcome.UNKNOWN
-        if outcome is Outcome.UNKNOWN and self.fence.resend_unknown:
+        if outcome is Outcome.UNKNOWN and self._policy.resend_unknown:
             outcome = Outcome.PENDING
         if remark.meaning is Meaning.STOP:
-            self._stop_reason = " ".join(
-                filter(None, (remark.code, remark.description))
-            )
-            self.fence.close(self._stop_reason)
+            said = " ".join(filter(None, (remark.code, remark.description)))
+            self.stop_reason = self.stop_reason or said
         if self._deadline is None and outcome is not Outcome.PENDING:
             # Someone was brought further, so trying goes on.
             self.give_up_at = self._now() + self._patience
@@ -168,37 +226,33 @@ class Delivery:
             known[place] = theirs[at if len(theirs) > 1 else 0]
         self._transactions = known
 
-    async def settle(self) -> BatchResult:
+    def leave_out(self, known: Mapping[int, Verdict]) -> None:
         """
-        Tell the fence what is known by now, which it has to hear after each claim.
+        Take note of what the ledger knows by now, so that nobody is called again.
         """
-        result = self._result()
-        await self.fence.settle(result)
-        self._told = result
-        return result
+        for place, verdict in known.items():
+            self._decide([place], verdict)
 
-    async def expire(self, places: Sequence[int]) -> None:
+    def expire(self, places: Sequence[int]) -> None:
         """
         The expiry came before *places* were sent.
         """
         self._decide(places, Verdict(Outcome.EXPIRED, None, _EXPIRED))
-        await self.settle()
 
-    async def finish(self) -> BatchResult:
+    def stay(self, reason: str) -> None:
         """
-        Give what is still pending its outcome, and the batch its result.
+        Who is pending is not sent now; in the journal they stay pending.
         """
-        if not self.pending():
-            return await self.settle() if self._told is None else self._told
-        if self.fence.closed:
-            # For the fence it stays pending: it was never claimed, or refused.
-            self._end_pending(Outcome.NOT_SENT, self.fence.reason or "stopped")
-            return self._result()
+        self._end_pending(Outcome.NOT_SENT, reason)
+
+    def give_up(self) -> None:
+        """
+        Who is pending is not tried any more.
+        """
         if self._deadline is not None:
             self._end_pending(Outcome.EXPIRED, _EXPIRED)
         else:
             self._end_pending(Outcome.NOT_SENT, "tried until the patience ran out")
-        return await self.settle()
 
     def _end_pending(self, outcome: Outcome, why: str) -> None:
         def ended(verdict: Verdict) -> Verdict:
@@ -208,21 +262,31 @@ class Delivery:
             words = f"{why}; last: {last}" if last else why
             return Verdict(outcome, verdict.code, words)
 
-        self._told = None
+        self.recorded = None
         self._rule = ended(self._rule)
         self._exceptions = {
             place: ended(verdict) for place, verdict in self._exceptions.items()
         }
 
     def _decide(self, places: Sequence[int], verdict: Verdict) -> None:
-        self._told = None
-        if len(places) == len(self.batch):
+        self.recorded = None
+        many = len(self.batch)
+        if len(places) == many:
             self._rule = verdict
             self._exceptions.clear()
+        elif len(places) > many // 2:
+            # The most frequent verdict is the rule; others are exceptions to it.
+            others = sorted(set(range(many)).difference(places))
+            rule, known = self._rule, self._exceptions
+            self._exceptions = {at: known.get(at, rule) for at in others}
+            self._rule = verdict
         else:
             self._exceptions.update(dict.fromkeys(places, verdict))
 
-    def _result(self) -> BatchResult:
+    def result(self) -> BatchResult:
+        """
+        What is known by now.
+        """
         if len(self._exceptions) > len(self.batch) // 2:
             return BatchResult.of_places(
                 self.batch,
@@ -232,7 +296,7 @@ class Delivery:
                 ],
                 self._transactions,
                 attempts=self.attempts,
-                stop_reason=self._stop_reason,
+                stop_reason=self.stop_reason,
             )
         return BatchResult(
             self.batch,
@@ -240,7 +304,7 @@ class Delivery:
             dict(self._exceptions),
             tuple(self._transactions),
             self.attempts,
-            self._stop_reason,
+            self.stop_reason,
         )
 
 
@@ -252,9 +316,16 @@ def by_remark(
     """
     if len(remarks) == 1:
         return [(remarks[0], places)]
-    found: dict[Remark, list[int]] = {}
+    # Equal remarks of an answer are one object.
+    named = {id(each): each for each in remarks}
+    (most, _), *_ = Counter(map(id, remarks)).most_common(1)
+    rule = named[most]
+    found: dict[Remark, list[int]] = {rule: []}
     for place, remark in zip(places, remarks, strict=True):
-        found.setdefault(remark, []).append(place)
+        if remark is not rule:
+            found.setdefault(remark, []).append(place)
+    others = set().union(*found.values())
+    found[rule] += [place for place in places if place not in others]
     return list(found.items())
 
 

@@ -7,58 +7,101 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from voicepush.model.batch import Batch
+from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
 from voicepush.model.outcome import BatchResult
 
 
-class Fence:
+class StopSignal:
     """
-    What every request passes before its first byte leaves, and what hears how it ended.
-
-    This one remembers nothing and lets everything pass until it is closed; a ledger's
-    makes each passage durable.
+    Says that nothing else may be sent, and why.
     """
 
-    def __init__(
-        self, *, retry_internal_error: bool = True, resend_unknown: bool = False
-    ) -> None:
-        #: Why nothing else may pass, once it is closed.
+    def __init__(self) -> None:
+        #: Why, once it is set.
         self.reason: str | None = None
-        #: Whether code 7006 is tried again.
-        self.retry_internal_error = retry_internal_error
-        #: Whether what is in doubt is tried again, at the risk of a second call.
-        self.resend_unknown = resend_unknown
-        self._closing = asyncio.Event()
+        self._event = asyncio.Event()
 
     @property
-    def closed(self) -> bool:
+    def is_set(self) -> bool:
         """
-        Whether nothing else may pass.
+        Whether nothing else may be sent.
         """
-        return self._closing.is_set()
+        return self._event.is_set()
 
-    def close(self, reason: str) -> None:
+    def set(self, reason: str) -> None:
         """
-        Let nothing else pass; the first *reason* is kept.
+        Let nothing else be sent; the first *reason* is kept.
         """
         self.reason = self.reason or reason
-        self._closing.set()
-
-    async def claim(self, batch: Batch, places: Sequence[int]) -> bool:  # noqa: ARG002
-        """
-        Whether the destinations of *batch* at *places* may be sent now, by us.
-        """
-        return not self.closed
-
-    async def settle(self, result: BatchResult) -> None:
-        """
-        Take note of what is known of a batch by now; some of it may be pending.
-        """
+        self._event.set()
 
     async def wait(self, seconds: float | None = None) -> None:
         """
-        Wait until it is closed, but no longer than *seconds*.
+        Wait until it is set, but no longer than *seconds*.
         """
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), seconds)
+            await asyncio.wait_for(self._event.wait(), seconds)
+
+
+class Journal(Protocol):
+    """
+    What a sender asks before each request, and tells after it.
+    """
+
+    policy: Policy
+    stop: StopSignal
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
+        """
+        Whether the destinations of *batch* at *places* may be sent now, by us.
+        """
+        ...
+
+    async def record(
+        self,
+        claimed: Claimed | None,
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
+        """
+        Take note of what is known of a batch by now; some of it may be pending.
+
+        Args:
+            claimed: What `claim` gave; None where nobody was claimed, because it was
+                clear without a request.
+            due_at: When those who are pending may be sent again, in seconds since
+                1970, where the sender does not wait for that itself.
+        """
+        ...
+
+
+class ForgetfulJournal:
+    """
+    A journal that keeps nothing and lets everything be sent until it is stopped.
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.stop = StopSignal()
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:  # noqa: ARG002
+        """
+        Let it be sent.
+        """
+        if self.stop.is_set:
+            return Refused(self.stop.reason or "stopped")
+        return Claimed("", places)
+
+    async def record(
+        self,
+        claimed: Claimed | None,  # noqa: ARG002
+        result: BatchResult,  # noqa: ARG002
+        due_at: float | None = None,  # noqa: ARG002
+    ) -> Record:
+        """
+        Forget it.
+        """
+        return Recorded()

@@ -15,7 +15,7 @@ from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 
 from voicepush.model.batch import Batch
 from voicepush.model.message import Priority, VoiceMessage, parse_time
-from voicepush.model.recipients import MOST_PER_REQUEST, Destination, Recipient
+from voicepush.model.recipients import MOST_PER_REQUEST, Kind
 
 #: The fields of `VoiceMessage` that belong to the channel in a request.
 _OF_THE_CHANNEL = ("media", "callflowid", "cli")
@@ -52,6 +52,7 @@ def _make_converter() -> MsgspecJsonConverter:
             # Unions are told apart by hand: the wire knows moments only.
             expiry=override(unstruct_hook=format_time),
             priority=override(unstruct_hook=str),
+            extra=override(unstruct_hook=dict),
             **_RENAMED,
         ),
     )
@@ -62,17 +63,8 @@ def _make_converter() -> MsgspecJsonConverter:
             converter,
             expiry=override(struct_hook=lambda text, _: text and parse_time(text)),
             priority=override(struct_hook=lambda value, _: value and Priority(value)),
+            extra=override(struct_hook=lambda fields, _: fields),
             **_RENAMED,
-        ),
-    )
-    converter.register_unstructure_hook_factory(
-        lambda cls: cls is Destination,
-        lambda _: make_dict_unstructure_fn(
-            Destination,
-            converter,
-            _cattrs_omit_if_default=True,
-            customer_id=override(rename="customerid"),
-            correlation_id=override(rename="correlationid"),
         ),
     )
     return converter
@@ -102,35 +94,86 @@ def encode(
     The body of a request for *batch*, or for those of its destinations at *places*.
 
     The destinations are joined from columns: building and encoding an object for each
-    of them would cost about ten times as much.
+    of them would cost about ten times as much. Where the owner gave no callback data
+    the id of the batch travels there, so that each receipt names it.
 
     Args:
         request_id: The correlation id of the request, if its message has none.
     """
-    head, tail = _head(batch.message), "]}"
-    if request_id is not None and batch.message.correlation_id is None:
-        tail = f'],"correlationid":"{request_id}"}}'
+    recipients = batch.recipients
     if places is None or len(places) == len(batch):
-        places, between = range(len(batch)), _BETWEEN[: len(batch)]
-        destinations: Sequence[Recipient] = batch.destinations
+        places = range(len(batch))
+    head, tail = _head(batch.message), _tail(batch, request_id)
+    if recipients.widths is None:
+        values = recipients.values_at(places)
+        name = _NAMES[recipients.kind]
+        if recipients.correlation_ids is None:
+            if _needs_no_escape(values):
+                return _joined(head, name, values, str(batch.id), places, tail)
+        else:
+            ids = list(map(batch.correlation_ids.__getitem__, places))
+            if _needs_no_escape(values, ids):
+                return _joined_with_ids(head, name, values, ids, tail)
+    entries = msgspec.json.encode(_entries(batch, places))
+    return head.encode() + entries[1:-1] + tail.encode()
+
+
+def _joined(
+    head: str,
+    name: str,
+    values: Sequence[str],
+    key: str,
+    places: Sequence[int],
+    tail: str,
+) -> bytes:
+    """
+    The body where the ids are our own: values, the batch's id and what is between, each
+    put into every third place of one list at once.
+    """
+    opening, between = _OPENING[name], _BETWEEN[name]
+    pieces: list[str] = [head + opening] * (1 + 3 * len(values))
+    pieces[1::3] = values
+    pieces[2::3] = ['"],"correlationid":"' + key] * len(values)
+    if isinstance(places, range) and places.step == 1:
+        pieces[3::3] = between[places.start : places.stop]
     else:
-        between = tuple(map(_BETWEEN.__getitem__, places))
-        destinations = [batch.destinations[place] for place in places]
-    if not (batch.plain and _needs_no_escape(destinations, batch.key)):
-        own = batch.correlation_ids
-        entries = [
-            _entry(destination, own[place])
-            for place, destination in zip(places, destinations, strict=True)
-        ]
-        return head.encode() + msgspec.json.encode(entries)[1:-1] + tail.encode()
-    # Numbers, keys and what is between, each put into every third place at once.
-    many = len(destinations)
-    pieces: list[Any] = [head + _OPENING] * (1 + 3 * many)
-    pieces[1::3] = destinations
-    pieces[2::3] = ['"],"correlationid":"' + batch.key] * many
-    pieces[3::3] = between
-    pieces[-1] = pieces[-1].removesuffix("," + _OPENING) + tail
+        pieces[3::3] = map(between.__getitem__, places)
+    pieces[-1] = pieces[-1].removesuffix("," + opening) + tail
     return "".join(pieces).encode()
+
+
+def _joined_with_ids(
+    head: str, name: str, values: Sequence[str], ids: Sequence[str], tail: str
+) -> bytes:
+    """
+    The same with a column of ids.
+    """
+    opening = _OPENING[name]
+    pieces: list[str] = [head + opening] * (1 + 4 * len(values))
+    pieces[1::4] = values
+    pieces[2::4] = ['"],"correlationid":"'] * len(values)
+    pieces[3::4] = ids
+    pieces[4::4] = ['"},' + opening] * len(values)
+    pieces[-1] = '"}' + tail
+    return "".join(pieces).encode()
+
+
+def _entries(batch: Batch, places: Sequence[int]) -> list[dict[str, Any]]:
+    name, ids = _NAMES[batch.recipients.kind], batch.correlation_ids
+    values = list(batch.recipients.by_destination())
+    return [{name: values[place], "correlationid": ids[place]} for place in places]
+
+
+def _tail(batch: Batch, request_id: str | None) -> str:
+    """
+    What stands behind the last destination.
+    """
+    tail = "]"
+    if request_id is not None and batch.message.correlation_id is None:
+        tail += f',"correlationid":"{request_id}"'
+    if batch.message.callback_data is None:
+        tail += f',"callbackData":"{batch.id}"'
+    return tail + "}"
 
 
 @lru_cache(maxsize=64)
@@ -139,32 +182,33 @@ def _head(message: VoiceMessage) -> str:
     What stands before the first destination in a request of *message*.
     """
     fields = _converter.unstructure(message)
+    extra = fields.pop("extra", {})
     voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}
     body = msgspec.json.encode(
         {
             "deliverychannel": "voice",
             "channels": {"voice": voice},
             **fields,
+            **extra,
             "destination": [],
         }
     )
     return body[: -len(b"]}")].decode()
 
 
-_OPENING = '{"msisdn":["'
+#: What the API calls the values of each kind.
+_NAMES = {Kind.MSISDN: "msisdn", Kind.CUSTOMER_ID: "customerid"}
+
+#: What stands before a destination's value.
+_OPENING = {name: f'{{"{name}":["' for name in _NAMES.values()}
+
+#: What stands between the batch's id in our own ids and the next value, by place.
+_BETWEEN = {
+    name: tuple(f'-{place}"}},{opening}' for place in range(MOST_PER_REQUEST))
+    for name, opening in _OPENING.items()
+}
 
 
-#: What stands between the key in one of our own ids and the next number, by place.
-_BETWEEN = tuple(f'-{place}"}},{_OPENING}' for place in range(MOST_PER_REQUEST))
-
-
-def _needs_no_escape(numbers: Sequence[Recipient], key: str) -> bool:
-    text = "".join([key, *numbers])  # type: ignore[list-item]  # all are texts
+def _needs_no_escape(*columns: Sequence[str]) -> bool:
+    text = "".join(map("".join, columns))
     return len(msgspec.json.encode(text)) == len(text) + len('""')
-
-
-def _entry(destination: str | Destination, correlation_id: str) -> dict[str, Any]:
-    if isinstance(destination, str):
-        return {"msisdn": [destination], "correlationid": correlation_id}
-    fields: dict[str, Any] = _converter.unstructure(destination)
-    return {**fields, "correlationid": correlation_id}

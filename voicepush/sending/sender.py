@@ -4,12 +4,8 @@ One batch -> one result: slots, pace and transport.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from itertools import count
-from math import inf
+from typing import NamedTuple
 
 from voicepush import clock
 from voicepush.errors import (
@@ -18,20 +14,22 @@ from voicepush.errors import (
     NotSentError,
     UnreachableError,
 )
-from voicepush.model.batch import request_id_of
-from voicepush.model.outcome import BatchResult
+from voicepush.logs import log_event
+from voicepush.model.claim import Claim, Claimed, NotBefore, Refused, Superseded
+from voicepush.model.events import AttemptMade, Observers, PaceChanged
+from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import Answer, Remark, decode
 from voicepush.sending.codes import Meaning
-from voicepush.sending.delivery import Delivery, Left, by_remark
-from voicepush.sending.journal import Fence
+from voicepush.sending.delivery import Delivery, Left, Turn, by_remark
+from voicepush.sending.journal import Journal, StopSignal
 from voicepush.sending.pacing import Pacer
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
-from voicepush.sending.transport import Transport
+from voicepush.sending.slots import Slots
+from voicepush.sending.transport import Reply, Transport
+from voicepush.sending.trouble import Trouble, clock_time
 from voicepush.settings import Settings
-
-_log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -54,104 +52,148 @@ class Sender:
         self.pacer = pacer
         self._transport = transport
         self._now = now or clock.never_set_back()
-        self._slots = asyncio.Semaphore(settings.concurrency)
-        #: How many batches are on their way.
-        self._unfinished = 0
-        #: What went wrong since a request last brought someone further.
-        self._trouble: Waiting | None = None
-        #: When the requests under way had begun.
-        self._begun: dict[int, float] = {}
-        self._numbers = count()
-        self._answered_at = -inf
+        self._slots = Slots(settings.concurrency)
+        self._trouble = Trouble(self._now)
+        #: Hear what happens.
+        self.observers = Observers()
+        self.observers.add(log_event)
 
     @property
     def waiting(self) -> Waiting | None:
         """
         Why nothing goes on at present, where nothing does.
         """
-        if self._trouble is not None:
-            lasted = self._now() - self._trouble.since.timestamp()
-            return self._trouble if lasted >= _PASSES_SOON else None
-        if not self._begun:
-            return None
-        since = max(next(iter(self._begun.values())), self._answered_at)
-        if self._now() - since < _SILENCE:
-            return None
-        words = f"the service has not answered {len(self._begun):,} requests yet"
-        return Waiting(words, _moment(since))
+        return self._trouble.waiting
 
-    async def send(self, due: BatchResult, fence: Fence) -> BatchResult:
+    async def send(
+        self, due: BatchResult, journal: Journal, *, urgent: bool = False
+    ) -> BatchResult:
         """
         Send what is pending of *due* until each destination has its outcome.
 
-        Failed deliveries are results, too. Raises only what *fence* raises, and our
+        Failed deliveries are results, too. Raises only what *journal* raises, and our
         own mistakes.
-        """
-        delivery = Delivery(due, fence, self.settings, self._now)
-        self._unfinished += 1
-        try:
-            return await self._until_done(delivery)
-        finally:
-            self._unfinished -= 1
-            if not self._unfinished:
-                self._trouble = None
 
-    async def _until_done(self, delivery: Delivery) -> BatchResult:
-        left = await self._round(delivery)
+        Args:
+            urgent: Whether its requests go before those that wait already.
+        """
+        delivery = Delivery(due, journal.policy, self.settings.patience, self._now)
+        delivery.is_urgent = urgent
+        with self._trouble.batch():
+            await self._until_done(delivery, journal)
+            return await self._finished(delivery, journal)
+
+    async def _until_done(self, delivery: Delivery, journal: Journal) -> None:
+        left = await self._round(delivery, journal)
         if left.again:
-            left = await until_done(
-                lambda: self._round(delivery),
+            await until_done(
+                lambda: self._round(delivery, journal),
                 left,
                 give_up_at=lambda: delivery.give_up_at,
                 first_wait=self.settings.first_wait,
                 now=self._now,
-                sleep=delivery.fence.wait,
+                sleep=journal.stop.wait,
             )
-        return await delivery.finish()
 
-    async def _round(self, delivery: Delivery) -> Left:
+    async def _finished(self, delivery: Delivery, journal: Journal) -> BatchResult:
+        """
+        Give those who are still pending an outcome.
+        """
+        if not delivery.pending():
+            return delivery.recorded or await _record(delivery, journal)
+        reason = delivery.refusal or (journal.stop.is_set and journal.stop.reason)
+        if reason:
+            # In the journal they stay pending: they were never claimed, or refused.
+            delivery.stay(reason)
+            return delivery.result()
+        delivery.give_up()
+        return await _record(delivery, journal)
+
+    async def _round(self, delivery: Delivery, journal: Journal) -> Left:
         """
         Send all that is pending once, in as many requests as the limits ask for.
         """
         retry_after: float | None = None
         stack = [delivery.pending()]
-        while stack and not delivery.fence.closed:
-            places = stack.pop()
-            if not places:
-                continue
-            if pieces := self._cut(delivery, places):
-                stack.extend(reversed(pieces))
-                continue
-            request_id = request_id_of(delivery.batch)
-            body = encode(delivery.batch, places, request_id=request_id)
-            if len(body) > self.settings.body_limit:
-                stack.extend(reversed(delivery.halve(places, _TOO_LARGE_HERE)))
-                continue
-            waits_since = self._now()
-            async with self._slots:
-                goes = await self._may_go(delivery, places, waits_since)
-                if not goes:
-                    if goes is None:
-                        stack.append(places)  # to be cut again
-                    continue
-                answer, asked = await self._post(delivery, places, body, request_id)
-            for remark, where in by_remark(answer.remarks, places):
-                if remark.meaning is Meaning.TOO_LARGE:
-                    stack.extend(reversed(delivery.halve(where, remark)))
-                else:
-                    delivery.note(remark, where)
-            delivery.note_transactions(answer, places)
-            await delivery.settle()
-            throttled = any(
-                each.meaning is Meaning.THROTTLED for each in answer.remarks
-            )
-            if throttled:
-                # After the settlement: whatever happens here, nobody gets lost.
-                self.pacer.slow_down(asked, sent_at=delivery.passed_at)
-                retry_after = max(retry_after or 0.0, asked or 0.0) or None
-            self._note_trouble(answer.remarks)
-        again = not delivery.fence.closed and bool(delivery.pending())
+        while stack and not _is_over(delivery, journal):
+            rest = await self._attempt(delivery, journal, stack.pop())
+            stack.extend(reversed(rest.places))
+            if rest.wait is not None:
+                retry_after = max(retry_after or 0.0, rest.wait)
+        again = not _is_over(delivery, journal) and bool(delivery.pending())
         return Left(again, retry_after)
+
+    async def _attempt(
+        self, delivery: Delivery, journal: Journal, places: Sequence[int]
+    ) -> _Rest:
+        """
+        Send *places* in one request, or say in which parts they are to be sent.
+        """
+        if not places:
+            return _Rest()
+        if pieces := self._cut(delivery, places):
+            return _Rest(pieces)
+        request_id = delivery.request_id()
+        body = encode(delivery.batch, places, request_id=request_id)
+        if len(body) > self.settings.body_limit:
+            return _Rest(delivery.halve(places, _TOO_LARGE_HERE))
+        delivery.wait_begins()
+        async with self._slots.one(urgent=delivery.is_urgent):
+            claim = await self._claim(delivery, journal, places)
+            if not isinstance(claim, Claimed):
+                return _Rest([places] if claim is Turn.CUT_AGAIN else [])
+            if claim.left_out:
+                delivery.leave_out(claim.left_out)
+                places = claim.places
+                body = encode(delivery.batch, places, request_id=request_id)
+            posted = await self._post(delivery, places, body, request_id, journal.stop)
+        return await self._noted(delivery, journal, claim, places, posted)
+
+    async def _noted(
+        self,
+        delivery: Delivery,
+        journal: Journal,
+        claimed: Claimed,
+        places: Sequence[int],
+        posted: _Posted,
+    ) -> _Rest:
+        """
+        Record what an answer said of *places*; what it left to be sent yet.
+        """
+        rest: list[Sequence[int]] = []
+        verdicts: dict[Verdict, int] = {}
+        answer = posted.answer
+        for remark, where in by_remark(answer.remarks, places):
+            if remark.meaning is Meaning.TOO_LARGE:
+                rest += delivery.halve(where, remark)
+            else:
+                delivery.note(remark, where)
+            verdict = delivery.at(where[0])
+            weight = delivery.batch.weigh(where)
+            verdicts[verdict] = verdicts.get(verdict, 0) + weight
+        if delivery.stop_reason is not None:
+            journal.stop.set(delivery.stop_reason)
+        delivery.note_transactions(answer, places)
+        await _record(delivery, journal, claimed)
+        # After the record: whatever happens here, nobody gets lost.
+        is_throttled = any(each.meaning is Meaning.THROTTLED for each in answer.remarks)
+        if is_throttled:
+            self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
+            pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)
+            self.observers.tell(pace)
+        self._trouble.note(answer.remarks, self.pacer.held_until)
+        self.observers.tell(
+            AttemptMade(
+                batch=delivery.batch.id,
+                attempt=delivery.attempts,
+                destinations=len(places),
+                bytes=posted.size,
+                status=posted.status,
+                seconds=posted.seconds,
+                verdicts=verdicts,
+            )
+        )
+        return _Rest(rest, posted.asked if is_throttled else None)
 
     def _cut(
         self, delivery: Delivery, places: Sequence[int]
@@ -164,24 +206,50 @@ class Sender:
             return None
         # Counting entries is enough where each holds one value; otherwise halves are
         # cut until they fit.
-        step = most if delivery.batch.plain else len(places) // 2
+        is_even = delivery.batch.recipients.widths is None
+        step = most if is_even else len(places) // 2
         return [places[at : at + step] for at in range(0, len(places), step)]
 
-    async def _may_go(
-        self, delivery: Delivery, places: Sequence[int], waits_since: float
-    ) -> bool | None:
+    async def _claim(
+        self, delivery: Delivery, journal: Journal, places: Sequence[int]
+    ) -> Claim | Turn:
         """
-        Pace, then claim. What has expired by then is told so.
+        Pace, then claim. What has expired by then is recorded so.
+        """
+        turn = await self._turn(delivery, journal.stop, places)
+        if turn is Turn.EXPIRED:
+            delivery.expire(places)
+            await _record(delivery, journal)
+        elif turn is Turn.TOO_LONG:
+            journal.stop.set(
+                f"the service asks to wait until {clock_time(self.pacer.held_until)}, "
+                "which is longer than --patience; resume goes on after that"
+            )
+        if turn is not Turn.GO:
+            return turn
+        claim = await journal.claim(delivery.batch, places)
+        if isinstance(claim, Refused):
+            delivery.refusal = claim.reason
+        elif isinstance(claim, NotBefore):
+            # No slot is held meanwhile; the ledger gives the batch again.
+            await _record(delivery, journal, due_at=claim.moment)
+            delivery.refusal = claim.reason
+        elif delivery.is_over() or not claim.places:
+            # What is claimed is sent, whatever else happened, unless it is too late.
+            delivery.leave_out(claim.left_out)
+            delivery.expire(claim.places)
+            await _record(delivery, journal, claim)
+            return Turn.EXPIRED
+        return claim
 
-        Returns:
-            Whether they may; None if the rate has fallen meanwhile, so that no tenant's
-            second has room for so many at once.
-        """
-        fence = delivery.fence
+    async def _turn(
+        self, delivery: Delivery, stop: StopSignal, places: Sequence[int]
+    ) -> Turn:
+        def fits() -> bool:
+            return self._cut(delivery, places) is None
 
         def seconds_left() -> float:
-            too_large = self._cut(delivery, places) is not None
-            return 0.0 if fence.closed or too_large else delivery.seconds_left()
+            return delivery.seconds_left() if fits() and not stop.is_set else 0.0
 
         paced = await self.pacer.take(
             delivery.batch.weigh(places),
@@ -189,26 +257,8 @@ class Sender:
             held_within=lambda: self.settings.patience,
         )
         delivery.passed_at = self.pacer.now()
-        # Waiting for its turn is no trouble of the service's.
-        delivery.be_patient(self._now() - waits_since)
-        if fence.closed:
-            return False
-        if not paced and not delivery.is_over() and self._cut(delivery, places):
-            return None
-        if not paced and delivery.seconds_left() == inf:
-            fence.close(
-                f"the service asks to wait until {_clock_time(self.pacer.held_until)}, "
-                "which is longer than --patience; resume goes on after that"
-            )
-            return False
-        if paced and not delivery.is_over():
-            if not await fence.claim(delivery.batch, places):
-                return False
-            # What is claimed is sent, whatever else happened, unless it is too late.
-            if not delivery.is_over():
-                return True
-        await delivery.expire(places)
-        return False
+        delivery.wait_ends()
+        return delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set)
 
     async def _post(
         self,
@@ -216,100 +266,102 @@ class Sender:
         places: Sequence[int],
         body: bytes,
         request_id: str | None,
-    ) -> tuple[Answer, float | None]:
+        stop: StopSignal,
+    ) -> _Posted:
         """
-        One attempt, and how long the service asked to wait before the next.
+        One attempt.
         """
         # What answers an earlier attempt has the same ids, so it must not come over
         # the same connection.
         fresh = delivery.attempts > 0
         delivery.attempts += 1
-        key, many = delivery.batch.key, len(places)
-        number = next(self._numbers)
-        self._begun[number] = self._now()
+        begun = self._now()
+
+        def posted(answer: Answer, reply: Reply | None = None) -> _Posted:
+            asked = None if reply is None else reply.retry_after
+            status = None if reply is None else reply.status
+            return _Posted(answer, asked, status, self._now() - begun, len(body))
+
+        connecting = self._transport.connection(fresh=fresh)
         try:
-            async with await self._transport.connection(fresh=fresh) as connection:
-                reply = await connection.post(
-                    body,
-                    timeout=self.settings.answer_timeout,
-                    # Never 0, which would mean for ever.
-                    connect_timeout=max(
-                        min(self.settings.connect_timeout, delivery.seconds_left()),
-                        0.001,
-                    ),
-                )
-                asked = reply.retry_after
-                answer = decode(
-                    reply.status,
-                    reply.body,
-                    delivery.ids(places),
-                    request_id=request_id,
-                    asks_to_wait=asked is not None,
-                    fresh=connection.is_fresh,
-                    secret=self.settings.service_key,
-                )
-                connection.proven = answer.proven
+            with self._trouble.request():
+                async with await connecting as connection:
+                    reply = await connection.post(
+                        body,
+                        timeout=self.settings.answer_timeout,
+                        # Never 0, which would mean for ever.
+                        connect_timeout=max(
+                            min(self.settings.connect_timeout, delivery.seconds_left()),
+                            0.001,
+                        ),
+                    )
+                    asks_to_wait = reply.retry_after is not None
+                    answer = decode(
+                        reply.status,
+                        reply.body,
+                        delivery.ids(places),
+                        request_id=request_id,
+                        asks_to_wait=asks_to_wait,
+                        fresh=connection.is_fresh,
+                        secret=self.settings.service_key,
+                    )
+                    connection.proven = answer.proven
         except ClientClosedError as error:
-            delivery.fence.close(str(error))
-            return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
+            stop.set(str(error))
+            return posted(Answer([Remark(Meaning.UNREACHED, None, str(error))]))
         except UnreachableError as error:
-            _log.info("batch %s: %d not sent: %s", key, many, error)
-            return Answer([delivery.unreachable(str(error))]), None
+            return posted(Answer([delivery.unreachable(str(error))]))
         except NotSentError as error:
-            _log.info("batch %s: %d not sent: %s", key, many, error)
-            return Answer([Remark(Meaning.UNREACHED, None, str(error))]), None
+            return posted(Answer([Remark(Meaning.UNREACHED, None, str(error))]))
         except InDoubtError as error:
-            _log.warning("batch %s: %d in doubt: %s", key, many, error)
-            return Answer([Remark(Meaning.IN_DOUBT, None, str(error))]), None
-        finally:
-            del self._begun[number]
-        self._answered_at = self._now()
-        _log.debug("batch %s: %d answered with HTTP %d", key, many, reply.status)
-        return answer, asked
-
-    def _note_trouble(self, remarks: Sequence[Remark]) -> None:
-        """
-        Remember since when, and why, no request has brought anyone further.
-        """
-        last = remarks[0]
-        if any(each.meaning not in _BRINGS_NO_ONE_FURTHER for each in remarks):
-            self._trouble = None
-            return
-        words = _TROUBLES[last.meaning]
-        held = self.pacer.held_until
-        if held is not None:
-            words = f"the service asks to wait until {_clock_time(held)}"
-        said = " ".join(filter(None, (last.code, last.description)))
-        since = self._trouble.since if self._trouble else _moment(self._now())
-        self._trouble = Waiting(f"{words} ({said})" if said else words, since)
+            return posted(Answer([Remark(Meaning.IN_DOUBT, None, str(error))]))
+        self._trouble.answered()
+        return posted(answer, reply)
 
 
-#: What has lasted no longer than this is not worth telling, in seconds.
-_PASSES_SOON = 1.0
+class _Posted(NamedTuple):
+    """
+    What came of one request.
+    """
+
+    answer: Answer
+    #: How long the service asked to wait, in seconds.
+    asked: float | None
+    status: int | None
+    seconds: float
+    #: Of the request, in bytes.
+    size: int
 
 
-#: A service that has not answered for so long is said to be silent, in seconds.
-_SILENCE = 5.0
+class _Rest(NamedTuple):
+    """
+    What is to be sent yet in this round, and how long to wait before the next.
+    """
+
+    places: Sequence[Sequence[int]] = ()
+    wait: float | None = None
 
 
-_TROUBLES = {
-    Meaning.THROTTLED: "the service refuses for speed",
-    Meaning.INTERNAL: "the service has an error of its own",
-    Meaning.UNREACHED: "the service can't be reached",
-}
+def _is_over(delivery: Delivery, journal: Journal) -> bool:
+    return journal.stop.is_set or delivery.refusal is not None
 
 
-_BRINGS_NO_ONE_FURTHER = frozenset(_TROUBLES)
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _clock_time(seconds: float | None) -> str:
-    if seconds is None:
-        return "later"
-    return f"{_moment(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"
+async def _record(
+    delivery: Delivery,
+    journal: Journal,
+    claimed: Claimed | None = None,
+    *,
+    due_at: float | None = None,
+) -> BatchResult:
+    """
+    Tell the journal what is known by now, which it has to hear after each claim.
+    """
+    result = delivery.result()
+    record = await journal.record(claimed, result, due_at)
+    if isinstance(record, Superseded):
+        delivery.refusal = record.reason
+    delivery.recorded = result
+    return result
 
 
 _TOO_LARGE_HERE = Remark(

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from voicepush import clock
 from voicepush.masking import mask_numbers
 from voicepush.model.outcome import BatchResult
-from voicepush.sending.journal import Fence
+from voicepush.sending.journal import Journal
 from voicepush.sending.sender import Sender
 
 
 async def send_all(
     sender: Sender,
     due: AsyncIterator[BatchResult],
-    fence: Fence,
+    journal: Journal,
     deliver: Callable[[BatchResult], Awaitable[None]],
 ) -> None:
     """
@@ -29,7 +29,7 @@ async def send_all(
     that waits for its next attempt does not hold up the others.
 
     Raises:
-        Exception: The first that *due*, *fence* or *deliver* raised, after
+        Exception: The first that *due*, *journal* or *deliver* raised, after
             everything under way has been settled.
     """
     shared = Shared(due)
@@ -44,12 +44,12 @@ async def send_all(
                     # Each worker that finds something to do brings in the next.
                     idle -= 1
                     workers.create_task(work())
-                await deliver(await sender.send(batch, fence))
+                await deliver(await sender.send(batch, journal))
                 if errors:
                     break
         except Exception as error:  # noqa: BLE001 -- raised below
             errors.append(error)
-            fence.close(mask_numbers(str(error)))
+            journal.stop.set(mask_numbers(str(error)))
 
     async with asyncio.TaskGroup() as workers:
         idle -= 1

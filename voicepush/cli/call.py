@@ -1,0 +1,86 @@
+"""
+The command that rings someone now.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from voicepush import clock
+from voicepush.campaign.campaign import Campaign
+from voicepush.cli.dispatching import dispatch
+from voicepush.cli.options import (
+    DEFAULT_LEDGER,
+    Json,
+    LedgerPath,
+    Message,
+    Service,
+    check_expiry,
+)
+from voicepush.cli.terminal import say, tell
+from voicepush.errors import InputError
+from voicepush.ledger import open_ledger
+from voicepush.report.text import found_as_text
+from voicepush.screening.msisdn import normalise
+from voicepush.screening.refusals import Reason
+
+
+async def call(
+    number: Annotated[list[str], Parameter(negative="")],
+    /,
+    *,
+    message: Message | None = None,
+    service: Service | None = None,
+    country: str | None = None,
+    ledger: LedgerPath = DEFAULT_LEDGER,
+    json: Json = False,
+) -> int:
+    """
+    Ring NUMBER now, whoever was called before, and tell what came of it.
+
+    It is kept in the ledger as a small campaign of its own.
+
+    Parameters
+    ----------
+    number
+        Who is rung, with + and the calling code unless --country says whose numbers
+        they are.
+    country
+        Whose national numbers are completed: a region such as IN, or +44 or the like.
+    ledger
+        Where campaigns are kept.
+    json
+        Print one JSON object when it ends.
+    """
+    settings = (service or Service()).build()
+    built = (message or Message()).build()
+    check_expiry(built)
+    numbers = [_normal(each, country) for each in number]
+    # Each call is one of its own: the same again would otherwise ring nobody.
+    name = f"call-{clock.utc_now():%Y%m%d-%H%M%S}-{clock.random_hex(6)}"
+    async with open_ledger(ledger) as opened:
+        campaign = await Campaign.plan(
+            opened,
+            name,
+            built,
+            numbers,
+            source="the command line",
+            rate=settings.rate,
+            tell=say,
+        )
+        code = await dispatch(campaign, settings, json=json)
+        if not json:
+            for each in dict.fromkeys(numbers):
+                for found in await opened.find(each):
+                    if found.campaign == name:
+                        tell(found_as_text(found))
+    return code
+
+
+def _normal(text: str, country: str | None) -> str:
+    found = normalise(text, country=country)
+    if isinstance(found, Reason):
+        raise InputError(f"{text}: {found}")
+    return found
