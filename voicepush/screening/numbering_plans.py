@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -36,7 +36,7 @@ class NumberingPlans:
         text = "\n" + "\n".join(numbers)
         end = _end_of_code(numbers[0])
         code = numbers[0][:end]
-        if text.count(f"\n{code}") == len(numbers):
+        if end > 1 and text.count(f"\n{code}") == len(numbers):
             return _missing_in(text, code[1:])
         places: list[int] = []
         for code, theirs in _by_code(numbers).items():
@@ -67,9 +67,7 @@ class Country:
         valid = _valid(self._code)
         # A calling code has a plan, or it would have had no region.
         self._valid: Callable[[str], Any] = valid.fullmatch if valid else bool
-        self._usual_national, self._usual_whole = self._usual(
-            valid.pattern if valid else "(?!)"
-        )
+        self._make_patterns(valid.pattern if valid else "(?!)")
 
     def read(self, digits: str) -> str | Doubt:
         """
@@ -95,34 +93,35 @@ class Country:
         two of which the plan has one. They become what `read` gives. Each line begins
         with a line feed.
         """
-        text = self._usual_national.sub(f"\n+{self._code}", text)
-        return self._usual_whole.sub("\n+", text)
+        if self._all_plain.fullmatch(text):
+            return text.replace("\n", f"\n+{self._code}")
+        text = self._national_line.sub(f"\n+{self._code}", text)
+        return self._whole_line.sub("\n+", text)
 
-    def _usual(self, valid: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    def _make_patterns(self, valid: str) -> None:
         """
-        What stands at the start of usual lines: of national numbers, and of those with
-        the calling code.
-
-        Args:
-            valid: What national numbers in the plan look like.
+        Make what tells the usual lines, from what *valid* national numbers look like.
         """
-        code = self._code
-        lengths = "|".join(f"[0-9]{{{length}}}" for length in sorted(self._lengths))
-        general = self._general.pattern
-        possible = f"(?=(?:{lengths})$)(?:(?!0)|(?=(?:{general})$))"
-        # What is taken off where it is the calling code leaves what stands behind it.
-        trunk = self._trunk.pattern
-        no_trunk = f"(?!(?:{trunk})(?<!\n))" if trunk != code else ""
-        # The 00 stands for a plus. Others are of a length that E.164 has.
+        code, trunk = self._code, self._trunk.pattern
+        lengths, missing = self._lengths, len(self._code)
+        # Few countries have numbers that begin with 0.
+        possible = f"(?={_digits(lengths)}$)(?:(?!0)|(?=(?:{self._general.pattern})$))"
+        no_trunk = f"(?!(?:{trunk})(?<!\n))"  # but it may match an empty text
+        # Those that can't begin with the calling code.
+        plain = f"(?!0|{code}){no_trunk}{_digits(_of_e164(lengths, missing))}$"
         national = (
-            f"(?!00){_of_length(len(code))}(?!(?:{trunk})(?<!\n)){possible}"
+            f"(?!00)(?={_digits(_of_e164(range(16), missing))}$){no_trunk}{possible}"
             f"(?:(?!{code}{possible})|(?!{code}{valid}$){valid}$)"
         )
+        # A national prefix that is the calling code leaves what stands behind it.
         whole = (
-            f"(?!00){_of_length(0)}{no_trunk}(?={code}{possible})"
+            f"(?={code})(?={_digits(_of_e164(range(16), 0))}$)"
+            f"{'' if trunk == code else no_trunk}(?={code}{possible})"
             f"(?:(?!{possible})|(?!{valid}$){code}{valid}$)"
         )
-        return _lines(national), _lines(whole)
+        self._all_plain = re.compile(rf"(?:\n{plain})*+", re.ASCII | re.MULTILINE)
+        self._national_line = _line(f"(?:{plain}|{national})")
+        self._whole_line = _line(whole)
 
     def _is_possible(self, national: str) -> bool:
         return len(national) in self._lengths and (
@@ -155,11 +154,23 @@ def country_of(name: str) -> Country:
     return Country(name)
 
 
-def _of_length(missing: int) -> str:
-    return f"(?=[0-9]{{{7 - missing},{15 - missing}}}$)"
+def _of_e164(lengths: Iterable[int], missing: int) -> list[int]:
+    """
+    Those of *lengths* that E.164 has once *missing* digits are in front.
+    """
+    return [length for length in lengths if 7 <= length + missing <= 15]  # noqa: PLR2004
 
 
-def _lines(start: str) -> re.Pattern[str]:
+def _digits(lengths: Iterable[int]) -> str:
+    every = sorted(lengths)
+    if not every:
+        return "(?!)"
+    if every == list(range(every[0], every[-1] + 1)):
+        return f"[0-9]{{{every[0]},{every[-1]}}}+"
+    return f"(?:{'|'.join(f'[0-9]{{{length}}}$' for length in every)})"
+
+
+def _line(start: str) -> re.Pattern[str]:
     # A line feed in front is found faster than the start of a line.
     return re.compile(rf"\n(?={start})", re.ASCII | re.MULTILINE)
 
@@ -255,12 +266,13 @@ def _missing_in(text: str, code: str) -> list[int]:
 def _not_in_plan(code: str) -> re.Pattern[str]:
     valid = _valid(code) if code else None
     body = valid.pattern if valid else "(?!)"
-    return _lines(rf"(?!\+{code}{body}$)")
+    return _line(rf"(?!\+{code}{body}$)")
 
 
+# Most lists are of mobiles, which are therefore looked for first.
 _TYPES = (
-    "fixed_line",
     "mobile",
+    "fixed_line",
     "toll_free",
     "premium_rate",
     "shared_cost",
@@ -280,5 +292,5 @@ def _valid_in(plan: Any) -> str:
 
 def _fits(description: Any) -> str:
     pattern = f"(?:{description.national_number_pattern})"
-    lengths = "|".join(f"[0-9]{{{length}}}" for length in description.possible_length)
-    return f"(?=(?:{lengths})$){pattern}" if lengths else pattern
+    lengths = description.possible_length
+    return f"(?={_digits(lengths)}$){pattern}" if lengths else pattern

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    import numpy
-    import numpy.typing
+    import numpy as np
+    import numpy.typing as npt
 
     #: A column of 64-bit integers.
-    Keys: TypeAlias = numpy.typing.NDArray[numpy.int64]
-    _Flags: TypeAlias = numpy.typing.NDArray[numpy.bool_]
+    Keys: TypeAlias = npt.NDArray[np.int64]
+    _Flags: TypeAlias = npt.NDArray[np.bool_]
 
 #: So many new keys are merged with each other at once, until they make a run.
 BUFFERED = 16_384
@@ -43,9 +43,9 @@ def load() -> None:
 
 def _numpy() -> Any:
     # It costs start-up, and only lists of millions need it.
-    import numpy  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
 
-    return numpy
+    return np
 
 
 def column(keys: Iterable[int], count: int) -> Keys:
@@ -53,7 +53,8 @@ def column(keys: Iterable[int], count: int) -> Keys:
     *count* integers as a column.
     """
     numpy = _numpy()
-    return numpy.fromiter(keys, numpy.int64, count)  # type: ignore[no-any-return]
+    made: Keys = numpy.fromiter(keys, numpy.int64, count)
+    return made
 
 
 def parsed(numbers: Sequence[str]) -> Keys:
@@ -62,7 +63,8 @@ def parsed(numbers: Sequence[str]) -> Keys:
     """
     numpy = _numpy()
     text = "\n".join(numbers)
-    return numpy.fromstring(text, numpy.int64, sep="\n")  # type: ignore[no-any-return]
+    made: Keys = numpy.fromstring(text, numpy.int64, sep="\n")
+    return made
 
 
 class Integers:
@@ -82,7 +84,11 @@ class Integers:
     """
 
     def __init__(
-        self, *, filtered: bool = True, buffered: int = BUFFERED, slice_size: int = SLICE
+        self,
+        *,
+        filtered: bool = True,
+        buffered: int = BUFFERED,
+        slice_size: int = SLICE,
     ) -> None:
         self._numpy = _numpy()
         self._filter = _Filter(self._numpy) if filtered else None
@@ -137,7 +143,8 @@ class _Filter:
 
     def may_hold(self, keys: Keys) -> _Flags:
         at, bit = self._bits(keys)
-        return (self._bytes[at] & bit) != 0
+        is_set: _Flags = (self._bytes[at] & bit) != 0
+        return is_set
 
     def add(self, keys: Keys, total: int) -> None:
         if total * _BITS_PER_KEY > len(self._bytes) * 8:
@@ -182,11 +189,11 @@ class _Runs:
         """
         Which of *keys*, which are sorted, are in a run or in *new*.
         """
-        found = self._numpy.zeros(len(keys), bool)
+        found: _Flags = self._numpy.zeros(len(keys), bool)
         for run in (new, *self._parts()):
             if len(run):
                 found |= run.take(run.searchsorted(keys), mode="clip") == keys
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _parts(self) -> Iterator[Keys]:
         if self._merging is not None:

@@ -164,15 +164,13 @@ class Screening:
 
     # Correlation ids, of which a part has none twice.
 
-    def _parts(
-        self, rest: Recipients, refusals: list[Refusal]
-    ) -> Iterator[Recipients]:
+    def _parts(self, rest: Recipients, refusals: list[Refusal]) -> Iterator[Recipients]:
         """
-        *rest* without those whose own ids can't be used, cut before ids that repeat
-        one in the same part.
+        *rest* without those whose own ids can't be used, cut where an id repeats one
+        in the same part.
 
-        Whether an id is used is known once its part was screened, so the next part is
-        looked at after that.
+        Whether that one is used is known once its part was screened, so what comes
+        after it must be taken after that.
         """
         ids = rest.correlation_ids
         if ids is None:
@@ -181,23 +179,28 @@ class Screening:
         if has_generated_id("\n".join(ids)):
             generated = list(map(is_generated_id, ids))
             rest = _without(rest, generated, Reason.GENERATED_ID, refusals)
-        while self._duplicates and (ids := rest.correlation_ids):
-            known = self._correlation_ids.known(ids)
-            if known:
-                used = [each in known for each in ids]
-                rest = _without(rest, used, Reason.REPEATED_ID, refusals)
-            end = _first_repeated(rest.correlation_ids or ())
-            if end is None:
-                break
-            yield rest[:end]
-            rest = rest[end:]
-        yield rest
+        if not self._duplicates:
+            yield rest
+            return
+        if known := self._correlation_ids.known(rest.correlation_ids or ()):
+            used = [each in known for each in rest.correlation_ids or ()]
+            rest = _without(rest, used, Reason.REPEATED_ID, refusals)
+        start = 0
+        in_part: set[str] = set()
+        bad: set[int] = set()
+        for place, own_id in _repeated(rest.correlation_ids or ()):
+            if own_id in in_part:
+                yield _part(rest, start, place, bad, refusals)
+                start, in_part = place, set()
+            if self._correlation_ids.known([own_id]):
+                bad.add(place)
+            else:
+                in_part.add(own_id)
+        yield _part(rest, start, len(rest), bad, refusals)
 
     # Values, as a column.
 
-    def _screen_values(
-        self, part: Recipients, refusals: list[Refusal]
-    ) -> Recipients:
+    def _screen_values(self, part: Recipients, refusals: list[Refusal]) -> Recipients:
         if part.kind is Kind.MSISDN:
             column = self._numbers_of(part)
         else:
@@ -238,20 +241,32 @@ class Screening:
         return column
 
 
-def _first_repeated(ids: Sequence[str]) -> int | None:
+def _repeated(ids: Sequence[str]) -> Sequence[tuple[int, str]]:
     """
-    Where the first of *ids* stands that came before in them, if there is one.
+    The places of *ids* that are there more than once, and the ids.
     """
     given = list(filter(None, ids))
     if len(set(given)) == len(given):
-        return None
-    before: set[str] = set()
-    for place, own_id in enumerate(ids):
-        if own_id in before:
-            return place
-        if own_id:
-            before.add(own_id)
-    return None
+        return ()
+    counts = Counter(given)
+    return [(place, each) for place, each in enumerate(ids) if counts[each] > 1]
+
+
+def _part(
+    recipients: Recipients,
+    start: int,
+    end: int,
+    bad: set[int],
+    refusals: list[Refusal],
+) -> Recipients:
+    """
+    Those from *start* to *end* but for the *bad*, whose own ids came before.
+    """
+    part = recipients if end - start == len(recipients) else recipients[start:end]
+    if bad.isdisjoint(range(start, end)):
+        return part
+    used = [place in bad for place in range(start, end)]
+    return _without(part, used, Reason.REPEATED_ID, refusals)
 
 
 def _without(
@@ -308,7 +323,7 @@ def _sifted(part: Recipients, column: _Column) -> Recipients:
         if text != value
     }
     # What a reader had changed already came as the reader says.
-    return attrs.evolve(part, values=column.values, as_came=changed | part.as_came)
+    return attrs.evolve(part, values=column.values, as_came={**changed, **part.as_came})
 
 
 def _sifted_by_destination(part: Recipients, column: _Column) -> Recipients:
@@ -319,14 +334,12 @@ def _sifted_by_destination(part: Recipients, column: _Column) -> Recipients:
     for owner, place, value in zip(theirs, column.places, column.values, strict=True):
         if value != part.values[place]:
             came.setdefault(owner, part.values[place])
-    changed = {
-        new: came[owner] for new, owner in enumerate(counts) if owner in came
-    }
+    changed = {new: came[owner] for new, owner in enumerate(counts) if owner in came}
     taken = part.taken([place in counts for place in range(len(part))])
     widths = list(counts.values())
     return attrs.evolve(
         taken,
         values=column.values,
         widths=widths if any(width != 1 for width in widths) else None,
-        as_came=changed | taken.as_came,
+        as_came={**changed, **taken.as_came},
     )

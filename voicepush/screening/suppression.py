@@ -54,7 +54,9 @@ class Suppressed:
     """
 
     #: In normal form, as `normalise` gives it.
-    numbers: Seen = attrs.field(default=(), converter=_seen, repr=only_count)
+    numbers: Seen = attrs.field(
+        factory=Seen.of_numbers, converter=_seen, repr=only_count
+    )
     customer_ids: set[str] = attrs.field(factory=set, repr=only_count)
     #: Entries of the lists that suppress nobody, at most `MOST_UNUSABLE` of them.
     unusable: list[Unusable] = attrs.field(factory=list, repr=only_count)
@@ -112,9 +114,7 @@ class Suppressed:
             for place, reason in reasons.items():
                 owner = owners[place]
                 self._name(file, owner + 1 if rows is None else rows[owner], reason)
-            values = [
-                each for place, each in enumerate(values) if place not in reasons
-            ]
+            values = [each for place, each in enumerate(values) if place not in reasons]
         if recipients.kind is Kind.MSISDN:
             self.numbers.repeated(values)
         else:
