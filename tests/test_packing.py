@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from voicepush.ledger.packing import (
     COLUMNS,
-    SENDING,
+    TO_SEND,
     PackedRecipients,
     pack_exceptions,
     pack_recipients,
@@ -151,13 +151,13 @@ class TestRecipients:
         The columns for sending are enough to know who is called.
         """
         found = unpack_recipients(
-            PackedRecipients(*pack_recipients(packed)[: len(SENDING)])
+            PackedRecipients(*pack_recipients(packed)[:4])
         )
 
         assert list(packed.values) == list(found.values)
         assert packed.correlation_ids == found.correlation_ids
         assert packed.widths == found.widths
-        assert SENDING == COLUMNS[: len(SENDING)]
+        assert TO_SEND == COLUMNS[:4]
 
 
 class TestExceptions:

@@ -17,7 +17,7 @@ class PackedRecipients(NamedTuple):
     """
     The columns of a table that hold `Recipients`; None where there is no such column.
 
-    Whoever only sends reads the first `SENDING` of them.
+    Whoever only sends reads the first `TO_SEND` of them.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class PackedRecipients(NamedTuple):
 COLUMNS = PackedRecipients._fields
 
 
-SENDING = COLUMNS[:4]
+TO_SEND = COLUMNS[:4]
 
 
 def pack_recipients(recipients: Recipients) -> PackedRecipients:
