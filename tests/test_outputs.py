@@ -16,8 +16,9 @@ import pytest
 from conftest import KEY, Serve, numbers
 from mishaps import LEDGER, june, say, sending
 
-from voicepush.cli.outputs import guarded, writing
+from voicepush.cli.outputs import writing
 from voicepush.errors import InputError
+from voicepush.report.export import guarded
 
 CODE = [sys.executable, "-m", "voicepush"]
 
@@ -247,7 +248,6 @@ def test_what_can_not_be_written_is_told(output: str, words: str) -> None:
         ("+999000000001", "+999000000001"),
         ("C-17", "C-17"),
         ("", ""),
-        (None, None),
         ("=1+1", "'=1+1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("-1", "'-1"),
@@ -258,7 +258,7 @@ def test_what_can_not_be_written_is_told(output: str, words: str) -> None:
         ("\r=1", "'\r=1"),
     ],
 )
-def test_formulas_are_guarded(cell: str | None, written: str | None) -> None:
+def test_formulas_are_guarded(cell: str, written: str) -> None:
     """
     A cell that a spreadsheet would run begins with a quote; a number does not.
     """

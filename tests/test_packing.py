@@ -150,9 +150,7 @@ class TestRecipients:
         """
         The columns for sending are enough to know who is called.
         """
-        found = unpack_recipients(
-            PackedRecipients(*pack_recipients(packed)[:4])
-        )
+        found = unpack_recipients(PackedRecipients(*pack_recipients(packed)[:4]))
 
         assert list(packed.values) == list(found.values)
         assert packed.correlation_ids == found.correlation_ids

@@ -29,6 +29,7 @@ from voicepush import (
     open_ledger,
     read_file,
 )
+from voicepush.model.recipients import Kind, Recipients
 from voicepush.screening.refusals import Refusal
 from voicepush.sources.blocks import Block
 
@@ -66,7 +67,8 @@ async def test_a_plan_that_is_cancelled_ends_with_its_block(
         for place in range(1_000):
             time.sleep(0.02)
             read += 1
-            yield Block(range(place + 1, place + 2), numbers(1_000)[place : place + 1])
+            recipients = numbers(1_000)[place : place + 1]
+            yield Block(Recipients(Kind.MSISDN, recipients, [place + 1]))
 
     planning = asyncio.create_task(Campaign.plan(ledger, "j", message, blocks()))
     await asyncio.sleep(0.05)
@@ -88,7 +90,7 @@ async def test_refusals_before_an_error_are_told(
     """
 
     def blocks() -> Iterator[Block]:
-        yield Block(range(1, 3), ["nobody", numbers(1)[0]])
+        yield Block(Recipients(Kind.MSISDN, ["nobody", numbers(1)[0]], range(1, 3)))
         raise SourceError("broken", row=3)
 
     told: list[Refusal] = []
