@@ -5,6 +5,7 @@ Columns as a source gave them become a block; what is not usual is looked at alo
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import (
     Callable,
     Collection,
@@ -12,6 +13,7 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
+from itertools import compress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -67,122 +69,89 @@ def block_of(
         elsewhere: The places that stand in another block, or in none.
         shown: What a malformed row at a place looks like; its value where left out.
     """
+    rows, kept = columns.rows, columns.kept
     reasons = dict(malformed)
     values, several = _values(columns.values, kind, reasons)
-    own_ids = None
+    own_ids: Sequence[str] = ()
     if columns.own_ids is not None:
-        own_ids = _own_ids(columns.own_ids, values, several, reasons)
+        own_ids = _own_ids(columns.own_ids, reasons)
+        if own_ids and not all(values):
+            own_ids = _of_somebody(own_ids, values, several)
+    if reasons or elsewhere:
+        gone = sorted({*reasons, *elsewhere})
+        good = bytearray(b"\1") * len(values)
+        for place in gone:
+            good[place] = 0
+        values, rows = list(compress(values, good)), list(compress(rows, good))
+        own_ids = list(compress(own_ids, good))
+        kept = {header: list(compress(kept[header], good)) for header in kept}
+        several = {
+            place - bisect(gone, place): texts
+            for place, texts in several.items()
+            if good[place]
+        }
     widths = None
     if several:
-        groups = [[value] for value in values]
-        for place, texts in several.items():
-            groups[place] = texts
-        widths = list(map(len, groups))
-        values = [value for group in groups for value in group]
+        values, widths = _spread(values, several)
     recipients = Recipients(
         kind,
         values,
-        columns.rows,
-        own_ids,
+        rows,
+        own_ids if any(own_ids) else None,
         widths,
-        kept={header: kept_texts(column) for header, column in columns.kept.items()},
+        kept={header: _kept_texts(column) for header, column in kept.items()},
     )
-    if not reasons and not elsewhere:
+    if not reasons:
         return Block(recipients)
-    good = bytearray(b"\1") * len(recipients)
-    for place in (*reasons, *elsewhere):
-        good[place] = 0
+    if shown is None:
+        shown = _shown_in(columns.values)
     return Block(
-        _without_needless(recipients.taken(good)),
+        recipients,
         [
-            malformed_row(
-                columns.rows[place],
-                str(columns.values[place]) if shown is None else shown(place),
-                reasons[place],
-            )
-            for place in sorted(reasons)
+            Malformed(columns.rows[place], shown(place)[:_MALFORMED_TEXT], reason)
+            for place, reason in sorted(reasons.items())
         ],
     )
 
 
-def malformed_row(row: int, shown: str, reason: str) -> Malformed:
+def _shown_in(column: Sequence[Any]) -> Callable[[int], str]:
+    return lambda place: str(column[place])
+
+
+def _spread(
+    values: Sequence[str], several: Mapping[int, list[str]]
+) -> tuple[list[str], list[int]]:
     """
-    A row that is no recipient.
+    *values* with *several* at their places, and how many there are at each.
     """
-    return Malformed(row, shown[:_MALFORMED_TEXT], reason)
-
-
-def _without_needless(recipients: Recipients) -> Recipients:
-    # The only one with several values, or with an id, may be among those left out.
-    ids, widths = recipients.correlation_ids, recipients.widths
-    needless_ids = ids is not None and not any(ids)
-    needless_widths = widths is not None and set(widths) <= {1}
-    if not needless_ids and not needless_widths:
-        return recipients
-    return Recipients(
-        recipients.kind,
-        recipients.values,
-        recipients.rows,
-        None if needless_ids else ids,
-        None if needless_widths else widths,
-        kept=recipients.kept,
-    )
-
-
-# Values.
-
-
-def _values(
-    column: Sequence[Any], kind: Kind, reasons: MutableMapping[int, str]
-) -> tuple[Sequence[str], dict[int, list[str]]]:
-    """
-    The values in *column* as texts, and those of the places that have several.
-    """
-    several: dict[int, list[str]] = {}
-    try:
-        joined = "".join(column)  # the fastest way to find out if all are texts
-    except TypeError:
-        column = _texts(column, kind, several, reasons)
-        joined = "".join(column)
-    if kind is Kind.CUSTOMER_ID and ("'" in joined or '="' in joined):
-        column = list(map(_uncovered, column))
-    return column, several
+    spread: list[str] = []
+    widths = [1] * len(values)
+    before = 0
+    for place, texts in several.items():
+        spread += values[before:place]
+        spread += texts
+        widths[place] = len(texts)
+        before = place + 1
+    spread += values[before:]
+    return spread, widths
 
 
 def _texts(
     column: Sequence[Any],
-    kind: Kind,
-    several: MutableMapping[int, list[str]],
-    reasons: MutableMapping[int, str],
-) -> Sequence[str]:
+) -> tuple[Sequence[str], dict[int, Any]]:
+    """
+    *column* as texts, and what in it is none, which is left empty, by place.
+    """
     if set(map(type, column)) <= {str, int}:
-        return list(map(str, column))
-    texts = []
+        return list(map(str, column)), {}
+    texts, others = list(column), {}
     for place, value in enumerate(column):
-        text = ""
-        try:
-            if isinstance(value, list):
-                text = _text_of_list(value, kind, several, place)
-            else:
-                text = _text_of(value)
-        except InputError:
-            reasons.setdefault(place, BAD_VALUES)
-        texts.append(text)
-    return texts
-
-
-def _text_of_list(
-    value: list[Any], kind: Kind, several: MutableMapping[int, list[str]], place: int
-) -> str:
-    texts = list(map(_text_of, value))
-    if len(texts) == 1:
-        return texts[0]
-    if kind is Kind.CUSTOMER_ID:
-        texts = list(map(_uncovered, texts))
-    if not texts or not all(texts) or len(texts) > MOST_PER_REQUEST:
-        raise InputError(BAD_VALUES)
-    several[place] = texts
-    return ""
+        if type(value) is not str:
+            try:
+                texts[place] = _text_of(value)
+            except InputError:
+                texts[place], others[place] = "", value
+    return texts, others
 
 
 def _text_of(value: Any) -> str:
@@ -195,57 +164,97 @@ def _text_of(value: Any) -> str:
     raise InputError("a value must be a text or a number")
 
 
+def _joined(
+    column: Sequence[Any],
+) -> tuple[str, Sequence[str], dict[int, Any]]:
+    """
+    All texts in *column*, it itself, and what in it is no text, by place.
+    """
+    try:
+        return "".join(column), column, {}  # the fastest way to find out
+    except TypeError:
+        texts, others = _texts(column)
+        return "".join(texts), texts, others
+
+
+# Values.
+
+
+def _values(
+    column: Sequence[Any], kind: Kind, reasons: MutableMapping[int, str]
+) -> tuple[Sequence[str], dict[int, list[str]]]:
+    """
+    The values in *column*, and those of the places that have several.
+    """
+    joined, texts, others = _joined(column)
+    several: dict[int, list[str]] = {}
+    if others:
+        texts = list(texts)
+        for place, other in others.items():
+            found = _texts_of(other, kind)
+            if len(found) == 1:
+                texts[place] = found[0]
+            elif found and all(found) and len(found) <= MOST_PER_REQUEST:
+                several[place] = found
+            else:
+                reasons.setdefault(place, BAD_VALUES)
+        joined = "".join(texts)
+    if kind is Kind.CUSTOMER_ID and _may_be_covered(joined):
+        texts = list(map(_uncovered, texts))
+    return texts, several
+
+
+def _texts_of(value: Any, kind: Kind) -> list[str]:
+    """
+    The texts in a *value* that is a list; none if it is anything else.
+    """
+    try:
+        texts = list(map(_text_of, value)) if isinstance(value, list) else []
+    except InputError:
+        return []
+    if kind is Kind.CUSTOMER_ID and len(texts) > 1:
+        return list(map(_uncovered, texts))
+    return texts
+
+
+def _of_somebody(
+    own_ids: Sequence[str], values: Sequence[str], several: Collection[int]
+) -> Sequence[str]:
+    """
+    *own_ids* but for those of places where nobody is.
+    """
+    return [
+        own_id if value or place in several else ""
+        for place, (own_id, value) in enumerate(zip(own_ids, values, strict=True))
+    ]
+
+
 # Correlation ids.
 
 
-def _own_ids(
-    column: Sequence[Any],
-    values: Sequence[str],
-    several: Mapping[int, list[str]],
-    reasons: MutableMapping[int, str],
-) -> Sequence[str] | None:
+def _own_ids(column: Sequence[Any], reasons: MutableMapping[int, str]) -> Sequence[str]:
     """
-    The correlation ids in *column* as the API takes them; None if there are none.
+    The correlation ids in *column* as the API takes them.
     """
-    try:
-        joined = "".join(column)
-    except TypeError:
-        usual = False
-    else:
-        if not joined:
-            return None
-        usual = _is_usual(joined) and max(map(len, column)) <= MOST_CORRELATION_BYTES
-    if not usual:
-        column = [_own_id(each, place, reasons) for place, each in enumerate(column)]
-    if not all(values):
-        # Nobody is at such a place, so nobody has its id.
-        column = [
-            own_id if value or place in several else ""
-            for place, (own_id, value) in enumerate(zip(column, values, strict=True))
-        ]
-        usual = False
-    return column if usual or any(column) else None
+    joined, texts, others = _joined(column)
+    if _may_be_covered(joined):
+        texts = list(map(_uncovered, texts))
+    if joined.split(None, 1) != [joined]:
+        texts = list(map(str.strip, texts))
+    reasons.update(dict.fromkeys(others, BAD_CORRELATION_ID))
+    longest = max(map(len, texts), default=0)
+    if not joined.isascii() or longest > MOST_CORRELATION_BYTES:
+        for place, text in enumerate(texts):
+            try:
+                if text:
+                    check_correlation_id(text)
+            except InputError:
+                reasons[place] = BAD_CORRELATION_ID
+    return texts
 
 
-def _is_usual(joined: str) -> bool:
-    """
-    Whether no id in *joined* can have a cover or spaces, or more bytes than letters.
-    """
-    return (
-        joined.isascii()
-        and joined.split(None, 1) == [joined]
-        and "'" not in joined
-        and '="' not in joined
-    )
-
-
-def _own_id(value: Any, place: int, reasons: MutableMapping[int, str]) -> str:
-    try:
-        text = _uncovered(_text_of(value)).strip()
-        return check_correlation_id(text) if text else ""
-    except InputError:
-        reasons[place] = BAD_CORRELATION_ID
-        return ""
+def _may_be_covered(joined: str) -> bool:
+    return "'" in joined or '="' in joined
 
 
 # An apostrophe that keeps a spreadsheet from taking a cell for a formula, and what
@@ -264,7 +273,7 @@ def _uncovered(cell: str) -> str:
 # What is kept.
 
 
-def kept_texts(column: Sequence[Any]) -> Sequence[str]:
+def _kept_texts(column: Sequence[Any]) -> Sequence[str]:
     """
     *column* as texts; empty ones where nothing is.
     """

@@ -116,10 +116,17 @@ class _Lines:
         self.values[place] = entry.value
         if entry.own_id is not None:
             if self.own_ids is None:
-                self.own_ids = [None] * len(self.rows)
+                self.own_ids = [""] * len(self.rows)
             self.own_ids[place] = entry.own_id
         for field, column in self.kept.items():
             column[place] = entry.kept.get(field)
+
+    def fill(self, bare: dict[int, Any]) -> None:
+        """
+        Fill the places of *bare* values, without fields.
+        """
+        for place, value in bare.items():
+            self.values[place] = value
 
     @property
     def columns(self) -> Columns:
@@ -163,6 +170,9 @@ class _Reader:
         self._learn(odd.values(), rows[0])
         if self._shape is None or _FEW * len(odd) > len(lines):
             self._reshape()
+        if not {dict, object}.intersection(map(type, odd.values())):
+            filled.fill(odd)
+            odd = {}
         malformed: dict[int, str] = {}
         others: dict[int, _Entry] = {}
         for place, found in odd.items():
@@ -204,7 +214,7 @@ class _Reader:
         filled.odd = _places_of_none(filled.values)
         if filled.own_ids is not None:
             for place in filled.odd:
-                filled.own_ids[place] = None
+                filled.own_ids[place] = ""
         return filled
 
     def _block_of_others(
