@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,13 +28,16 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from making import batch_of, destinations, entry_of
 
-from voicepush import Destination, Outcome, VoiceMessage, open_ledger
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
-from voicepush.ledger import Fingerprint, Lease, Ledger, Plan, Wish
+from voicepush.ledger import Fingerprint, Lease, Ledger, Plan, Wish, open_ledger
+from voicepush.ledger.sqlite.ledger import SQLiteLedger
+from voicepush.ledger.sqlite.rows import COUNTED
 from voicepush.model.batch import Batch
-from voicepush.model.outcome import BatchResult, Verdict
-from voicepush.model.recipients import Recipient, values_of
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.recipients import Destination, Recipient
 from voicepush.model.status import State, Waiting
 
 _T = TypeVar("_T")
@@ -56,6 +60,9 @@ ANSWERS = (
     Verdict(Outcome.UNKNOWN, "7016", "given up: in flight, not answered yet"),
 )
 
+#: What recipients there are.
+KINDS = ["plain", "several", "customer", "own id"]
+
 #: When nothing went on.
 SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -77,7 +84,8 @@ class ModelBatch:
     transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
     attempts: int = 0
     rows: list[int] | None = attrs.field(default=None, repr=False)
-    as_came: dict[int, str] | None = attrs.field(default=None, repr=False)
+    as_came: dict[int, str] = attrs.field(factory=dict, repr=False)
+    kept: dict[str, list[str]] = attrs.field(factory=dict, repr=False)
 
     def pending(self) -> list[int]:
         """
@@ -108,13 +116,14 @@ class ModelBatch:
         """
         What the sender works with.
         """
-        return Batch(
-            MESSAGE,
-            self.key,
-            self.recipients,
+        batch = batch_of(MESSAGE, self.key, self.recipients)
+        batch.recipients = attrs.evolve(
+            batch.recipients,
             rows=self.rows,
             as_came=self.as_came,
+            kept=self.kept,
         )
+        return batch
 
     def transaction_id(self, place: int) -> str | None:
         """
@@ -172,6 +181,13 @@ class ModelCampaign:
         return found
 
 
+def values_of(recipient: Recipient) -> tuple[str, ...]:
+    """
+    The values of *recipient*.
+    """
+    return entry_of(recipient)[1]
+
+
 def one_recipient(kind: str, number: int) -> Recipient:
     """
     A recipient of some kind that nobody else is.
@@ -180,6 +196,8 @@ def one_recipient(kind: str, number: int) -> Recipient:
         return Destination([f"+999{number}{each}" for each in range(3)])
     if kind == "customer":
         return Destination(customer_id=f'no. "{number}" \\ \N{SNOWMAN}')
+    if kind == "own id":
+        return Destination(f"+999{number}", correlation_id=f"own-{number}")
     return f"+999{number}"
 
 
@@ -200,7 +218,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.path = self.folder / "ledger.db"
         self.loop = asyncio.new_event_loop()
-        self.ledger = self.do(open_ledger(self.path))
+        self.ledger = self.do(SQLiteLedger.open(self.path))
         self.campaigns: dict[str, ModelCampaign] = {}
         self.made = 0
 
@@ -268,7 +286,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @initialize(
         kinds=st.lists(
-            st.sampled_from(["plain", "several", "customer"]), min_size=1, max_size=6
+            st.sampled_from(KINDS),
+            min_size=1,
+            max_size=6,
         ),
         size=st.integers(1, 4),
         resend=st.booleans(),
@@ -282,7 +302,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.campaigns) < 2)
     @rule(
-        kinds=st.lists(st.sampled_from(["plain", "several", "customer"]), max_size=6),
+        kinds=st.lists(st.sampled_from(KINDS), max_size=6),
         size=st.integers(1, 4),
         resend=st.booleans(),
         gap=st.integers(0, 2),
@@ -296,8 +316,13 @@ class LedgerMachine(RuleBasedStateMachine):
             self.made += 1
             recipients.append(one_recipient(kind, 1000 + self.made))
         name = f"c{len(self.campaigns)}"
-        tag = f"tag{len(self.campaigns)}"
-        groups = [recipients[at : at + size] for at in range(0, len(recipients), size)]
+        tag = f"{len(self.campaigns):010}"
+        groups = [
+            alike[at : at + size]
+            for _, same in groupby(recipients, _kind)
+            for alike in [list(same)]
+            for at in range(0, len(alike), size)
+        ]
         batches = [
             ModelBatch(f"{tag}-{number}", group, [PENDING] * len(group))
             for number, group in enumerate(groups)
@@ -306,6 +331,7 @@ class LedgerMachine(RuleBasedStateMachine):
             places = range(len(batch.recipients))
             batch.rows = [2 + number * 10 + place * gap for place in places]
             batch.as_came = {place: f" {number} {place} " for place in places[::2]}
+            batch.kept = {"city": [f"of {place}" for place in places]}
         plan = Plan(
             campaign=name,
             message="{}",
@@ -338,7 +364,7 @@ class LedgerMachine(RuleBasedStateMachine):
         plan = Plan(campaign=name, message="{}", source="s", tag="draft")
         draft = self.do(self.ledger.draft(plan))
         recipients = [one_recipient(kind, 500 + at) for at, kind in enumerate(kinds)]
-        self.do(draft.add([Batch(MESSAGE, "draft-0", recipients)]))
+        self.do(draft.add([batch_of(MESSAGE, "draft-0", recipients)]))
         with pytest.raises(CampaignHeldError):
             self.do(self.ledger.draft(plan))
         if ends == "discard":
@@ -426,7 +452,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 f":{os.getpid()}:",
                 f":{NOBODY}:",
             )
-        self.ledger = self.do(open_ledger(self.path))
+        self.ledger = self.do(SQLiteLedger.open(self.path))
         for campaign in self.campaigns.values():
             campaign.stale.clear()
             campaign.waiting = None
@@ -746,6 +772,27 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (reason, since) == (standing.waiting, standing.waiting_since)
 
     @invariant()
+    def tallies_agree(self) -> None:
+        """
+        What is counted per campaign is what its batches say, drafts included.
+        """
+        names = ["in_flight", *COUNTED, "given_up"]
+        left = " - ".join(("size", *names[:-1]))
+        sums = [f"total({each})" for each in ("size", left, *names)]
+        with closing(sqlite3.connect(self.path)) as connection:
+            counted = connection.execute(
+                f"SELECT campaign, planned, pending, {', '.join(names)} "  # noqa: S608
+                "FROM tally ORDER BY campaign"
+            ).fetchall()
+            summed = connection.execute(
+                f"SELECT campaign.id, {', '.join(sums)} "  # noqa: S608
+                "FROM campaign LEFT JOIN batch ON batch.campaign = campaign.id "
+                "GROUP BY campaign.id ORDER BY campaign.id"
+            ).fetchall()
+
+        assert summed == counted
+
+    @invariant()
     def due_agrees(self) -> None:
         """
         Whoever is pending is due, and nobody who is claimed.
@@ -759,7 +806,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 if batch.is_due()
             ]
             assert expected == [
-                (each.batch.key, each.places(Outcome.PENDING), each.attempts)
+                (str(each.batch.id), each.places(Outcome.PENDING), each.attempts)
                 for each in self.do(_all(campaign.lease.due(MESSAGE)))
             ]
 
@@ -777,13 +824,15 @@ class LedgerMachine(RuleBasedStateMachine):
                 ]
                 found = self.do(_all(self.ledger.results(name, outcomes)))
                 assert [batch.key for batch in expected] == [
-                    each.batch.key for each in found
+                    str(each.batch.id) for each in found
                 ]
                 for batch, result in zip(expected, found, strict=True):
-                    assert batch.recipients == list(result.batch.destinations)
-                    assert (batch.rows, batch.as_came) == (
-                        result.batch.rows,
-                        result.batch.as_came,
+                    there = result.batch.recipients
+                    assert batch.recipients == destinations(there)
+                    assert (batch.rows, batch.as_came, batch.kept) == (
+                        there.rows and list(there.rows),
+                        there.as_came,
+                        there.kept,
                     )
                     self.check_places(batch, result)
 
@@ -829,7 +878,8 @@ class LedgerMachine(RuleBasedStateMachine):
                         )
                         for each in self.do(self.ledger.find(value))
                     ]
-                    by_id = self.do(self.ledger.find(f"{batch.key}-{place}"))
+                    own_id = entry_of(recipient)[2]
+                    by_id = self.do(self.ledger.find(own_id or f"{batch.key}-{place}"))
                     assert list(values_of(recipient)) == [
                         each.result.recipient for each in by_id
                     ]
@@ -855,6 +905,10 @@ class LedgerMachine(RuleBasedStateMachine):
             }
 
 
+def _kind(recipient: Recipient) -> str:
+    return entry_of(recipient)[0]
+
+
 async def _all(results: AsyncIterator[BatchResult]) -> list[BatchResult]:
     return [each async for each in results]
 
@@ -872,9 +926,15 @@ async def two_planned(ledger: Ledger, *, resend: bool = False) -> tuple[Batch, L
     """
     A campaign of one batch of two, and its lease.
     """
-    batch = Batch(MESSAGE, "t-0", ["+9991", "+9992"])
+    batch = batch_of(MESSAGE, "0123456789-0", ["+9991", "+9992"])
     draft = await ledger.draft(
-        Plan(campaign="june", message="{}", source="s", tag="t", resend_unknown=resend)
+        Plan(
+            campaign="june",
+            message="{}",
+            source="s",
+            tag="0123456789",
+            resend_unknown=resend,
+        )
     )
     await draft.add([batch])
     await draft.publish({"read": 2, "invalid": 0, "duplicate": 0, "suppressed": 0})

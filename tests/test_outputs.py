@@ -14,20 +14,14 @@ from pathlib import Path
 
 import pytest
 from conftest import KEY, Serve, numbers
-from test_mishaps import LEDGER, june, say, sending
+from mishaps import LEDGER, june, say, sending
 
 from voicepush.cli.outputs import guarded, writing
 from voicepush.errors import InputError
 
 CODE = [sys.executable, "-m", "voicepush"]
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
-        monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def mode(path: str | Path) -> int:

@@ -1,37 +1,83 @@
 """What a batch looks like at rest: nothing is lost, and little is written."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicepush.ledger.packing import (
+    COLUMNS,
+    TO_SEND,
+    PackedRecipients,
     pack_exceptions,
     pack_recipients,
     pack_transactions,
     replaced,
-    unpack_batch,
     unpack_exceptions,
+    unpack_recipients,
     unpack_transactions,
 )
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.recipients import Destination, Recipient
+from voicepush.model.recipients import Kind, Recipients
+
+T = TypeVar("T")
 
 MESSAGE = VoiceMessage(media="welcome")
 
 texts = st.text(st.characters(codec="utf-8"), max_size=10)
-values = st.lists(
-    st.text(st.characters(codec="utf-8"), min_size=1, max_size=10),
-    min_size=1,
-    max_size=3,
-)
-own_ids = st.none() | st.text(st.characters(codec="ascii"), min_size=1, max_size=50)
-recipients = st.one_of(
-    texts,
-    st.builds(Destination, values, correlation_id=own_ids),
-    st.builds(Destination, customer_id=values, correlation_id=own_ids),
-)
+
+
+@st.composite
+def any_recipients(draw: st.DrawFn) -> Recipients:
+    """
+    Recipients with any mix of columns and any texts in them.
+    """
+    size = draw(st.integers(0, 6))
+
+    def column(entries: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+        return st.lists(entries, min_size=size, max_size=size)
+
+    widths = draw(st.none() | column(st.integers(1, 3)))
+    many = size if widths is None else sum(widths)
+    first = draw(st.integers(0, 2**40))
+    return Recipients(
+        draw(st.sampled_from(Kind)),
+        draw(st.lists(texts, min_size=many, max_size=many)),
+        draw(
+            st.none()
+            | st.just(range(first, first + size))
+            | column(st.integers(1, 2**40))
+        ),
+        draw(st.none() | column(texts)),
+        widths,
+        draw(st.dictionaries(st.integers(0, 999), texts, max_size=3)),
+        draw(st.dictionaries(texts, column(texts), max_size=3)),
+    )
+
+
+def columns(recipients: Recipients) -> tuple[object, ...]:
+    """
+    All that *recipients* hold, as values that can be compared.
+    """
+
+    def plain(column: Sequence[object] | None) -> list[object] | None:
+        return None if column is None else list(column)
+
+    return (
+        recipients.kind,
+        plain(recipients.values),
+        plain(recipients.rows),
+        plain(recipients.correlation_ids),
+        plain(recipients.widths),
+        dict(recipients.as_came),
+        {header: plain(column) for header, column in recipients.kept.items()},
+    )
+
+
 verdicts = st.builds(
     Verdict,
     st.sampled_from(Outcome),
@@ -57,7 +103,8 @@ def result_of(*found: Verdict, ids: tuple[str, ...] = ()) -> BatchResult:
     """
     What became of as many recipients as there are verdicts.
     """
-    batch = Batch(MESSAGE, "k", [number(place) for place in range(len(found))])
+    values = [number(place) for place in range(len(found))]
+    batch = Batch(BatchId("k", 0), Recipients(Kind.MSISDN, values), Group(MESSAGE))
     return BatchResult.of_places(batch, found, ids, attempts=3)
 
 
@@ -66,40 +113,51 @@ class TestRecipients:
     Who is called, at rest.
     """
 
-    @given(st.lists(texts) | st.lists(recipients))
-    @example([])
-    @example([""])
-    @example(["", ""])
-    @example(["a\nb"])
-    @example(["a\n", "b"])
-    @example(["a\r", "b\x00", "\u2028"])
-    def test_round_trip(self, packed: list[Recipient]) -> None:
+    @given(any_recipients())
+    @example(Recipients(Kind.MSISDN, []))
+    @example(Recipients(Kind.MSISDN, [""]))
+    @example(Recipients(Kind.MSISDN, ["", ""]))
+    @example(Recipients(Kind.MSISDN, ["a\nb"]))
+    @example(Recipients(Kind.MSISDN, ["a\n", "b"], None, ["\n", ""]))
+    @example(Recipients(Kind.CUSTOMER_ID, ["a\r", "b\x00", "\u2028"]))
+    @example(Recipients(Kind.MSISDN, [], range(3, 3)))
+    def test_round_trip(self, packed: Recipients) -> None:
         """
-        Whoever is packed is unpacked, in order.
+        Each column is unpacked as it was packed, and none comes to be or is lost.
         """
-        batch = Batch(MESSAGE, "k", packed)
-
-        found = unpack_batch(MESSAGE, "k", *pack_recipients(batch))
-
-        assert packed == found.destinations
-        assert batch.plain == found.plain
+        assert columns(packed) == columns(unpack_recipients(pack_recipients(packed)))
 
     def test_msisdns(self) -> None:
         """
-        Bare msisdns are lines, which a search finds and which cost nothing else.
+        Bare msisdns are lines, and cost nothing else.
         """
-        form, packed = pack_recipients(Batch(MESSAGE, "k", (number(1), number(2))))
+        packed = pack_recipients(Recipients(Kind.MSISDN, [number(1), number(2)]))
 
-        assert ("lines", b"+9995550001\n+9995550002") == (form, packed)
+        assert PackedRecipients("msisdn", "+9995550001\n+9995550002") == packed
 
-    def test_form_is_told(self) -> None:
+    def test_line_feeds(self) -> None:
         """
-        What can't be lines is not called so.
+        What can't be lines is another type, which tells it apart.
         """
-        assert (
-            "lines" != pack_recipients(Batch(MESSAGE, "k", [Destination(number(1))]))[0]
+        packed = pack_recipients(
+            Recipients(Kind.CUSTOMER_ID, ["two\nlines"], None, ["id"])
         )
-        assert "lines" != pack_recipients(Batch(MESSAGE, "k", ["two\nlines"]))[0]
+
+        assert (b'["two\\nlines"]', "id") == (packed.packed, packed.ids)
+
+    @given(any_recipients())
+    def test_sending(self, packed: Recipients) -> None:
+        """
+        The columns for sending are enough to know who is called.
+        """
+        found = unpack_recipients(
+            PackedRecipients(*pack_recipients(packed)[:4])
+        )
+
+        assert list(packed.values) == list(found.values)
+        assert packed.correlation_ids == found.correlation_ids
+        assert packed.widths == found.widths
+        assert TO_SEND == COLUMNS[:4]
 
 
 class TestExceptions:

@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 from conftest import Serve, numbers
 from making import opened
-from test_mishaps import (
+from mishaps import (
     LEDGER,
     SLOWLY,
-    _in_a_folder,
     check,
     ended,
     june,
@@ -33,7 +32,7 @@ from test_mishaps import (
 from voicepush import Campaign, InputError, LedgerError, VoiceMessage, open_ledger
 from voicepush.simulator import Simulator
 
-__all__ = ["_in_a_folder"]  # a fixture that each test here needs
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 LOG = Path("voicepush.db-wal")
 

@@ -4,6 +4,8 @@ The ledger: who is to be called, who was claimed, and what became of them.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from voicepush.errors import InputError
@@ -29,9 +31,13 @@ __all__ = [
 ]
 
 
-async def open_ledger(where: str | Path, *, log_was_merged: bool = False) -> Ledger:
+@asynccontextmanager
+async def open_ledger(
+    where: str | Path, *, log_was_merged: bool = False
+) -> AsyncIterator[Ledger]:
     """
-    The ledger at *where*, a path; the file is made if there is none.
+    The ledger at *where*, a path, for an ``async with``; the file is made if there is
+    none.
 
     Whatever *where* looks like, it names a plain file. A ledger that was in use when
     its process died needs the log beside it, and is refused without.
@@ -52,4 +58,7 @@ async def open_ledger(where: str | Path, *, log_was_merged: bool = False) -> Led
     # A service without a ledger has no use for a database.
     from voicepush.ledger.sqlite.ledger import SQLiteLedger  # noqa: PLC0415
 
-    return await SQLiteLedger.open(Path(where), log_was_merged=log_was_merged)
+    async with await SQLiteLedger.open(
+        Path(where), log_was_merged=log_was_merged
+    ) as ledger:
+        yield ledger

@@ -5,52 +5,94 @@ What a batch looks like at rest: recipients packed, verdicts as exceptions to a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
-from voicepush.model.batch import Batch
-from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.recipients import Destination, Recipient
-
-_LINES = "lines"
-_JSON = "json"
+from voicepush.model.recipients import Kind, Recipients
 
 
-def pack_recipients(batch: Batch) -> tuple[str, bytes]:
+class PackedRecipients(NamedTuple):
     """
-    The recipients of *batch* as the name of a form, and the bytes of that form.
+    The columns of a table that hold `Recipients`; None where there is no such column.
 
-    Bare msisdns, the rule, are one line each, which also makes them easy to search.
+    Whoever only sends reads the first `TO_SEND` of them.
     """
-    recipients = batch.destinations
-    if batch.plain:
-        lines = "\n".join(recipients)  # type: ignore[arg-type]  # all texts
-        if lines.count("\n") == len(recipients) - 1:
-            return _LINES, lines.encode()
-    return _JSON, msgspec.json.encode([_plain(recipient) for recipient in recipients])
+
+    kind: str
+    #: The values, one per line; a JSON array in bytes where a value has a line feed.
+    packed: str | bytes
+    #: The owner's correlation ids, likewise.
+    ids: str | bytes | None = None
+    #: How many values each destination has, as a JSON array.
+    widths: bytes | None = None
+    #: The rows of the source, see `pack_rows`.
+    rows: bytes | None = None
+    #: What the source said, by place, as a JSON object.
+    as_came: bytes | None = None
+    #: The columns that the owner keeps, by header, as a JSON object of arrays.
+    kept: bytes | None = None
 
 
-def unpack_batch(message: VoiceMessage, key: str, form: str, packed: bytes) -> Batch:
+#: The names of those columns, and of those among them that sending needs.
+COLUMNS = PackedRecipients._fields
+
+
+TO_SEND = COLUMNS[:4]
+
+
+def pack_recipients(recipients: Recipients) -> PackedRecipients:
     """
-    The batch whose recipients `pack_recipients` packed.
+    *recipients* column by column.
     """
-    if form == _LINES:
-        return Batch(message, key, packed.decode().split("\n"), plain=True)
-    recipients = [
-        each
-        if isinstance(each, str)
-        else Destination(each[0], customer_id=each[1], correlation_id=each[2])
-        for each in msgspec.json.decode(packed)
-    ]
-    return Batch(message, key, recipients)
+    ids, widths = recipients.correlation_ids, recipients.widths
+    as_came, kept = recipients.as_came, recipients.kept
+    return PackedRecipients(
+        recipients.kind.value,
+        _pack_texts(recipients.values),
+        None if ids is None else _pack_texts(ids),
+        None if widths is None else msgspec.json.encode(widths),
+        pack_rows(recipients.rows),
+        msgspec.json.encode(as_came) if as_came else None,
+        msgspec.json.encode(kept) if kept else None,
+    )
 
 
-def _plain(recipient: Recipient) -> str | list[Any]:
-    if isinstance(recipient, str):
-        return recipient
-    return [recipient.msisdn, recipient.customer_id, recipient.correlation_id]
+def unpack_recipients(packed: PackedRecipients) -> Recipients:
+    """
+    The recipients that `pack_recipients` packed.
+    """
+    kind, values, ids, widths, rows, as_came, kept = packed
+    decode = msgspec.json.decode
+    return Recipients(
+        Kind(kind),
+        unpack_texts(values),
+        unpack_rows(rows),
+        None if ids is None else unpack_texts(ids),
+        None if widths is None else decode(widths, type=list[int]),
+        {} if as_came is None else decode(as_came, type=dict[int, str]),
+        {} if kept is None else decode(kept, type=dict[str, list[str]]),
+    )
+
+
+def _pack_texts(texts: Sequence[str]) -> str | bytes:
+    """
+    *texts* as lines; as a JSON array where they can't be told apart so.
+    """
+    lines = "\n".join(texts)
+    if lines.count("\n") == len(texts) - 1:
+        return lines
+    return msgspec.json.encode(texts)
+
+
+def unpack_texts(packed: str | bytes) -> list[str]:
+    """
+    A column of texts as it was before it was packed.
+    """
+    if isinstance(packed, str):
+        return packed.split("\n")
+    return msgspec.json.decode(packed, type=list[str])
 
 
 def pack_rows(rows: Sequence[int] | None) -> bytes | None:
@@ -82,25 +124,13 @@ def unpack_rows(packed: bytes | None) -> Sequence[int] | None:
     if packed is None:
         return None
     runs, end = msgspec.json.decode(packed, type=list[int]), 0
+    if len(runs) == 2:  # noqa: PLR2004 -- one run, which takes no room
+        return range(runs[0], sum(runs))
     found: list[int] = []
     for gap, length in zip(runs[::2], runs[1::2], strict=True):
         found.extend(range(end + gap, end + gap + length))
         end += gap + length
     return found
-
-
-def pack_as_came(as_came: Mapping[int, str] | None) -> bytes | None:
-    """
-    What the source said, by place, of those whose numbers were written otherwise.
-    """
-    return msgspec.json.encode(as_came) if as_came else None
-
-
-def unpack_as_came(packed: bytes | None) -> dict[int, str] | None:
-    """
-    What `pack_as_came` packed.
-    """
-    return None if packed is None else msgspec.json.decode(packed, type=dict[int, str])
 
 
 def pack_places(places: Iterable[int]) -> str | None:

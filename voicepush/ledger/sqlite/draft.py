@@ -11,17 +11,16 @@ import attrs
 import msgspec
 
 from voicepush import clock
-from voicepush.ledger.packing import (
-    pack_as_came,
-    pack_recipients,
-    pack_rows,
-)
+from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.protocol import Fingerprint, Plan
 from voicepush.ledger.sqlite.holder import beat, hold
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch
 from voicepush.model.status import State
+
+#: One mark for each column.
+_INSERT_RECIPIENTS = f"INSERT INTO recipients VALUES (?, ?{', ?' * len(COLUMNS)})"  # noqa: S608
 
 
 class SQLiteDraft:
@@ -34,7 +33,6 @@ class SQLiteDraft:
         self._campaign = campaign
         self._holder = holder
         self._added = 0
-        self._planned = 0
 
     async def add(self, batches: Sequence[Batch]) -> None:
         """
@@ -42,26 +40,21 @@ class SQLiteDraft:
         """
         numbers = range(self._added, self._added + len(batches))
         self._added = numbers.stop
-        sizes = [batch.size for batch in batches]
-        self._planned += sum(sizes)
-        packed = [
-            (
-                *pack_recipients(batch),
-                pack_rows(batch.rows),
-                pack_as_came(batch.as_came),
-            )
-            for batch in batches
-        ]
+        packed = [pack_recipients(batch.recipients) for batch in batches]
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
             beat(connection, self._campaign)
             connection.executemany(
-                "INSERT INTO batch (campaign, number, size) VALUES (?, ?, ?)",
-                [(self._campaign, *row) for row in zip(numbers, sizes, strict=True)],
+                "INSERT INTO batch (campaign, number, message_group, size) "
+                "VALUES (?, ?, ?, ?)",
+                [
+                    (self._campaign, number, batch.group.number, batch.size)
+                    for number, batch in zip(numbers, batches, strict=True)
+                ],
             )
             connection.executemany(
-                "INSERT INTO recipients VALUES (?, ?, ?, ?, ?, ?)",
+                _INSERT_RECIPIENTS,
                 [
                     (self._campaign, number, *each)
                     for number, each in zip(numbers, packed, strict=True)
@@ -84,7 +77,7 @@ class SQLiteDraft:
             hold(connection, self._campaign, self._holder)
             connection.execute(
                 "UPDATE campaign SET state = :state, holder = NULL, "
-                "planned = :planned, read = :read, invalid = :invalid, "
+                "read = :read, invalid = :invalid, "
                 "duplicate = :duplicate, suppressed = :suppressed, "
                 "digest = :digest, source_size = :size, "
                 "source_modified_ns = :modified_ns WHERE id = :id",
@@ -93,7 +86,6 @@ class SQLiteDraft:
                     **(attrs.asdict(fingerprint) if fingerprint else {}),
                     **counts,
                     "state": State.PLANNED,
-                    "planned": self._planned,
                     "id": self._campaign,
                 },
             )
@@ -130,7 +122,6 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
     """
     row = {
         "name": plan.campaign,
-        "message": plan.message,
         "source": plan.source,
         "tag": plan.tag,
         "state": DRAFT,
@@ -148,7 +139,12 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
         f"INSERT INTO campaign ({names}) VALUES ({values})",  # noqa: S608 -- our names
         row,
     )
-    return int(inserted.lastrowid or 0)
+    campaign = int(inserted.lastrowid or 0)
+    connection.execute(
+        "INSERT INTO message_group VALUES (?, 0, ?)", (campaign, plan.message)
+    )
+    connection.execute("INSERT INTO tally (campaign) VALUES (?)", (campaign,))
+    return campaign
 
 
 def drop(connection: sqlite3.Connection, campaign: int) -> None:
@@ -158,6 +154,8 @@ def drop(connection: sqlite3.Connection, campaign: int) -> None:
     for statement in (
         "DELETE FROM recipients WHERE campaign = ?",
         "DELETE FROM batch WHERE campaign = ?",
+        "DELETE FROM tally WHERE campaign = ?",
+        "DELETE FROM message_group WHERE campaign = ?",
         "DELETE FROM campaign WHERE id = ?",
     ):
         connection.execute(statement, (campaign,))

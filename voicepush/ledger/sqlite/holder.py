@@ -25,7 +25,9 @@ def campaign_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row | Non
     The row of the campaign called *name*, a draft included.
     """
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM campaign WHERE name = ?", (name,)
+        "SELECT campaign.*, message FROM campaign JOIN message_group "
+        "ON message_group.campaign = campaign.id AND number = 0 WHERE name = ?",
+        (name,),
     ).fetchone()
     return row
 

@@ -17,10 +17,6 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
-from voicepush.ledger.packing import (
-    unpack_as_came,
-    unpack_rows,
-)
 from voicepush.ledger.protocol import Fingerprint, Plan, Wish
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
 from voicepush.ledger.sqlite.holder import (
@@ -31,8 +27,8 @@ from voicepush.ledger.sqlite.holder import (
 )
 from voicepush.ledger.sqlite.rows import (
     COUNTED,
-    NO_MESSAGE,
     SELECT_BATCH,
+    SELECT_WITH_SOURCE,
     batch_result,
     doubt_of,
     found_in,
@@ -282,8 +278,8 @@ class SQLiteLedger:
 
         def work(connection: sqlite3.Connection) -> list[Found]:
             rows = connection.execute(
-                f"{SELECT_BATCH} WHERE (instr(packed, ?) OR instr(packed, ?)) "
-                "AND campaign.state != ?",
+                f"{SELECT_BATCH} WHERE (instr(packed, ?1) OR instr(packed, ?2) "
+                "OR instr(ids, ?1) OR instr(ids, ?2)) AND campaign.state != ?3",
                 # As it stands in a line, and within JSON.
                 (value.encode(), msgspec.json.encode(str(value))[1:-1], DRAFT),
             ).fetchall()
@@ -310,18 +306,15 @@ class SQLiteLedger:
             some.append(f"size > in_flight + {' + '.join(COUNTED)}")
         if Outcome.UNKNOWN in outcomes:
             some.append("in_flight > 0")
-        plan = await self.plan(campaign)
-        if plan is None or not some:
+        if await self.plan(campaign) is None or not some:
             return
         async for row in rows_of(
             self._file,
             f"campaign.name = ? AND ({' OR '.join(some)})",
             (campaign,),
+            SELECT_WITH_SOURCE,
         ):
-            result = batch_result(row, NO_MESSAGE, plan.tag)
-            result.batch.rows = unpack_rows(row["rows"])
-            result.batch.as_came = unpack_as_came(row["as_came"])
-            yield with_in_flight(result, row)
+            yield with_in_flight(batch_result(row), row)
 
     async def doubts(self, campaign: str) -> list[Doubt]:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +14,20 @@ import msgspec
 
 from voicepush import clock
 from voicepush.ledger.packing import (
+    COLUMNS,
+    TO_SEND,
+    PackedRecipients,
     pack_exceptions,
     pack_transactions,
     replaced,
-    unpack_batch,
     unpack_exceptions,
     unpack_places,
+    unpack_recipients,
     unpack_transactions,
 )
 from voicepush.ledger.protocol import Plan
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import Doubt, Found
@@ -50,18 +53,37 @@ NO_MESSAGE = VoiceMessage(media="-")
 _IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
 
 
-SELECT_BATCH = """
-    SELECT campaign.name, campaign.tag, batch.number, form, packed, claimed, claimed_at,
-           settled_at, batch.state, outcome, code, description, exceptions,
-           transactions, attempts, in_flight, accepted, unknown, given_up,
-           given_up_places, rows, as_came
-    FROM batch JOIN recipients USING (campaign, number)
-    JOIN campaign ON campaign.id = batch.campaign
-"""
+_FIRST = (
+    *("campaign.name", "campaign.tag", "batch.number", "message_group"),
+    *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
+    *("claimed_at", "settled_at", "claimed", "given_up_places"),
+    *("outcome", "code", "description", "exceptions", "transactions"),
+)
+
+
+def _select(columns: Sequence[str]) -> str:
+    """
+    A query for batches with these *columns* of their recipients, which come last.
+    """
+    return f"""
+        SELECT {", ".join((*_FIRST, *columns))}
+        FROM batch JOIN recipients USING (campaign, number)
+        JOIN campaign ON campaign.id = batch.campaign
+    """  # noqa: S608 -- our names
+
+
+#: Batches with what is needed to send them, and with all that is known of them.
+SELECT_BATCH = _select(TO_SEND)
+
+
+SELECT_WITH_SOURCE = _select(COLUMNS)
 
 
 async def rows_of(
-    file: SQLiteFile, where: str, parameters: tuple[object, ...]
+    file: SQLiteFile,
+    where: str,
+    parameters: tuple[object, ...],
+    select: str = SELECT_BATCH,
 ) -> AsyncIterator[sqlite3.Row]:
     """
     The batches for which *where* holds, in order, read some at a time.
@@ -70,7 +92,7 @@ async def rows_of(
 
     def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
         return connection.execute(
-            f"{SELECT_BATCH} WHERE {where} AND batch.number > ? "
+            f"{select} WHERE {where} AND batch.number > ? "
             "ORDER BY batch.number LIMIT ?",
             (*parameters, after, TOGETHER),
         ).fetchall()
@@ -89,7 +111,7 @@ def settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, Any
     return {
         "campaign": campaign,
         "holder": holder,
-        "number": number_of(result.batch),
+        "number": result.batch.id.number,
         "state": READY if counts[Outcome.PENDING] else SETTLED,
         "now": clock.now(),
         **{name: counts[outcome] for name, outcome in COUNTED.items()},
@@ -102,13 +124,16 @@ def settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, Any
     }
 
 
-def batch_result(row: sqlite3.Row, message: VoiceMessage, tag: str) -> BatchResult:
+def batch_result(row: sqlite3.Row, message: VoiceMessage = NO_MESSAGE) -> BatchResult:
     """
     The batch in *row* with what is recorded of it.
     """
-    key = f"{tag}-{row['number']}"
     return BatchResult(
-        unpack_batch(message, key, row["form"], row["packed"]),
+        Batch(
+            BatchId(row["tag"], row["number"]),
+            unpack_recipients(PackedRecipients(*row[len(_FIRST) :])),
+            Group(message, row["message_group"]),
+        ),
         Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
         unpack_exceptions(row["exceptions"]),
         unpack_transactions(row["transactions"]),
@@ -142,22 +167,18 @@ def found_in(row: sqlite3.Row, value: str) -> list[Found]:
     """
     What the batch in *row* says of *value*.
     """
-    recorded = batch_result(row, NO_MESSAGE, row["tag"])
+    recorded = batch_result(row)
     in_flight = _in_flight(row, recorded)
     given_up = unpack_places(row["given_up_places"])
     result = with_in_flight(recorded, row)
-    places = [
-        place
-        for place, weight in enumerate(result.batch.weights)
-        for _ in range(weight)
-    ]
+    places = result.batch.recipients.places_of_values()
     return [
         Found(
             campaign=row["name"],
             result=each,
             in_flight=place in in_flight,
             given_up=place in given_up,
-            batch=result.batch.key,
+            batch=str(result.batch.id),
             attempts=row["attempts"],
             claimed=moment(row["claimed_at"]),
             settled=moment(row["settled_at"]),
@@ -171,7 +192,7 @@ def doubt_of(row: sqlite3.Row) -> Doubt:
     """
     The unknown of the batch in *row*, with what speaks for either side.
     """
-    result = batch_result(row, NO_MESSAGE, row["tag"])
+    result = batch_result(row)
     given_up = unpack_places(row["given_up_places"])
     verdicts = Counter(
         result.at(place)
@@ -183,7 +204,7 @@ def doubt_of(row: sqlite3.Row) -> Doubt:
         for verdict, _ in verdicts.most_common()
     ]
     return Doubt(
-        batch=result.batch.key,
+        batch=str(result.batch.id),
         unknown=row["unknown"] - row["given_up"],
         accepted=row["accepted"],
         claimed=moment(row["claimed_at"]),
@@ -196,13 +217,6 @@ def moment(seconds: float | None) -> datetime | None:
     The moment that many *seconds* after the beginning of 1970.
     """
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def number_of(batch: Batch) -> int:
-    """
-    The number of *batch* in its campaign.
-    """
-    return int(batch.key.rpartition("-")[2])
 
 
 def plan_of(row: sqlite3.Row) -> Plan:

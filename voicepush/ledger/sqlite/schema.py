@@ -20,14 +20,13 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which form of tables a file has; one of a later form is refused.
-FORM = 3
+FORM = 4
 
 
 _TABLES = """
     CREATE TABLE campaign (
         id INTEGER PRIMARY KEY AUTOINCREMENT, -- a dropped draft's is never given again
         name TEXT NOT NULL UNIQUE,
-        message TEXT NOT NULL,
         source TEXT NOT NULL,
         digest TEXT,                  -- of the source, where it was a file or a stream
         source_size INTEGER,
@@ -43,7 +42,6 @@ _TABLES = """
         wish TEXT,                    -- 'pause' or 'cancel'
         planned_at REAL NOT NULL,     -- seconds since 1970, like all other times
         read INTEGER NOT NULL DEFAULT 0,
-        planned INTEGER NOT NULL DEFAULT 0,
         invalid INTEGER NOT NULL DEFAULT 0,
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
@@ -55,11 +53,20 @@ _TABLES = """
         held_until REAL               -- until when the service asked to wait
     );
 
+    -- What is played to whom; the batches name their group by its number.
+    CREATE TABLE message_group (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,      -- counted from 0 in a campaign
+        message TEXT NOT NULL,        -- as JSON
+        PRIMARY KEY (campaign, number)
+    ) WITHOUT ROWID;
+
     -- Small, and written three times per batch; the recipients stay apart, because an
     -- update writes a row anew as a whole.
     CREATE TABLE batch (
         campaign INTEGER NOT NULL REFERENCES campaign (id),
         number INTEGER NOT NULL,
+        message_group INTEGER NOT NULL,
         state INTEGER NOT NULL DEFAULT 0,      -- 0 ready, 1 sending, 2 settled
         size INTEGER NOT NULL,                 -- in values, like all counts here
         in_flight INTEGER NOT NULL DEFAULT 0,
@@ -85,12 +92,50 @@ _TABLES = """
     CREATE TABLE recipients (
         campaign INTEGER NOT NULL REFERENCES campaign (id),
         number INTEGER NOT NULL,
-        form TEXT NOT NULL,
-        packed BLOB NOT NULL,
+        kind TEXT NOT NULL,                    -- and more of packing.py's columns:
+        packed NOT NULL,                       -- the values
+        ids,                                   -- the owner's
+        widths BLOB,
         rows BLOB,                             -- of the source
         as_came BLOB,                          -- what stood there, where it differs
+        kept BLOB,                             -- columns of the source
         UNIQUE (campaign, number)
     );
+
+    -- The sums over the batches of a campaign, so that nobody has to look at them all.
+    CREATE TABLE tally (
+        campaign INTEGER PRIMARY KEY REFERENCES campaign (id),
+        planned INTEGER NOT NULL DEFAULT 0,
+        pending INTEGER GENERATED ALWAYS AS (
+            planned - in_flight - accepted - rejected - expired - not_sent - unknown
+        ) VIRTUAL,
+        in_flight INTEGER NOT NULL DEFAULT 0,
+        accepted INTEGER NOT NULL DEFAULT 0,
+        rejected INTEGER NOT NULL DEFAULT 0,
+        expired INTEGER NOT NULL DEFAULT 0,
+        not_sent INTEGER NOT NULL DEFAULT 0,
+        unknown INTEGER NOT NULL DEFAULT 0,
+        given_up INTEGER NOT NULL DEFAULT 0
+    );
+
+    -- No statement can forget them so.
+    CREATE TRIGGER batch_is_planned AFTER INSERT ON batch BEGIN
+        UPDATE tally SET planned = planned + new.size WHERE campaign = new.campaign;
+    END;
+
+    CREATE TRIGGER batch_is_counted
+    AFTER UPDATE OF in_flight, accepted, rejected, expired, not_sent, unknown, given_up
+    ON batch BEGIN
+        UPDATE tally
+        SET in_flight = in_flight + new.in_flight - old.in_flight,
+            accepted = accepted + new.accepted - old.accepted,
+            rejected = rejected + new.rejected - old.rejected,
+            expired = expired + new.expired - old.expired,
+            not_sent = not_sent + new.not_sent - old.not_sent,
+            unknown = unknown + new.unknown - old.unknown,
+            given_up = given_up + new.given_up - old.given_up
+        WHERE campaign = new.campaign;
+    END;
 
     -- Who may have written into the log what is not in the file yet.
     CREATE TABLE writer (id TEXT PRIMARY KEY);

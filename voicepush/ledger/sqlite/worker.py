@@ -21,11 +21,9 @@ from voicepush.ledger.packing import (
 from voicepush.ledger.protocol import Plan, Steering, Wish
 from voicepush.ledger.sqlite.holder import beat, hold
 from voicepush.ledger.sqlite.rows import (
-    NO_MESSAGE,
     SELECT_BATCH,
     TOGETHER,
     batch_result,
-    number_of,
     rows_of,
     settlement,
     with_in_flight,
@@ -71,7 +69,7 @@ class SQLiteLease:
         async for row in rows_of(
             self._file, "campaign.id = ? AND batch.state = 0", (self._campaign,)
         ):
-            yield batch_result(row, message, self.plan.tag)
+            yield batch_result(row, message)
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> None:
         """
@@ -84,7 +82,7 @@ class SQLiteLease:
         row = {
             "campaign": self._campaign,
             "holder": self._holder,
-            "number": number_of(batch),
+            "number": batch.id.number,
             "in_flight": batch.size if whole else batch.weigh(places),
             "claimed": None if whole else pack_places(places),
             "now": clock.now(),
@@ -163,7 +161,7 @@ class SQLiteLease:
         def change(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
             nonlocal resolved
             resolved += row["unknown"] - row["given_up"]
-            result = self._result(row)
+            result = batch_result(row)
             given_up = unpack_places(row["given_up_places"])
             unknown = set(result.places(Outcome.UNKNOWN)) - given_up
             if resend:
@@ -223,14 +221,10 @@ class SQLiteLease:
         How many are pending, in flight or not sent.
         """
         row = connection.execute(
-            "SELECT sum(size - accepted - rejected - expired - unknown) "
-            "FROM batch WHERE campaign = ?",
+            "SELECT pending + in_flight + not_sent FROM tally WHERE campaign = ?",
             (self._campaign,),
         ).fetchone()
-        return row[0] or 0
-
-    def _result(self, row: sqlite3.Row) -> BatchResult:
-        return batch_result(row, NO_MESSAGE, self.plan.tag)
+        return int(row[0])
 
     def _write(self, connection: sqlite3.Connection, result: BatchResult) -> None:
         connection.execute(_SETTLE, settlement(result, self._campaign, self._holder))
@@ -251,7 +245,7 @@ class SQLiteLease:
         await self._for_each(
             where,
             lambda connection, row: self._write(
-                connection, change(self._result(row), row)
+                connection, change(batch_result(row), row)
             ),
         )
 
