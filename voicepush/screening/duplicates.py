@@ -121,7 +121,7 @@ class Seen:
 
     def _known(self, texts: Texts, keys: Keys | None) -> set[str]:
         known: set[str] = set()
-        if not self._texts.isdisjoint(texts):
+        if self._texts and not self._texts.isdisjoint(texts):
             known = self._texts.intersection(texts)
         if self._keys is not None and keys is not None:
             found = [texts[place] for place in self._keys.found(keys)]
