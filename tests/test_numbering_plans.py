@@ -84,7 +84,8 @@ def test_columns_are_completed_as_one_by_one(
     A column of national numbers is completed as each of them is alone.
     """
     plan: Any = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    pattern = rf"\A(?:{plan.country_code})?(?:{plan.mobile.national_number_pattern})\Z"
+    some = (plan.mobile or plan.general_desc).national_number_pattern
+    pattern = rf"\A(?:{plan.country_code})?(?:{some})\Z"
     usual = st.from_regex(pattern, alphabet="0123456789")
     column = [*data.draw(st.lists(usual, min_size=1, max_size=6)), *others]
     alone = [normalise(text, country=region) for text in column]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_TEXTS = 1_200_000
 
 #: So many of the texts are turned into integers at a time.
-_MOVED = 8192
+_MOVED = 2048
 
 
 class Seen:
@@ -29,15 +29,16 @@ class Seen:
     it takes 90 bytes for each. So once there are many, whatever comes is kept as
     integers of 64 bits, and so are the texts little by little.
 
-    Numbers are integers anyway. An id becomes its hash, that of Python's sets, with
-    a key that is another in each process. Two of ten million ids have the same hash
-    in one of 370,000 lists. So there is a second hash, and only an id both of whose
-    hashes came before came before: one of those ten million is taken for another in
-    one of 10**17 lists.
+    Numbers are integers anyway. An id becomes its hash, that of Python's sets, whose
+    key is another one in each process. Among ten million ids two have the same hash in
+    one of 370,000 lists. So there is a second hash, of 32 bits, and only an id both of
+    whose hashes came before is taken for one that came before. That goes wrong for one
+    id in 150 million such lists.
 
     Args:
         keys: Turns texts into integers.
-        checks: Turns them into others, where different texts may have one key.
+        checks: Turns them into others of 32 bits, where different texts may have one
+            key.
         most_texts: Up to how many are kept as texts.
         limits: Those of `Integers`, which tests make small.
     """
@@ -120,7 +121,7 @@ class Seen:
 
     def _known(self, texts: Texts, keys: Keys | None) -> set[str]:
         known: set[str] = set()
-        if not self._texts.isdisjoint(texts):
+        if self._texts and not self._texts.isdisjoint(texts):
             known = self._texts.intersection(texts)
         if self._keys is not None and keys is not None:
             found = [texts[place] for place in self._keys.found(keys)]
@@ -150,7 +151,9 @@ class Seen:
         if len(self._texts) > self._most_texts:
             self._keys = runs.Integers(**self._limits)
             if self._check is not None:
-                self._checks = runs.Integers(filtered=False, **self._limits)
+                self._checks = runs.Integers(
+                    filtered=False, halved=True, **self._limits
+                )
         elif self._loading is None and len(self._texts) > self._most_texts // 2:
             # The event loop must not wait for an import.
             self._loading = threading.Thread(target=runs.load, daemon=True)
@@ -167,4 +170,5 @@ def _hashes(texts: Texts) -> Keys:
 
 def _second_hashes(texts: Texts) -> Keys:
     # Of another text, and so independent of the first.
-    return runs.column(map(hash, [f"{text}\n" for text in texts]), len(texts))
+    others = [f"{text}\n" for text in texts]
+    return runs.column(map(hash, others), len(others), halved=True)

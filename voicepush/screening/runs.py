@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    #: A column of 64-bit integers.
-    Keys: TypeAlias = npt.NDArray[np.int64]
+    #: A column of integers.
+    Keys: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.int32]
     _Flags: TypeAlias = npt.NDArray[np.bool_]
 
 #: So many new keys are merged with each other at once, until they make a run.
@@ -31,7 +31,7 @@ _ADDED_PER_SLICE = 2048
 
 #: The bits of the filter: at first, and at least per key.
 _FIRST_BITS = 1 << 25
-_BITS_PER_KEY = 8
+_BITS_PER_KEY = 4
 
 
 def load() -> None:
@@ -48,13 +48,13 @@ def _numpy() -> Any:
     return np
 
 
-def column(keys: Iterable[int], count: int) -> Keys:
+def column(keys: Iterable[int], count: int, *, halved: bool = False) -> Keys:
     """
-    *count* integers as a column.
+    *count* integers as a column; *halved*, the lower 32 bits of each.
     """
     numpy = _numpy()
     made: Keys = numpy.fromiter(keys, numpy.int64, count)
-    return made
+    return made.astype(numpy.int32) if halved else made
 
 
 def parsed(numbers: Sequence[str]) -> Keys:
@@ -79,6 +79,7 @@ class Integers:
     Args:
         filtered: Whether to have the filter; without it adding takes less time, and
             looking up more.
+        halved: That all keys have 32 bits, so that they take half the room.
         buffered: How many new keys make a run.
         slice_size: How many keys are merged at a time.
     """
@@ -87,13 +88,15 @@ class Integers:
         self,
         *,
         filtered: bool = True,
+        halved: bool = False,
         buffered: int = BUFFERED,
         slice_size: int = SLICE,
     ) -> None:
         self._numpy = _numpy()
         self._filter = _Filter(self._numpy) if filtered else None
         self._buffered = buffered
-        self._new = column((), 0)
+        self._type = self._numpy.int32 if halved else self._numpy.int64
+        self._new = self._none()
         self._runs = _Runs(self._numpy, slice_size)
 
     def __len__(self) -> int:
@@ -125,11 +128,15 @@ class Integers:
         self._new.sort(kind="stable")  # which sees that these are two sorted parts
         if len(self._new) >= self._buffered:
             self._runs.add(self._new)
-            self._new = column((), 0)
+            self._new = self._none()
         if self._filter is not None:
             self._filter.add(keys, len(self))
         for _ in range(1 + len(keys) // _ADDED_PER_SLICE):
             self._runs.merge_a_slice()
+
+    def _none(self) -> Keys:
+        none: Keys = self._numpy.empty(0, self._type)
+        return none
 
 
 class _Filter:
@@ -150,7 +157,9 @@ class _Filter:
         if total * _BITS_PER_KEY > len(self._bytes) * 8:
             # Twice the size means one more bit of each key's position. It is not
             # known of old keys, so both are set: for them the filter gets no better.
-            self._bytes = self._numpy.concatenate((self._bytes, self._bytes))
+            size = len(self._bytes)
+            self._bytes.resize(2 * size, refcheck=False)
+            self._bytes[size:] = self._bytes[:size]
         at, bit = self._bits(keys)
         self._numpy.bitwise_or.at(self._bytes, at, bit)
 

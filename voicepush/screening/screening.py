@@ -263,7 +263,7 @@ def _part(
     Those from *start* to *end* but for the *bad*, whose own ids came before.
     """
     part = recipients if end - start == len(recipients) else recipients[start:end]
-    if bad.isdisjoint(range(start, end)):
+    if not bad or bad.isdisjoint(range(start, end)):
         return part
     used = [place in bad for place in range(start, end)]
     return _without(part, used, Reason.REPEATED_ID, refusals)

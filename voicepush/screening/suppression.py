@@ -39,7 +39,7 @@ class Unusable:
         return f"{self.file}, row {self.row}: {self.reason}"
 
 
-def _seen(numbers: Iterable[str]) -> Seen:
+def _seen(numbers: Seen | Iterable[str]) -> Seen:
     if isinstance(numbers, Seen):
         return numbers
     seen = Seen.of_numbers()
