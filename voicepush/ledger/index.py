@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 #: A run holds about so many entries: more take longer to sort at one go, fewer make
 #: more runs to search.
-RUN = 2**18
+RUN = 2**19
 
 #: So many entries are read at once in a search.
-PAGE = 4096
+PAGE = 2048
 
 #: Below so many entries numpy's import takes longer than it saves.
 _FEW = 2**15

@@ -97,7 +97,7 @@ class SQLiteLease:
                 )
 
         try:
-            await self._file.do(work)
+            await self._file.do(work, at_once=True)
             self._file.check_in_place()
         except (asyncio.CancelledError, LedgerError):
             # It may be done, or be done yet, and nothing will be sent.
@@ -114,7 +114,7 @@ class SQLiteLease:
             if connection.execute(_SETTLE, row).rowcount != 1:
                 hold(connection, self._campaign, self._holder)
 
-        await self._file.do(work)
+        await self._file.do(work, at_once=True)
 
     async def beat(
         self,
