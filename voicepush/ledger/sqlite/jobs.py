@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.sqlite.connection import transaction
 
 #: So many who shared a commit go on in one turn of the event loop.
@@ -33,48 +32,32 @@ class Job(NamedTuple):
 def together(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
     """
     What each of *jobs* gave or raised, once all of it is committed.
+
+    What the file itself raises goes through, since it would meet each of them.
     """
-    try:
-        return _in_one_transaction(connection, jobs)
-    except (sqlite3.Error, OSError):
-        raise  # it would meet each of them again
-    except Exception as error:  # noqa: BLE001 -- only whoever brought it gets it
-        if len(jobs) == 1:
-            return [error]
-        return [answer for job in jobs for answer in together(connection, [job])]
-
-
-def _in_one_transaction(
-    connection: sqlite3.Connection, jobs: Sequence[Job]
-) -> list[Any]:
-    answers: list[Any] = []
     with transaction(connection, writes=any(job.writes for job in jobs)):
-        for job in jobs:
-            if job.writes and not job.at_once:
-                answers.append(_undone_if_it_fails(connection, job))
-                continue
-            try:
-                answers.append(job.work(connection))
-            except (LedgerError, InputError) as error:
-                answers.append(error)
-    return answers
+        return [_done(connection, job) for job in jobs]
 
 
-def _undone_if_it_fails(connection: sqlite3.Connection, job: Job) -> Any:
+def _done(connection: sqlite3.Connection, job: Job) -> Any:
     """
     What *job* gave, or what it raised if nothing of it remains.
     """
-    connection.execute("SAVEPOINT job")
-    answer: Any
+    has_to_be_undone = job.writes and not job.at_once
+    if has_to_be_undone:
+        connection.execute("SAVEPOINT job")
+    given: Any
     try:
-        answer = job.work(connection)
+        given = job.work(connection)
     except (sqlite3.Error, OSError):
         raise
     except Exception as error:  # noqa: BLE001 -- only whoever brought it gets it
-        connection.execute("ROLLBACK TO job")
-        answer = error
-    connection.execute("RELEASE job")
-    return answer
+        if has_to_be_undone:
+            connection.execute("ROLLBACK TO job")
+        given = error
+    if has_to_be_undone:
+        connection.execute("RELEASE job")
+    return given
 
 
 def answer(jobs: Sequence[Job], answers: Sequence[Any]) -> None:
