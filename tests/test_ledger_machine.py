@@ -9,6 +9,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import closing, suppress
@@ -33,7 +35,9 @@ from making import batch_of, destinations, entry_of
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Fingerprint, Lease, Ledger, Plan, Wish, open_ledger
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
+from voicepush.ledger.sqlite.mishaps import translated
 from voicepush.ledger.sqlite.rows import COUNTED
+from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
@@ -1008,3 +1012,98 @@ async def test_a_crash_does_not_undo_a_cancellation(tmp_path: Path) -> None:
 
         assert standing is not None
         assert State.CANCELLED is standing.state
+
+
+# Mishaps
+
+
+async def test_a_job_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """
+    What it had written is undone, and those who share its commit lose nothing.
+    """
+    file = SQLiteFile(tmp_path / "a.db")
+
+    def writes(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO writer VALUES ('kept')")
+
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO writer VALUES ('undone')")
+        raise failure
+
+    def marks(connection: sqlite3.Connection) -> set[str]:
+        return {row[0] for row in connection.execute("SELECT id FROM writer")}
+
+    for failure in (InputError("no"), KeyError("a mistake")):
+        # The first one keeps the thread busy, so that the others share a commit.
+        busy = file.do(lambda _: time.sleep(0.05))
+        given = await asyncio.gather(
+            busy, file.do(fails), file.do(writes), return_exceptions=True
+        )
+        found = await file.do(marks, writes=False)
+        await file.do(lambda each: each.execute("DELETE FROM writer WHERE id = 'kept'"))
+
+        assert [None, failure, None] == list(given)
+        assert {"kept"} == {each for each in found if ":" not in each}
+    await file.close()
+
+
+async def test_a_damaged_text_is_not_quoted(tmp_path: Path) -> None:
+    """
+    Numbers are no part of an error, whatever has become of them in the file.
+    """
+    async with open_ledger(tmp_path / "a.db") as ledger:
+        await two_planned(ledger)
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("UPDATE recipients SET packed = CAST(x'2b393939ff' AS TEXT)")
+    async with open_ledger(tmp_path / "a.db") as ledger:
+        with pytest.raises(LedgerError, match="damaged") as caught:
+            await _all(ledger.results("june", [*Outcome]))
+
+        assert "+999" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_who_has_begun_to_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Who looks at an older state and never ends is in the way, and is named as such.
+    """
+    monkeypatch.setattr("voicepush.ledger.sqlite.connection.LOCK_PATIENCE", 0.1)
+    path = tmp_path / "a.db"
+    async with open_ledger(path) as ledger:
+        await two_planned(ledger)
+    async with open_ledger(path) as ledger:
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM campaign").fetchone()
+            with pytest.raises(LedgerError, match="has begun to read"):
+                await ledger.steer("june", wish=Wish.PAUSE)
+        await ledger.steer("june", wish=Wish.PAUSE)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", "another program holds its lock"),
+        ("SQLITE_FULL", "the disk is full"),
+        ("SQLITE_IOERR_WRITE", "the disk fails"),
+        ("SQLITE_READONLY_DBMOVED", "can't be written"),
+        ("SQLITE_CANTOPEN", "can only be read"),
+        ("SQLITE_CORRUPT_INDEX", "damaged"),
+        ("SQLITE_NOTADB", "not a voicepush ledger"),
+        (None, "in its own words"),
+    ],
+)
+def test_mishaps_are_told_by_name(name: str | None, words: str) -> None:
+    """
+    SQLite's names for mishaps stay, while its English may change.
+    """
+    error = sqlite3.OperationalError("in its own words")
+    if name is not None:
+        error.sqlite_errorname = name
+
+    told = translated(Path("a.db"), error)
+
+    assert str(told).startswith("the ledger a.db: ")
+    assert words in str(told)
+    assert error is told.__cause__

@@ -4,9 +4,19 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
-from hypothesis import example, given
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from voicepush.ledger.index import (
+    Column,
+    _entries_of,
+    _entries_one_by_one,
+    bounds,
+    numbers_in,
+    sorted_pages,
+)
 from voicepush.ledger.packing import (
     COLUMNS,
     TO_SEND,
@@ -268,3 +278,100 @@ class TestReplaced:
         ]
         assert len(before) == len(after) == after.counts().total()
         assert found == [before.at(place) for place in range(len(found))]
+
+
+#: Written into ledgers.
+KEYS = [146418923, 55131502]
+
+
+def by_hand(columns: Sequence[Column]) -> list[int]:
+    """
+    All entries of *columns*, without numpy and without pages.
+    """
+    return sorted(_entries_one_by_one(columns))
+
+
+def column_of(number: int, found: list[str]) -> Column:
+    """
+    *found* as a column of the batch called *number*.
+    """
+    packed = pack_recipients(Recipients(Kind.MSISDN, found)).packed
+    return Column(number, packed, len(found))
+
+
+def looked_up(columns: Sequence[Column], value: str) -> set[int]:
+    """
+    The batches in which *value* may stand.
+    """
+    least, greatest = bounds(value)
+    pages = [page.tobytes() for _, page in sorted_pages(columns)]
+    return {each for page in pages for each in numbers_in(page, least, greatest)}
+
+
+class TestIndex:
+    """
+    Where a value stands.
+    """
+
+    @settings(deadline=None)
+    @given(st.lists(st.lists(texts, min_size=1), min_size=1))
+    @example([["a" * 8, "b" * 8], ["c" * 8]])
+    @example([["a" * 16, "b" * 9, ""], ["\N{SNOWMAN}"]])
+    @example([["", ""]])
+    @example([["with\na line feed", "b"], ["c"]])
+    def test_every_text_is_found(self, found: list[list[str]]) -> None:
+        """
+        Whoever stands in a batch is found there, whichever way the entries were made.
+        """
+        columns = [column_of(number, each) for number, each in enumerate(found)]
+
+        for few in (0, 2**15):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("voicepush.ledger.index._FEW", few)
+                patch.setattr("voicepush.ledger.index._TOGETHER", 20)
+                patch.setattr("voicepush.ledger.index.PAGE", 2)
+                pages = list(sorted_pages(columns))
+                there = {
+                    text: looked_up(columns, text)
+                    for each in found
+                    for text in filter(None, each)
+                }
+            entries = [each for _, page in pages for each in page.cast("q")]
+
+            assert by_hand(columns) == entries
+            assert entries[::2] == [first for first, _ in pages]
+            for number, each in enumerate(found):
+                assert all(number in there[text] for text in filter(None, each))
+
+    @given(st.lists(texts, min_size=1), st.integers(0, 2**32 - 1))
+    def test_lengths(self, found: list[str], number: int) -> None:
+        """
+        Numpy takes texts of one length another way than others, with the same result.
+        """
+        for length in (1, 8, 13, 17):
+            same = [f"{text:\N{SNOWMAN}<{length}}"[:length] for text in found]
+            column = column_of(number, [text.replace("\n", "-") for text in same])
+            expected = list(_entries_one_by_one([column]))
+
+            assert expected == _entries_of([column], np).tolist()
+
+    def test_few_share_a_key(self) -> None:
+        """
+        Numbers and ids that follow each other are spread as if by chance.
+        """
+        columns = [
+            column_of(0, [number(place) for place in range(50_000)]),
+            column_of(1, [f"order-{place}" for place in range(50_000)]),
+            column_of(2, [f"{place:016}" for place in range(50_000)]),
+        ]
+        keys = [entry >> 32 for entry in by_hand(columns)]
+
+        assert 31 >= max(keys).bit_length()
+        # Some five are to be expected.
+        assert 30 >= len(keys) - len(set(keys))
+
+    def test_keys_stay(self) -> None:
+        """
+        A key is written into ledgers, and has to be the same for ever.
+        """
+        assert KEYS == [bounds(each)[0] >> 32 for each in ("+9995550001", "order-1")]

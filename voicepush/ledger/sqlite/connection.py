@@ -21,6 +21,12 @@ LOCK_PATIENCE = 10.0
 _LOCK_AGAIN = 0.02
 
 
+class BeingReadError(sqlite3.OperationalError):
+    """
+    Another program looks at an older state of the file at present.
+    """
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """
     A connection to the file at *path*, which threads hand on, without transactions of
@@ -75,6 +81,12 @@ def patiently(work: Callable[[], _T]) -> _T:
         try:
             return work()
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or clock.monotonic() >= until:
+            if not _is_locked(error) or clock.monotonic() >= until:
                 raise
         clock.pause(_LOCK_AGAIN)
+
+
+def _is_locked(error: sqlite3.OperationalError) -> bool:
+    if isinstance(error, BeingReadError):
+        return True
+    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))

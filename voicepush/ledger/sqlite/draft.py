@@ -11,9 +11,11 @@ import attrs
 import msgspec
 
 from voicepush import clock
+from voicepush.ledger.index import Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.protocol import Fingerprint, Plan
 from voicepush.ledger.sqlite.holder import beat, hold
+from voicepush.ledger.sqlite.index import drop_runs, write_run
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch
@@ -33,6 +35,7 @@ class SQLiteDraft:
         self._campaign = campaign
         self._holder = holder
         self._added = 0
+        self._to_index = Unsorted()
 
     async def add(self, batches: Sequence[Batch]) -> None:
         """
@@ -41,6 +44,9 @@ class SQLiteDraft:
         numbers = range(self._added, self._added + len(batches))
         self._added = numbers.stop
         packed = [pack_recipients(batch.recipients) for batch in batches]
+        for number, batch, each in zip(numbers, batches, packed, strict=True):
+            self._to_index.add(number, batch.recipients, each)
+        columns = self._to_index.take()
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
@@ -60,6 +66,7 @@ class SQLiteDraft:
                     for number, each in zip(numbers, packed, strict=True)
                 ],
             )
+            write_run(connection, self._campaign, columns)
 
         await self._file.do(work)
 
@@ -72,9 +79,11 @@ class SQLiteDraft:
         Args:
             fingerprint: Of the source, where it was a file or a stream.
         """
+        columns = self._to_index.take(least=0)
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
+            write_run(connection, self._campaign, columns)
             connection.execute(
                 "UPDATE campaign SET state = :state, holder = NULL, "
                 "read = :read, invalid = :invalid, "
@@ -151,6 +160,7 @@ def drop(connection: sqlite3.Connection, campaign: int) -> None:
     """
     Let nothing of *campaign* remain.
     """
+    drop_runs(connection, campaign)
     for statement in (
         "DELETE FROM recipients WHERE campaign = ?",
         "DELETE FROM batch WHERE campaign = ?",

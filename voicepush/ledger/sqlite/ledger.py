@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
 from voicepush import clock
 from voicepush.errors import (
     InputError,
@@ -25,6 +23,7 @@ from voicepush.ledger.sqlite.holder import (
     new_holder,
     published_row,
 )
+from voicepush.ledger.sqlite.index import batches_with
 from voicepush.ledger.sqlite.rows import (
     COUNTED,
     SELECT_BATCH,
@@ -40,12 +39,15 @@ from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.standings import standings_of
 from voicepush.ledger.sqlite.worker import SQLiteLease
 from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.batch import BatchId
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import Doubt, Found, Standing, State
 
-#: No batch has a number of so many digits, nor could SQLite hold all that have.
-_MOST_DIGITS = 18
+_PUBLISHED_BATCH = (
+    f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
+    f"AND campaign.state != '{DRAFT}'"
+)
 
 
 class SQLiteLedger:
@@ -272,25 +274,24 @@ class SQLiteLedger:
         """
         check_text(value, "what is looked up")
         # Ours are computed and stand nowhere.
-        batch, _, place = value.rpartition("-")
-        tag, _, number = batch.rpartition("-")
-        is_ours = f"{number}{place}".isdecimal() and len(number) < _MOST_DIGITS
+        ours = BatchId.parse(value)
 
         def work(connection: sqlite3.Connection) -> list[Found]:
-            rows = connection.execute(
-                f"{SELECT_BATCH} WHERE (instr(packed, ?1) OR instr(packed, ?2) "
-                "OR instr(ids, ?1) OR instr(ids, ?2)) AND campaign.state != ?3",
-                # As it stands in a line, and within JSON.
-                (value.encode(), msgspec.json.encode(str(value))[1:-1], DRAFT),
-            ).fetchall()
-            if is_ours:
-                rows += connection.execute(
-                    f"{SELECT_BATCH} WHERE tag = ? AND batch.number = ? "
-                    "AND campaign.state != ?",
-                    (tag, int(number), DRAFT),
-                )
-            unique = {(row["tag"], row["number"]): row for row in rows}
-            return [found for row in unique.values() for found in found_in(row, value)]
+            batches = batches_with(connection, value)
+            if ours is not None:
+                (tag, number), _ = ours
+                batches |= {
+                    (row["id"], number)
+                    for row in connection.execute(
+                        "SELECT id FROM campaign WHERE tag = ?", (tag,)
+                    )
+                }
+            return [
+                found
+                for batch in sorted(batches)
+                for row in connection.execute(_PUBLISHED_BATCH, batch)
+                for found in found_in(row, value)
+            ]
 
         return await self._file.do(work, writes=False)
 

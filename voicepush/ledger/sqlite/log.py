@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
-from voicepush.ledger.sqlite.connection import patiently, transaction
+from voicepush.ledger.sqlite.connection import BeingReadError, patiently, transaction
 from voicepush.ledger.sqlite.holder import is_gone, new_holder
 
 
@@ -27,7 +27,7 @@ def register(connection: sqlite3.Connection) -> str:
     def merge() -> None:
         _, length, merged = connection.execute("PRAGMA wal_checkpoint").fetchone()
         if not was_marked and merged < length:
-            raise sqlite3.OperationalError("database is locked")
+            raise BeingReadError
 
     try:
         # A reader that looks at an older state at this moment is in the way.

@@ -171,7 +171,15 @@ def found_in(row: sqlite3.Row, value: str) -> list[Found]:
     in_flight = _in_flight(row, recorded)
     given_up = unpack_places(row["given_up_places"])
     result = with_in_flight(recorded, row)
-    places = result.batch.recipients.places_of_values()
+    recipients, ids = result.batch.recipients, result.batch.correlation_ids
+    places = {
+        place
+        for place, each in zip(
+            recipients.places_of_values(), recipients.values, strict=True
+        )
+        if each == value
+    }
+    places |= {place for place, each in enumerate(ids) if each == value}
     return [
         Found(
             campaign=row["name"],
@@ -183,7 +191,8 @@ def found_in(row: sqlite3.Row, value: str) -> list[Found]:
             claimed=moment(row["claimed_at"]),
             settled=moment(row["settled_at"]),
         )
-        for place, each in zip(places, result, strict=True)
+        for place in sorted(places)
+        for each in result.results_at([place])
         if value in (each.recipient, each.correlation_id)
     ]
 

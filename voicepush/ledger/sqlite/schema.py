@@ -137,6 +137,19 @@ _TABLES = """
         WHERE campaign = new.campaign;
     END;
 
+    -- Who stands in which batch, see index.py: runs that are sorted, in pages.
+    CREATE TABLE index_run (
+        id INTEGER PRIMARY KEY,
+        campaign INTEGER NOT NULL REFERENCES campaign (id)
+    );
+
+    CREATE TABLE index_page (
+        run INTEGER NOT NULL REFERENCES index_run (id),
+        first INTEGER NOT NULL,                -- its first entry
+        entries BLOB NOT NULL,
+        PRIMARY KEY (run, first)
+    ) WITHOUT ROWID;
+
     -- Who may have written into the log what is not in the file yet.
     CREATE TABLE writer (id TEXT PRIMARY KEY);
 """

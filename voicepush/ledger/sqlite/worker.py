@@ -97,7 +97,7 @@ class SQLiteLease:
                 )
 
         try:
-            await self._file.do(work)
+            await self._file.do(work, at_once=True)
             self._file.check_in_place()
         except (asyncio.CancelledError, LedgerError):
             # It may be done, or be done yet, and nothing will be sent.
@@ -114,7 +114,7 @@ class SQLiteLease:
             if connection.execute(_SETTLE, row).rowcount != 1:
                 hold(connection, self._campaign, self._holder)
 
-        await self._file.do(work)
+        await self._file.do(work, at_once=True)
 
     async def beat(
         self,
@@ -239,8 +239,6 @@ class SQLiteLease:
     ) -> None:
         """
         Change what is known of each batch for which *where* holds, some at a time.
-
-        Afterwards *where* must not hold for it any more.
         """
         await self._for_each(
             where,
@@ -255,20 +253,23 @@ class SQLiteLease:
         """
         The same with *change* writing by itself.
         """
+        after: int | None = -1
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: sqlite3.Connection) -> int | None:
             hold(connection, self._campaign, self._holder)
             beat(connection, self._campaign)
+            # Those before need not be looked at again.
             rows = connection.execute(
-                f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({where}) LIMIT ?",
-                (self._campaign, TOGETHER),
+                f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({where}) "
+                "AND batch.number > ? ORDER BY batch.number LIMIT ?",
+                (self._campaign, after, TOGETHER),
             ).fetchall()
             for row in rows:
                 change(connection, row)
-            return len(rows)
+            return rows[-1]["number"] if rows else None
 
-        while await self._file.do(work):
-            pass
+        while after is not None:
+            after = await self._file.do(work)
 
 
 #: Only who holds a campaign may write; looked at in the same statement, since each one

@@ -5,33 +5,31 @@ The file and the one thread that touches it: durability and mishaps.
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import sqlite3
-import stat
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
-from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.sqlite.connection import connect, pragma, transaction, use_log
+from voicepush.errors import LedgerError
+from voicepush.ledger.sqlite.connection import connect, pragma, use_log
+from voicepush.ledger.sqlite.jobs import Job, answer, together
 from voicepush.ledger.sqlite.log import marks, register, unregister
+from voicepush.ledger.sqlite.mishaps import translated
+from voicepush.ledger.sqlite.plain_file import (
+    beside,
+    check_plain,
+    create,
+    has_bytes,
+    identity,
+    log_of,
+    rescued,
+)
 from voicepush.ledger.sqlite.schema import FORM, check_ours, make_tables
 
 _T = TypeVar("_T")
-
-
-#: So many who shared a commit go on in one turn of the event loop.
-_TOLD_AT_ONCE = 2
-
-
-class _Job(NamedTuple):
-    work: Callable[[sqlite3.Connection], Any]
-    writes: bool
-    answer: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
 
 
 class SQLiteFile:
@@ -50,7 +48,7 @@ class SQLiteFile:
         self._log_was_merged = log_was_merged
         #: What it is known by in the table of writers, once it is in there.
         self._writer: str | None = None
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._run, name="voicepush-ledger", daemon=True
         )
@@ -64,32 +62,43 @@ class SQLiteFile:
         self._beside: dict[Path, tuple[int, int] | None] = {}
 
     async def do(
-        self, work: Callable[[sqlite3.Connection], _T], *, writes: bool = True
+        self,
+        work: Callable[[sqlite3.Connection], _T],
+        *,
+        writes: bool = True,
+        at_once: bool = False,
     ) -> _T:
         """
-        The value of *work*, once what it wrote is durable.
+        The value of *work*, once what it wrote is durable. If it raises, nothing of it
+        remains.
 
-        *work* must raise before it has written anything, or not at all.
+        Args:
+            at_once: It raises only before it has written anything, so that the few
+                microseconds for undoing it can be saved.
         """
-        return await self._begin(work, writes=writes)
+        return await self._begin(work, writes=writes, at_once=at_once)
 
     def do_later(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """
         Do *work* after all that was begun before, for someone who can't wait for it.
         """
-        answer = self._begin(work, writes=True)
+        begun = self._begin(work, writes=True)
         # Whoever can't wait can't be told of a failure either.
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        begun.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _begin(
-        self, work: Callable[[sqlite3.Connection], _T], *, writes: bool
+        self,
+        work: Callable[[sqlite3.Connection], _T],
+        *,
+        writes: bool,
+        at_once: bool = False,
     ) -> asyncio.Future[_T]:
         if self._closed:
             raise LedgerError(f"the ledger {self.path} is closed")
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[_T] = loop.create_future()
-        self._jobs.put(_Job(work, writes, answer, loop))
-        return answer
+        future: asyncio.Future[_T] = loop.create_future()
+        self._jobs.put(Job(work, writes, at_once, future, loop))
+        return future
 
     def check_in_place(self) -> None:
         """
@@ -111,7 +120,7 @@ class SQLiteFile:
         if self.path.exists():
             self._clear()
         saved = (
-            f"what it held is saved as {self._rescued}; move that back to go on"
+            f"what it held is saved as {rescued(self.path)}; move that back to go on"
             if self.path.parent.exists()
             else "so was its folder, and nothing of it could be saved"
         )
@@ -121,7 +130,7 @@ class SQLiteFile:
         )
 
     def _is_in_place(self) -> bool:
-        return _identity(self.path) == self._identity
+        return identity(self.path) == self._identity
 
     async def close(self) -> None:
         """
@@ -139,13 +148,9 @@ class SQLiteFile:
         Whoever opens that file would read our log into it. A ledger that was only moved
         needs its log until it is saved.
         """
-        for path, identity in self._beside.items():
-            if identity is not None and _identity(path) == identity:
+        for path, was in self._beside.items():
+            if was is not None and identity(path) == was:
                 path.unlink()
-
-    @property
-    def _rescued(self) -> Path:
-        return self.path.with_name(self.path.name + ".rescued")
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
@@ -154,17 +159,17 @@ class SQLiteFile:
                 connection = connection or self._connect()
                 if self._writer is None and any(job.writes for job in jobs):
                     self._writer = register(connection)
-                answers = _together(connection, jobs)
+                answers = together(connection, jobs)
                 self._commits += 1
             except Exception as error:  # noqa: BLE001 -- whoever waits has to hear it
-                answers = [self._translated(error)] * len(jobs)
-            _answer(jobs, answers)
+                answers = [translated(self.path, error)] * len(jobs)
+            answer(jobs, answers)
         if connection is not None:
             with suppress(sqlite3.Error, OSError):
                 self._rescue(connection)
             self._disconnect(connection)
 
-    def _next_jobs(self) -> list[_Job] | None:
+    def _next_jobs(self) -> list[Job] | None:
         """
         Everything that waits, or None when nothing will come any more.
         """
@@ -180,8 +185,8 @@ class SQLiteFile:
         return jobs or None
 
     def _connect(self) -> sqlite3.Connection:
-        self._check_plain()
-        _create(self.path)
+        check_plain(self.path)
+        create(self.path)
         connection = connect(self.path)
         try:
             # Before anything is changed: a foreign file stays as it is.
@@ -197,45 +202,9 @@ class SQLiteFile:
         except BaseException:
             connection.close()
             raise
-        self._identity = _identity(self.path)
-        for ending in ("-wal", "-shm"):
-            path = self.path.with_name(self.path.name + ending)
-            self._beside[path] = _identity(path)
+        self._identity = identity(self.path)
+        self._beside = {path: identity(path) for path in beside(self.path)}
         return connection
-
-    def _check_plain(self) -> None:
-        """
-        Make sure that there is a plain file with this one name, or none yet.
-
-        Each name has a log of its own, so a second name would show other contents.
-        """
-        is_empty = not _has_bytes(self.path)
-        log = self.path.with_name(self.path.name + "-wal")
-        if is_empty and _has_bytes(log):
-            # SQLite would take it away, and with it who was called.
-            raise LedgerError(
-                f"{log} is the log of a ledger that was moved away; put that ledger "
-                f"back as {self.path}, move its log to it, or remove the log"
-            )
-        if is_empty and self._rescued.exists():
-            raise LedgerError(
-                f"the ledger {self.path} was deleted while it was in use; move "
-                f"{self._rescued} back to {self.path} to go on, or remove it"
-            )
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return
-        if not stat.S_ISREG(found.st_mode):
-            raise LedgerError(
-                f"{self.path} is no plain file; name another with --ledger"
-            )
-        if found.st_nlink > 1:
-            raise LedgerError(
-                f"the ledger {self.path} has a second name (a hard link), under which "
-                "its newest entries would not be seen; remove one of the names, or "
-                "make a copy while no process uses it"
-            )
 
     def _check_log(self, connection: sqlite3.Connection) -> None:
         """
@@ -245,8 +214,8 @@ class SQLiteFile:
             LedgerError: It is not; who was called meanwhile would be called again.
         """
         # Looking has made an empty log where there was none.
-        log = self.path.with_name(self.path.name + "-wal")
-        if not marks(connection) or _has_bytes(log):
+        log = log_of(self.path)
+        if not marks(connection) or has_bytes(log):
             return
         if self._log_was_merged:
             connection.execute("DELETE FROM writer")
@@ -287,121 +256,13 @@ class SQLiteFile:
     def _rescue(self, connection: sqlite3.Connection) -> None:
         if self._is_in_place():
             return
-        _create(self._rescued)
-        rescued = sqlite3.connect(self._rescued)
+        create(rescued(self.path))
+        copy = sqlite3.connect(rescued(self.path))
         try:
-            connection.backup(rescued)
+            connection.backup(copy)
             # Its log is not needed, since all is in it.
-            rescued.execute("DELETE FROM writer")
-            rescued.commit()
+            copy.execute("DELETE FROM writer")
+            copy.commit()
         finally:
-            rescued.close()
+            copy.close()
         self._clear()
-
-    def _translated(self, error: Exception) -> LedgerError:
-        if isinstance(error, LedgerError):
-            return error
-        words = getattr(error, "strerror", None) or str(error)
-        for sign, telling in _MISHAPS.items():
-            if sign in words:
-                words = telling
-                break
-        failure = LedgerError(f"the ledger {self.path}: {words}")
-        failure.__cause__ = error
-        return failure
-
-
-#: What SQLite says, and what its user can do about it.
-_MISHAPS = {
-    "locked": "another program holds its lock; end that, and try again",
-    "full": "the disk is full; make room, and go on with resume",
-    "disk I/O error": "the disk fails or is full; see to it, and go on with resume",
-    "readonly": "it can't be written; check its owner and mode",
-    "not a database": "it is not a voicepush ledger; name another file with --ledger",
-    "malformed": "it is damaged; restore it from a copy",
-}
-
-
-def _create(path: Path) -> None:
-    """
-    Make the file before SQLite would, so that it is never readable by others.
-
-    A file that exists must not be opened here: closing it would take away the locks
-    that SQLite holds on it elsewhere in this process, and another process would then
-    delete the write-ahead log under us.
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _together(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> list[Any]:
-    """
-    What each of *jobs* gave or raised, once all of it is committed.
-    """
-    try:
-        return _in_one_transaction(connection, jobs)
-    except (sqlite3.Error, OSError):
-        raise  # it would meet each of them again
-    except Exception as error:  # noqa: BLE001 -- only whoever brought it gets it
-        if len(jobs) == 1:
-            return [error]
-        return [answer for job in jobs for answer in _together(connection, [job])]
-
-
-def _in_one_transaction(
-    connection: sqlite3.Connection, jobs: Sequence[_Job]
-) -> list[Any]:
-    answers: list[Any] = []
-    with transaction(connection, writes=any(job.writes for job in jobs)):
-        for job in jobs:
-            try:
-                answers.append(job.work(connection))
-            except (LedgerError, InputError) as error:
-                answers.append(error)
-    return answers
-
-
-def _answer(jobs: Sequence[_Job], answers: Sequence[Any]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Any]]] = {}
-    for job, answer in zip(jobs, answers, strict=True):
-        by_loop.setdefault(job.loop, []).append((job, answer))
-    for loop, answered in by_loop.items():
-        # A loop that was closed meanwhile has no one left to tell.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell, loop, answered)
-
-
-def _tell(
-    loop: asyncio.AbstractEventLoop, answered: list[tuple[_Job, Any]], first: int = 0
-) -> None:
-    """
-    Tell who waits, a few in each turn of *loop*.
-
-    All who shared a commit would otherwise go on in one turn, and keep everyone else
-    in the process waiting meanwhile.
-    """
-    after = first + _TOLD_AT_ONCE
-    for job, answer in answered[first:after]:
-        if job.answer.done():
-            continue
-        if isinstance(answer, Exception):
-            job.answer.set_exception(answer)
-        else:
-            job.answer.set_result(answer)
-    if after < len(answered):
-        loop.call_soon(_tell, loop, answered, after)
-
-
-def _has_bytes(path: Path) -> bool:
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -1,0 +1,230 @@
+"""
+Who stands in which batch: sorted runs of entries, each a short key and a number.
+
+A key is 31 bits of a hash of a value or an owner's correlation id, so it may lead to a
+batch without it, once in some hundred searches among ten million. Whoever searches
+looks into each batch that it leads to.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from voicepush.ledger.packing import PackedRecipients, unpack_texts
+from voicepush.model.recipients import Recipients
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: A run holds about so many entries: more take longer to sort at one go, fewer make
+#: more runs to search.
+RUN = 2**19
+
+#: So many entries are read at once in a search.
+PAGE = 2048
+
+#: Below so many entries numpy's import takes longer than it saves.
+_FEW = 2**15
+
+#: So many characters are hashed at once, which stay in the processor's cache.
+_TOGETHER = 2**16
+
+_WORD = 8
+_FACTOR = 0x9E37_79B9_7F4A_7C15
+_64_BITS = 2**64 - 1
+
+
+class Column(NamedTuple):
+    """
+    A column of a batch as `pack_recipients` packs it.
+    """
+
+    number: int  #: of the batch
+    packed: str | bytes
+    size: int
+
+
+class Unsorted:
+    """
+    Columns that wait to become a run.
+    """
+
+    def __init__(self) -> None:
+        self._columns: list[Column] = []
+        self._size = 0
+
+    def add(
+        self, number: int, recipients: Recipients, packed: PackedRecipients
+    ) -> None:
+        """
+        Take in who stands in the batch called *number*.
+        """
+        self._columns.append(Column(number, packed.packed, recipients.size))
+        if packed.ids is not None:
+            self._columns.append(Column(number, packed.ids, len(recipients)))
+        self._size += recipients.size
+
+    def take(self, *, least: int = RUN) -> list[Column]:
+        """
+        All of them, if they hold at least so many values; otherwise none.
+        """
+        if self._size < least:
+            return []
+        taken, self._columns, self._size = self._columns, [], 0
+        return taken
+
+
+def sorted_pages(columns: Sequence[Column]) -> Iterator[tuple[int, memoryview]]:
+    """
+    The entries of *columns* in order, as pages with the first entry of each.
+    """
+    lines = [each for each in columns if isinstance(each.packed, str)]
+    others = [each for each in columns if isinstance(each.packed, bytes)]
+    entries = array("q", _entries_one_by_one(others))
+    if sum(column.size for column in lines) < _FEW:
+        entries.extend(_entries_one_by_one(lines))
+        entries = array("q", sorted(entries))
+    else:
+        entries = _sorted_by_numpy(lines, entries)
+    firsts = entries[::PAGE]
+    if sys.byteorder == "big":
+        entries.byteswap()
+    view = memoryview(entries).cast("B")
+    for place, first in enumerate(firsts):
+        start = place * PAGE * _WORD
+        yield first, view[start : start + PAGE * _WORD]
+
+
+def bounds(value: str) -> tuple[int, int]:
+    """
+    The least and the greatest entry that *value* may have.
+    """
+    least = _key(value) << 32
+    return least, least | 0xFFFF_FFFF
+
+
+def numbers_in(page: bytes, least: int, greatest: int) -> set[int]:
+    """
+    The numbers of the batches whose entries in *page* lie between those two.
+    """
+    entries = array("q", page)
+    if sys.byteorder == "big":
+        entries.byteswap()
+    hits = entries[bisect_left(entries, least) : bisect_right(entries, greatest)]
+    return {entry & 0xFFFF_FFFF for entry in hits}
+
+
+def _entries_one_by_one(columns: Iterable[Column]) -> Iterator[int]:
+    for number, packed, _ in columns:
+        for text in unpack_texts(packed):
+            if text:
+                yield _key(text) << 32 | number
+
+
+def _key(text: str) -> int:
+    """
+    The key of *text*; written into ledgers, so it must never change.
+
+    Eight bytes at a time, since numpy does that quickly for many texts.
+    """
+    raw = text.encode()
+    found = len(raw)
+    for start in range(0, len(raw), _WORD):
+        found ^= int.from_bytes(raw[start : start + _WORD], "little")
+        found = found * _FACTOR & _64_BITS
+        found ^= found >> 32
+    return (found * _FACTOR & _64_BITS) >> 33
+
+
+def _sorted_by_numpy(columns: Sequence[Column], others: array[int]) -> array[int]:
+    """
+    The entries of *columns*, which are lines, and *others*.
+    """
+    # It costs a tenth of a second, which small campaigns need not pay.
+    import numpy as np  # noqa: PLC0415
+
+    parts = [_entries_of(together, np) for together in _some_at_a_time(columns)]
+    entries = np.concatenate([np.array(others, np.int64), *parts])
+    entries.sort()
+    return array("q", entries.tobytes())
+
+
+def _some_at_a_time(columns: Sequence[Column]) -> Iterator[list[Column]]:
+    together: list[Column] = []
+    size = 0
+    for column in columns:
+        together.append(column)
+        size += len(column.packed)
+        if size >= _TOGETHER:
+            yield together
+            together, size = [], 0
+    if together:
+        yield together
+
+
+def _entries_of(columns: Sequence[Column], np: Any) -> NDArray[np.int64]:
+    """
+    What `_entries_one_by_one` gives, in numpy's way.
+    """
+    text = "\n".join([str(column.packed) for column in columns])
+    # A word may be read at the end of each line.
+    raw = np.frombuffer(f"{text}\n".encode() + bytes(_WORD), np.uint8)
+    numbers = np.repeat(
+        np.array([column.number for column in columns], np.uint64),
+        [column.size for column in columns],
+    )
+    size, length = len(numbers), len(text.partition("\n")[0].encode())
+    ends = raw[length : len(raw) - _WORD : length + 1]
+    # Numbers of one country mostly have one length.
+    if len(ends) == size and (ends == ord("\n")).all():
+        lengths = np.full(size, length)
+        found = _hashes_of_one_length(raw, size, length, np)
+    else:
+        ends = np.flatnonzero(raw == ord("\n"))
+        lengths = np.diff(ends, prepend=-1) - 1
+        found = _hashes_of_any_length(raw, ends, lengths, np)
+    found *= np.uint64(_FACTOR)
+    found >>= np.uint64(33)
+    found <<= np.uint64(32)
+    found |= numbers
+    entries: NDArray[np.int64] = found.view(np.int64)
+    return entries if lengths.all() else entries[lengths > 0]
+
+
+def _hashes_of_one_length(raw: Any, size: int, length: int, np: Any) -> Any:
+    found = np.full(size, length, np.uint64)
+    for start in range(0, length, _WORD):
+        words = np.ndarray(size, "<u8", raw, start, (length + 1,))
+        found = _mixed(found, words & _masks(np)[min(length - start, _WORD)], np)
+    return found
+
+
+def _hashes_of_any_length(raw: Any, ends: Any, lengths: Any, np: Any) -> Any:
+    words = np.ndarray(len(raw) - _WORD + 1, "<u8", raw, 0, (1,))
+    masks, starts = _masks(np), ends - lengths
+    found = lengths.astype(np.uint64)
+    for start in range(0, lengths.max(), _WORD):
+        # Whoever ends before keeps what was found.
+        longer = np.flatnonzero(lengths > start)
+        left = np.minimum(lengths[longer] - start, _WORD)
+        word = words[starts[longer] + start] & masks[left]
+        found[longer] = _mixed(found[longer], word, np)
+    return found
+
+
+def _masks(np: Any) -> Any:
+    """
+    By how many bytes are to be kept of a word.
+    """
+    return np.array([(1 << 8 * size) - 1 for size in range(_WORD + 1)], np.uint64)
+
+
+def _mixed(found: Any, word: Any, np: Any) -> Any:
+    found = (found ^ word) * np.uint64(_FACTOR)
+    found ^= found >> np.uint64(32)
+    return found
