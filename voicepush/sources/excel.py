@@ -149,7 +149,8 @@ def _rows(workbook: Any, sheet_name: str, name: str) -> Iterator[tuple[int, list
     try:
         sheet = workbook.get_sheet_by_name(sheet_name)
     except Exception as error:
-        raise SourceError(f"can't be read: {error}", source=name) from error
+        words = str(error) or type(error).__name__
+        raise SourceError(f"can't be read: {words}", source=name) from error
     if sheet.start is None:
         return
     before = [""] * sheet.start[1]
