@@ -20,14 +20,14 @@ from voicepush.sources.entries import (
     block_of,
 )
 
-values = st.one_of(
+values: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([ANN, BEN, "", None, int(CAT), 1.5, True, b"x", {}, [], [[1]]]),
     st.sampled_from(["'=x", '="y"', '=""', '\'="a"', " z ", "\u00e9", '"=', "'a"]),
     st.lists(
         st.sampled_from([ANN, 7, 1.5, "", None, "'=x", '="y"', '=""']), max_size=3
     ),
 )
-own_ids = st.one_of(
+own_ids: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         ["a", "b 2", "", None, 7, 7.5, True, [1], " c ", "\t", "'=x", "'d"]
     ),

@@ -39,7 +39,7 @@ def workbook(*sheets: list[list[Any]], hidden: int = -1) -> bytes:
     return stream.getvalue()
 
 
-ROWS = [
+ROWS: list[list[Any]] = [
     ["June's call"],
     [],
     [None, "Name", "Mobile No.", "Correlation ID", "Lang"],
@@ -96,7 +96,12 @@ def test_kept_columns_of_a_sheet() -> None:
     Cells are kept as texts.
     """
     day = dt.datetime(2030, 1, 31, 9, 30)  # noqa: DTZ001 -- a sheet has no time zones
-    rows = [["msisdn", "a", "b"], [ANN, 12, day], [BEN, 1.25, None], [CAT, False, "x "]]
+    rows: list[list[Any]] = [
+        ["msisdn", "a", "b"],
+        [ANN, 12, day],
+        [BEN, 1.25, None],
+        [CAT, False, "x "],
+    ]
 
     assert [
         (2, {"a": "12", "b": "2030-01-31 09:30:00"}),
@@ -117,7 +122,7 @@ def test_customer_ids_of_a_sheet() -> None:
     """
     Customer ids are taken from a sheet as from text.
     """
-    rows = [["customerid"], [17], ["'=c"]]
+    rows: list[list[Any]] = [["customerid"], [17], ["'=c"]]
 
     assert [
         (2, Destination(customer_id="17")),
@@ -247,6 +252,21 @@ def test_zip_that_is_no_workbook(content: bytes) -> None:
     """
     with pytest.raises(SourceError, match=r"june.xlsx: is an Excel file or a zip arch"):
         read(content, name="june.xlsx")
+
+
+def test_workbook_with_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A protected workbook is refused with what to do.
+    """
+    calamine = pytest.importorskip("python_calamine")
+
+    def refuse(_: object) -> None:
+        raise calamine.PasswordError("password protected")
+
+    monkeypatch.setattr(calamine, "load_workbook", refuse)
+
+    with pytest.raises(SourceError, match=r"june.xlsx: is protected by a password"):
+        read(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", name="june.xlsx")
 
 
 def test_damaged_workbook() -> None:

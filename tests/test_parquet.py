@@ -125,3 +125,15 @@ def test_parquet_without_rows(tmp_path: Path) -> None:
     A Parquet file without rows gives no block.
     """
     assert [] == flat(read_file(parquet(tmp_path / "a.parquet", msisdn=[])))
+
+
+def test_parquet_without_a_known_column(tmp_path: Path) -> None:
+    """
+    Where no header of Parquet is known, the error lists those that there are.
+    """
+    path = parquet(tmp_path / "a.parquet", a=["1"], b=["2"])
+
+    with pytest.raises(
+        SourceError, match="can't tell which column holds the numbers; t"
+    ):
+        flat(read_file(path))
