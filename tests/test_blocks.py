@@ -14,7 +14,13 @@ from reading import ANN, BEN, CAT, flat
 
 from voicepush.errors import InputError
 from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
-from voicepush.sources.blocks import Block, Malformed, from_async, from_iterable
+from voicepush.sources.blocks import (
+    NOT_A_TEXT,
+    Block,
+    Malformed,
+    from_async,
+    from_iterable,
+)
 from voicepush.sources.entries import (
     NOT_A_RECORD,
 )
@@ -110,3 +116,54 @@ def test_malformed_hides_numbers() -> None:
     What is shown of a malformed row in a log does not hold its number.
     """
     assert ANN not in repr(Malformed(1, ANN, NOT_A_RECORD))
+
+
+class Number(str):
+    """
+    Someone's own type of texts.
+    """
+
+    __slots__ = ()
+
+
+def test_both_kinds_in_one_list() -> None:
+    """
+    Numbers and customer ids come in two blocks, with their rows, ids and widths.
+    """
+    everyone: list[Recipient] = [
+        ANN,
+        Destination(customer_id="c"),
+        Destination([BEN, CAT], correlation_id="a"),
+        Destination(customer_id="d", correlation_id="b"),
+    ]
+
+    numbers, customers = from_iterable(everyone)
+
+    assert [
+        (1, ANN),
+        (2, Destination(customer_id="c")),
+        (3, Destination([BEN, CAT], correlation_id="a")),
+        (4, Destination(customer_id="d", correlation_id="b")),
+    ] == flat([numbers, customers])
+    assert [1, 2] == numbers.recipients.widths
+    assert customers.recipients.widths is None
+    assert (Kind.MSISDN, Kind.CUSTOMER_ID) == (
+        numbers.recipients.kind,
+        customers.recipients.kind,
+    )
+
+
+def test_what_is_no_recipient() -> None:
+    """
+    What a program gives by mistake is malformed; texts of its own type are texts.
+    """
+    mistaken: Any = [Number(ANN), 17, None, Destination(BEN)]
+
+    numbers, rest = from_iterable(mistaken)
+
+    assert [(1, ANN), (4, BEN)] == flat([numbers])
+    assert type(numbers.recipients.values[0]) is str
+    assert [
+        Malformed(2, "<int>", NOT_A_TEXT),
+        Malformed(3, "<NoneType>", NOT_A_TEXT),
+    ] == (rest.malformed)

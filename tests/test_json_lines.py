@@ -7,11 +7,14 @@ from __future__ import annotations
 import io
 import json
 
+import attrs
 import pytest
-from reading import ANN, BEN, SMALL, Entry, flat, read
+from hypothesis import given
+from hypothesis import strategies as st
+from reading import ANN, BEN, SMALL, Entry, blocks_of, flat, read
 
 from voicepush.errors import SourceError
-from voicepush.model.recipients import Destination
+from voicepush.model.recipients import Destination, Kind
 from voicepush.sources.blocks import Malformed
 from voicepush.sources.entries import (
     BAD_CORRELATION_ID,
@@ -142,3 +145,114 @@ def test_json_array() -> None:
     """
     with pytest.raises(SourceError, match="write one recipient per line"):
         read(f'[\n"{ANN}"\n]', name="list.json")
+
+
+# Lines of one shape are taken by columns.
+
+
+def test_kinds_are_kept_apart() -> None:
+    """
+    Numbers and customer ids of one piece come in two blocks, with their rows.
+    """
+    lines = [{"msisdn": ANN}, {"customerid": "c"}, {"msisdn": BEN}, {"customerid": "d"}]
+    content = "".join(f"{json.dumps(line)}\n" for line in [*lines, "x", {}])
+
+    blocks = blocks_of(content)
+
+    assert [(Kind.MSISDN, [1, 3, 5]), (Kind.CUSTOMER_ID, [2, 4])] == [
+        (block.recipients.kind, list(block.recipients.rows or ())) for block in blocks
+    ]
+    assert [(6, NOT_A_RECORD)] == [
+        (each.row, each.reason) for each in blocks[0].malformed
+    ]
+
+
+def test_malformed_rows_are_told_once() -> None:
+    """
+    Where there are only customer ids, malformed rows stand beside them.
+    """
+    content = f'{{"customerid": "c"}}\n{{}}\n{{"customerid": []}}\n"{ANN}\n'
+
+    (block,) = blocks_of(content)
+
+    assert ["c"] == list(block.recipients.values)
+    assert [(2, NOT_A_RECORD), (3, BAD_VALUES), (4, NOT_A_RECORD)] == [
+        (each.row, each.reason) for each in block.malformed
+    ]
+
+
+ODD_LINES = [
+    '{"msisdn": ["1", "2"], "correlationid": "a"}',
+    '{"msisdn": null, "customerid": "c", "correlationid": "b"}',
+    '{"msisdn": "1", "correlationid": [1]}',
+    '{"msisdn": "1", "MSISDN": "2"}',
+    '{"msisdn": "1"}{"msisdn": "2"}',
+    '{"msisdn": "1", "x": 1e999}',
+    '{"msisdn": "1", "x": "\\x"}',
+    '{"msisdn": "1", "msisdn": "2"}',
+    '{"msisdn": null}',
+    '{"Correlation ID": "b", "msisdn": "1", "correlationid": "c"}',
+    '{"msisdn": 17.5}',
+    '{"Phone": "1", "n\\"": 1}',
+    '{"x": {"msisdn": "1"}}',
+    "   ",
+    '{"msisdn":',
+    '"1"}',
+    '"17"',
+    "null",
+    "[]",
+]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.just(f'{{"msisdn": "{ANN}", "correlationid": "a"}}'),
+            st.just(f'{{"x": [1], "msisdn": {BEN}, "correlationid": ""}}'),
+            st.just('{"customerid": "c1", "correlationid": 7}'),
+            st.sampled_from(ODD_LINES),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.sampled_from([None, "msisdn", "customerid"]),
+    st.sampled_from([64, 256, 1 << 16]),
+)
+def test_each_line_is_what_it_would_be_alone(
+    lines: list[str], column: str | None, chunk_bytes: int
+) -> None:
+    """
+    What a line says does not depend on those before and after it.
+    """
+    alone = [
+        (row, attrs.evolve(entry, row=row) if isinstance(entry, Malformed) else entry)
+        for row, line in enumerate(lines, 1)
+        for _, entry in read(line, name="x.jsonl", column=column)
+    ]
+
+    assert alone == read(
+        "\n".join(lines), name="x.jsonl", column=column, chunk_bytes=chunk_bytes
+    )
+
+
+@pytest.mark.parametrize("field", ['a"b', "a\\b", "a\nb", "", "\u00e9", "class", "0"])
+def test_odd_names_of_fields(field: str) -> None:
+    """
+    Whatever the other fields are called, every line is read.
+    """
+    lines = [json.dumps({field: 1, "msisdn": ANN}) for _ in range(50)]
+
+    found = read("\n".join(lines), chunk_bytes=300)
+
+    assert [(row, ANN) for row in range(1, 51)] == found
+
+
+def test_fields_without_end() -> None:
+    """
+    Lines that each have a field of their own are read like all others.
+    """
+    lines = [json.dumps({"msisdn": ANN, f"field{row}": row}) for row in range(500)]
+
+    assert [(row, ANN) for row in range(1, 501)] == read(
+        "\n".join(lines), chunk_bytes=2000
+    )

@@ -13,6 +13,8 @@ from reading import ANN, BEN, CAT, flat, parquet
 
 from voicepush.errors import InputError, SourceError
 from voicepush.model.recipients import Destination
+from voicepush.sources.blocks import Malformed
+from voicepush.sources.entries import BAD_CORRELATION_ID, BAD_VALUES
 from voicepush.sources.files import read_file
 from voicepush.sources.opening import digest_of
 
@@ -76,3 +78,62 @@ def test_digest_of_parquet(tmp_path: Path) -> None:
     assert digest == source.digest == digest_of(path)
     assert path.stat().st_size == source.size
     assert 'column 2 ("Phone")' == source.column
+
+
+def test_exceptions_in_parquet(tmp_path: Path) -> None:
+    """
+    Integers, nulls and floats in Parquet follow the rules of all lists.
+    """
+    ids = parquet(
+        tmp_path / "a.parquet",
+        msisdn=[int(ANN), None, int(CAT)],
+        correlationid=["a", "b", "x" * 51],
+    )
+    floats = parquet(tmp_path / "b.parquet", msisdn=[float(ANN), None])
+    customers = parquet(
+        tmp_path / "c.parquet", custid=["c", "'=d"], correlationid=[7, 8]
+    )
+
+    assert [
+        (1, Destination(ANN, correlation_id="a")),
+        (2, ""),
+        (3, Malformed(3, CAT, BAD_CORRELATION_ID)),
+    ] == flat(read_file(ids))
+    assert [(1, f"{ANN}.0"), (2, "")] == flat(read_file(floats))
+    assert [
+        (1, Destination(customer_id="c", correlation_id="7")),
+        (2, Destination(customer_id="=d", correlation_id="8")),
+    ] == flat(read_file(customers))
+
+
+def test_bytes_in_parquet(tmp_path: Path) -> None:
+    """
+    Bytes are no texts, and what claims to be text must be UTF-8.
+    """
+    pyarrow = pytest.importorskip("pyarrow")
+    path = parquet(tmp_path / "a.parquet", msisdn=[b"1"])
+    odd = pyarrow.array([b"\xff"]).view(pyarrow.string())
+    broken = parquet(tmp_path / "b.parquet", msisdn=odd)
+
+    assert [(1, Malformed(1, "b'1'", BAD_VALUES))] == flat(read_file(path))
+    with pytest.raises(SourceError, match=r"b.parquet: can't be read: .*utf-8"):
+        flat(read_file(broken))
+
+
+def test_parquet_without_rows(tmp_path: Path) -> None:
+    """
+    A Parquet file without rows gives no block.
+    """
+    assert [] == flat(read_file(parquet(tmp_path / "a.parquet", msisdn=[])))
+
+
+def test_parquet_without_a_known_column(tmp_path: Path) -> None:
+    """
+    Where no header of Parquet is known, the error lists those that there are.
+    """
+    path = parquet(tmp_path / "a.parquet", a=["1"], b=["2"])
+
+    with pytest.raises(
+        SourceError, match="can't tell which column holds the numbers; t"
+    ):
+        flat(read_file(path))

@@ -91,9 +91,8 @@ class Undecided(Exception):  # noqa: N818 -- a question to the list's owner
         )
         words = "fields" if are_fields else "columns"
         how = "by name" if are_fields else "by name or by place (1 is the first)"
-        super().__init__(
-            f"{problem}; the {words} are {listed}; choose one with {option}, {how}"
-        )
+        there = f"the {words} are {listed}" if cells else f"there are no {words}"
+        super().__init__(f"{problem}; {there}; choose one with {option}, {how}")
         self.row = row
 
 

@@ -52,7 +52,7 @@ def open_workbook(raw: Raw, name: str) -> Any:
     if not _is_workbook(content):
         return None
     try:
-        calamine: Any = importlib.import_module("python_calamine")
+        calamine = _calamine()
     except ImportError as error:
         raise InputError(
             f"{name}: reading Excel needs python-calamine; install it with: "
@@ -66,6 +66,10 @@ def open_workbook(raw: Raw, name: str) -> Any:
         ) from error
     except calamine.CalamineError:
         return None
+
+
+def _calamine() -> Any:
+    return importlib.import_module("python_calamine")
 
 
 def read_workbook(
@@ -130,9 +134,11 @@ def _is_workbook(content: bytes) -> bool:
 
 
 def _visible_sheets(workbook: Any) -> Iterator[str]:
+    calamine = _calamine()
     for sheet in workbook.sheets_metadata:
         # What is hidden is a list to choose from, or was meant to be out of the way.
-        if (sheet.typ.name, sheet.visible.name) == ("WorkSheet", "Visible"):
+        is_visible = sheet.visible == calamine.SheetVisibleEnum.Visible
+        if is_visible and sheet.typ == calamine.SheetTypeEnum.WorkSheet:
             yield sheet.name
 
 
@@ -143,7 +149,8 @@ def _rows(workbook: Any, sheet_name: str, name: str) -> Iterator[tuple[int, list
     try:
         sheet = workbook.get_sheet_by_name(sheet_name)
     except Exception as error:
-        raise SourceError(f"can't be read: {error}", source=name) from error
+        words = str(error) or type(error).__name__
+        raise SourceError(f"can't be read: {words}", source=name) from error
     if sheet.start is None:
         return
     before = [""] * sheet.start[1]

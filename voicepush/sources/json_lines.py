@@ -100,14 +100,21 @@ class _Lines:
     The columns of some lines while they are filled; empty where nothing is.
     """
 
-    def __init__(self, rows: Sequence[int], kept: Iterable[str]) -> None:
-        none = [None] * len(rows)
+    def __init__(self, rows: Sequence[int]) -> None:
         self.kind = Kind.MSISDN
         self.rows = rows
-        self.values: list[Any] = list(none)
+        self.values: list[Any] = [None] * len(rows)
         self.own_ids: list[Any] | None = None
-        self.kept: dict[str, list[Any]] = {field: list(none) for field in kept}
-        self.odd: Iterable[int] = range(len(rows))  # still to be looked at
+        self.kept: dict[str, list[Any]] = {}
+        self.odd: Sequence[int] = range(len(rows))  # still to be looked at
+
+    def keep(self, fields: Iterable[str]) -> None:
+        """
+        Have a column for each of *fields*.
+        """
+        for field in fields:
+            if field not in self.kept:
+                self.kept[field] = [None] * len(self.rows)
 
     def put(self, place: int, entry: _Entry) -> None:
         """
@@ -121,12 +128,11 @@ class _Lines:
         for field, column in self.kept.items():
             column[place] = entry.kept.get(field)
 
-    def fill(self, bare: dict[int, Any]) -> None:
+    def fill_with_bare(self, values: list[Any]) -> None:
         """
-        Fill the places of *bare* values, without fields.
+        Fill all places with *values* that have no fields.
         """
-        for place, value in bare.items():
-            self.values[place] = value
+        self.kind, self.values, self.own_ids = Kind.MSISDN, values, None
 
     @property
     def columns(self) -> Columns:
@@ -156,7 +162,7 @@ class _Reader:
         self._name = name
         self._facts = facts
         self._choice = choice
-        self._kept: list[str] | None = None
+        self._kept: list[str] = []
         self._known: dict[str, None] = {}  # the fields that were ever seen
         self._shape: _Shape | None = None
         self._shaped = 0  # so many fields were known then
@@ -168,10 +174,12 @@ class _Reader:
         filled = self._by_shape(rows, lines)
         odd = {place: _decoded(lines[place]) for place in filled.odd}
         self._learn(odd.values(), rows[0])
+        filled.keep(self._kept)
         if self._shape is None or _FEW * len(odd) > len(lines):
             self._reshape()
-        if not {dict, object}.intersection(map(type, odd.values())):
-            filled.fill(odd)
+        are_objects = {dict, object}.intersection(map(type, odd.values()))
+        if len(odd) == len(lines) and not are_objects:
+            filled.fill_with_bare(list(odd.values()))
             odd = {}
         malformed: dict[int, str] = {}
         others: dict[int, _Entry] = {}
@@ -197,7 +205,7 @@ class _Reader:
 
     def _by_shape(self, rows: Sequence[int], lines: Sequence[str]) -> _Lines:
         shape = self._shape
-        filled = _Lines(rows, self._kept or ())
+        filled = _Lines(rows)
         if shape is None:
             return filled
         try:
@@ -208,10 +216,12 @@ class _Reader:
         filled.values = shape.column(found, shape.fields.value)
         if shape.fields.own_id is not None:
             filled.own_ids = shape.column(found, shape.fields.own_id)
-        for field in filled.kept:
+        for field in self._kept:
             if field in shape.places:
                 filled.kept[field] = shape.column(found, field)
         filled.odd = _places_of_none(filled.values)
+        if len(filled.odd) < len(lines):
+            self._tell(shape.fields)
         if filled.own_ids is not None:
             for place in filled.odd:
                 filled.own_ids[place] = ""
@@ -221,7 +231,8 @@ class _Reader:
         self, rows: Sequence[int], lines: Sequence[str], others: dict[int, _Entry]
     ) -> Block:
         places = list(others)
-        filled = _Lines([rows[place] for place in places], self._kept or ())
+        filled = _Lines([rows[place] for place in places])
+        filled.keep(self._kept)
         for at, entry in enumerate(others.values()):
             filled.put(at, entry)
             filled.kind = entry.kind
@@ -233,7 +244,7 @@ class _Reader:
         for found in odd:
             if isinstance(found, dict) and len(self._known) <= _MOST_FIELDS:
                 self._known.update(dict.fromkeys(found))
-        if self._kept is None:
+        if self._choice.keep and not self._kept:
             with deciding(self._name):
                 self._kept = _kept_fields(list(self._known), self._choice.keep, row)
 
@@ -265,6 +276,9 @@ class _Reader:
             return None  # a field's name has a quote or a line end in it
         return _Shape(msgspec.json.Decoder(shape).decode, shape(), fields, places)
 
+    def _tell(self, fields: _Fields) -> None:
+        self._facts.column = self._facts.column or f'field "{fields.value[:40]}"'
+
     # A line alone.
 
     def _entry(self, found: Any) -> _Entry | str:
@@ -279,7 +293,7 @@ class _Reader:
         fields = _fields(filled, self._choice.column)
         if isinstance(fields, str):
             return fields
-        self._facts.column = self._facts.column or f'field "{fields.value[:40]}"'
+        self._tell(fields)
         own_id = found[fields.own_id] if fields.own_id else None
         return _Entry(fields.kind, found[fields.value], own_id, found)
 
