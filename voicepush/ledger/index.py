@@ -2,7 +2,7 @@
 Who stands in which batch: sorted runs of entries, each a short key and a number.
 
 A key is 31 bits of a hash of a value or an owner's correlation id, so it may lead to a
-batch without it, once in some hundred searches among ten million. Whoever searches
+batch without it, once in two hundred searches among ten million. Whoever searches
 looks into each batch that it leads to.
 """
 
