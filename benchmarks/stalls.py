@@ -279,9 +279,7 @@ async def standing(asked: Asked) -> Found:
     """
     waits: list[float] = []
     for _ in range(_ASKED):
-        async with voicepush.open_ledger(
-            ledger_of(asked.folder, asked.many)
-        ) as ledger:
+        async with voicepush.open_ledger(ledger_of(asked.folder, asked.many)) as ledger:
             campaign = await voicepush.Campaign.open(ledger, _NAME)
             began = time.perf_counter()
             found = await standing_of(campaign)

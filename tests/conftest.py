@@ -8,11 +8,14 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
+from moved_clock import MovedClock
 
-from voicepush import Client, VoiceMessage
+from voicepush import Client, Ledger, VoiceMessage, open_ledger
 from voicepush.simulator import Simulator
 
 KEY = "test-key-8d1f"
@@ -100,3 +103,44 @@ def numbers(count: int, first: int = 0) -> list[str]:
     So many made-up numbers; +999 is no country's code.
     """
     return [f"+999{number:09d}" for number in range(first, first + count)]
+
+
+@pytest.fixture
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Enters an empty folder, with a key and no other settings in the environment.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
+    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
+        monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    """
+    An empty ledger in a real file.
+    """
+    async with open_ledger(tmp_path / "test.db") as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    """
+    A clock that stands at 0.
+    """
+    return MovedClock()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    """
+    A client that trusts nothing: no redirects are followed unless asked for.
+    """
+    async with ClientSession(headers={"key": KEY}) as session:
+        yield session
+
+
+# The asserts of helpers tell what they compared, as those of tests do.
+pytest.register_assert_rewrite("mishaps", "sums")

@@ -12,26 +12,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from conftest import KEY, Serve, numbers
+from mishaps import process, wait_until
 
 from voicepush.cli.application import run
 
 Capture = pytest.CaptureFixture[str]
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
-        monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def write(name: str, lines: list[str], **options: Any) -> str:
@@ -50,25 +43,6 @@ def status(campaign: str, capsys: Capture) -> dict[str, Any]:
     assert run(["status", campaign, "--json"]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
-
-
-@contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """
-    The command line in a process of its own, which is ended at the latest here.
-    """
-    running = subprocess.Popen(  # noqa: S603 -- our own program
-        [sys.executable, "-m", "voicepush", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ.copy(),
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
 
 
 # The main job
@@ -383,16 +357,6 @@ def test_status_of_all(serve: Serve, capsys: Capture) -> None:
 
 
 # Processes
-
-
-def wait_until(happened: Any, seconds: float = 10.0) -> None:
-    """
-    Wait for another process, but not for ever.
-    """
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
 
 
 def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:

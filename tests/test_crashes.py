@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crashing import KINDS, Crashing, Phase
+from crash_lists import KINDS
+from crash_looks import Phase
+from crashing import Crashing
 
 
 def test_both_promises_outlive_fifty_kills(tmp_path: Path) -> None:

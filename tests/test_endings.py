@@ -9,16 +9,13 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import attrs
 import pytest
 from conftest import Connect, Serve, Simulate, numbers
-from test_campaign import check_sums
-from test_mishaps import (
+from mishaps import (
     SLOWLY,
-    _in_a_folder,
     change,
     check,
     check_finished,
@@ -33,6 +30,7 @@ from test_mishaps import (
     stand,
     wait_until,
 )
+from sums import check_sums
 
 from voicepush import (
     Campaign,
@@ -42,25 +40,15 @@ from voicepush import (
     SourceRow,
     State,
     VoiceMessage,
-    open_ledger,
 )
 from voicepush.ledger import Plan
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.outcome import Outcome
 from voicepush.model.recipients import Kind, Recipients
 
-__all__ = ["_in_a_folder"]  # a fixture that each test here needs
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 MESSAGE = VoiceMessage(media="x")
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    """
-    An empty ledger in a real file.
-    """
-    async with open_ledger(tmp_path / "test.db") as ledger:
-        yield ledger
 
 
 # A ledger that can't be written for a while

@@ -12,11 +12,10 @@ import pytest
 
 from voicepush.errors import (
     CampaignHeldError,
-    RecipientsError,
     SourceError,
     VoicepushError,
 )
-from voicepush.model.outcome import Summary
+from voicepush.model.outcome import RecipientsError, Summary
 
 
 def tree(cls: type[VoicepushError] = VoicepushError) -> Iterator[type[VoicepushError]]:

@@ -11,17 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import KEY, Serve, numbers
+from conftest import Serve, numbers
 from servers import Tls, in_thread
 
 from voicepush.cli.application import run
 from voicepush.simulator import SHAPES, Simulator
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def write_list(many: int) -> None:

@@ -14,20 +14,15 @@ from pathlib import Path
 
 import pytest
 from conftest import KEY, Serve, numbers
-from test_mishaps import LEDGER, june, say, sending
+from mishaps import LEDGER, june, say, sending
 
-from voicepush.cli.outputs import guarded, writing
+from voicepush.cli.outputs import writing
 from voicepush.errors import InputError
+from voicepush.report.export import guarded
 
 CODE = [sys.executable, "-m", "voicepush"]
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
-        monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def mode(path: str | Path) -> int:
@@ -253,7 +248,6 @@ def test_what_can_not_be_written_is_told(output: str, words: str) -> None:
         ("+999000000001", "+999000000001"),
         ("C-17", "C-17"),
         ("", ""),
-        (None, None),
         ("=1+1", "'=1+1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("-1", "'-1"),
@@ -264,7 +258,7 @@ def test_what_can_not_be_written_is_told(output: str, words: str) -> None:
         ("\r=1", "'\r=1"),
     ],
 )
-def test_formulas_are_guarded(cell: str | None, written: str | None) -> None:
+def test_formulas_are_guarded(cell: str, written: str) -> None:
     """
     A cell that a spreadsheet would run begins with a quote; a number does not.
     """

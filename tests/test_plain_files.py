@@ -9,16 +9,15 @@ import shutil
 import signal
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
 from conftest import Serve, numbers
 from making import opened
-from test_mishaps import (
+from mishaps import (
     LEDGER,
     SLOWLY,
-    _in_a_folder,
     check,
     ended,
     june,
@@ -33,7 +32,7 @@ from test_mishaps import (
 from voicepush import Campaign, InputError, LedgerError, VoiceMessage, open_ledger
 from voicepush.simulator import Simulator
 
-__all__ = ["_in_a_folder"]  # a fixture that each test here needs
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 LOG = Path("voicepush.db-wal")
 
@@ -221,12 +220,15 @@ async def test_several_processes_leave_in_any_order(tmp_path: Path) -> None:
     path, message = tmp_path / "a.db", VoiceMessage(media="x")
     log = tmp_path / "a.db-wal"
     for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
-        ledgers = [open_ledger(path) for _ in range(3)]
+        stacks = [AsyncExitStack() for _ in range(3)]
+        ledgers = [
+            await stack.enter_async_context(open_ledger(path)) for stack in stacks
+        ]
         for at in (0, 1):  # the third only reads
             await Campaign.plan(ledgers[at], f"{order}{at}", message, numbers(5))
         await ledgers[2].campaigns()
         for at in order:
-            await ledgers[at].__aexit__()
+            await stacks[at].aclose()
         assert not log.exists()
 
     async with open_ledger(path) as ledger:

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve, numbers
-from test_mishaps import (
+from mishaps import (
     SLOWLY,
-    _in_a_folder,
     check,
     check_finished,
     ended,
@@ -33,7 +32,7 @@ from test_mishaps import (
 from voicepush import Campaign, InputError, Ledger, VoiceMessage, open_ledger, read_file
 from voicepush.simulator import Simulator
 
-__all__ = ["_in_a_folder"]  # a fixture that each test here needs
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 ONE_BY_ONE = ("--batch-size", "10", "--concurrency", "1")
 

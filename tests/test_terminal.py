@@ -21,8 +21,8 @@ from pathlib import Path
 
 import attrs
 import pytest
-from conftest import KEY, Serve, numbers
-from test_mishaps import SLOWLY, ended, june, process, say, sending, stand, wait_until
+from conftest import Serve, numbers
+from mishaps import SLOWLY, ended, june, process, say, sending, stand, wait_until
 from test_report import STANDING
 
 from voicepush.campaign.campaign import Campaign
@@ -41,13 +41,7 @@ from voicepush.report.text import (
 
 CODE = [sys.executable, "-m", "voicepush"]
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
-        monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def piped(command: str, **environment: str) -> subprocess.CompletedProcess[str]:

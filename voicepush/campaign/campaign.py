@@ -22,7 +22,7 @@ from voicepush.ledger import Ledger, Plan, Wish
 from voicepush.model.batch import Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import Outcome, Result, SourceRow, Summary
+from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import Doubt, Standing, State
 from voicepush.screening.refusals import Refusal
@@ -354,12 +354,23 @@ class Campaign:
             await lease.release(State.PAUSED, standing.reason)
         return await self._ledger.doubts(self.name)
 
+    async def batches(self, *outcomes: Outcome) -> AsyncGenerator[BatchResult, None]:
+        """
+        The batches in which someone has one of *outcomes*, or all, in the order of the
+        plan.
+        """
+        wanted = frozenset(outcomes or Outcome)
+        async for result in self._ledger.results(self.name, wanted):
+            yield result
+            # A batch has a thousand; others get their turn here.
+            await clock.sleep(0)
+
     async def results(self, *outcomes: Outcome) -> AsyncGenerator[Result, None]:
         """
         Everyone with one of *outcomes*, or everyone, in the order of the plan.
         """
         wanted = frozenset(outcomes or Outcome)
-        async for batch in self._ledger.results(self.name, wanted):
+        async for batch in self.batches(*outcomes):
             for result in batch:
                 if result.outcome in wanted:
                     yield result
@@ -369,7 +380,7 @@ class Campaign:
         The same with the source's row, and the number as it came.
         """
         wanted = frozenset(outcomes or Outcome)
-        async for batch in self._ledger.results(self.name, wanted):
+        async for batch in self.batches(*outcomes):
             for row in batch.rows():
                 if row.result.outcome in wanted:
                     yield row

@@ -19,7 +19,7 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import Lease, Wish
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.claim import Claim, Claimed, Policy, Refused
+from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
@@ -86,7 +86,12 @@ class LedgerJournal:
         await self._lease.claim(batch, places)
         return Claimed("", places)
 
-    async def record(self, claimed: Claimed | None, result: BatchResult) -> None:  # noqa: ARG002 -- one process at a time
+    async def record(
+        self,
+        claimed: Claimed | None,  # noqa: ARG002 -- one process at a time
+        result: BatchResult,
+        due_at: float | None = None,  # noqa: ARG002 -- nothing is deferred yet
+    ) -> Record:
         """
         Write down what is known; until that can be done, it is kept in memory.
         """
@@ -107,6 +112,7 @@ class LedgerJournal:
                 self.fail(error)
                 await clock.sleep(_SETTLE_AGAIN)
         self.recorded[result.batch.id] = result
+        return Recorded()
 
     def fail(self, error: LedgerError) -> None:
         """

@@ -37,7 +37,7 @@ from voicepush.cli.options import (
     typed_batch_size,
     with_digest,
 )
-from voicepush.cli.outputs import check_output, guarded, writing
+from voicepush.cli.outputs import check_output, writing
 from voicepush.cli.rehearsal import column_said, rehearse
 from voicepush.cli.terminal import (
     interruptible,
@@ -54,6 +54,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger import open_ledger
 from voicepush.model.status import Standing
+from voicepush.report.export import guarded
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import most_at
@@ -74,6 +75,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     message: Message | None = None,
     service: Service | None = None,
     column: str | None = None,
+    keep: Annotated[list[str] | None, Parameter(negative="")] = None,
     encoding: str | None = None,
     country: str | None = None,
     validity: Annotated[bool, Parameter(negative="")] = False,
@@ -101,6 +103,9 @@ async def send(  # noqa: PLR0913 -- each is an option
         A CSV, a plain list or JSON lines; - reads standard input.
     column
         The column of numbers, by its header or its place; guessed where it is plain.
+    keep
+        A column to keep with each recipient, for export --with; may be given several
+        times.
     encoding
         The file's encoding, where it is not UTF-8.
     country
@@ -150,7 +155,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     longest = None if drain is None else seconds("--drain", drain)
     name = campaign or name_of(file)
     source = named(file)
-    blocks = read_file(file, column=column, encoding=encoding)
+    blocks = read_file(file, column=column, encoding=encoding, keep=keep or ())
     screening = Screening(
         country=country,
         international=international,
@@ -192,6 +197,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "expiry": message and message.expiry,
         "column": column,
         "encoding": encoding,
+        "keep": ", ".join(keep or []),
         "country": country,
         "international": "yes" if international else None,
         "validity": "yes" if validity else None,

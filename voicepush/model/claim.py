@@ -62,3 +62,22 @@ class Policy:
     retry_internal_error: bool = True
     #: Whether what is in doubt is tried again, at the risk of a second call.
     resend_unknown: bool = False
+
+
+@attrs.frozen
+class Recorded:
+    """
+    It is durable what became of a batch.
+    """
+
+
+@attrs.frozen
+class Superseded:
+    """
+    Another worker has taken the batch over; what was told is merged with what it knows.
+    """
+
+    reason: str
+
+
+Record: TypeAlias = Recorded | Superseded

@@ -374,5 +374,7 @@ class RecipientsError(VoicepushError):
     What was under way has been answered; what was read but not sent is not sent.
     """
 
-    #: What was sent before.
-    summary: Summary | None = None
+    def __init__(self, message: str, summary: Summary | None = None) -> None:
+        super().__init__(message)
+        #: What was sent before.
+        self.summary = summary or Summary()

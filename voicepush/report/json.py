@@ -1,5 +1,5 @@
 """
-For programs: JSON objects and the columns of an export.
+For programs: JSON objects.
 """
 
 from __future__ import annotations
@@ -13,12 +13,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.masking import UNSHOWN
-from voicepush.model.outcome import Result
 from voicepush.model.status import Found, Standing
-
-#: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
-#: ids: those of one campaign must not be used again by another.
-EXPORTED = (*Result._fields[:-1], "sent_as", "row", "as_came")
 
 
 def as_json(standing: Standing | Sequence[Standing]) -> str:

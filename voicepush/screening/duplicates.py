@@ -4,71 +4,171 @@ Who came before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from pyroaring import BitMap64
+from voicepush.screening import runs
+from voicepush.screening.msisdn import Texts
 
-from voicepush.screening.msisdn import Texts, integers
+if TYPE_CHECKING:
+    from voicepush.screening.runs import Keys
 
-#: Up to about so many numbers are kept as texts, which takes some 100 MB.
-_KEPT_AS_TEXTS = 1_200_000
+#: Up to so many are kept as texts, which takes some 100 MB.
+MOST_TEXTS = 1_200_000
+
+#: So many of the texts are turned into integers at a time.
+_MOVED = 2048
 
 
 class Seen:
     """
-    The numbers that came before.
+    Texts that came before; made by `of_numbers` or `of_ids`.
 
-    In a set of texts they are found and added in a third of the time that a bitmap
-    takes, but with ten times the memory. So once there are many, whatever comes goes
-    into a bitmap, and so do the texts little by little.
+    In a set of texts they are found and added in less time than in anything else, but
+    it takes 90 bytes for each. So once there are many, whatever comes is kept as
+    integers of 64 bits, and so are the texts little by little.
+
+    Numbers are integers anyway. An id becomes its hash, that of Python's sets, whose
+    key is another one in each process. Among ten million ids two have the same hash in
+    one of 370,000 lists. So there is a second hash, of 32 bits, and only an id both of
+    whose hashes came before is taken for one that came before. That goes wrong for one
+    id in 150 million such lists.
+
+    Args:
+        keys: Turns texts into integers.
+        checks: Turns them into others of 32 bits, where different texts may have one
+            key.
+        most_texts: Up to how many are kept as texts.
+        limits: Those of `Integers`, which tests make small.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        keys: Callable[[Texts], Keys],
+        checks: Callable[[Texts], Keys] | None,
+        *,
+        most_texts: int = MOST_TEXTS,
+        **limits: int,
+    ) -> None:
+        self._key, self._check = keys, checks
+        self._most_texts = most_texts
+        self._limits: dict[str, Any] = limits
         self._texts: set[str] = set()
-        self._bitmap = BitMap64()
-        self._are_many = False
+        self._keys: runs.Integers | None = None
+        self._checks: runs.Integers | None = None
+        self._loading: threading.Thread | None = None
 
-    def repeated(self, numbers: Texts) -> Sequence[int]:
+    @classmethod
+    def of_numbers(cls, *, most_texts: int = MOST_TEXTS, **limits: int) -> Seen:
         """
-        The places of those of *numbers* that came before; from now on all did.
+        For numbers in normal form.
         """
-        if self._are_many:
-            return self._repeated_of_many(numbers)
-        before = len(self._texts)
-        places: Sequence[int] = ()
-        if not self._texts.isdisjoint(numbers):
-            places = self._add_each(numbers)
+        return cls(_integers, None, most_texts=most_texts, **limits)
+
+    @classmethod
+    def of_ids(cls, *, most_texts: int = MOST_TEXTS, **limits: int) -> Seen:
+        """
+        For any texts.
+        """
+        return cls(_hashes, _second_hashes, most_texts=most_texts, **limits)
+
+    def __len__(self) -> int:
+        return len(self._texts) + (0 if self._keys is None else len(self._keys))
+
+    def known(self, texts: Texts) -> set[str]:
+        """
+        Those of *texts* that came before.
+        """
+        return self._known(texts, None if self._keys is None else self._key(texts))
+
+    def add(self, texts: Texts) -> None:
+        """
+        From now on *texts* came before; none of them did, nor is any there twice.
+        """
+        if self._keys is not None:
+            self._add_many(texts, self._key(texts))
         else:
-            self._texts.update(numbers)
-            if len(self._texts) < before + len(numbers):
-                # Some come twice among themselves.
-                self._texts.difference_update(numbers)
-                places = self._add_each(numbers)
-        self._are_many = len(self._texts) > _KEPT_AS_TEXTS
-        return places
+            self._texts.update(texts)
+            self._look_ahead()
 
-    def _add_each(self, numbers: Texts) -> list[int]:
-        places = []
-        for place, number in enumerate(numbers):
-            if number in self._texts:
+    def repeated(self, texts: Texts) -> Sequence[int]:
+        """
+        The places of those of *texts* that came before; from now on all did.
+        """
+        keys = None if self._keys is None else self._key(texts)
+        known = self._known(texts, keys)
+        if not known:
+            if keys is None:
+                before = len(self._texts)
+                self._texts.update(texts)
+                if len(self._texts) == before + len(texts):
+                    self._look_ahead()
+                    return ()
+                self._texts.difference_update(texts)
+            elif len(set(texts)) == len(texts):
+                self._add_many(texts, keys)
+                return ()
+        places, new = [], []
+        for place, text in enumerate(texts):
+            if text in known:
                 places.append(place)
             else:
-                self._texts.add(number)
+                known.add(text)
+                new.append(text)
+        self.add(new)
         return places
 
-    def _repeated_of_many(self, numbers: Texts) -> list[int]:
-        some = min(len(self._texts), len(numbers))
-        self._bitmap.update(integers([self._texts.pop() for _ in range(some)]))
-        if not self._texts:
-            self._texts.clear()  # gives back its table, which popping does not
-        if self._texts and not self._texts.isdisjoint(numbers):
-            among_texts = self._texts.intersection(numbers)
-            self._texts -= among_texts
-            self._bitmap.update(integers(list(among_texts)))
-        add, places = self._bitmap.add_checked, []
-        for place, number in enumerate(integers(numbers)):
-            try:
-                add(number)
-            except KeyError:
-                places.append(place)
-        return places
+    def _known(self, texts: Texts, keys: Keys | None) -> set[str]:
+        known: set[str] = set()
+        if self._texts and not self._texts.isdisjoint(texts):
+            known = self._texts.intersection(texts)
+        if self._keys is not None and keys is not None:
+            found = [texts[place] for place in self._keys.found(keys)]
+            if found and self._checks is not None and self._check is not None:
+                sure = self._checks.found(self._check(found))
+                found = [found[place] for place in sure]
+            known.update(found)
+        return known
+
+    def _add_many(self, texts: Texts, keys: Keys) -> None:
+        self._add_keys(texts, keys)
+        if self._texts:
+            some = [self._texts.pop() for _ in range(min(_MOVED, len(self._texts)))]
+            if not self._texts:
+                self._texts = set()  # gives back the table, which popping does not
+            self._add_keys(some, self._key(some))
+
+    def _add_keys(self, texts: Texts, keys: Keys) -> None:
+        if self._keys is not None:
+            self._keys.add(keys)
+        if self._checks is not None and self._check is not None:
+            self._checks.add(self._check(texts))
+
+    # From few to many.
+
+    def _look_ahead(self) -> None:
+        if len(self._texts) > self._most_texts:
+            self._keys = runs.Integers(**self._limits)
+            if self._check is not None:
+                self._checks = runs.Integers(
+                    filtered=False, halved=True, **self._limits
+                )
+        elif self._loading is None and len(self._texts) > self._most_texts // 2:
+            # The event loop must not wait for an import.
+            self._loading = threading.Thread(target=runs.load, daemon=True)
+            self._loading.start()
+
+
+def _integers(numbers: Texts) -> Keys:
+    return runs.parsed(numbers)
+
+
+def _hashes(texts: Texts) -> Keys:
+    return runs.column(map(hash, texts), len(texts))
+
+
+def _second_hashes(texts: Texts) -> Keys:
+    # Of another text, and so independent of the first.
+    others = [f"{text}\n" for text in texts]
+    return runs.column(map(hash, others), len(others), halved=True)

@@ -7,10 +7,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import attrs
-import msgspec
 
 from voicepush.errors import InputError
 from voicepush.screening.numbering_plans import (
@@ -40,20 +39,17 @@ Texts: TypeAlias = Sequence[str]
 # Normal form. [0-9] and not \d throughout: \d takes digits of other scripts.
 
 
-class _Shape(NamedTuple):
-    one: re.Pattern[str]
-    block: re.Pattern[str]  # of texts that are joined by line feeds
+_E164 = r"\+[1-9][0-9]{6,14}+"
+
+E164 = re.compile(_E164)
 
 
-def _shape(plus: str) -> _Shape:
-    one = rf"{plus}[1-9][0-9]{{6,14}}+"
-    return _Shape(re.compile(one), re.compile(rf"(?:{one}\n)*+{one}"))
+#: Such texts, joined by line feeds.
+E164_LINES = re.compile(rf"(?:{_E164}\n)*+{_E164}")
 
 
-E164 = _shape(r"\+")
-
-
-_WITH_OR_WITHOUT_PLUS = _shape(r"\+?+")
+# The start of a line of digits that lacks nothing but a plus.
+_WITHOUT_PLUS = re.compile(r"\n(?=[1-9][0-9]{6,14}$)", re.MULTILINE)
 
 
 # What a spreadsheet makes of a number, with all its digits: 919812345678.0 and, if
@@ -97,40 +93,39 @@ _FEWEST_DIGITS = 7
 _MOST_DIGITS = 15
 
 
-def normalise_all(texts: Texts, joined: str, completion: Completion) -> Texts | None:
+def normalise_all(
+    texts: Texts, completion: Completion
+) -> tuple[Texts, dict[int, Reason]]:
     """
-    *texts* normalised, if all of them have one usual form, spaces and hyphens aside.
-
-    Args:
-        joined: The *texts*, with line feeds between them.
+    The msisdns in *texts*, and by place why there is none; there the text is left.
     """
+    joined = "\n".join(texts)
     if joined.count("\n") != len(texts) - 1:  # one text would be taken for two
-        return None
-    if joined.startswith("+") and E164.block.fullmatch(joined):
-        # A list of a text-like type of someone's own becomes one of texts.
-        return texts if type(texts[0]) is str else joined.split("\n")
-    if (found := completion.complete_all(joined)) is not None:
-        return found
+        return _each(texts, texts, completion)
+    if E164_LINES.fullmatch(joined):
+        return texts, {}
     closed = joined.translate(_HARMLESS)
-    if closed == joined or _TWO_RUNS.search(joined):
-        return None
-    return completion.complete_all(closed)
+    if closed != joined and _TWO_RUNS.search(joined):
+        closed = joined
+    usual = completion.complete_usual("\n" + closed)[1:]
+    numbers = usual.split("\n")
+    if E164_LINES.fullmatch(usual):
+        return numbers, {}
+    return _each(texts, numbers, completion)
 
 
-def _with_plus(numbers: Texts) -> Texts:
-    joined = "\n".join(numbers)
-    if joined.count("+") == len(numbers):
-        return numbers
-    return ("+" + joined.replace("+", "").replace("\n", "\n+")).split("\n")
-
-
-def integers(numbers: Texts) -> list[int]:
-    """
-    *numbers* in normal form as integers, which take less room.
-    """
-    # The JSON parser is three times as fast as int() for each.
-    listed: list[int] = msgspec.json.decode(f"[{','.join(numbers).replace('+', '')}]")
-    return listed
+def _each(
+    texts: Texts, usual: Texts, completion: Completion
+) -> tuple[Texts, dict[int, Reason]]:
+    numbers, reasons = list(usual), {}
+    for place, number in enumerate(map(E164.fullmatch, usual)):
+        if number is None:
+            found = normalise_one(texts[place], completion)
+            if isinstance(found, Reason):
+                reasons[place] = found
+                found = texts[place]
+            numbers[place] = found
+    return numbers, reasons
 
 
 def normalise_one(text: str, completion: Completion) -> str | Reason:
@@ -138,7 +133,7 @@ def normalise_one(text: str, completion: Completion) -> str | Reason:
     The msisdn in *text*, or why there is none.
     """
     text = str(text)
-    if E164.one.fullmatch(text):
+    if E164.fullmatch(text):
         return text
     number = _number_in(text)
     if isinstance(number, Reason):
@@ -148,7 +143,7 @@ def normalise_one(text: str, completion: Completion) -> str | Reason:
         if isinstance(completed, Reason):
             return completed
         number = completed
-    return number if E164.one.fullmatch(number) else _misshapen(number)
+    return number if E164.fullmatch(number) else _misshapen(number)
 
 
 def _number_in(text: str) -> str | Reason:
@@ -251,16 +246,15 @@ class Completion:
             return _DOUBTS[found] if isinstance(found, Doubt) else found
         return f"+{digits}" if self.international else Reason.NO_COUNTRY
 
-    def complete_all(self, joined: str) -> Texts | None:
+    def complete_usual(self, text: str) -> str:
         """
-        The numbers in the lines of *joined*, if all of them have one usual form.
+        *text* with those of its lines completed that have a usual form.
+
+        Each line begins with a line feed.
         """
-        if self.country is not None and (found := self.country.read_all(joined)):
-            return found
-        shape = _WITH_OR_WITHOUT_PLUS if self.international else E164
-        if not shape.block.fullmatch(joined):
-            return None
-        return _with_plus(joined.split("\n"))
+        if self.country is not None:
+            return self.country.read_usual(text)
+        return _WITHOUT_PLUS.sub("\n+", text) if self.international else text
 
 
 def completion_of(country: str | None, *, international: bool) -> Completion:

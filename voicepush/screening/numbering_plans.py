@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,15 +27,22 @@ class NumberingPlans:
     Tells which numbers *phonenumbers* takes for valid, at a tenth of its time.
     """
 
-    def has(self, number: str) -> bool:
+    def missing(self, numbers: Sequence[str]) -> list[int]:
         """
-        Whether *number*, in normal form, is valid as it stands.
+        The places of those of *numbers*, in normal form, that no plan has.
         """
-        for end in (2, 3, 4):
-            pattern = _valid(number[1:end])
-            if pattern is not None:
-                return pattern.fullmatch(number, end) is not None
-        return False
+        if not numbers:
+            return []
+        text = "\n" + "\n".join(numbers)
+        end = _end_of_code(numbers[0])
+        code = numbers[0][:end]
+        if end > 1 and text.count(f"\n{code}") == len(numbers):
+            return _missing_in(text, code[1:])
+        places: list[int] = []
+        for code, theirs in _by_code(numbers).items():
+            text = "\n" + "\n".join(numbers[place] for place in theirs)
+            places += map(theirs.__getitem__, _missing_in(text, code))
+        return sorted(places)
 
 
 class Country:
@@ -60,12 +67,7 @@ class Country:
         valid = _valid(self._code)
         # A calling code has a plan, or it would have had no region.
         self._valid: Callable[[str], Any] = valid.fullmatch if valid else bool
-        body = valid.pattern if valid else "(?!)"
-        trunk = self._trunk.pattern
-        self._all_national = _lines(
-            f"{_of_length(len(self._code))}(?!{trunk})(?!{self._code}{body}$){body}$"
-        )
-        self._all_whole = _lines(f"{_of_length(0)}(?!{body}$){self._code}{body}$")
+        self._make_patterns(valid.pattern if valid else "(?!)")
 
     def read(self, digits: str) -> str | Doubt:
         """
@@ -83,19 +85,43 @@ class Country:
                 return Doubt.AMBIGUOUS
         return f"+{self._code}{readings[0]}" if readings else Doubt.IMPOSSIBLE
 
-    def read_all(self, joined: str) -> list[str] | None:
+    def read_usual(self, text: str) -> str:
         """
-        What `read` gives for each line of *joined*, if all are of one usual kind.
+        *text* with a plus and the calling code in those of its lines that are usual.
 
-        Usual are numbers that are valid in one reading and not in the other.
+        Usual are lines of digits without a national prefix that have one reading, or
+        two of which the plan has one. They become what `read` gives. Each line begins
+        with a line feed.
         """
-        if self._all_national.fullmatch(joined):
-            start = f"+{self._code}"
-        elif self._all_whole.fullmatch(joined):
-            start = "+"
-        else:
-            return None
-        return (start + joined.replace("\n", f"\n{start}")).split("\n")
+        if self._all_plain.fullmatch(text):
+            return text.replace("\n", f"\n+{self._code}")
+        text = self._national_line.sub(f"\n+{self._code}", text)
+        return self._whole_line.sub("\n+", text)
+
+    def _make_patterns(self, valid: str) -> None:
+        """
+        Make what tells the usual lines, from what *valid* national numbers look like.
+        """
+        code, trunk = self._code, self._trunk.pattern
+        lengths, missing = self._lengths, len(self._code)
+        # Few countries have numbers that begin with 0.
+        possible = f"(?={_digits(lengths)}$)(?:(?!0)|(?=(?:{self._general.pattern})$))"
+        no_trunk = f"(?!(?:{trunk})(?<!\n))"  # but it may match an empty text
+        # Those that can't begin with the calling code.
+        plain = f"(?!0|{code}){no_trunk}{_digits(_of_e164(lengths, missing))}$"
+        national = (
+            f"(?!00)(?={_digits(_of_e164(range(16), missing))}$){no_trunk}{possible}"
+            f"(?:(?!{code}{possible})|(?!{code}{valid}$){valid}$)"
+        )
+        # A national prefix that is the calling code leaves what stands behind it.
+        whole = (
+            f"(?={code})(?={_digits(_of_e164(range(16), 0))}$)"
+            f"{'' if trunk == code else no_trunk}(?={code}{possible})"
+            f"(?:(?!{possible})|(?!{valid}$){code}{valid}$)"
+        )
+        self._all_plain = re.compile(rf"(?:\n{plain})*+", re.ASCII | re.MULTILINE)
+        self._national_line = _line(f"(?:{plain}|{national})")
+        self._whole_line = _line(whole)
 
     def _is_possible(self, national: str) -> bool:
         return len(national) in self._lengths and (
@@ -128,13 +154,25 @@ def country_of(name: str) -> Country:
     return Country(name)
 
 
-def _of_length(missing: int) -> str:
-    # Of E.164, and not with the 00 that stands for a plus.
-    return f"(?=[0-9]{{{7 - missing},{15 - missing}}}$)(?!00)"
+def _of_e164(lengths: Iterable[int], missing: int) -> list[int]:
+    """
+    Those of *lengths* that E.164 has once *missing* digits are in front.
+    """
+    return [length for length in lengths if 7 <= length + missing <= 15]  # noqa: PLR2004
 
 
-def _lines(one: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{one}\n)*+{one}", re.ASCII | re.MULTILINE)
+def _digits(lengths: Iterable[int]) -> str:
+    every = sorted(lengths)
+    if not every:
+        return "(?!)"
+    if every == list(range(every[0], every[-1] + 1)):
+        return f"[0-9]{{{every[0]},{every[-1]}}}+"
+    return f"(?:{'|'.join(f'[0-9]{{{length}}}$' for length in every)})"
+
+
+def _line(start: str) -> re.Pattern[str]:
+    # A line feed in front is found faster than the start of a line.
+    return re.compile(rf"\n(?={start})", re.ASCII | re.MULTILINE)
 
 
 def _plan_of(name: str) -> Any:
@@ -186,9 +224,55 @@ def _valid(code: str) -> re.Pattern[str] | None:
     return re.compile(pattern, re.ASCII)
 
 
+def _end_of_code(number: str) -> int:
+    """
+    Where the calling code of *number* ends, in normal form; 1 if it has none.
+    """
+    # No calling code begins with another.
+    return next((end for end in (2, 3, 4) if _valid(number[1:end])), 1)
+
+
+def _by_code(numbers: Sequence[str]) -> dict[str, list[int]]:
+    """
+    The places of *numbers* by calling code.
+    """
+    ends: dict[str, int] = {}
+    places: dict[str, list[int]] = {}
+    for place, number in enumerate(numbers):
+        start = number[:4]
+        end = ends.get(start)
+        if end is None:
+            end = ends[start] = _end_of_code(number)
+        places.setdefault(number[1:end], []).append(place)
+    return places
+
+
+def _missing_in(text: str, code: str) -> list[int]:
+    """
+    Which lines of *text* hold numbers of the calling *code* that are not in its plan.
+
+    Each line begins with a line feed.
+    """
+    found = _not_in_plan(code).finditer(text)
+    places, before, place = [], 0, 0
+    for each in found:
+        place += text.count("\n", before, each.start())
+        before = each.start()
+        places.append(place)
+    return places
+
+
+@cache
+def _not_in_plan(code: str) -> re.Pattern[str]:
+    valid = _valid(code) if code else None
+    body = valid.pattern if valid else "(?!)"
+    return _line(rf"(?!\+{code}{body}$)")
+
+
+# Most lists are of mobiles, which are therefore looked for first.
 _TYPES = (
-    "fixed_line",
     "mobile",
+    "fixed_line",
     "toll_free",
     "premium_rate",
     "shared_cost",
@@ -208,5 +292,5 @@ def _valid_in(plan: Any) -> str:
 
 def _fits(description: Any) -> str:
     pattern = f"(?:{description.national_number_pattern})"
-    lengths = "|".join(f"[0-9]{{{length}}}" for length in description.possible_length)
-    return f"(?=(?:{lengths})$){pattern}" if lengths else pattern
+    lengths = description.possible_length
+    return f"(?={_digits(lengths)}$){pattern}" if lengths else pattern

@@ -11,7 +11,7 @@ import attrs
 from voicepush.masking import mask
 
 
-class Kind(enum.StrEnum):
+class RefusalKind(enum.StrEnum):
     """
     Which of the three counts a refusal goes into.
     """
@@ -54,16 +54,16 @@ class Reason(enum.StrEnum):
     SUPPRESSED = "on the suppression list"
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> RefusalKind:
         """
         The count it goes into.
         """
-        return _KINDS.get(self, Kind.INVALID)
+        return _KINDS.get(self, RefusalKind.INVALID)
 
 
 _KINDS = {
-    Reason.DUPLICATE: Kind.DUPLICATE,
-    Reason.SUPPRESSED: Kind.SUPPRESSED,
+    Reason.DUPLICATE: RefusalKind.DUPLICATE,
+    Reason.SUPPRESSED: RefusalKind.SUPPRESSED,
 }
 
 
@@ -78,4 +78,4 @@ class Refusal:
     recipient: str = attrs.field(repr=mask)
     #: A `Reason`, or what `Malformed` says: one of a few fixed sentences.
     reason: str
-    kind: Kind = Kind.INVALID
+    kind: RefusalKind = RefusalKind.INVALID

@@ -5,31 +5,21 @@ Recipients are brought into one form; bad, repeated and suppressed ones refused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, count
-from operator import attrgetter, not_
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
+from operator import attrgetter
 
 import attrs
 
 from voicepush.masking import only_count
-from voicepush.model.batch import is_generated_id
-from voicepush.model.recipients import Destination, Recipient
+from voicepush.model.batch import has_generated_id, is_generated_id
+from voicepush.model.recipients import Kind, Recipients
 from voicepush.screening.duplicates import Seen
-from voicepush.screening.msisdn import (
-    E164,
-    Texts,
-    completion_of,
-    integers,
-    normalise_all,
-    normalise_one,
-)
-from voicepush.screening.numbering_plans import (
-    NumberingPlans,
-)
-from voicepush.screening.refusals import Kind, Reason, Refusal
+from voicepush.screening.msisdn import completion_of, normalise_all
+from voicepush.screening.numbering_plans import NumberingPlans
+from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.suppression import Suppressed
-from voicepush.sources.blocks import Block, Malformed
+from voicepush.sources.blocks import Block
 
 
 @attrs.define(eq=False)
@@ -38,28 +28,50 @@ class Screened:
     What is left of a block, and what was refused.
     """
 
-    recipients: Sequence[Recipient] = attrs.field(repr=only_count)
-    #: The row of each recipient.
-    rows: Sequence[int]
+    recipients: Recipients
+    #: In the order of their rows.
     refusals: list[Refusal] = attrs.field(factory=list, repr=only_count)
-    #: The texts of those recipients that were changed, by place, as they came; of a
-    #: destination of several values the first that was changed.
-    as_came: Mapping[int, str] = attrs.field(
-        factory=dict, kw_only=True, repr=only_count
-    )
-    #: Whether all recipients are known to be bare msisdns.
-    plain: bool = attrs.field(default=False, kw_only=True)
 
 
-class _Column(NamedTuple):
-    rows: Sequence[int]
-    texts: Sequence[str]  # as they came
-    numbers: Sequence[str]  # the same, normalised
+@attrs.define(eq=False)
+class _Column:
+    """
+    The values of some destinations that are still good, and why others are not.
+    """
 
+    values: Sequence[str]
+    #: Where each stood before any was dropped.
+    places: Sequence[int]
+    reasons: dict[int, Reason] = attrs.field(factory=dict)
 
-class _Kept(NamedTuple):
-    recipient: Recipient
-    came: str | None  # as it was, where it was changed
+    def drop(self, reasons: Mapping[int, Reason]) -> None:
+        """
+        Drop the values at the places for which there are *reasons*.
+        """
+        if not reasons:
+            return
+        good = bytearray(b"\1") * len(self.values)
+        for place, reason in reasons.items():
+            good[place] = 0
+            self.reasons[self.places[place]] = reason
+        self.values = list(compress(self.values, good))
+        self.places = list(compress(self.places, good))
+
+    def drop_for(self, reason: Reason, places: Iterable[int]) -> None:
+        """
+        Drop the values at *places*, all for one *reason*.
+        """
+        self.drop(dict.fromkeys(places, reason))
+
+    def drop_those(self, reason: Reason, values: set[str]) -> None:
+        """
+        Drop all that are among *values*.
+        """
+        if values:
+            self.drop_for(
+                reason,
+                (place for place, each in enumerate(self.values) if each in values),
+            )
 
 
 class Screening:
@@ -100,10 +112,10 @@ class Screening:
         self._suppressed = Suppressed() if suppressed is None else suppressed
         self._duplicates = duplicates
         self._plans = NumberingPlans() if validity else None
-        self._numbers = Seen()
-        self._customer_ids: set[str] = set()
-        self._correlation_ids: set[str] = set()
-        self._refused: Counter[Kind] = Counter()
+        self._numbers = Seen.of_numbers()
+        self._customer_ids = Seen.of_ids()
+        self._correlation_ids = Seen.of_ids()
+        self._refused: Counter[RefusalKind] = Counter()
         #: How many values came in.
         self.read = 0
         #: How many values were refused for each reason.
@@ -114,218 +126,220 @@ class Screening:
         """
         How many values can't be called.
         """
-        return self._refused[Kind.INVALID]
+        return self._refused[RefusalKind.INVALID]
 
     @property
     def duplicate(self) -> int:
         """
         How many values came before.
         """
-        return self._refused[Kind.DUPLICATE]
+        return self._refused[RefusalKind.DUPLICATE]
 
     @property
     def suppressed(self) -> int:
         """
         How many values are on the suppression list.
         """
-        return self._refused[Kind.SUPPRESSED]
+        return self._refused[RefusalKind.SUPPRESSED]
 
     def screen(self, block: Block) -> Screened:
         """
         What of *block* is to be called; never raises for what is in it.
         """
-        try:
-            joined = "\n".join(cast("Texts", block.recipients))
-        except TypeError:  # not all of them are texts
-            screened = self._screen_each(block)
-        else:
-            screened = self._screen_texts(
-                block.rows, cast("Texts", block.recipients), joined
-            )
-        for refusal in screened.refusals:
+        self.read += block.recipients.size + len(block.malformed)
+        refusals = [
+            Refusal(each.row, each.text, each.reason) for each in block.malformed
+        ]
+        good = [
+            self._screen_values(part, refusals)
+            for part in self._parts(block.recipients, refusals)
+        ]
+        for refusal in refusals:
             self.reasons[refusal.reason] += 1
             self._refused[refusal.kind] += 1
-        return screened
-
-    # The rule: a block of texts, looked at as a column.
-
-    def _screen_texts(self, rows: Sequence[int], texts: Texts, joined: str) -> Screened:
-        self.read += len(texts)
-        refusals: list[Refusal] = []
-        column = self._normalised(rows, texts, joined, refusals)
-        if self._plans is not None:
-            unknown = map(not_, map(self._plans.has, column.numbers))
-            column = _sift(column, _places(unknown, Reason.NOT_IN_USE), refusals)
-        if self._suppressed.numbers:
-            listed = map(
-                self._suppressed.numbers.__contains__, integers(column.numbers)
-            )
-            column = _sift(column, _places(listed, Reason.SUPPRESSED), refusals)
-        if self._duplicates:
-            repeated = dict.fromkeys(
-                self._numbers.repeated(column.numbers), Reason.DUPLICATE
-            )
-            column = _sift(column, repeated, refusals)
         refusals.sort(key=attrgetter("row"))
         return Screened(
-            column.numbers,
-            column.rows,
-            refusals,
-            as_came=_changed(column.texts, column.numbers),
-            plain=True,
+            Recipients.joined(good) if good else block.recipients[:0], refusals
         )
 
-    def _normalised(
-        self,
-        rows: Sequence[int],
-        texts: Texts,
-        joined: str,
-        refusals: list[Refusal],
-    ) -> _Column:
-        numbers = normalise_all(texts, joined, self._completion)
-        if numbers is not None:
-            return _Column(rows, texts, numbers)
-        numbers, reasons = list(texts), {}
-        for place, usual in enumerate(map(E164.one.fullmatch, texts)):
-            if usual is None:
-                found = normalise_one(texts[place], self._completion)
-                if isinstance(found, Reason):
-                    reasons[place] = found
-                else:
-                    numbers[place] = found
-        return _sift(_Column(rows, texts, numbers), reasons, refusals)
+    # Correlation ids, of which a part has none twice.
 
-    # The exception: destinations, malformed rows and what is no recipient at all.
+    def _parts(self, rest: Recipients, refusals: list[Refusal]) -> Iterator[Recipients]:
+        """
+        *rest* without those whose own ids can't be used, cut where an id repeats one
+        in the same part.
 
-    def _screen_each(self, block: Block) -> Screened:
-        rows: list[int] = []
-        recipients: list[Recipient] = []
-        refusals: list[Refusal] = []
-        as_came: dict[int, str] = {}
-        for row, entry in zip(block.rows, block.recipients, strict=True):
-            kept = self._screen_one(row, entry, refusals)
-            if kept is not None:
-                if kept.came is not None:
-                    as_came[len(recipients)] = kept.came
-                rows.append(row)
-                recipients.append(kept.recipient)
-        return Screened(recipients, rows, refusals, as_came=as_came)
-
-    def _screen_one(
-        self, row: int, entry: object, refusals: list[Refusal]
-    ) -> _Kept | None:
-        if isinstance(entry, Destination):
-            return self._screen_destination(row, entry, refusals)
-        self.read += 1
-        if isinstance(entry, Malformed):
-            refusals.append(Refusal(row, entry.text, entry.reason))
-        elif isinstance(entry, str):
-            found = self._msisdn(entry)
-            if not isinstance(found, Reason):
-                return _Kept(found, None if found == entry else str(entry))
-            refusals.append(_refusal(row, entry, found))
-        else:
-            shown = f"<{type(entry).__name__}>"
-            refusals.append(_refusal(row, shown, Reason.NOT_A_TEXT))
-        return None
-
-    def _screen_destination(
-        self, row: int, destination: Destination, refusals: list[Refusal]
-    ) -> _Kept | None:
-        values = destination.values
-        self.read += len(values)
-        own_id = destination.correlation_id
-        if own_id is not None and (reason := self._reason_against(own_id)) is not None:
-            refusals += [_refusal(row, value, reason) for value in values]
-            return None
-        check = self._msisdn if destination.msisdn else self._customer_id
-        good: list[str] = []
-        came: str | None = None
-        for value in values:
-            found = check(value)
-            if isinstance(found, Reason):
-                refusals.append(_refusal(row, value, found))
+        Whether that one is used is known once its part was screened, so what comes
+        after it must be taken after that.
+        """
+        ids = rest.correlation_ids
+        if ids is None:
+            yield rest
+            return
+        if has_generated_id("\n".join(ids)):
+            generated = list(map(is_generated_id, ids))
+            rest = _without(rest, generated, Reason.GENERATED_ID, refusals)
+        if not self._duplicates:
+            yield rest
+            return
+        if known := self._correlation_ids.known(rest.correlation_ids or ()):
+            used = [each in known for each in rest.correlation_ids or ()]
+            rest = _without(rest, used, Reason.REPEATED_ID, refusals)
+        start = 0
+        in_part: set[str] = set()
+        bad: set[int] = set()
+        for place, own_id in _repeated(rest.correlation_ids or ()):
+            if own_id in in_part:
+                yield _part(rest, start, place, bad, refusals)
+                start, in_part = place, set()
+            if self._correlation_ids.known([own_id]):
+                bad.add(place)
             else:
-                good.append(found)
-                if came is None and found != value:
-                    came = value
-        if not good:
-            return None
-        if own_id is not None and self._duplicates:
-            self._correlation_ids.add(own_id)
-        if came is None and len(good) == len(values):
-            return _Kept(destination, None)
-        if destination.msisdn:
-            return _Kept(attrs.evolve(destination, msisdn=good), came)
-        return _Kept(attrs.evolve(destination, customer_id=good), came)
+                in_part.add(own_id)
+        yield _part(rest, start, len(rest), bad, refusals)
 
-    def _reason_against(self, own_id: str) -> Reason | None:
-        if is_generated_id(own_id):
-            return Reason.GENERATED_ID
-        return Reason.REPEATED_ID if own_id in self._correlation_ids else None
+    # Values, as a column.
 
-    def _msisdn(self, text: str) -> str | Reason:
-        number = normalise_one(text, self._completion)
-        if isinstance(number, Reason):
-            return number
-        if self._plans is not None and not self._plans.has(number):
-            return Reason.NOT_IN_USE
-        if int(number) in self._suppressed.numbers:
-            return Reason.SUPPRESSED
-        if self._duplicates and self._numbers.repeated([number]):
-            return Reason.DUPLICATE
-        return number
+    def _screen_values(self, part: Recipients, refusals: list[Refusal]) -> Recipients:
+        if part.kind is Kind.MSISDN:
+            column = self._numbers_of(part)
+        else:
+            column = self._customer_ids_of(part)
+        if column.reasons:
+            refusals += _refusals(part, column.reasons)
+        part = _sifted(part, column)
+        if self._duplicates and part.correlation_ids:
+            self._correlation_ids.add(list(filter(None, part.correlation_ids)))
+        return part
 
-    def _customer_id(self, text: str) -> str | Reason:
-        customer_id = text.strip()
-        if not customer_id:
-            return Reason.EMPTY
-        if customer_id in self._suppressed.customer_ids:
-            return Reason.SUPPRESSED
+    def _numbers_of(self, part: Recipients) -> _Column:
+        numbers, reasons = normalise_all(part.values, self._completion)
+        column = _Column(numbers, range(len(numbers)))
+        column.drop(reasons)
+        if self._plans is not None:
+            column.drop_for(Reason.NOT_IN_USE, self._plans.missing(column.values))
+        if self._suppressed.numbers:
+            listed = self._suppressed.numbers.known(column.values)
+            column.drop_those(Reason.SUPPRESSED, listed)
         if self._duplicates:
-            if customer_id in self._customer_ids:
-                return Reason.DUPLICATE
-            self._customer_ids.add(customer_id)
-        return customer_id
-
-
-def _places(refused: Iterable[bool], reason: Reason) -> dict[int, Reason]:
-    return dict.fromkeys(compress(count(), refused), reason)
-
-
-def _sift(
-    column: _Column, reasons: Mapping[int, Reason], refusals: list[Refusal]
-) -> _Column:
-    """
-    *column* without the places that have a reason; those go to *refusals*.
-    """
-    if not reasons:
+            repeated = self._numbers.repeated(column.values)
+            column.drop_for(Reason.DUPLICATE, repeated)
         return column
-    good = bytearray(b"\1") * len(column.texts)
-    for place, reason in reasons.items():
-        good[place] = 0
-        refusals.append(_refusal(column.rows[place], column.texts[place], reason))
-    texts = list(compress(column.texts, good))
-    same = column.numbers is column.texts
-    return _Column(
-        list(compress(column.rows, good)),
-        texts,
-        texts if same else list(compress(column.numbers, good)),
+
+    def _customer_ids_of(self, part: Recipients) -> _Column:
+        stripped: Sequence[str] = list(map(str.strip, part.values))
+        if stripped == part.values:
+            stripped = part.values
+        column = _Column(stripped, range(len(stripped)))
+        column.drop_those(Reason.EMPTY, set() if all(stripped) else {""})
+        if self._suppressed.customer_ids:
+            listed = self._suppressed.customer_ids.intersection(column.values)
+            column.drop_those(Reason.SUPPRESSED, listed)
+        if self._duplicates:
+            repeated = self._customer_ids.repeated(column.values)
+            column.drop_for(Reason.DUPLICATE, repeated)
+        return column
+
+
+def _repeated(ids: Sequence[str]) -> Sequence[tuple[int, str]]:
+    """
+    The places of *ids* that are there more than once, and the ids.
+    """
+    given = list(filter(None, ids))
+    if len(set(given)) == len(given):
+        return ()
+    counts = Counter(given)
+    return [(place, each) for place, each in enumerate(ids) if counts[each] > 1]
+
+
+def _part(
+    recipients: Recipients,
+    start: int,
+    end: int,
+    bad: set[int],
+    refusals: list[Refusal],
+) -> Recipients:
+    """
+    Those from *start* to *end* but for the *bad*, whose own ids came before.
+    """
+    part = recipients if end - start == len(recipients) else recipients[start:end]
+    if not bad or bad.isdisjoint(range(start, end)):
+        return part
+    used = [place in bad for place in range(start, end)]
+    return _without(part, used, Reason.REPEATED_ID, refusals)
+
+
+def _without(
+    recipients: Recipients,
+    bad: Sequence[bool],
+    reason: Reason,
+    refusals: list[Refusal],
+) -> Recipients:
+    """
+    *recipients* but for the *bad*, whose values go to *refusals*.
+    """
+    owners = recipients.places_of_values()
+    refusals += _refusals(
+        recipients,
+        {place: reason for place, owner in enumerate(owners) if bad[owner]},
     )
+    return recipients.taken([not each for each in bad])
 
 
-def _changed(texts: Texts, numbers: Texts) -> dict[int, str]:
+def _refusals(
+    recipients: Recipients, reasons: Mapping[int, Reason]
+) -> Iterator[Refusal]:
     """
-    Those of *texts* that became other *numbers*, by place.
+    One refusal for each of the values of *recipients* that has a reason.
     """
-    if texts is numbers:
-        return {}
-    return {
+    owners = recipients.places_of_values()
+    rows = recipients.rows
+    for place in sorted(reasons):
+        owner, text, reason = owners[place], recipients.values[place], reasons[place]
+        if recipients.widths is None:
+            text = recipients.as_came.get(owner, text)
+        row = owner + 1 if rows is None else rows[owner]
+        yield Refusal(row, text, reason, reason.kind)
+
+
+def _sifted(part: Recipients, column: _Column) -> Recipients:
+    """
+    *part* with the values in *column* and no others.
+    """
+    if column.values is part.values:
+        return part
+    if part.widths is not None:
+        return _sifted_by_destination(part, column)
+    if column.reasons:
+        good = bytearray(b"\1") * len(part)
+        for place in column.reasons:
+            good[place] = 0
+        part = part.taken(good)
+    changed = {
         place: text
-        for place, (text, number) in enumerate(zip(texts, numbers, strict=True))
-        if text != number
+        for place, (text, value) in enumerate(
+            zip(part.values, column.values, strict=True)
+        )
+        if text != value
     }
+    # What a reader had changed already came as the reader says.
+    return attrs.evolve(part, values=column.values, as_came={**changed, **part.as_came})
 
 
-def _refusal(row: int, text: str, reason: Reason) -> Refusal:
-    return Refusal(row, text, reason, reason.kind)
+def _sifted_by_destination(part: Recipients, column: _Column) -> Recipients:
+    owners = part.places_of_values()
+    theirs = [owners[place] for place in column.places]
+    counts = Counter(theirs)
+    came: dict[int, str] = {}
+    for owner, place, value in zip(theirs, column.places, column.values, strict=True):
+        if value != part.values[place]:
+            came.setdefault(owner, part.values[place])
+    changed = {new: came[owner] for new, owner in enumerate(counts) if owner in came}
+    taken = part.taken([place in counts for place in range(len(part))])
+    widths = list(counts.values())
+    return attrs.evolve(
+        taken,
+        values=column.values,
+        widths=widths if any(width != 1 for width in widths) else None,
+        as_came={**changed, **taken.as_came},
+    )

@@ -4,23 +4,18 @@ Who must not be called.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
-from pyroaring import BitMap64
 
 from voicepush.errors import InputError
 from voicepush.masking import only_count
-from voicepush.model.recipients import Destination, values_of
-from voicepush.screening.msisdn import (
-    Completion,
-    completion_of,
-    integers,
-    normalise_one,
-)
+from voicepush.model.recipients import Kind
+from voicepush.screening.duplicates import Seen
+from voicepush.screening.msisdn import Completion, completion_of, normalise_all
 from voicepush.screening.refusals import Reason
-from voicepush.sources.blocks import Block, Malformed
+from voicepush.sources.blocks import Block
 from voicepush.sources.files import read_file
 
 #: A suppression list names at most so many entries that can't be understood.
@@ -44,13 +39,24 @@ class Unusable:
         return f"{self.file}, row {self.row}: {self.reason}"
 
 
+def _seen(numbers: Seen | Iterable[str]) -> Seen:
+    if isinstance(numbers, Seen):
+        return numbers
+    seen = Seen.of_numbers()
+    seen.repeated(list(numbers))
+    return seen
+
+
 @attrs.define(eq=False)
 class Suppressed:
     """
     Numbers and customer ids that must not be called.
     """
 
-    numbers: BitMap64 = attrs.field(factory=BitMap64, repr=only_count)
+    #: In normal form, as `normalise` gives it.
+    numbers: Seen = attrs.field(
+        factory=Seen.of_numbers, converter=_seen, repr=only_count
+    )
     customer_ids: set[str] = attrs.field(factory=set, repr=only_count)
     #: Entries of the lists that suppress nobody, at most `MOST_UNUSABLE` of them.
     unusable: list[Unusable] = attrs.field(factory=list, repr=only_count)
@@ -92,28 +98,27 @@ class Suppressed:
         return suppressed
 
     def _add(self, block: Block, completion: Completion, file: str) -> None:
-        numbers: list[str] = []
-        for row, entry in zip(block.rows, block.recipients, strict=True):
-            if isinstance(entry, Malformed):
-                self._name(file, row, entry.reason)
-            elif isinstance(entry, Destination) and entry.customer_id:
-                self._add_customers(entry.customer_id, file, row)
-            else:
-                # Correlation ids say nothing of whom not to call.
-                for value in values_of(entry):
-                    found = normalise_one(value, completion)
-                    if isinstance(found, Reason):
-                        self._name(file, row, found)
-                    else:
-                        numbers.append(found)
-        self.numbers.update(integers(numbers))
-
-    def _add_customers(self, customer_ids: Sequence[str], file: str, row: int) -> None:
-        for customer_id in map(str.strip, customer_ids):
-            if customer_id:
-                self.customer_ids.add(customer_id)
-            else:
-                self._name(file, row, Reason.EMPTY)
+        for each in block.malformed:
+            self._name(file, each.row, each.reason)
+        # Correlation ids say nothing of whom not to call.
+        recipients = block.recipients
+        if recipients.kind is Kind.MSISDN:
+            values, reasons = normalise_all(recipients.values, completion)
+        else:
+            values = list(map(str.strip, recipients.values))
+            reasons = {
+                place: Reason.EMPTY for place, each in enumerate(values) if not each
+            }
+        if reasons:
+            owners, rows = recipients.places_of_values(), recipients.rows
+            for place, reason in reasons.items():
+                owner = owners[place]
+                self._name(file, owner + 1 if rows is None else rows[owner], reason)
+            values = [each for place, each in enumerate(values) if place not in reasons]
+        if recipients.kind is Kind.MSISDN:
+            self.numbers.repeated(values)
+        else:
+            self.customer_ids.update(values)
 
     def _name(self, file: str, row: int, reason: str) -> None:
         if self.unusable_count < MOST_UNUSABLE:

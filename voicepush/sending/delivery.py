@@ -93,6 +93,7 @@ class Delivery:
         self._exceptions = dict(due.exceptions)
         self._transactions = due.transaction_ids
         self._unreachable = 0
+        self._waits_since = 0.0
 
     def pending(self) -> Sequence[int]:
         """
@@ -159,12 +160,19 @@ class Delivery:
         """
         return inf if self._deadline is None else self._deadline - self._now()
 
-    def be_patient(self, seconds: float) -> None:
+    def wait_begins(self) -> None:
         """
-        Try so many *seconds* longer, if there is no expiry.
+        A request waits for its turn.
+        """
+        self._waits_since = self._now()
+
+    def wait_ends(self) -> None:
+        """
+        Its turn has come. Waiting for that was no trouble of the service's, so without
+        an expiry trying goes on for as much longer.
         """
         if self._deadline is None:
-            self.give_up_at += seconds
+            self.give_up_at += self._now() - self._waits_since
 
     def is_over(self) -> bool:
         """

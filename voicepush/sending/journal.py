@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from voicepush.model.batch import Batch
-from voicepush.model.claim import Claim, Claimed, Policy, Refused
+from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
 from voicepush.model.outcome import BatchResult
 
 
@@ -60,13 +60,20 @@ class Journal(Protocol):
         """
         ...
 
-    async def record(self, claimed: Claimed | None, result: BatchResult) -> None:
+    async def record(
+        self,
+        claimed: Claimed | None,
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
         """
         Take note of what is known of a batch by now; some of it may be pending.
 
         Args:
             claimed: What `claim` gave; None where nobody was claimed, because it was
                 clear without a request.
+            due_at: When those who are pending may be sent again, in seconds since
+                1970, where the sender does not wait for that itself.
         """
         ...
 
@@ -88,7 +95,13 @@ class ForgetfulJournal:
             return Refused(self.stop.reason or "stopped")
         return Claimed("", places)
 
-    async def record(self, claimed: Claimed | None, result: BatchResult) -> None:
+    async def record(
+        self,
+        claimed: Claimed | None,  # noqa: ARG002
+        result: BatchResult,  # noqa: ARG002
+        due_at: float | None = None,  # noqa: ARG002
+    ) -> Record:
         """
         Forget it.
         """
+        return Recorded()

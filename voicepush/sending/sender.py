@@ -15,7 +15,7 @@ from voicepush.errors import (
     UnreachableError,
 )
 from voicepush.logs import log_event
-from voicepush.model.claim import Claim, Claimed, NotBefore, Refused
+from voicepush.model.claim import Claim, Claimed, NotBefore, Refused, Superseded
 from voicepush.model.events import AttemptMade, Observers, PaceChanged
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
@@ -137,11 +137,10 @@ class Sender:
         body = encode(delivery.batch, places, request_id=request_id)
         if len(body) > self.settings.body_limit:
             return _Rest(delivery.halve(places, _TOO_LARGE_HERE))
+        delivery.wait_begins()
         async with self._slots.one(urgent=delivery.is_urgent):
             claim = await self._claim(delivery, journal, places)
             if not isinstance(claim, Claimed):
-                if isinstance(claim, NotBefore):
-                    return _Rest(wait=claim.moment - self._now())
                 return _Rest([places] if claim is Turn.CUT_AGAIN else [])
             if claim.left_out:
                 delivery.leave_out(claim.left_out)
@@ -231,7 +230,11 @@ class Sender:
         claim = await journal.claim(delivery.batch, places)
         if isinstance(claim, Refused):
             delivery.refusal = claim.reason
-        elif isinstance(claim, Claimed) and (delivery.is_over() or not claim.places):
+        elif isinstance(claim, NotBefore):
+            # No slot is held meanwhile; the ledger gives the batch again.
+            await _record(delivery, journal, due_at=claim.moment)
+            delivery.refusal = claim.reason
+        elif delivery.is_over() or not claim.places:
             # What is claimed is sent, whatever else happened, unless it is too late.
             delivery.leave_out(claim.left_out)
             delivery.expire(claim.places)
@@ -248,15 +251,13 @@ class Sender:
         def seconds_left() -> float:
             return delivery.seconds_left() if fits() and not stop.is_set else 0.0
 
-        waits_since = self._now()
         paced = await self.pacer.take(
             delivery.batch.weigh(places),
             within=seconds_left,
             held_within=lambda: self.settings.patience,
         )
         delivery.passed_at = self.pacer.now()
-        # Waiting for its turn is no trouble of the service's.
-        delivery.be_patient(self._now() - waits_since)
+        delivery.wait_ends()
         return delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set)
 
     async def _post(
@@ -346,13 +347,19 @@ def _is_over(delivery: Delivery, journal: Journal) -> bool:
 
 
 async def _record(
-    delivery: Delivery, journal: Journal, claimed: Claimed | None = None
+    delivery: Delivery,
+    journal: Journal,
+    claimed: Claimed | None = None,
+    *,
+    due_at: float | None = None,
 ) -> BatchResult:
     """
     Tell the journal what is known by now, which it has to hear after each claim.
     """
     result = delivery.result()
-    await journal.record(claimed, result)
+    record = await journal.record(claimed, result, due_at)
+    if isinstance(record, Superseded):
+        delivery.refusal = record.reason
     delivery.recorded = result
     return result
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import cast
 
 import attrs
 
@@ -110,10 +111,10 @@ def blocks_of(group: Sequence[Recipient], row: int) -> Iterator[Block]:
     Args:
         row: That of the first.
     """
-    types = set(map(type, group))
+    types: set[type] = set(map(type, group))
     if types == {str}:
-        rows = range(row, row + len(group))
-        yield Block(Recipients(Kind.MSISDN, group, rows))  # type: ignore[arg-type] # texts
+        texts = cast("Sequence[str]", group)
+        yield Block(Recipients(Kind.MSISDN, texts, range(row, row + len(group))))
         return
     if types <= {str, Destination}:
         yield from _by_kind(group, range(row, row + len(group)))
@@ -121,7 +122,8 @@ def blocks_of(group: Sequence[Recipient], row: int) -> Iterator[Block]:
     malformed = []
     good: list[Recipient] = []
     rows_: list[int] = []
-    for at, each in enumerate(group, row):
+    # Of what a program gives only its type checker knows that it is a recipient.
+    for at, each in enumerate(cast("Sequence[object]", group), row):
         if isinstance(each, (str, Destination)):
             # A text-like type of someone's own becomes a text.
             good.append(str(each) if isinstance(each, str) else each)
@@ -136,13 +138,12 @@ def blocks_of(group: Sequence[Recipient], row: int) -> Iterator[Block]:
 def _by_kind(group: Sequence[Recipient], rows: Sequence[int]) -> Iterator[Block]:
     columns: dict[Kind, tuple[list[Sequence[str]], list[str], list[int]]] = {}
     for each, row in zip(group, rows, strict=True):
+        values: Sequence[str]
         if isinstance(each, str):
             kind, values, own_id = Kind.MSISDN, (each,), ""
-        elif each.msisdn:
-            kind, values, own_id = Kind.MSISDN, each.msisdn, each.correlation_id or ""
         else:
-            kind, values = Kind.CUSTOMER_ID, each.customer_id
-            own_id = each.correlation_id or ""
+            kind = Kind.MSISDN if each.msisdn else Kind.CUSTOMER_ID
+            values, own_id = each.values, each.correlation_id or ""
         of_kind = columns.get(kind)
         if of_kind is None:
             of_kind = columns[kind] = ([], [], [])

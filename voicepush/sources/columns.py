@@ -1,22 +1,32 @@
 """
-Which column of a list holds the numbers, and which row is its header.
+Which row of a list is its header, which columns are taken, and what divides them.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import (
     Iterator,
     Sequence,
 )
-from contextlib import contextmanager
 from itertools import chain, islice
 from typing import NamedTuple
 
-from voicepush.errors import SourceError
-from voicepush.masking import mask
+from voicepush.model.recipients import Kind
+from voicepush.sources.blocks import Block
+from voicepush.sources.choosing import (
+    Choice,
+    Undecided,
+    is_place,
+    kept_in,
+    kept_places,
+    looks_like_number,
+    named,
+    numbered,
+    place_of,
+)
+from voicepush.sources.entries import Columns, block_of
 from voicepush.sources.headers import Rank, choose, rank_of
 
 #: A header is looked for among so many rows.
@@ -31,62 +41,16 @@ DELIMITERS = ",;\t|"
 NO_DELIMITER = "\0"
 
 
-_NUMBER = re.compile(r"(?:tel:)?[\W_]*\d[\W\d_]*(?:e[+-]?\d+)?", re.IGNORECASE)
-
-
-_DATE = re.compile(
-    r"""\s*(?:(?:19|20)\d\d([-./]?)\d\d?\1\d\d?      # 2030-01-31, 20300131
-      | \d\d?([-./])\d\d?\2(?:19|20)\d\d)            # 31.01.2030
-      (?:[T\s][\d:.]+)?\s*                           # and a time
-    """,
-    re.VERBOSE,
-)
-
-
-_FEWEST_DIGITS = 7
-
-
-_MOST_PLACE_DIGITS = 4  # no table has more columns
-
-
-def looks_like_number(cell: str) -> bool:
-    """
-    Whether *cell* could be a phone number, and is no date.
-    """
-    digits = sum(map(str.isdecimal, cell))
-    return (
-        digits >= _FEWEST_DIGITS
-        and _NUMBER.fullmatch(cell) is not None
-        and _DATE.fullmatch(cell) is None
-    )
-
-
-class Undecided(Exception):  # noqa: N818 -- a question to the list's owner
-    """
-    Which column it is can't be told; the text lists those that there are.
-    """
-
-    def __init__(self, problem: str, cells: Sequence[str], row: int = 1) -> None:
-        shown = ", ".join(
-            mask(cell) if looks_like_number(cell) else cell.strip()[:40]
-            for cell in cells[:20]
-        )
-        super().__init__(
-            f"{problem}; the columns are {shown}; "
-            "choose one with --column, by name or by place (1 is the first)"
-        )
-        self.row = row
-
-
 class Layout(NamedTuple):
     """
     Where everything is in a table.
     """
 
     place: int  #: of the values, from 0
-    correlation_id: int | None
-    customers: bool
+    kind: Kind
     header: str | None  #: of the values
+    correlation_id: int | None = None
+    kept: tuple[tuple[str, int], ...] = ()  #: what they are called, and their places
     delimiter: str = NO_DELIMITER
     titles: int = 0  #: how many rows stand above the header
     lines: int = 0  #: how many lines the header and what is above it take
@@ -94,11 +58,20 @@ class Layout(NamedTuple):
     @property
     def places(self) -> list[int]:
         """
-        The columns to take out: the values, then their correlation ids.
+        The columns to take out: the values, their correlation ids, what is kept.
         """
-        if self.correlation_id is None:
-            return [self.place]
-        return [self.place, self.correlation_id]
+        ids = [] if self.correlation_id is None else [self.correlation_id]
+        return [self.place, *ids, *(place for _, place in self.kept)]
+
+    def block(self, rows: Sequence[int], columns: Sequence[Sequence[object]]) -> Block:
+        """
+        The block of *rows* of which *columns* stand at `places`.
+        """
+        values, *others = columns
+        own_ids = None if self.correlation_id is None else others.pop(0)
+        headers = (header for header, _ in self.kept)
+        kept = dict(zip(headers, others, strict=True))
+        return block_of(self.kind, Columns(rows, values, own_ids, kept))
 
     @property
     def words(self) -> str:
@@ -121,34 +94,51 @@ class _Row(NamedTuple):
         return sum(map(bool, map(str.strip, self.cells)))
 
 
-def find_layout(sample: str, column: str | None) -> Layout | None:
+def find_layout(sample: str, choice: Choice) -> Layout | None:
     """
     The layout of a table that begins with *sample*.
 
     None if it has no rows, or if a quoted cell in the first one does not end.
 
     Args:
-        column: As the owner gave it: a header, or a place counted from 1.
+        sample: Its beginning, as text.
+        choice: What its owner says of its columns.
 
     Raises:
         Undecided: It is not clear which column it is.
     """
     tables = [list(_rows(sample, each)) for each in (NO_DELIMITER, *DELIMITERS)]
-    header = _header(tables, column)
+    header = _header(tables, choice)
     if header is not None:
-        return _layout(header, _place(header.cells, column, header.row))
-    return _without_header(tables, column) if all(tables) else None
+        return _layout(header, choice)
+    return _without_header(tables, choice) if all(tables) else None
 
 
-def layout_of(headers: Sequence[str], column: str | None) -> Layout:
+def layout_of_sheet(rows: Sequence[tuple[int, list[str]]], choice: Choice) -> Layout:
+    """
+    The layout of a sheet that begins with *rows*, each with where it stands.
+
+    Raises:
+        Undecided: It is not clear which column it is.
+    """
+    table = [
+        _Row(NO_DELIMITER, row, row, above, cells)
+        for above, (row, cells) in enumerate(rows)
+    ]
+    header = _header([table], choice)
+    if header is not None:
+        return _layout(header, choice)
+    return _without_header([table], choice)
+
+
+def layout_of(headers: Sequence[str], choice: Choice) -> Layout:
     """
     The layout of a table whose *headers* are known to be headers.
 
     Raises:
         Undecided: It is not clear which column it is.
     """
-    row = _Row(NO_DELIMITER, 1, 0, 0, list(headers))
-    return _layout(row, _place(row.cells, column, 1))
+    return _layout(_Row(NO_DELIMITER, 1, 0, 0, list(headers)), choice)
 
 
 def _rows(sample: str, delimiter: str) -> Iterator[_Row]:
@@ -174,19 +164,27 @@ def _rows(sample: str, delimiter: str) -> Iterator[_Row]:
         return  # reading the rows will say what is wrong
 
 
-def _header(tables: Sequence[Sequence[_Row]], column: str | None) -> _Row | None:
+def _header(tables: Sequence[Sequence[_Row]], choice: Choice) -> _Row | None:
+    column = choice.column
     if column is not None:
-        named = [
+        rows_named = [
             row
             for rows in tables
             for row in rows
-            if _named(column, row.cells) and not _is_place_only(column, row, rows)
+            if named(column, row.cells) and not _is_place_only(column, row, rows)
         ]
-        if named:
-            return _first(named)
-    known = list(_known(tables))
+        if rows_named:
+            return _first(rows_named)
+    known = [row for row in _above_numbers(tables) if choose(row.cells)]
     first = _first(known)
-    if first is not None and first.filled == 1:
+    if first is None:
+        # What is to be kept stands in a header, too.
+        names = [name for name in choice.keep if not is_place(name)]
+        rows = _above_numbers(tables) if names else ()
+        return _first(
+            [row for row in rows if all(named(name, row.cells) for name in names)]
+        )
+    if first.filled == 1:
         # A title such as "Mobile numbers" over a table with headers of its own.
         return _first([row for row in known if row.filled > 1]) or first
     return first
@@ -197,7 +195,7 @@ def _first(rows: Sequence[_Row]) -> _Row | None:
     return min(rows, key=lambda row: (row.row, -len(row.cells)), default=None)
 
 
-def _known(tables: Sequence[Sequence[_Row]]) -> Iterator[_Row]:
+def _above_numbers(tables: Sequence[Sequence[_Row]]) -> Iterator[_Row]:
     """
     The rows that may be headers: no number is in them, nor above them.
 
@@ -208,37 +206,8 @@ def _known(tables: Sequence[Sequence[_Row]]) -> Iterator[_Row]:
     numbers = (row for row in everything if any(map(looks_like_number, row.cells)))
     end = min((row.row for row in numbers), default=None)
     for row in everything:
-        if (end is None or row.row < end) and choose(row.cells):
+        if end is None or row.row < end:
             yield row
-
-
-def _named(column: str, cells: Sequence[str]) -> list[int]:
-    """
-    The places whose cell is *column*: exactly, else in any case, else but for signs.
-    """
-    wanted = column.strip()
-    for same in (str, str.casefold, _letters):
-        found = [
-            place
-            for place, cell in enumerate(cells)
-            if same(cell.strip()) == same(wanted) != ""
-        ]
-        if found:
-            return found
-    return []
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _is_place(column: str) -> bool:
-    column = column.strip()
-    return (
-        column.isascii()
-        and column.isdecimal()
-        and len(column.lstrip("0")) <= _MOST_PLACE_DIGITS
-    )
 
 
 def _is_place_only(column: str, row: _Row, rows: Sequence[_Row]) -> bool:
@@ -247,45 +216,30 @@ def _is_place_only(column: str, row: _Row, rows: Sequence[_Row]) -> bool:
 
     It is a header only beside another that is known, or above a number.
     """
-    if not _is_place(column):
+    if not is_place(column):
         return False
     if any(map(looks_like_number, row.cells)):
         return True
     below = next((each.cells for each in rows if each.row > row.row), [])
     return not choose(row.cells) and not any(
         place < len(below) and looks_like_number(below[place])
-        for place in _named(column, row.cells)
+        for place in named(column, row.cells)
     )
 
 
 def _place(cells: Sequence[str], column: str | None, row: int) -> int:
-    if column is None:
-        found = choose(cells)
-        if not found:
-            raise Undecided("can't tell which column holds the numbers", cells, row)
-        if len(found) > 1:
-            names = " or ".join(cells[place].strip()[:40] for place in found)
-            raise Undecided(f"can't tell which column to take, {names}", cells, row)
-        return found[0]
-    named = _named(column, cells)
-    if not named:
-        return _numbered(column, cells, row)
-    if cells.count(column) > 1:
-        raise Undecided(f"several columns are called {_shown(column)}", cells, row)
-    return named[0]
+    if column is not None:
+        return place_of(column, cells, row)
+    found = choose(cells)
+    if not found:
+        raise Undecided("can't tell which column holds the numbers", cells, row)
+    if len(found) > 1:
+        names = " or ".join(cells[place].strip()[:40] for place in found)
+        raise Undecided(f"can't tell which column to take, {names}", cells, row)
+    return found[0]
 
 
-def _numbered(column: str, cells: Sequence[str], row: int) -> int:
-    if _is_place(column) and 1 <= int(column) <= len(cells):
-        return int(column) - 1
-    raise Undecided(f"there is no column {_shown(column)}", cells, row)
-
-
-def _shown(column: str) -> str:
-    return repr(column if len(column) <= 40 else f"{column[:40]}…")  # noqa: PLR2004 -- a line's worth
-
-
-def _without_header(tables: Sequence[Sequence[_Row]], column: str | None) -> Layout:
+def _without_header(tables: Sequence[Sequence[_Row]], choice: Choice) -> Layout:
     rows = [rows[0] for rows in tables]
     # One number in it is what a row of a list has; then the more cells the better.
     first = max(
@@ -296,8 +250,8 @@ def _without_header(tables: Sequence[Sequence[_Row]], column: str | None) -> Lay
             len(row.cells),
         ),
     )
-    if column is not None:
-        place = _numbered(column, first.cells, first.row)
+    if choice.column is not None:
+        place = numbered(choice.column, first.cells, first.row)
     elif len(first.cells) == 1:
         place = 0
     else:
@@ -310,17 +264,20 @@ def _without_header(tables: Sequence[Sequence[_Row]], column: str | None) -> Lay
                 "can't tell which column holds the numbers", first.cells, first.row
             )
         place = numbers[0]
-    return Layout(place, None, customers=False, header=None, delimiter=first.delimiter)
+    kept = kept_places(first.cells, choice.keep, first.row)
+    return Layout(place, Kind.MSISDN, None, kept=kept, delimiter=first.delimiter)
 
 
-def _layout(header: _Row, place: int) -> Layout:
+def _layout(header: _Row, choice: Choice) -> Layout:
+    place = _place(header.cells, choice.column, header.row)
     ranks = list(map(rank_of, header.cells))
     ids = [at for at, rank in enumerate(ranks) if rank is Rank.CORRELATION_ID]
     return Layout(
         place,
+        Kind.CUSTOMER_ID if ranks[place] is Rank.CUSTOMER_ID else Kind.MSISDN,
+        header.cells[place],
         ids[0] if ids else None,
-        customers=ranks[place] is Rank.CUSTOMER_ID,
-        header=header.cells[place],
+        kept=kept_in(header.cells, choice.keep, header.row),
         delimiter=header.delimiter,
         titles=header.above,
         lines=header.lines,
@@ -333,14 +290,3 @@ def is_sample(text: str) -> bool:
     """
     lines = filter(None, text.split("\n"))
     return len(list(islice(lines, HEADER_ROWS + 1))) > HEADER_ROWS
-
-
-@contextmanager
-def deciding(name: str) -> Iterator[None]:
-    """
-    Let a question about columns name the source.
-    """
-    try:
-        yield
-    except Undecided as error:
-        raise SourceError(str(error), source=name, row=error.row) from error

@@ -18,15 +18,14 @@ from typing import NamedTuple
 
 from voicepush.errors import SourceError
 from voicepush.sources.blocks import Block, Facts
+from voicepush.sources.choosing import Choice, deciding
 from voicepush.sources.columns import (
     DELIMITERS,
     NO_DELIMITER,
-    deciding,
     find_layout,
     is_sample,
 )
 from voicepush.sources.decoding import Piece
-from voicepush.sources.entries import entries
 
 
 class _Table(NamedTuple):
@@ -38,14 +37,14 @@ class _Table(NamedTuple):
 
 
 def read_delimited(
-    pieces: Iterator[Piece], name: str, facts: Facts, column: str | None
+    pieces: Iterator[Piece], name: str, facts: Facts, choice: Choice
 ) -> Iterator[Block]:
     """
     The blocks of a table in text.
     """
     head = _head(pieces)
     with deciding(name):
-        layout = find_layout(head.text, column)
+        layout = find_layout(head.text, choice)
     if layout is None:
         # Nothing but blank lines, or a quote that does not end: let that be said.
         for delimiter in (NO_DELIMITER, *DELIMITERS):
@@ -55,7 +54,7 @@ def read_delimited(
     pieces = chain([_without(head, layout.lines)], pieces)
     for table in _tables(pieces, layout.places, layout.delimiter, name):
         if table.rows:
-            yield Block(table.rows, entries(table.columns, customers=layout.customers))
+            yield layout.block(table.rows, table.columns)
 
 
 def _head(pieces: Iterator[Piece]) -> Piece:

@@ -1,21 +1,28 @@
 """
-Cells and JSON values become entries of a block.
+Columns as a source gave them become a block; what is not usual is looked at alone.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import (
-    Iterable,
+    Callable,
+    Collection,
+    Mapping,
+    MutableMapping,
     Sequence,
 )
-from itertools import repeat
-from typing import Any
+from itertools import compress
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
 
 from voicepush.errors import InputError
-from voicepush.model.fields import check_correlation_id
-from voicepush.model.recipients import Destination
-from voicepush.sources.blocks import Entry, Malformed
+from voicepush.model.fields import MOST_CORRELATION_BYTES, check_correlation_id
+from voicepush.model.recipients import MOST_PER_REQUEST, Kind, Recipients
+from voicepush.sources.blocks import Block, Malformed
 
 #: Why a row is malformed.
 NOT_A_RECORD = "not a JSON text, nor an object with a msisdn or customerid"
@@ -33,59 +40,221 @@ UNDECIDED_FIELD = "several fields may hold the number; choose one with --column"
 _MALFORMED_TEXT = 200
 
 
-# Cells and JSON values become entries.
+class Columns(NamedTuple):
+    """
+    What a source gave for some rows: texts, numbers, nulls, lists or worse.
+    """
+
+    rows: Sequence[int]
+    values: Sequence[Any]
+    own_ids: Sequence[Any] | None = None
+    kept: Mapping[str, Sequence[Any]] = MappingProxyType({})
 
 
-def entries(columns: list[list[Any]], *, customers: bool) -> Sequence[Entry]:
+def block_of(
+    kind: Kind,
+    columns: Columns,
+    *,
+    malformed: Mapping[int, str] = MappingProxyType({}),
+    elsewhere: Collection[int] = (),
+    shown: Callable[[int], str] | None = None,
+) -> Block:
     """
-    The entries in *columns*: the values, and their correlation ids if there are any.
+    The block that *columns* make.
+
+    Args:
+        kind: What the values are.
+        columns: As they were read.
+        malformed: Why the rows at these places are known to be none, by place.
+        elsewhere: The places that stand in another block, or in none.
+        shown: What a malformed row at a place looks like; its value where left out.
     """
-    values, *ids = columns
-    if not ids and not customers and _are_texts(values):
-        return values
-    own_ids: Iterable[Any] = ids[0] if ids else repeat(None, len(values))
+    rows, kept = columns.rows, columns.kept
+    reasons = dict(malformed)
+    values, several = _values(columns.values, kind, reasons)
+    own_ids: Sequence[str] = ()
+    if columns.own_ids is not None:
+        own_ids = _own_ids(columns.own_ids, reasons)
+        if own_ids and not all(values):
+            own_ids = _of_somebody(own_ids, values, several)
+    if reasons or elsewhere:
+        gone = sorted({*reasons, *elsewhere})
+        good = bytearray(b"\1") * len(values)
+        for place in gone:
+            good[place] = 0
+        values, rows = list(compress(values, good)), list(compress(rows, good))
+        own_ids = list(compress(own_ids, good))
+        kept = {header: list(compress(kept[header], good)) for header in kept}
+        several = {
+            place - bisect(gone, place): texts
+            for place, texts in several.items()
+            if good[place]
+        }
+    widths = None
+    if several:
+        values, widths = _spread(values, several)
+    recipients = Recipients(
+        kind,
+        values,
+        rows,
+        own_ids if any(own_ids) else None,
+        widths,
+        kept={header: _kept_texts(column) for header, column in kept.items()},
+    )
+    if not reasons:
+        return Block(recipients)
+    if shown is None:
+        shown = _shown_in(columns.values)
+    return Block(
+        recipients,
+        [
+            Malformed(columns.rows[place], shown(place)[:_MALFORMED_TEXT], reason)
+            for place, reason in sorted(reasons.items())
+        ],
+    )
+
+
+def _shown_in(column: Sequence[Any]) -> Callable[[int], str]:
+    return lambda place: str(column[place])
+
+
+def _spread(
+    values: Sequence[str], several: Mapping[int, list[str]]
+) -> tuple[list[str], list[int]]:
+    """
+    *values* with *several* at their places, and how many there are at each.
+    """
+    spread: list[str] = []
+    widths = [1] * len(values)
+    before = 0
+    for place, texts in several.items():
+        spread += values[before:place]
+        spread += texts
+        widths[place] = len(texts)
+        before = place + 1
+    spread += values[before:]
+    return spread, widths
+
+
+def _texts(
+    column: Sequence[Any],
+) -> tuple[Sequence[str], dict[int, Any]]:
+    """
+    *column* as texts, and what in it is none, which is left empty, by place.
+    """
+    if set(map(type, column)) <= {str, int}:
+        return list(map(str, column)), {}
+    texts, others = list(column), {}
+    for place, value in enumerate(column):
+        if type(value) is not str:
+            try:
+                texts[place] = _text_of(value)
+            except InputError:
+                texts[place], others[place] = "", value
+    return texts, others
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)  # a float is left to screening, which knows what was lost
+    raise InputError("a value must be a text or a number")
+
+
+def _joined(
+    column: Sequence[Any],
+) -> tuple[str, Sequence[str], dict[int, Any]]:
+    """
+    All texts in *column*, it itself, and what in it is no text, by place.
+    """
+    try:
+        return "".join(column), column, {}  # the fastest way to find out
+    except TypeError:
+        texts, others = _texts(column)
+        return "".join(texts), texts, others
+
+
+# Values.
+
+
+def _values(
+    column: Sequence[Any], kind: Kind, reasons: MutableMapping[int, str]
+) -> tuple[Sequence[str], dict[int, list[str]]]:
+    """
+    The values in *column*, and those of the places that have several.
+    """
+    joined, texts, others = _joined(column)
+    several: dict[int, list[str]] = {}
+    if others:
+        texts = list(texts)
+        for place, other in others.items():
+            found = _texts_of(other, kind)
+            if len(found) == 1:
+                texts[place] = found[0]
+            elif found and all(found) and len(found) <= MOST_PER_REQUEST:
+                several[place] = found
+            else:
+                reasons.setdefault(place, BAD_VALUES)
+        joined = "".join(texts)
+    if kind is Kind.CUSTOMER_ID and _may_be_covered(joined):
+        texts = list(map(_uncovered, texts))
+    return texts, several
+
+
+def _texts_of(value: Any, kind: Kind) -> list[str]:
+    """
+    The texts in a *value* that is a list; none if it is anything else.
+    """
+    try:
+        texts = list(map(_text_of, value)) if isinstance(value, list) else []
+    except InputError:
+        return []
+    if kind is Kind.CUSTOMER_ID and len(texts) > 1:
+        return list(map(_uncovered, texts))
+    return texts
+
+
+def _of_somebody(
+    own_ids: Sequence[str], values: Sequence[str], several: Collection[int]
+) -> Sequence[str]:
+    """
+    *own_ids* but for those of places where nobody is.
+    """
     return [
-        entry_of(value, own_id, customers=customers, shown=str(value))
-        for value, own_id in zip(values, own_ids, strict=True)
+        own_id if value or place in several else ""
+        for place, (own_id, value) in enumerate(zip(own_ids, values, strict=True))
     ]
 
 
-def _are_texts(values: Sequence[object]) -> bool:
-    try:
-        "".join(values)  # type: ignore[arg-type]  # the fastest way to find out
-    except TypeError:
-        return False
-    return True
+# Correlation ids.
 
 
-def entry_of(value: Any, correlation_id: Any, *, customers: bool, shown: str) -> Entry:
+def _own_ids(column: Sequence[Any], reasons: MutableMapping[int, str]) -> Sequence[str]:
     """
-    The entry that one value makes, with its correlation id.
+    The correlation ids in *column* as the API takes them.
     """
-    if isinstance(value, str) and correlation_id in (None, "") and not customers:
-        return value
-    try:
-        own_id = _own_id(correlation_id)
-    except InputError:
-        return malformed(shown, BAD_CORRELATION_ID)
-    try:
-        texts = list(map(_text_of, value if isinstance(value, list) else [value]))
-        if customers:
-            texts = list(map(_uncovered, texts))
-        if texts == [""] or (len(texts) == 1 and not customers and own_id is None):
-            return texts[0]
-        return Destination(
-            () if customers else texts,
-            customer_id=texts if customers else (),
-            correlation_id=own_id,
-        )
-    except InputError:
-        return malformed(shown, BAD_VALUES)
+    joined, texts, others = _joined(column)
+    if _may_be_covered(joined):
+        texts = list(map(_uncovered, texts))
+    if joined.split(None, 1) != [joined]:
+        texts = list(map(str.strip, texts))
+    reasons.update(dict.fromkeys(others, BAD_CORRELATION_ID))
+    longest = max(map(len, texts), default=0)
+    if not joined.isascii() or longest > MOST_CORRELATION_BYTES:
+        for place, text in enumerate(texts):
+            try:
+                if text:
+                    check_correlation_id(text)
+            except InputError:
+                reasons[place] = BAD_CORRELATION_ID
+    return texts
 
 
-def _own_id(value: Any) -> str | None:
-    text = _uncovered(_text_of(value)).strip()
-    return check_correlation_id(text) if text else None
+def _may_be_covered(joined: str) -> bool:
+    return "'" in joined or '="' in joined
 
 
 # An apostrophe that keeps a spreadsheet from taking a cell for a formula, and what
@@ -101,18 +270,23 @@ def _uncovered(cell: str) -> str:
     return cell if found is None else (found[1] or found[2] or "")
 
 
-def _text_of(value: Any) -> str:
+# What is kept.
+
+
+def _kept_texts(column: Sequence[Any]) -> Sequence[str]:
+    """
+    *column* as texts; empty ones where nothing is.
+    """
+    try:
+        "".join(column)
+    except TypeError:
+        return list(map(_kept_text, column))
+    return column
+
+
+def _kept_text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)  # a float is left to screening, which knows what was lost
-    raise InputError("a value must be a text or a number")
-
-
-def malformed(shown: str, reason: str) -> Malformed:
-    """
-    A row that is no recipient.
-    """
-    return Malformed(shown[:_MALFORMED_TEXT], reason)
+    if isinstance(value, (bool, list, dict)):
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    return str(value)

@@ -8,20 +8,21 @@ import importlib
 from collections.abc import (
     Generator,
     Iterator,
+    Sequence,
 )
 from typing import Any
 
 from voicepush.errors import InputError
 from voicepush.sources.blocks import Block, Facts
-from voicepush.sources.columns import deciding, layout_of
-from voicepush.sources.entries import entries
+from voicepush.sources.choosing import Choice, deciding
+from voicepush.sources.columns import layout_of
 from voicepush.sources.opening import digest_stream, look_at, opened, reading
 
 _PARQUET_ROWS = 5000
 
 
 def read_parquet(
-    name: str, facts: Facts, column: str | None
+    name: str, facts: Facts, choice: Choice
 ) -> Generator[Block, None, None]:
     """
     The blocks of a Parquet file.
@@ -41,27 +42,33 @@ def read_parquet(
             stream.seek(0)
             file = parquet.ParquetFile(stream)
         with file:
-            yield from _parquet_blocks(file, name, facts, column)
+            yield from _parquet_blocks(file, name, facts, choice)
         facts.digest = digest
 
 
 def _parquet_blocks(
-    file: Any, name: str, facts: Facts, column: str | None
+    file: Any, name: str, facts: Facts, choice: Choice
 ) -> Iterator[Block]:
     headers = file.schema_arrow.names
     with deciding(name):
-        layout = layout_of(headers, column)
+        layout = layout_of(headers, choice)
     facts.column = layout.words
     wanted = [headers[place] for place in layout.places]
-    batches = file.iter_batches(_PARQUET_ROWS, columns=wanted)
+    batches = file.iter_batches(_PARQUET_ROWS, columns=list(dict.fromkeys(wanted)))
     row = 1
-    while (batch := _next_of(batches, name)) is not None:
-        columns = [batch.column(header).to_pylist() for header in wanted]
-        found = entries(columns, customers=layout.customers)
-        yield Block(range(row, row + len(found)), found)
-        row += len(found)
+    while (columns := _next_of(batches, wanted, name)) is not None:
+        rows = range(row, row + len(columns[0]))
+        if rows:
+            yield layout.block(rows, columns)
+        row = rows.stop
 
 
-def _next_of(batches: Iterator[Any], name: str) -> Any:
+def _next_of(
+    batches: Iterator[Any], wanted: Sequence[str], name: str
+) -> list[list[Any]] | None:
+    # A text that is not UTF-8 is found only when it becomes a text of ours.
     with reading(name):
-        return next(batches, None)
+        batch = next(batches, None)
+        if batch is None:
+            return None
+        return [batch.column(header).to_pylist() for header in wanted]

@@ -1,0 +1,162 @@
+"""
+What is to become of the unknown: their owner decides, and nobody else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from conftest import Serve
+from mishaps import (
+    check,
+    check_finished,
+    june,
+    process,
+    resume,
+    say,
+    sending,
+    stand,
+    wait_until,
+)
+
+pytestmark = pytest.mark.usefixtures("in_a_folder")
+
+
+def test_settle_shows_and_resends_only_on_demand(serve: Serve) -> None:
+    """
+    The evidence is shown; without --yes nothing is done; then, and only then, resume
+    rings those whose answer was lost a second time.
+    """
+    simulator = serve()
+    simulator.next_replies("drop", "drop")
+    listed = june(100)
+    say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
+    check_finished(simulator)
+
+    shown = say("settle", "june")
+    refused = say("settle", "june", "--resend")
+    resume(simulator)
+    untouched = check_finished(simulator)
+    decided = say("settle", "june", "--resend", "--yes")
+    waiting = stand()
+    again = resume(simulator)
+    found = stand()
+
+    assert "20 unknown in 2 requests" in shown.out
+    assert "closed the connection without an answer" in shown.out
+    assert 2 == refused.code
+    assert "--yes" in refused.complaint
+    assert 20 == untouched["unknown"]
+    assert 0 == decided.code
+    assert ("paused", 20, 0) == (
+        waiting["state"],
+        waiting["pending"],
+        waiting["unknown"],
+    )
+    assert 0 == again.code
+    assert 100 == found["accepted"]
+    assert Counter(listed) + Counter(listed[:20]) == simulator.calls
+
+
+def test_settle_gives_up(serve: Serve) -> None:
+    """
+    They stay unknown, are shown no more, and are never sent again.
+    """
+    simulator = serve()
+    simulator.next_replies("drop", "drop")
+    june(100)
+    say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
+
+    decided = say("settle", "june", "--give-up", "--yes")
+    shown = say("settle", "june")
+    both = say("settle", "june", "--give-up", "--resend")
+    again = resume(simulator)
+    found = check_finished(simulator)
+
+    assert 0 == decided.code
+    assert "0 unknown in 0 requests" in shown.out
+    assert 2 == both.code
+    assert 1 == again.code
+    assert (80, 20, 20) == (found["accepted"], found["unknown"], found["given_up"])
+
+
+def test_settle_knows_of_those_a_dead_process_left(serve: Serve) -> None:
+    """
+    Right after kill -9 they are shown, without anything being sent first.
+    """
+    simulator = serve()
+    simulator.next_replies("hang", "hang")
+    june(100)
+
+    with process(*sending(simulator, "--batch-size", "10", "--concurrency", "2")) as it:
+        wait_until(lambda: len(simulator.calls) == 20)
+        it.kill()
+        it.wait()
+    shown = say("settle", "june")
+    decided = say("settle", "june", "--give-up", "--yes")
+    found = check(simulator)
+
+    assert "20 unknown in 2 requests" in shown.out
+    assert 0 == decided.code
+    assert 20 == found["unknown"]
+
+
+def test_what_a_cancelled_campaign_left_can_be_given_up(serve: Serve) -> None:
+    """
+    Cancelling leaves the unknown as they are, and their owner still has the word.
+    """
+    simulator = serve()
+    simulator.next_replies("drop", "7001")
+    june(100)
+    say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
+    say("cancel", "june", "--yes")
+
+    decided = say("settle", "june", "--give-up", "--yes")
+    found = check(simulator)
+
+    assert 0 == decided.code
+    assert ("cancelled", 10, 10) == (
+        found["state"],
+        found["unknown"],
+        found["given_up"],
+    )
+
+
+def test_unknown_are_resent_where_that_was_decided(serve: Serve) -> None:
+    """
+    --on-unknown resend takes the risk of a second call for those, and nobody else.
+    """
+    simulator = serve()
+    simulator.next_replies("drop")
+    listed = june(50)
+
+    said = say(
+        *sending(simulator, "--batch-size", "10", "--concurrency", "1"),
+        *("--on-unknown", "resend"),
+    )
+    found = stand()
+
+    assert 0 == said.code
+    assert 50 == found["accepted"]
+    assert Counter(listed) + Counter(listed[:10]) == simulator.calls
+
+
+def test_an_internal_error_is_final_where_that_was_decided(serve: Serve) -> None:
+    """
+    --no-retry-internal-error leaves them unknown after one request, also on resuming.
+    """
+    simulator = serve()
+    simulator.next_replies(7006)
+    june(50)
+
+    said = say(
+        *sending(simulator, "--batch-size", "10", "--concurrency", "1"),
+        "--no-retry-internal-error",
+    )
+    resume(simulator)
+    found = check_finished(simulator)
+
+    assert 1 == said.code
+    assert (40, 10) == (found["accepted"], found["unknown"])
+    assert 5 == len(simulator.requests)

@@ -1,0 +1,145 @@
+"""
+The rules of recovery, resending, giving up, cancelling and merging, for every store.
+
+Each is a plain function on what is known of one batch; a store reads, asks and writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+
+#: On who may be ringing right now.
+IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
+
+#: On whom a dead worker left in flight.
+LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
+
+#: What a late record may still say of someone, by what is known by now.
+_MAY_BECOME = {
+    Outcome.UNKNOWN: frozenset(Outcome) - {Outcome.PENDING},
+    Outcome.PENDING: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
+    Outcome.NOT_SENT: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
+    Outcome.EXPIRED: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
+    Outcome.REJECTED: frozenset({Outcome.ACCEPTED}),
+    Outcome.ACCEPTED: frozenset[Outcome](),
+}
+
+
+def replaced(
+    result: BatchResult,
+    old: Outcome,
+    new: Verdict,
+    places: Collection[int] | None = None,
+) -> BatchResult:
+    """
+    *result* with *new* in place of the outcome *old*, at *places* or wherever it is.
+    """
+    if not result.exceptions and places is None:
+        rule = new if result.verdict.outcome is old else result.verdict
+        return BatchResult(
+            result.batch, rule, {}, result.transaction_ids, result.attempts
+        )
+    verdicts = [result.at(place) for place in range(len(result.batch))]
+    for place in result.places(old) if places is None else places:
+        if verdicts[place].outcome is old:
+            verdicts[place] = new
+    return BatchResult.of_places(
+        result.batch, verdicts, result.transaction_ids, attempts=result.attempts
+    )
+
+
+def shown(result: BatchResult, in_flight: Collection[int]) -> BatchResult:
+    """
+    *result* as an owner sees it while some of it is *in_flight*.
+    """
+    if not in_flight:
+        return result
+    return replaced(result, Outcome.PENDING, IN_FLIGHT, in_flight)
+
+
+def recovered(
+    result: BatchResult, in_flight: Collection[int], *, resend: bool
+) -> BatchResult:
+    """
+    What a worker makes of a batch when it joins: who was in flight with another that is
+    gone is unknown, and who was not sent is pending again.
+
+    Args:
+        resend: Whether the owner has decided beforehand that the unknown are sent
+            again, and the other worker certainly is gone.
+    """
+    if in_flight and not resend:
+        result = replaced(result, Outcome.PENDING, LOST, in_flight)
+    return replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
+
+
+def unresolved(result: BatchResult, given_up: Collection[int]) -> list[int]:
+    """
+    The places that are unknown and that nobody has decided about.
+    """
+    known = frozenset(given_up)
+    return [place for place in result.places(Outcome.UNKNOWN) if place not in known]
+
+
+def resent(result: BatchResult, given_up: Collection[int]) -> BatchResult:
+    """
+    *result* with the unresolved pending again, at the risk of a second call.
+    """
+    places = unresolved(result, given_up)
+    return replaced(result, Outcome.UNKNOWN, Verdict(Outcome.PENDING), places)
+
+
+def cancelled(
+    result: BatchResult, in_flight: Collection[int], reason: str
+) -> BatchResult:
+    """
+    *result* when its owner has ended the campaign: nobody is pending any more.
+    """
+    if in_flight:
+        result = replaced(result, Outcome.PENDING, LOST, in_flight)
+    return replaced(result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, reason))
+
+
+def merged(known: BatchResult, late: BatchResult) -> BatchResult:
+    """
+    *known* with what a *late* record adds, from a worker that was taken for dead.
+
+    Who was called stays called, whoever says so; a late record never makes anyone
+    pending.
+    """
+    verdicts: list[Verdict] = []
+    theirs: list[int] = []
+    for place in range(len(known.batch)):
+        ours, other = known.at(place), late.at(place)
+        if other.outcome in _MAY_BECOME[ours.outcome]:
+            verdicts.append(other)
+            theirs.append(place)
+        else:
+            verdicts.append(ours)
+    return BatchResult.of_places(
+        known.batch,
+        verdicts,
+        _transactions(known, late, theirs),
+        attempts=max(known.attempts, late.attempts),
+    )
+
+
+def _transactions(
+    known: BatchResult, late: BatchResult, theirs: Sequence[int]
+) -> Sequence[str]:
+    if not late.transaction_ids or not theirs:
+        return known.transaction_ids
+    many = len(known.batch)
+    ours = _spread(known.transaction_ids, many)
+    others = _spread(late.transaction_ids, many)
+    for place in theirs:
+        ours[place] = others[place]
+    return ours
+
+
+def _spread(transaction_ids: Sequence[str], many: int) -> list[str]:
+    if len(transaction_ids) == many:
+        return list(transaction_ids)
+    return list(transaction_ids[:1] or ("",)) * many
