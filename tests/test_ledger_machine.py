@@ -70,6 +70,9 @@ KINDS = ["plain", "several", "customer", "own id"]
 #: When nothing went on.
 SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
+#: What makes the index of a few as that of millions.
+_MILLIONS = {"RUN": 4, "PAGE": 2, "_FEW": 2, "_FEW_TO_IMPORT": 2}
+
 #: No process has so high an id.
 NOBODY = 2**30
 
@@ -227,7 +230,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.made = 0
         # An index as of millions: several runs of several pages, made by numpy.
         self.patch = pytest.MonkeyPatch()
-        for name, few in {"RUN": 4, "PAGE": 2, "_FEW": 2}.items():
+        for name, few in _MILLIONS.items():
             self.patch.setattr(f"voicepush.ledger.index.{name}", few)
 
     def teardown(self) -> None:

@@ -28,8 +28,11 @@ RUN = 2**19
 #: So many entries are read at once in a search.
 PAGE = 2048
 
-#: Below so many entries numpy's import takes longer than it saves.
-_FEW = 2**15
+#: Below so many values numpy's import takes longer than it saves, and below so many its
+#: calls do where it is imported already.
+_FEW_TO_IMPORT = 2**14
+
+_FEW = 2**9
 
 #: So many characters are hashed at once.
 _TOGETHER = 2**18
@@ -86,7 +89,8 @@ def sorted_pages(columns: Sequence[Column]) -> Iterator[tuple[int, memoryview]]:
     lines = [each for each in columns if isinstance(each.packed, str)]
     others = [each for each in columns if isinstance(each.packed, bytes)]
     entries = array("q", _entries_one_by_one(others))
-    if sum(column.size for column in lines) < _FEW:
+    few = _FEW if "numpy" in sys.modules else _FEW_TO_IMPORT
+    if sum(column.size for column in lines) < few:
         entries.extend(_entries_one_by_one(lines))
         entries = array("q", sorted(entries))
     else:
