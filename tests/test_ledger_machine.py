@@ -38,7 +38,7 @@ from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.ledger.sqlite.mishaps import translated
 from voicepush.ledger.sqlite.rows import COUNTED
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination, Recipient
@@ -69,6 +69,9 @@ KINDS = ["plain", "several", "customer", "own id"]
 
 #: When nothing went on.
 SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+#: What makes the index of a few as that of millions.
+_MILLIONS = {"RUN": 4, "PAGE": 2, "_FEW": 2, "_FEW_TO_IMPORT": 2}
 
 #: No process has so high an id.
 NOBODY = 2**30
@@ -225,12 +228,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.do(SQLiteLedger.open(self.path))
         self.campaigns: dict[str, ModelCampaign] = {}
         self.made = 0
+        # An index as of millions: several runs of several pages, made by numpy.
+        self.patch = pytest.MonkeyPatch()
+        for name, few in _MILLIONS.items():
+            self.patch.setattr(f"voicepush.ledger.index.{name}", few)
 
     def teardown(self) -> None:
         """
         Leave no thread and no file.
         """
         self.do(self.ledger.__aexit__())
+        self.patch.undo()
         self.loop.close()
         shutil.rmtree(self.folder)
 
@@ -346,7 +354,9 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         fingerprint = Fingerprint(digest="d", size=gap) if gap else None
         draft = self.do(self.ledger.draft(plan))
-        self.do(draft.add([batch.real() for batch in batches]))
+        half = len(batches) // 2
+        for part in (batches[:half], batches[half:]):
+            self.do(draft.add([batch.real() for batch in part]))
         assert self.do(self.ledger.standing(name)) is None
         read = sum(len(values_of(each)) for each in recipients) + 6
         counts = {"read": read, "invalid": 1, "duplicate": 2, "suppressed": 3}
@@ -1107,3 +1117,61 @@ def test_mishaps_are_told_by_name(name: str | None, words: str) -> None:
     assert str(told).startswith("the ledger a.db: ")
     assert words in str(told)
     assert error is told.__cause__
+
+
+# The tables
+
+
+async def test_a_batch_keeps_its_group(tmp_path: Path) -> None:
+    """
+    Which message a batch belongs to is known when it is sent, and afterwards.
+    """
+    async with open_ledger(tmp_path / "a.db") as ledger:
+        draft = await ledger.draft(
+            Plan(campaign="june", message="{}", source="s", tag="0123456789")
+        )
+        batch = batch_of(MESSAGE, "0123456789-0", ["+9991"])
+        batch.group = Group(MESSAGE, 3)
+        await draft.add([batch])
+        await draft.publish({"read": 1, "invalid": 0, "duplicate": 0, "suppressed": 0})
+        lease = await ledger.lease("june")
+        (due,) = await _all(lease.due(MESSAGE))
+        (shown,) = await _all(ledger.results("june", [*Outcome]))
+
+        assert Group(MESSAGE, 3) == due.batch.group
+        assert 3 == shown.batch.group.number
+
+
+async def test_nothing_remains_of_a_draft(tmp_path: Path) -> None:
+    """
+    Whoever was planned and never published stands in no table.
+    """
+    async with open_ledger(tmp_path / "a.db") as ledger:
+        draft = await ledger.draft(
+            Plan(campaign="june", message="{}", source="s", tag="0123456789")
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("voicepush.ledger.index.RUN", 1)
+            await draft.add([batch_of(MESSAGE, "0123456789-0", ["+9991"])])
+        with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+            before = rows_by_table(connection)
+            await draft.discard()
+            after = rows_by_table(connection)
+
+    assert all(before.values())
+    assert not any(after.values())
+
+
+def rows_by_table(connection: sqlite3.Connection) -> dict[str, int]:
+    """
+    How many rows each table has that speaks of campaigns.
+    """
+    names = [
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master")
+        if not name.startswith(("sqlite", "writer", "batch_is"))
+    ]
+    return {
+        name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
+        for name in names
+    }

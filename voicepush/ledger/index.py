@@ -2,7 +2,7 @@
 Who stands in which batch: sorted runs of entries, each a short key and a number.
 
 A key is 31 bits of a hash of a value or an owner's correlation id, so it may lead to a
-batch without it, once in some hundred searches among ten million. Whoever searches
+batch without it, once in two hundred searches among ten million. Whoever searches
 looks into each batch that it leads to.
 """
 
@@ -21,18 +21,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: A run holds about so many entries: more take longer to sort at one go, fewer make
-#: more runs to search.
+#: A run holds about so many values: more take longer to sort at one go, fewer make more
+#: runs to search.
 RUN = 2**19
 
 #: So many entries are read at once in a search.
 PAGE = 2048
 
-#: Below so many entries numpy's import takes longer than it saves.
-_FEW = 2**15
+#: Below so many values numpy's import takes longer than it saves, and below so many its
+#: calls do where it is imported already.
+_FEW_TO_IMPORT = 2**14
 
-#: So many characters are hashed at once, which stay in the processor's cache.
-_TOGETHER = 2**16
+_FEW = 2**9
+
+#: So many characters are hashed at once.
+_TOGETHER = 2**18
 
 _WORD = 8
 _FACTOR = 0x9E37_79B9_7F4A_7C15
@@ -69,11 +72,11 @@ class Unsorted:
             self._columns.append(Column(number, packed.ids, len(recipients)))
         self._size += recipients.size
 
-    def take(self, *, least: int = RUN) -> list[Column]:
+    def take(self, *, last: bool = False) -> list[Column]:
         """
-        All of them, if they hold at least so many values; otherwise none.
+        All of them, if they are enough for a run or no more will come; otherwise none.
         """
-        if self._size < least:
+        if self._size < RUN and not last:
             return []
         taken, self._columns, self._size = self._columns, [], 0
         return taken
@@ -86,7 +89,8 @@ def sorted_pages(columns: Sequence[Column]) -> Iterator[tuple[int, memoryview]]:
     lines = [each for each in columns if isinstance(each.packed, str)]
     others = [each for each in columns if isinstance(each.packed, bytes)]
     entries = array("q", _entries_one_by_one(others))
-    if sum(column.size for column in lines) < _FEW:
+    few = _FEW if "numpy" in sys.modules else _FEW_TO_IMPORT
+    if sum(column.size for column in lines) < few:
         entries.extend(_entries_one_by_one(lines))
         entries = array("q", sorted(entries))
     else:
@@ -148,10 +152,17 @@ def _sorted_by_numpy(columns: Sequence[Column], others: array[int]) -> array[int
     # It costs a tenth of a second, which small campaigns need not pay.
     import numpy as np  # noqa: PLC0415
 
-    parts = [_entries_of(together, np) for together in _some_at_a_time(columns)]
-    entries = np.concatenate([np.array(others, np.int64), *parts])
-    entries.sort()
-    return array("q", entries.tobytes())
+    # Memory that is new costs more than what is done with it here, so there is little.
+    entries = others + array("q", [0]) * sum(column.size for column in columns)
+    view, end = np.frombuffer(entries, np.int64), len(others)
+    for together in _some_at_a_time(columns):
+        found = _entries_of(together, np)
+        view[end : end + len(found)] = found
+        end += len(found)
+    view[:end].sort()
+    del view
+    del entries[end:]
+    return entries
 
 
 def _some_at_a_time(columns: Sequence[Column]) -> Iterator[list[Column]]:

@@ -79,7 +79,7 @@ class SQLiteDraft:
         Args:
             fingerprint: Of the source, where it was a file or a stream.
         """
-        columns = self._to_index.take(least=0)
+        columns = self._to_index.take(last=True)
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
