@@ -4,7 +4,6 @@ Destinations per second, by GCRA, and the search for what the service takes.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import (
     Awaitable,
@@ -15,6 +14,7 @@ from math import inf
 from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.model.recipients import MOST_PER_REQUEST
+from voicepush.sending.slots import Slots
 
 #: No campaign is slower, in destinations per second: one per hour.
 _SLOWEST_RATE = 1 / 3600
@@ -124,7 +124,7 @@ class Pacer:
         self.now = now
         self._sleep = sleep
         self._wall = wall
-        self._turn = asyncio.Lock()
+        self._turn = Slots(1)
         #: When everything taken so far is paid for.
         self._due = -inf
         self._held_until = -inf
@@ -181,6 +181,7 @@ class Pacer:
         *,
         within: Callable[[], float] = lambda: inf,
         held_within: Callable[[], float] = lambda: inf,
+        urgent: bool = False,
     ) -> bool:
         """
         Wait until *number* destinations may be sent.
@@ -188,14 +189,15 @@ class Pacer:
         Args:
             within: Gives the seconds for which they can still wait.
             held_within: The same for the time in which everything is held.
+            urgent: Whether they go before those that wait already.
 
         Returns:
             Whether they may; False, at once, if the wait would be longer than that.
         """
-        if self._rate is None and not self._held and not self._turn.locked():
+        if self._rate is None and not self._held and not self._turn.are_taken:
             return True  # the rule where no limit is known
         while await self._sit_out(lambda: min(within(), held_within())):
-            async with self._turn:
+            async with self._turn.one(urgent=urgent):
                 # Larger than a burst is what was cut for a higher rate; it waits for
                 # one burst after the other.
                 while number > 0 and not self._held:

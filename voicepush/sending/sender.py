@@ -4,7 +4,9 @@ One batch -> one result: slots, pace and transport.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from voicepush import clock
@@ -53,6 +55,7 @@ class Sender:
         self._transport = transport
         self._now = now or clock.never_set_back()
         self._slots = Slots(settings.concurrency)
+        self._reading = asyncio.Lock()
         self._trouble = Trouble(self._now)
         #: Hear what happens.
         self.observers = Observers()
@@ -255,10 +258,26 @@ class Sender:
             delivery.batch.weigh(places),
             within=seconds_left,
             held_within=lambda: self.settings.patience,
+            urgent=delivery.is_urgent,
         )
         delivery.passed_at = self.pacer.now()
         delivery.wait_ends()
         return delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set)
+
+    @asynccontextmanager
+    async def _alone(
+        self, delivery: Delivery, number: int
+    ) -> AsyncGenerator[None, None]:
+        """
+        Stands around work that takes a millisecond: of a campaign, one answer is read
+        in each turn of the event loop, and everyone else in the process gets theirs.
+        """
+        if delivery.is_urgent or number < _TAKES_LONG:
+            yield
+            return
+        async with self._reading:
+            yield
+            await clock.sleep(0)
 
     async def _post(
         self,
@@ -296,15 +315,16 @@ class Sender:
                         ),
                     )
                     asks_to_wait = reply.retry_after is not None
-                    answer = decode(
-                        reply.status,
-                        reply.body,
-                        delivery.ids(places),
-                        request_id=request_id,
-                        asks_to_wait=asks_to_wait,
-                        fresh=connection.is_fresh,
-                        secret=self.settings.service_key,
-                    )
+                    async with self._alone(delivery, len(places)):
+                        answer = decode(
+                            reply.status,
+                            reply.body,
+                            delivery.ids(places),
+                            request_id=request_id,
+                            asks_to_wait=asks_to_wait,
+                            fresh=connection.is_fresh,
+                            secret=self.settings.service_key,
+                        )
                     connection.proven = answer.proven
         except ClientClosedError as error:
             stop.set(str(error))
@@ -317,6 +337,10 @@ class Sender:
             return posted(Answer([Remark(Meaning.IN_DOUBT, None, str(error))]))
         self._trouble.answered()
         return posted(answer, reply)
+
+
+#: Reading the answer on so many destinations takes long enough to be felt.
+_TAKES_LONG = 100
 
 
 class _Posted(NamedTuple):

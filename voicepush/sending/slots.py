@@ -22,6 +22,13 @@ class Slots:
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._usual: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def are_taken(self) -> bool:
+        """
+        Whether the next one has to wait.
+        """
+        return not self._free
+
     @asynccontextmanager
     async def one(self, *, urgent: bool = False) -> AsyncGenerator[None, None]:
         """
