@@ -3,7 +3,7 @@ One campaign of millions, from a CSV to a local sink, with everything on.
 
     python benchmarks/campaign_of_millions.py 10000000
 
-Screening, duplicate removal, full durability and settling are on. Prints one JSON
+Screening, duplicate removal, full durability and records are on. Prints one JSON
 object: seconds of planning and dispatching, the process's CPU, its peak memory, what
 the ledger takes on the disk, the longest stall of the event loop, and how long looking
 up a number takes.

@@ -67,7 +67,7 @@ async def standing_of(campaign: Any) -> Any:
     """
     Where *campaign* stands; the one place that knows how that is called.
     """
-    return await campaign.standing()
+    return await campaign.status()
 
 
 def _client(asked: Asked, **settings: Any) -> voicepush.Client:

@@ -36,7 +36,5 @@ def meanings(answer: Answer, count: int = 3) -> list[Meaning]:
     """
     What *answer* means for each of *count* destinations.
     """
-    remarks = list(answer.remarks)
-    return [
-        each.meaning for each in (remarks * count if len(remarks) == 1 else remarks)
-    ]
+    items = list(answer.items)
+    return [each.meaning for each in (items * count if len(items) == 1 else items)]

@@ -17,7 +17,7 @@ from sums import check_sums
 
 from voicepush import Ledger, Outcome, open_ledger
 from voicepush.model.outcome import Result
-from voicepush.model.status import Standing
+from voicepush.model.status import CampaignStatus
 
 
 class Phase(enum.StrEnum):
@@ -39,7 +39,7 @@ class Look:
     """
 
     #: None while nothing is planned.
-    standing: Standing | None = None
+    status: CampaignStatus | None = None
     #: By value, for everyone in the plan.
     results: dict[str, Result] = attrs.field(factory=dict)
     #: Who is claimed and not settled.
@@ -61,18 +61,18 @@ def check(list_: MadeList, before: Look, now: Look) -> None:
         AssertionError: They are not.
     """
     assert max(now.calls.values(), default=1) == 1, "somebody was rung twice"
-    if now.standing is None:
-        assert before.standing is None, "the plan is gone"
+    if now.status is None:
+        assert before.status is None, "the plan is gone"
         assert not now.calls, "called without a plan"
         assert not now.results
         return
-    check_counts(list_, now.standing)
+    check_counts(list_, now.status)
     assert list_.own_ids.keys() == now.results.keys()
     outcomes = {value: result.outcome for value, result in now.results.items()}
     counted = Counter(outcomes.values())
-    counts = {each: getattr(now.standing, each.value) for each in Outcome}
+    counts = {each: getattr(now.status, each.value) for each in Outcome}
     # Whoever is in flight may be ringing, and is shown as unknown one by one.
-    counts[Outcome.UNKNOWN] += now.standing.in_flight
+    counts[Outcome.UNKNOWN] += now.status.in_flight
     assert counts == {each: counted[each] for each in Outcome}
     for value in now.calls:
         taken = outcomes[value] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
@@ -85,29 +85,29 @@ def check(list_: MadeList, before: Look, now: Look) -> None:
     check_ids(list_, now.results.values())
 
 
-def check_counts(list_: MadeList, standing: Standing) -> None:
+def check_counts(list_: MadeList, status: CampaignStatus) -> None:
     """
     Make sure that everybody is counted, and once.
     """
-    assert standing.read == sum(list_.counts)
-    assert list_.counts == (standing.planned, standing.invalid, standing.duplicate)
+    assert status.read == sum(list_.counts)
+    assert list_.counts == (status.planned, status.invalid, status.duplicate)
     counts = [
-        *(standing.pending, standing.in_flight, standing.accepted, standing.rejected),
-        *(standing.expired, standing.not_sent, standing.unknown),
+        *(status.pending, status.in_flight, status.accepted, status.rejected),
+        *(status.expired, status.not_sent, status.unknown),
     ]
     assert min(counts) >= 0
-    check_sums(standing)
+    check_sums(status)
 
 
 def check_doubt(list_: MadeList, before: Look, now: Look) -> None:
     """
     Make sure that nobody is unknown who was not in flight at a kill.
     """
-    assert now.standing is not None
+    assert now.status is not None
     # Whoever was in flight is so still, or has become unknown; nothing else.
     assert now.unknown in (before.unknown, before.unknown | before.in_flight)
-    assert now.standing.unknown == len(now.unknown)
-    assert now.standing.in_flight == len(now.in_flight)
+    assert now.status.unknown == len(now.unknown)
+    assert now.status.in_flight == len(now.in_flight)
     assert not now.unknown & now.in_flight
     assert len(now.in_flight) <= list_.concurrency * list_.kind.batch_size
 
@@ -132,7 +132,7 @@ class _Seen:
     What a ledger tells of a campaign.
     """
 
-    standing: Standing | None
+    status: CampaignStatus | None
     results: dict[str, Result]
     in_flight: set[str]
     unknown: set[str]
@@ -149,11 +149,11 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
     is unknown for good, and so is everyone then in flight, if there are more by now.
     """
     async with open_ledger(path) as ledger:
-        standing = await ledger.standing(campaign)
+        status = await ledger.status(campaign)
         batches = [list(each) async for each in ledger.results(campaign, list(Outcome))]
         results = {result.recipient: result for rows in batches for result in rows}
         assert len(results) == sum(map(len, batches)), "somebody is there twice"
-        if standing is None:
+        if status is None:
             return _Seen(None, results, set(), set(), {}, parted=False)
         doubtful = {
             value
@@ -161,7 +161,7 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
             if result.outcome is Outcome.UNKNOWN
         }
         unknown = before.unknown
-        if standing.unknown > len(unknown):
+        if status.unknown > len(unknown):
             unknown = unknown | before.in_flight
         assert unknown <= doubtful, "somebody was unknown and is no more"
         in_flight = doubtful - unknown
@@ -175,14 +175,16 @@ async def _see(path: Path, campaign: str, before: Look) -> _Seen:
                     (row.correlation_id for row in under_way), since
                 )
                 parted = parted or any(row.outcome is Outcome.PENDING for row in rows)
-    return _Seen(standing, results, in_flight, unknown, claimed_at, parted)
+    return _Seen(status, results, in_flight, unknown, claimed_at, parted)
 
 
 async def _claimed_at(ledger: Ledger, campaign: str, value: str) -> float:
     """
     When *value*, who is in flight, was claimed, in seconds since 1970.
     """
-    (found,) = [each for each in await ledger.find(value) if campaign == each.campaign]
+    (found,) = [
+        each for each in await ledger.lookup(value) if campaign == each.campaign
+    ]
     assert found.in_flight, "unknown, and was never in flight"
     assert found.claimed is not None
     return found.claimed.timestamp()

@@ -31,7 +31,7 @@ from crash_looks import Look, Phase, _is_drafted, _see, _Seen, check
 
 from voicepush import Outcome
 from voicepush.cli.application import run
-from voicepush.model.status import State
+from voicepush.model.status import CampaignState
 from voicepush.simulator import Simulator
 
 #: Seconds between a ring and its answer.
@@ -210,12 +210,12 @@ class _Campaign:
         return before
 
     def _check_end(self) -> None:
-        standing, name = self.look.standing, self.list_.name
-        assert standing is not None
-        assert State.FINISHED is standing.state
-        assert (0, 0) == (standing.pending, standing.in_flight)
+        status, name = self.look.status, self.list_.name
+        assert status is not None
+        assert CampaignState.FINISHED is status.state
+        assert (0, 0) == (status.pending, status.in_flight)
         shown = json.loads((self.folder / "shown").read_bytes())
-        assert standing.accepted == shown["accepted"] > 0
+        assert status.accepted == shown["accepted"] > 0
         exported: list[str] = []
         for outcome in Outcome:
             file = self.folder / "exported.csv"
@@ -225,7 +225,7 @@ class _Campaign:
             with file.open(newline="") as lines:
                 rows = list(csv.DictReader(lines))
             assert {outcome.value} >= {row["outcome"] for row in rows}
-            assert getattr(standing, outcome.value) == len(rows)
+            assert getattr(status, outcome.value) == len(rows)
             exported += [row["recipient"] for row in rows]
         assert sorted(self.list_.own_ids) == sorted(exported)
 
@@ -236,7 +236,7 @@ class _Campaign:
         """
         list_ = self.list_
         command = ["send", list_.file, "--media", "hello"]
-        if self.look.standing is not None and self.chance.random() < 1 / 2:
+        if self.look.status is not None and self.chance.random() < 1 / 2:
             command = ["resume", list_.name]
         self.crashing.processes += 1
         with (
@@ -280,7 +280,7 @@ class _Campaign:
             time.sleep(between(0.0, 0.8))
             return
         written = self._written()
-        if self.look.standing is None and early:
+        if self.look.status is None and early:
             self._wait(process, lambda: self._written() != written)
             time.sleep(between(0.0, 0.06))
             return
@@ -340,12 +340,12 @@ class _Campaign:
         if not self.crashing.ledger.exists():
             return Look(calls=calls)
         seen = asyncio.run(_see(self.crashing.ledger, self.list_.name, self.look))
-        if seen.standing is None:
+        if seen.status is None:
             is_begun = _is_drafted(self.crashing.ledger, self.list_.name)
             phase = Phase.PLANNING if is_begun else Phase.STARTING
             return Look(calls=calls, phase=phase)
         return Look(
-            seen.standing,
+            seen.status,
             seen.results,
             seen.in_flight,
             seen.unknown,
@@ -355,9 +355,9 @@ class _Campaign:
         )
 
     def _phase(self, seen: _Seen, killed_at: float) -> Phase:
-        assert seen.standing is not None
+        assert seen.status is not None
         if not seen.in_flight:
-            is_planned = seen.standing.state is State.PLANNED
+            is_planned = seen.status.state is CampaignState.PLANNED
             return Phase.STARTING if is_planned else Phase.BETWEEN
         for record in self.simulator.requests[-100:]:
             claimed_at = seen.claimed_at.get(record.correlation_ids[0], float("inf"))

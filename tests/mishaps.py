@@ -174,7 +174,7 @@ def exported(*options: str, ledger: Path = LEDGER) -> dict[str, str]:
 
 def check(simulator: Simulator, ledger: Path = LEDGER) -> dict[str, Any]:
     """
-    The standing, once it is sure that nobody was rung twice or without a claim.
+    The status, once it is sure that nobody was rung twice or without a claim.
     """
     found = stand(ledger=ledger)
     rung = set(simulator.calls)
@@ -199,7 +199,7 @@ async def _in_flight(path: Path, outcomes: dict[str, str]) -> set[str]:
     async with open_ledger(path) as ledger:
         for number, outcome in outcomes.items():
             if outcome == "unknown":
-                [each] = await ledger.find(number)
+                [each] = await ledger.lookup(number)
                 if each.in_flight:
                     found.add(number)
     return found

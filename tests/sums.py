@@ -4,24 +4,24 @@ What is counted, and what has to add up.
 
 from __future__ import annotations
 
-from voicepush import Standing, Summary
+from voicepush import CampaignStatus, Summary
 
 
-def check_sums(standing: Standing) -> None:
+def check_sums(status: CampaignStatus) -> None:
     """
     Nobody is lost: both sums of the promise hold.
     """
-    assert standing.planned == (
-        standing.pending
-        + standing.in_flight
-        + standing.accepted
-        + standing.rejected
-        + standing.expired
-        + standing.not_sent
-        + standing.unknown
+    assert status.planned == (
+        status.pending
+        + status.in_flight
+        + status.accepted
+        + status.rejected
+        + status.expired
+        + status.not_sent
+        + status.unknown
     )
-    assert standing.read == (
-        standing.planned + standing.invalid + standing.duplicate + standing.suppressed
+    assert status.read == (
+        status.planned + status.invalid + status.duplicate + status.suppressed
     )
 
 

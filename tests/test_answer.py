@@ -9,7 +9,7 @@ from made_up import MESSAGE
 from making import batch_of
 
 from voicepush.model.batch import Batch
-from voicepush.sending.answer import UNMATCHED, Remark, decode
+from voicepush.sending.answer import UNMATCHED, ResponseItem, decode
 from voicepush.sending.codes import Meaning
 from voicepush.sending.request import encode
 
@@ -39,7 +39,7 @@ class TestDecode:
 
         answer = decode(200, body, ["k-0"])
 
-        assert [Remark(Meaning.ACCEPTED, "1001", "Queued")] == answer.remarks
+        assert [ResponseItem(Meaning.ACCEPTED, "1001", "Queued")] == answer.items
         assert ["48ceebcb-8035-40d0-8f22-3608b915e2b6"] == answer.transaction_ids
 
     @pytest.mark.parametrize("start", [b"[", b'{"response":[', b'{"a":'])
@@ -49,7 +49,7 @@ class TestDecode:
         """
         answer = decode(200, start * 50_000, ["k-0"])
 
-        assert [Meaning.IN_DOUBT] == [each.meaning for each in answer.remarks]
+        assert [Meaning.IN_DOUBT] == [each.meaning for each in answer.items]
 
     @given(st.lists(st.sampled_from(["1001", "7004", "7006"]), min_size=1))
     def test_by_rule_or_field_by_field(self, codes: list[str]) -> None:
@@ -78,7 +78,7 @@ class TestDecode:
         """
         answer = decode(200, msgspec.json.encode(body), IDS)
 
-        assert [Remark(Meaning.ACCEPTED, "1001", "Queued")] == answer.remarks
+        assert [ResponseItem(Meaning.ACCEPTED, "1001", "Queued")] == answer.items
         assert ["t"] == answer.transaction_ids
 
     @pytest.mark.parametrize("code", ["1001", 1001, 1001.0, " 1001 ", "1001\n"])
@@ -86,9 +86,9 @@ class TestDecode:
         """
         A code is a text, with spaces or without, or a number.
         """
-        assert [Remark(Meaning.ACCEPTED, "1001", "")] == answered(
+        assert [ResponseItem(Meaning.ACCEPTED, "1001", "")] == answered(
             {"code": code}
-        ).remarks
+        ).items
 
     @pytest.mark.parametrize(
         "code", [None, "", "  ", True, False, 1001.5, [1001], {"code": "1001"}]
@@ -99,7 +99,7 @@ class TestDecode:
         """
         answer = answered({"code": code, "transid": "t"}, status=200)
 
-        assert [Meaning.IN_DOUBT] == [each.meaning for each in answer.remarks]
+        assert [Meaning.IN_DOUBT] == [each.meaning for each in answer.items]
 
     @pytest.mark.parametrize("others", [{}, {"correlationid": ""}])
     def test_by_place(self, others: dict[str, str]) -> None:
@@ -139,7 +139,7 @@ class TestDecode:
         answer = answered(queued("k-2"), queued("k-0"))
 
         assert [YES, OPEN, YES] == meanings(answer)
-        assert UNMATCHED == answer.remarks[1]
+        assert UNMATCHED == answer.items[1]
         assert ["t", "", "t"] == answer.transaction_ids
 
     @pytest.mark.parametrize("count", [2, 4])
@@ -230,7 +230,7 @@ class TestDecode:
         """
         answer = answered(queued(correlation_id))
 
-        assert [Remark(Meaning.ACCEPTED, "1001", "Queued")] == answer.remarks
+        assert [ResponseItem(Meaning.ACCEPTED, "1001", "Queued")] == answer.items
         assert ["t"] == answer.transaction_ids
 
     def test_one_for_one_of_many(self) -> None:
@@ -289,7 +289,7 @@ class TestDecode:
         """
         answer = answered({"code": 7020, "description": description})
 
-        assert [Remark(meaning, "7020", description)] == answer.remarks
+        assert [ResponseItem(meaning, "7020", description)] == answer.items
 
     @pytest.mark.parametrize(
         ("status", "meaning"),
@@ -327,8 +327,8 @@ class TestDecode:
         """
         answer = decode(status, body, IDS)
 
-        assert [(meaning, None)] == [each[:2] for each in answer.remarks]
-        assert str(status) in answer.remarks[0].description
+        assert [(meaning, None)] == [each[:2] for each in answer.items]
+        assert str(status) in answer.items[0].description
         assert not any(answer.transaction_ids)
 
     @given(st.integers())
@@ -336,7 +336,7 @@ class TestDecode:
         """
         A status that HTTP does not know is told as it is.
         """
-        assert f"HTTP {status}" in decode(status, b"", IDS).remarks[0].description
+        assert f"HTTP {status}" in decode(status, b"", IDS).items[0].description
 
     def test_other_types(self) -> None:
         """
@@ -344,7 +344,7 @@ class TestDecode:
         """
         answer = answered({"code": 1001, "description": 5, "transid": None})
 
-        assert [Remark(Meaning.ACCEPTED, "1001", "")] == answer.remarks
+        assert [ResponseItem(Meaning.ACCEPTED, "1001", "")] == answer.items
         assert [""] == answer.transaction_ids
 
     def test_equal_own_ids(self) -> None:

@@ -8,7 +8,7 @@ from answers import meanings
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from voicepush.sending.answer import Remark, decode
+from voicepush.sending.answer import ResponseItem, decode
 from voicepush.sending.codes import Meaning
 
 ids_lists = st.lists(
@@ -57,13 +57,13 @@ class TestAnyAnswer:
     @example(200, b'{"code": -0.0}', ["a"])
     def test_never_raises(self, status: int, body: bytes, ids: list[str]) -> None:
         """
-        Any answer has one remark for all, or one for each.
+        Any answer has one item for all, or one for each.
         """
         answer = decode(status, body, ids)
 
-        assert len(answer.remarks) in {1, len(ids)}
+        assert len(answer.items) in {1, len(ids)}
         assert len(answer.transaction_ids) in {0, 1, len(ids)}
-        assert all(isinstance(each, Remark) for each in answer.remarks)
+        assert all(isinstance(each, ResponseItem) for each in answer.items)
         assert all(isinstance(each, str) for each in answer.transaction_ids)
 
     @given(st.sampled_from([200, 202, 400, 503]), lists_of_elements, unique_ids)
@@ -105,7 +105,7 @@ class TestAnyAnswer:
     @given(unique_ids, st.randoms())
     def test_complete_answers_are_complete(self, ids: list[str], random: Any) -> None:
         """
-        If every destination is named once, each gets exactly its own remark.
+        If every destination is named once, each gets exactly its own item.
         """
         codes = {each: random.choice(["1001", "7004", "7006"]) for each in ids}
         told = random.sample(ids, len(ids))
@@ -114,6 +114,6 @@ class TestAnyAnswer:
         answer = decode(200, msgspec.json.encode(body), ids)
 
         assert [codes[each] for each in ids] == [
-            answer.remarks[at if len(answer.remarks) > 1 else 0].code
+            answer.items[at if len(answer.items) > 1 else 0].code
             for at in range(len(ids))
         ]

@@ -20,9 +20,9 @@ from sums import check_sums
 from voicepush import (
     Campaign,
     CampaignHeldError,
+    CampaignState,
     Destination,
     Ledger,
-    State,
     VoiceMessage,
     open_ledger,
 )
@@ -39,17 +39,17 @@ async def test_a_campaign_rings_everyone_once(
     client = await connect(simulator)
 
     campaign = await Campaign.plan(ledger, "june", message, numbers(2_500))
-    planned = await campaign.standing()
+    planned = await campaign.status()
     summary = await campaign.dispatch(client)
-    finished = await campaign.standing()
+    finished = await campaign.status()
 
-    assert (State.PLANNED, 2_500, 2_500) == (
+    assert (CampaignState.PLANNED, 2_500, 2_500) == (
         planned.state,
         planned.planned,
         planned.pending,
     )
     assert 2_500 == summary.accepted
-    assert (State.FINISHED, 2_500, 0) == (
+    assert (CampaignState.FINISHED, 2_500, 0) == (
         finished.state,
         finished.accepted,
         finished.pending,
@@ -71,12 +71,12 @@ async def test_dispatching_again_rings_nobody_again(
     first = await campaign.dispatch(client)
     before = simulator.rung
     second = await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
     assert (80, 20) == (first.accepted, first.unknown)
     assert 0 == second.total
     assert before == simulator.rung
-    assert 20 == standing.unknown
+    assert 20 == status.unknown
     assert {1} == set(simulator.calls.values())
 
 
@@ -94,10 +94,10 @@ async def test_what_was_not_sent_goes_when_the_service_is_back(
     nowhere = await connect(f"http://127.0.0.1:{unused_tcp_port}", patience=0.1)
 
     await campaign.dispatch(nowhere)
-    down = await campaign.standing()
+    down = await campaign.status()
     simulator = await simulate()
     await campaign.dispatch(await connect(simulator))
-    up = await campaign.standing()
+    up = await campaign.status()
 
     assert (30, 0) == (down.not_sent, down.accepted)
     assert (0, 30) == (up.not_sent, up.accepted)
@@ -117,18 +117,18 @@ async def test_a_fatal_refusal_stops_it_and_is_kept(
     )
 
     summary = await campaign.dispatch(client)
-    stopped = await campaign.standing()
+    stopped = await campaign.status()
     simulator.faults = ()
     await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
     assert "7001" in (summary.stopped or "")
-    assert State.PAUSED is stopped.state
+    assert CampaignState.PAUSED is stopped.state
     assert "7001" in (stopped.reason or "")
     assert 0 == stopped.accepted
     assert stopped.not_sent <= 20
     check_sums(stopped)
-    assert 1_000 == standing.accepted
+    assert 1_000 == status.accepted
     assert {1} == set(simulator.calls.values())
 
 
@@ -148,13 +148,13 @@ async def test_stopping_settles_what_is_under_way(
         await asyncio.sleep(0.01)
     campaign.stop("enough for today")
     await dispatch
-    standing = await campaign.standing()
+    status = await campaign.status()
 
-    assert (State.PAUSED, "enough for today") == (standing.state, standing.reason)
-    assert 0 == standing.in_flight
-    assert simulator.rung == standing.accepted
-    assert 900 < standing.pending
-    check_sums(standing)
+    assert (CampaignState.PAUSED, "enough for today") == (status.state, status.reason)
+    assert 0 == status.in_flight
+    assert simulator.rung == status.accepted
+    assert 900 < status.pending
+    check_sums(status)
 
 
 async def test_a_cancelled_dispatch_leaves_unknown_what_was_in_flight(
@@ -173,13 +173,13 @@ async def test_a_cancelled_dispatch_leaves_unknown_what_was_in_flight(
     dispatch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await dispatch
-    left = await campaign.standing()
+    left = await campaign.status()
     await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
-    assert (State.PAUSED, 20) == (left.state, left.in_flight)
+    assert (CampaignState.PAUSED, 20) == (left.state, left.in_flight)
     check_sums(left)
-    assert (20, 80) == (standing.unknown, standing.accepted)
+    assert (20, 80) == (status.unknown, status.accepted)
     assert {1} == set(simulator.calls.values())
 
 
@@ -200,13 +200,13 @@ async def test_parts_of_a_batch_keep_their_own_outcomes(
     with pytest.raises(asyncio.CancelledError):
         await dispatch
     await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
     again = simulator.requests[1].size
-    assert again == standing.unknown
-    assert 100 == standing.accepted + standing.rejected + standing.unknown
+    assert again == status.unknown
+    assert 100 == status.accepted + status.rejected + status.unknown
     assert {1} == set(simulator.calls.values())
-    check_sums(standing)
+    check_sums(status)
 
 
 @pytest.mark.parametrize("replies", [("7022", "7022"), ("7006", "7009"), ("413",) * 5])
@@ -226,9 +226,9 @@ async def test_what_is_too_large_is_split_and_claimed_anew(
     campaign = await Campaign.plan(ledger, "large", message, numbers(100))
 
     await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
-    assert (100, 0) == (standing.accepted, standing.unknown)
+    assert (100, 0) == (status.accepted, status.unknown)
     assert Counter(numbers(100)) == simulator.calls
 
 
@@ -244,11 +244,11 @@ async def test_a_destination_too_large_for_us_is_settled(
     campaign = await Campaign.plan(ledger, "large", message, [many])
 
     await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
-    assert (100, 0) == (standing.rejected, standing.pending)
+    assert (100, 0) == (status.rejected, status.pending)
     assert not simulator.requests
-    check_sums(standing)
+    check_sums(status)
 
 
 async def test_the_expiry_counts_from_the_planning(
@@ -264,10 +264,10 @@ async def test_the_expiry_counts_from_the_planning(
     await asyncio.sleep(0.11)
 
     await campaign.dispatch(client)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
     assert isinstance(campaign.message.expiry, datetime)
-    assert (50, 0) == (standing.expired, len(simulator.requests))
+    assert (50, 0) == (status.expired, len(simulator.requests))
 
 
 async def test_only_one_process_dispatches(
@@ -285,7 +285,7 @@ async def test_only_one_process_dispatches(
 
     with pytest.raises(CampaignHeldError, match=r"process \d+ on .*last sign"):
         await campaign.dispatch(client)
-    assert State.RUNNING is (await campaign.standing()).state
+    assert CampaignState.RUNNING is (await campaign.status()).state
     dispatch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await dispatch
@@ -333,7 +333,7 @@ async def test_a_claim_that_was_cancelled_is_taken_back(
         dispatch = asyncio.create_task(campaign.dispatch(client))
         with pytest.raises(asyncio.CancelledError):
             await dispatch
-    left = await campaign.standing()
+    left = await campaign.status()
     await campaign.dispatch(client)
 
     assert (0, 3_000) == (left.in_flight, left.pending)
@@ -358,7 +358,7 @@ async def test_a_cancelled_start_does_not_lock_the_campaign(
 
     await campaign.dispatch(client)
 
-    assert 10 == (await campaign.standing()).accepted
+    assert 10 == (await campaign.status()).accepted
 
 
 async def test_a_summary_speaks_of_this_dispatch_only(

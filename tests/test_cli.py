@@ -117,7 +117,7 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
         "given_up": 0,
         "expiry": None,
         "rate": None,
-        "speed": None,
+        "throughput": None,
         "waiting": None,
         "waiting_since": None,
         "will_expire": None,
@@ -361,7 +361,7 @@ def test_status_of_all(serve: Serve, capsys: Capture) -> None:
 
 def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     """
-    SIGINT stops claiming, settles what is under way, and ends with 130.
+    SIGINT stops claiming, records what is under way, and ends with 130.
     """
     simulator = serve(latency=0.2)
     write("june.csv", ["msisdn", *numbers(2_000)])
@@ -374,7 +374,7 @@ def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     found = status("june", capsys)
 
     assert 130 == running.returncode
-    assert "settled first" in err
+    assert "recorded first" in err
     assert "Traceback" not in err
     assert "campaign june: paused" in out
     assert "interrupted" in found["reason"]

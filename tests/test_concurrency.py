@@ -97,7 +97,7 @@ def test_a_planner_whose_pipe_is_silent_keeps_its_plan(serve: Serve) -> None:
             file.flush()
             wait_until(lambda: LEDGER.exists() and _rows("campaign"))
             # As if nothing had come for long.
-            change("UPDATE campaign SET beat_at = beat_at - 1000")
+            change("UPDATE campaign SET heartbeat_at = heartbeat_at - 1000")
             until = time.monotonic() + 3
             while _beat_age() > 500 and time.monotonic() < until:
                 time.sleep(0.1)
@@ -121,8 +121,10 @@ def _rows(table: str) -> int:
 
 def _beat_age() -> float:
     with closing(sqlite3.connect(LEDGER)) as connection:
-        [beat_at] = connection.execute("SELECT beat_at FROM campaign").fetchone()
-    return time.monotonic() - float(beat_at)
+        [heartbeat_at] = connection.execute(
+            "SELECT heartbeat_at FROM campaign"
+        ).fetchone()
+    return time.monotonic() - float(heartbeat_at)
 
 
 async def test_planned_by_another_in_between(tmp_path: Path) -> None:
@@ -149,9 +151,9 @@ async def test_planned_by_another_in_between(tmp_path: Path) -> None:
     async with open_ledger(tmp_path / "test.db") as ledger:
         overtaken: Any = Overtaken(ledger)
         campaign = await Campaign.plan(overtaken, "june", message, numbers(10))
-        standing = await campaign.standing()
+        status = await campaign.status()
 
-    assert 10 == standing.planned
+    assert 10 == status.planned
 
 
 def stop_between_writes(running: subprocess.Popen[str]) -> None:
@@ -189,7 +191,7 @@ def test_a_stopped_dispatcher_is_taken_over(serve: Serve) -> None:
         wait_until(lambda: len(simulator.requests) > 10)
         stop_between_writes(running)
         # Nobody waits: what it is known by is made older instead.
-        change("UPDATE campaign SET beat_at = beat_at - 60")
+        change("UPDATE campaign SET heartbeat_at = heartbeat_at - 60")
         seen = stand()
         taken = resume(simulator)
         running.send_signal(signal.SIGCONT)
@@ -215,7 +217,7 @@ def test_a_stopped_dispatcher_wakes_while_another_works(serve: Serve) -> None:
     with process(*sending(simulator, *SLOWLY)) as first:
         wait_until(lambda: len(simulator.requests) > 10)
         stop_between_writes(first)
-        change("UPDATE campaign SET beat_at = beat_at - 60")
+        change("UPDATE campaign SET heartbeat_at = heartbeat_at - 60")
         before = len(simulator.requests)
         command = ["resume", "june", "--base-url", simulator.url, "--concurrency", "4"]
         with process(*command) as second:

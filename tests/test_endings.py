@@ -34,11 +34,11 @@ from sums import check_sums
 
 from voicepush import (
     Campaign,
+    CampaignState,
     Destination,
     InputError,
     Ledger,
     SourceRow,
-    State,
     VoiceMessage,
 )
 from voicepush.ledger import Plan
@@ -144,12 +144,12 @@ async def test_a_service_out_of_reach_leaves_it_paused(
     nowhere = await connect(f"http://127.0.0.1:{unused_tcp_port}", patience=0.1)
 
     summary = await campaign.dispatch(nowhere)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
-    assert (State.PAUSED, 30) == (standing.state, standing.not_sent)
-    assert "the patience ran out" in (standing.reason or "")
-    assert standing.reason == summary.stopped
-    check_sums(standing)
+    assert (CampaignState.PAUSED, 30) == (status.state, status.not_sent)
+    assert "the patience ran out" in (status.reason or "")
+    assert status.reason == summary.stopped
+    check_sums(status)
 
 
 # One set of sums
@@ -189,10 +189,10 @@ async def test_a_summary_counts_what_the_ledger_has(
         await asyncio.sleep(0.01)
     campaign.stop("enough for today")
     summary = await dispatch
-    standing = await campaign.standing()
+    status = await campaign.status()
 
-    assert (standing.accepted, 0) == (summary.accepted, summary.not_sent)
-    assert standing.accepted == summary.total
+    assert (status.accepted, 0) == (summary.accepted, summary.not_sent)
+    assert status.accepted == summary.total
 
 
 def test_a_finished_campaign_can_not_be_cancelled(serve: Serve) -> None:
@@ -275,12 +275,12 @@ async def test_why_nothing_goes_on_is_told_while_it_runs(
     campaign = await Campaign.plan(ledger, "june", MESSAGE, numbers(5))
     dispatch = asyncio.create_task(campaign.dispatch(client))
     async with asyncio.timeout(10):
-        while (told := await campaign.standing()).waiting is None:  # noqa: ASYNC110
+        while (told := await campaign.status()).waiting is None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     dispatch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await dispatch
-    after = await campaign.standing()
+    after = await campaign.status()
 
     assert "the service asks to wait until" in told.waiting
     assert told.waiting_since is not None
@@ -320,7 +320,7 @@ def test_the_services_words_decide_nothing(serve: Serve) -> None:
     for words in ("given up: by the provider", "in flight, not answered yet"):
         change("UPDATE batch SET description = ? WHERE unknown > 0", words)
         found = check(simulator)
-        shown = say("settle", "june")
+        shown = say("resolve", "june")
 
         assert (10, 0, 0) == (found["unknown"], found["given_up"], found["in_flight"])
         assert "10 unknown in 1 requests" in shown.out

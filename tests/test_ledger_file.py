@@ -289,7 +289,7 @@ def test_a_damaged_ledger_is_told(serve: Serve, whole: Path, damage: str) -> Non
         ["lookup", number],
         ["export", "june"],
         ["resume", "june", "--base-url", simulator.url],
-        ["settle", "june"],
+        ["resolve", "june"],
     ]
 
     said = []

@@ -33,7 +33,7 @@ from hypothesis.stateful import (
 from making import batch_of, destinations, entry_of
 
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
-from voicepush.ledger import Fingerprint, Lease, Ledger, Plan, Wish, open_ledger
+from voicepush.ledger import Command, Fingerprint, Lease, Ledger, Plan, open_ledger
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.ledger.sqlite.mishaps import translated
 from voicepush.ledger.sqlite.rows import COUNTED
@@ -42,7 +42,7 @@ from voicepush.model.batch import Batch, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination, Recipient
-from voicepush.model.status import State, Waiting
+from voicepush.model.status import CampaignState, Waiting
 
 _T = TypeVar("_T")
 
@@ -163,9 +163,9 @@ class ModelCampaign:
     plan: Plan = attrs.field(repr=lambda plan: plan.campaign)
     batches: list[ModelBatch] = attrs.field(repr=False)
     read: int = attrs.field(repr=False)
-    state: State = State.PLANNED
+    state: CampaignState = CampaignState.PLANNED
     lease: Lease | None = attrs.field(default=None, repr=False)
-    wish: Wish | None = None
+    command: Command | None = None
     rate: float | None = None
     waiting: Waiting | None = None
     held_until: float | None = None
@@ -259,7 +259,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         Let a campaign look as if its holder had given no sign for long.
         """
-        self.execute("UPDATE campaign SET beat_at = -1000 WHERE name = ?", name)
+        self.execute("UPDATE campaign SET heartbeat_at = -1000 WHERE name = ?", name)
 
     def pick(self, data: st.DataObject, *, held: bool) -> ModelCampaign:
         """
@@ -269,7 +269,7 @@ class LedgerMachine(RuleBasedStateMachine):
             name
             for name, campaign in self.campaigns.items()
             if (campaign.lease is not None) is held
-            and campaign.state is not State.CANCELLED
+            and campaign.state is not CampaignState.CANCELLED
         ]
         return self.campaigns[data.draw(st.sampled_from(names))]
 
@@ -284,7 +284,7 @@ class LedgerMachine(RuleBasedStateMachine):
         Whether a campaign has none, and may have one.
         """
         return any(
-            each.lease is None and each.state is not State.CANCELLED
+            each.lease is None and each.state is not CampaignState.CANCELLED
             for each in self.campaigns.values()
         )
 
@@ -357,7 +357,7 @@ class LedgerMachine(RuleBasedStateMachine):
         half = len(batches) // 2
         for part in (batches[:half], batches[half:]):
             self.do(draft.add([batch.real() for batch in part]))
-        assert self.do(self.ledger.standing(name)) is None
+        assert self.do(self.ledger.status(name)) is None
         read = sum(len(values_of(each)) for each in recipients) + 6
         counts = {"read": read, "invalid": 1, "duplicate": 2, "suppressed": 3}
         self.do(draft.publish(counts, fingerprint))
@@ -385,7 +385,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.do(draft.discard())
         else:
             self.crash(old=True)
-        assert [] == self.do(self.ledger.find(values_of(recipients[0])[0]))
+        assert [] == self.do(self.ledger.lookup(values_of(recipients[0])[0]))
         with pytest.raises(InputError):
             self.do(self.ledger.lease(name))
 
@@ -414,7 +414,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def lease(self, data: st.DataObject) -> None:
         """
-        Who takes a campaign over settles what was in flight, and tries the not sent.
+        Who takes a campaign over decides about those in flight, and tries the not sent.
         """
         self.take(self.pick(data, held=False))
 
@@ -424,7 +424,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         campaign.lease = self.do(self.ledger.lease(campaign.plan.campaign))
         assert campaign.held_until == campaign.lease.held_until
-        campaign.state, campaign.wish = State.RUNNING, None
+        campaign.state, campaign.command = CampaignState.RUNNING, None
         campaign.waiting = None
         for batch in campaign.batches:
             batch.recover(resend=campaign.plan.resend_unknown)
@@ -459,7 +459,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         self.do(self.ledger.__aexit__())
         if old:
-            self.execute("UPDATE campaign SET beat_at = -1000")
+            self.execute("UPDATE campaign SET heartbeat_at = -1000")
         else:
             self.execute(
                 "UPDATE campaign SET holder = replace(holder, ?, ?)",
@@ -471,14 +471,16 @@ class LedgerMachine(RuleBasedStateMachine):
             campaign.stale.clear()
             campaign.waiting = None
             if campaign.lease is not None:
-                campaign.lease, campaign.state = None, State.PAUSED
+                campaign.lease, campaign.state = None, CampaignState.PAUSED
 
     @precondition(some_held)
     @rule(
         data=st.data(),
-        state=st.sampled_from([State.PAUSED, State.FINISHED, State.CANCELLED]),
+        state=st.sampled_from(
+            [CampaignState.PAUSED, CampaignState.FINISHED, CampaignState.CANCELLED]
+        ),
     )
-    def release(self, data: st.DataObject, state: State) -> None:
+    def release(self, data: st.DataObject, state: CampaignState) -> None:
         """
         Whoever is in flight at a cancellation is in doubt, and the others are not sent.
         Where someone is left, it is not finished.
@@ -488,12 +490,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.do(campaign.lease.release(state, "because"))
         campaign.stale.append(campaign.lease)
         campaign.lease, campaign.state = None, state
-        campaign.wish = campaign.waiting = None
+        campaign.command = campaign.waiting = None
         counts = campaign.counts()
         left = counts["pending"] + counts["in_flight"] + counts["not_sent"]
-        if state is State.FINISHED and left:
-            campaign.state = State.PAUSED
-        if state is State.CANCELLED:
+        if state is CampaignState.FINISHED and left:
+            campaign.state = CampaignState.PAUSED
+        if state is CampaignState.CANCELLED:
             for batch in campaign.batches:
                 if batch.claimed:
                     # They may have been rung, whatever their owner has decided.
@@ -515,27 +517,29 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         campaign = self.pick(data, held=True)
         assert campaign.lease is not None
-        steering = self.do(
-            campaign.lease.beat(2.5, waiting=waiting, held_until=held_until)
+        control = self.do(
+            campaign.lease.heartbeat(2.5, waiting=waiting, held_until=held_until)
         )
         campaign.waiting = waiting
         campaign.held_until = held_until or campaign.held_until
 
-        assert (campaign.wish, campaign.rate) == (steering.wish, steering.rate)
+        assert (campaign.command, campaign.rate) == (control.command, control.rate)
 
     @precondition(some_held)
     @rule(
         data=st.data(),
-        wish=st.sampled_from([None, *Wish]),
+        command=st.sampled_from([None, *Command]),
         rate=st.sampled_from([None, 1.5, 80.0]),
     )
-    def steer(self, data: st.DataObject, wish: Wish | None, rate: float | None) -> None:
+    def steer(
+        self, data: st.DataObject, command: Command | None, rate: float | None
+    ) -> None:
         """
         What is wanted stays so until it is done, or something else is wanted.
         """
         campaign = self.pick(data, held=True)
-        self.do(self.ledger.steer(campaign.plan.campaign, wish=wish, rate=rate))
-        campaign.wish = wish or campaign.wish
+        self.do(self.ledger.steer(campaign.plan.campaign, command=command, rate=rate))
+        campaign.command = command or campaign.command
         campaign.rate = rate or campaign.rate
 
     # Sending
@@ -681,12 +685,12 @@ class LedgerMachine(RuleBasedStateMachine):
             "settle": lambda: lease.settle(
                 BatchResult.of_places(batch.real(), accepted)
             ),
-            "beat": lambda: lease.beat(1.0),
+            "beat": lambda: lease.heartbeat(1.0),
             "resolve": lambda: lease.resolve(resend=True),
         }
         with pytest.raises(LedgerError):
             self.do(work[act]())
-        self.do(lease.release(State.FINISHED))
+        self.do(lease.release(CampaignState.FINISHED))
 
     # Deciding
 
@@ -725,7 +729,9 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         Whether a campaign was ended for good.
         """
-        return any(each.state is State.CANCELLED for each in self.campaigns.values())
+        return any(
+            each.state is CampaignState.CANCELLED for each in self.campaigns.values()
+        )
 
     @precondition(some_cancelled)
     @rule(data=st.data(), crashes=st.booleans())
@@ -736,7 +742,7 @@ class LedgerMachine(RuleBasedStateMachine):
         names = [
             name
             for name, each in self.campaigns.items()
-            if each.state is State.CANCELLED
+            if each.state is CampaignState.CANCELLED
         ]
         name = data.draw(st.sampled_from(names))
         campaign = self.campaigns[name]
@@ -744,9 +750,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.decide(campaign, resend=False)
         if crashes:
             self.crash(old=False)
-            campaign.state = State.CANCELLED
+            campaign.state = CampaignState.CANCELLED
         else:
-            self.do(campaign.lease.release(State.CANCELLED, "because"))
+            self.do(campaign.lease.release(CampaignState.CANCELLED, "because"))
         campaign.lease = None
 
         with pytest.raises(InputError):
@@ -763,27 +769,27 @@ class LedgerMachine(RuleBasedStateMachine):
             each.campaign for each in self.do(self.ledger.campaigns())
         ]
         for name, campaign in self.campaigns.items():
-            standing = self.do(self.ledger.standing(name))
-            assert standing is not None
+            status = self.do(self.ledger.status(name))
+            assert status is not None
             counts = campaign.counts()
             names = [*(outcome.value for outcome in Outcome), "in_flight", "given_up"]
             assert {each: counts[each] for each in names} == {
-                each: getattr(standing, each) for each in names
+                each: getattr(status, each) for each in names
             }
-            assert standing.planned == (
-                standing.pending
-                + standing.in_flight
-                + standing.accepted
-                + standing.rejected
-                + standing.expired
-                + standing.not_sent
-                + standing.unknown
+            assert status.planned == (
+                status.pending
+                + status.in_flight
+                + status.accepted
+                + status.rejected
+                + status.expired
+                + status.not_sent
+                + status.unknown
             )
-            assert campaign.read == standing.read == standing.planned + 6
-            assert campaign.state is standing.state
-            assert campaign.rate == standing.rate
+            assert campaign.read == status.read == status.planned + 6
+            assert campaign.state is status.state
+            assert campaign.rate == status.rate
             reason, since = campaign.waiting or (None, None)
-            assert (reason, since) == (standing.waiting, standing.waiting_since)
+            assert (reason, since) == (status.waiting, status.waiting_since)
 
     @invariant()
     def tallies_agree(self) -> None:
@@ -890,10 +896,12 @@ class LedgerMachine(RuleBasedStateMachine):
                             each.batch,
                             each.attempts,
                         )
-                        for each in self.do(self.ledger.find(value))
+                        for each in self.do(self.ledger.lookup(value))
                     ]
                     own_id = entry_of(recipient)[2]
-                    by_id = self.do(self.ledger.find(own_id or f"{batch.key}-{place}"))
+                    by_id = self.do(
+                        self.ledger.lookup(own_id or f"{batch.key}-{place}")
+                    )
                     assert list(values_of(recipient)) == [
                         each.result.recipient for each in by_id
                     ]
@@ -915,7 +923,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 if unknown:
                     expected[batch.key] = unknown
             assert expected == {
-                each.batch: each.unknown for each in self.do(self.ledger.doubts(name))
+                each.batch: each.unknown for each in self.do(self.ledger.unknown(name))
             }
 
 
@@ -984,10 +992,10 @@ async def test_deciding_leaves_alone_what_is_under_way(tmp_path: Path) -> None:
         await lease.settle(BatchResult.of_places(batch, [LOST, PENDING]))
         await lease.claim(batch, [1])
         await lease.resolve(resend=True)
-        standing = await ledger.standing("june")
+        status = await ledger.status("june")
 
-        assert standing is not None
-        assert 1 == standing.in_flight
+        assert status is not None
+        assert 1 == status.in_flight
         assert [] == await _all(lease.due(MESSAGE))
 
 
@@ -998,11 +1006,11 @@ async def test_in_flight_at_a_cancellation_is_unknown(tmp_path: Path) -> None:
     async with open_ledger(tmp_path / "a.db") as ledger:
         batch, lease = await two_planned(ledger, resend=True)
         await lease.claim(batch, [0])
-        await lease.release(State.CANCELLED, "cancelled by its owner")
-        standing = await ledger.standing("june")
+        await lease.release(CampaignState.CANCELLED, "cancelled by its owner")
+        status = await ledger.status("june")
 
-        assert standing is not None
-        assert (1, 1) == (standing.unknown, standing.not_sent)
+        assert status is not None
+        assert (1, 1) == (status.unknown, status.not_sent)
 
 
 async def test_a_crash_does_not_undo_a_cancellation(tmp_path: Path) -> None:
@@ -1011,17 +1019,17 @@ async def test_a_crash_does_not_undo_a_cancellation(tmp_path: Path) -> None:
     """
     async with open_ledger(tmp_path / "a.db") as ledger:
         _, lease = await two_planned(ledger)
-        await lease.release(State.CANCELLED, "cancelled by its owner")
+        await lease.release(CampaignState.CANCELLED, "cancelled by its owner")
         await ledger.lease("june", cancelled=True)
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
-        connection.execute("UPDATE campaign SET beat_at = -1000")
+        connection.execute("UPDATE campaign SET heartbeat_at = -1000")
     async with open_ledger(tmp_path / "a.db") as ledger:
-        standing = await ledger.standing("june")
+        status = await ledger.status("june")
         with pytest.raises(InputError, match="was cancelled"):
             await ledger.lease("june")
 
-        assert standing is not None
-        assert State.CANCELLED is standing.state
+        assert status is not None
+        assert CampaignState.CANCELLED is status.state
 
 
 # Mishaps
@@ -1087,8 +1095,8 @@ async def test_who_has_begun_to_read_is_told(
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM campaign").fetchone()
             with pytest.raises(LedgerError, match="has begun to read"):
-                await ledger.steer("june", wish=Wish.PAUSE)
-        await ledger.steer("june", wish=Wish.PAUSE)
+                await ledger.steer("june", command=Command.PAUSE)
+        await ledger.steer("june", command=Command.PAUSE)
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,15 @@ async def test_duplicates_and_bad_numbers_are_counted(
     recipients = ["+18005550100", "+1 800 555-0100", "+18005550101", "x", ""]
 
     campaign = await Campaign.plan(ledger, "mixed", message, recipients)
-    standing = await campaign.standing()
+    status = await campaign.status()
 
     assert (5, 2, 2, 1) == (
-        standing.read,
-        standing.planned,
-        standing.invalid,
-        standing.duplicate,
+        status.read,
+        status.planned,
+        status.invalid,
+        status.duplicate,
     )
-    check_sums(standing)
+    check_sums(status)
 
 
 async def test_a_plan_that_is_cancelled_ends_with_its_block(
@@ -125,9 +125,9 @@ async def test_a_planner_that_was_overtaken_erases_nothing(
         silent.set()
         with pytest.raises(LedgerError, match="taken over"):
             await slowly
-        standing = await (await Campaign.open(second, "june")).standing()
+        status = await (await Campaign.open(second, "june")).status()
 
-    assert 3 == standing.planned == standing.pending
+    assert 3 == status.planned == status.pending
 
 
 async def test_a_name_that_is_no_text_is_refused(
@@ -141,7 +141,7 @@ async def test_a_name_that_is_no_text_is_refused(
     with pytest.raises(InputError, match="campaign's name"):
         await Campaign.open(ledger, "caf\udce9")
     with pytest.raises(UnicodeEncodeError):
-        await ledger.standing("caf\udce9")
+        await ledger.status("caf\udce9")
 
     assert [] == await ledger.campaigns()
 
@@ -157,7 +157,7 @@ async def test_planning_twice_is_planning_once(
     second = await Campaign.plan(ledger, "june", timed, numbers(20))
 
     assert first.message == second.message
-    assert 10 == (await second.standing()).planned
+    assert 10 == (await second.status()).planned
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ async def test_own_correlation_ids_survive(
     campaign = await Campaign.plan(ledger, "june", message, entries)
     await campaign.dispatch(await connect(simulator))
 
-    assert 4 == (await campaign.standing()).accepted
+    assert 4 == (await campaign.status()).accepted
     assert {*numbers(2), "c-1", "+18005550100"} == set(simulator.calls)
     assert "family" == simulator.requests[0].correlation_ids[0]
 
@@ -287,7 +287,7 @@ async def test_screening_can_be_given(ledger: Ledger, message: VoiceMessage) -> 
         screening=Screening(duplicates=False),
     )
 
-    assert 3 == (await campaign.standing()).planned
+    assert 3 == (await campaign.status()).planned
 
 
 async def test_time_is_utc(ledger: Ledger, message: VoiceMessage) -> None:

@@ -44,7 +44,7 @@ def test_each_has_a_docstring(name: str) -> None:
 
 def test_each_error_says_whether_trying_again_is_safe() -> None:
     """
-    Of the delivery errors, exactly one is retryable and one is in doubt.
+    Of the delivery errors, exactly one is retryable and one is in batch.
     """
     assert voicepush.NotSentError.retryable
     assert not voicepush.NotSentError.in_doubt

@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicepush.model.outcome import Outcome, Result, Summary, Verdict
-from voicepush.model.status import Doubt, Found, Standing, State
-from voicepush.report.json import as_json, dump, found_as_object
+from voicepush.model.status import CampaignState, CampaignStatus, Lookup, UnknownBatch
+from voicepush.report.json import as_json, dump, lookup_as_object
 from voicepush.report.text import (
     as_line,
     as_text,
-    doubts_as_text,
     duration,
     forecast,
-    found_as_text,
+    lookup_as_text,
     outcomes_of,
     reasons_of,
+    unknown_as_text,
 )
 
 #: What DESIGN.md promises of ``status --json``.
@@ -43,9 +43,9 @@ PROMISED = {
 }
 
 #: Each number differs, so that none can stand in for another.
-STANDING = Standing(
+STATUS = CampaignStatus(
     campaign="june",
-    state=State.PAUSED,
+    state=CampaignState.PAUSED,
     reason="7007 service inactive",
     read=11_170_038,
     planned=11_161_136,
@@ -61,9 +61,9 @@ STANDING = Standing(
     suppressed=87,
 )
 
-NOBODY = Standing(
+NOBODY = CampaignStatus(
     campaign="empty",
-    state=State.PLANNED,
+    state=CampaignState.PLANNED,
     reason=None,
     read=0,
     planned=0,
@@ -89,20 +89,20 @@ class TestJson:
         """
         Everything that is promised is there, under its name and with its value.
         """
-        told = msgspec.json.decode(as_json(STANDING))
+        told = msgspec.json.decode(as_json(STATUS))
 
         assert PROMISED <= told.keys()
-        assert {name: getattr(STANDING, name) for name in PROMISED} == {
+        assert {name: getattr(STATUS, name) for name in PROMISED} == {
             name: told[name] for name in PROMISED
         }
-        assert STANDING.reason == told["reason"]
+        assert STATUS.reason == told["reason"]
         assert "paused" == told["state"]
 
     def test_numbers_add_up(self) -> None:
         """
         The two sums of the promise hold in what is told.
         """
-        told = Counter(msgspec.json.decode(as_json(STANDING)))
+        told = Counter(msgspec.json.decode(as_json(STATUS)))
 
         assert told["planned"] == sum(
             told[name]
@@ -115,11 +115,10 @@ class TestJson:
         Several campaigns are a list, and so are none and one in a list.
         """
         assert ["june", "empty"] == [
-            each["campaign"]
-            for each in msgspec.json.decode(as_json([STANDING, NOBODY]))
+            each["campaign"] for each in msgspec.json.decode(as_json([STATUS, NOBODY]))
         ]
         assert [] == msgspec.json.decode(as_json([]))
-        assert isinstance(msgspec.json.decode(as_json([STANDING])), list)
+        assert isinstance(msgspec.json.decode(as_json([STATUS])), list)
 
     def test_one_line(self) -> None:
         """
@@ -137,16 +136,16 @@ class TestText:
         """
         Every number is in exactly one line, beside its name.
         """
-        lines = as_text(STANDING).splitlines()
+        lines = as_text(STATUS).splitlines()
 
         for name in PROMISED - {"campaign", "state"}:
             label = name.replace("_", " ")
-            number = f"{getattr(STANDING, name):,}"
+            number = f"{getattr(STATUS, name):,}"
             assert 1 == sum(
                 bool(re.fullmatch(rf" *{label} +{number}", line)) for line in lines
             )
         assert "campaign june: paused" == lines[0]
-        assert "because 7007 service inactive" in as_text(STANDING)
+        assert "because 7007 service inactive" in as_text(STATUS)
         assert "are not sent again" in lines[-1]
 
     def test_nothing_to_tell(self) -> None:
@@ -163,13 +162,13 @@ class TestText:
         """
         One line tells how far it has come.
         """
-        line = as_line(STANDING)
+        line = as_line(STATUS)
 
         assert 1 == len(line.splitlines())
         assert line.startswith("june: paused, ")
-        assert f"{STANDING.done:,} of {STANDING.planned:,} done" in line
+        assert f"{STATUS.done:,} of {STATUS.planned:,} done" in line
         for name in ("accepted", "rejected", "expired", "not_sent", "unknown"):
-            assert f"{getattr(STANDING, name):,} {name.replace('_', ' ')}" in line
+            assert f"{getattr(STATUS, name):,} {name.replace('_', ' ')}" in line
         assert "102 in flight" in line
 
     def test_outcomes(self) -> None:
@@ -185,17 +184,17 @@ class TestText:
         """
         What the owner has decided on already is not brought up again.
         """
-        given_up = attrs.evolve(STANDING, given_up=STANDING.unknown)
+        given_up = attrs.evolve(STATUS, given_up=STATUS.unknown)
 
-        assert "voicepush settle june" in as_text(STANDING)
-        assert "settle" not in as_text(given_up)
+        assert "voicepush resolve june" in as_text(STATUS)
+        assert "resolve" not in as_text(given_up)
 
     def test_will_expire(self) -> None:
         """
-        If it will not be done in time, it says so, at the speed of lately.
+        If it will not be done in time, it says so, at the throughput of lately.
         """
         soon = datetime.now(UTC) + timedelta(seconds=100.5)
-        slow = attrs.evolve(STANDING, rate=500.0, speed=10.0, expiry=soon)
+        slow = attrs.evolve(STATUS, rate=500.0, throughput=10.0, expiry=soon)
         said = as_text(slow)
         late = re.search(r"at 10/s, ([\d,]+) of 1,000,001 pending will expire", said)
 
@@ -204,8 +203,8 @@ class TestText:
         assert msgspec.json.decode(as_json(slow))["will_expire"] == pytest.approx(
             999_001, abs=500
         )
-        assert "will expire" not in as_text(STANDING)
-        assert None is msgspec.json.decode(as_json(STANDING))["will_expire"]
+        assert "will expire" not in as_text(STATUS)
+        assert None is msgspec.json.decode(as_json(STATUS))["will_expire"]
 
 
 class TestOneRecipient:
@@ -213,25 +212,25 @@ class TestOneRecipient:
     What is known of one recipient, for whoever asked for the number.
     """
 
-    FOUND = Found(
+    FOUND = Lookup(
         campaign="june",
         result=Result("+9995550100", Outcome.REJECTED, "7004", "no", None, "k-7-0"),
         in_flight=False,
         batch="k-7",
         attempts=2,
         claimed=datetime(2030, 4, 12, 12, 0, 5, tzinfo=UTC),
-        settled=None,
+        recorded=None,
     )
 
     def test_text(self) -> None:
         """
         Was it called, when, by which request, and what came of it.
         """
-        said = found_as_text(self.FOUND)
+        said = lookup_as_text(self.FOUND)
 
         assert said.startswith("+9995550100: rejected in campaign june (7004 no)")
         for fact in (
-            "claimed 2030-04-12 12:00:05Z, settled never",
+            "claimed 2030-04-12 12:00:05Z, recorded never",
             "2 requests for its batch k-7",
             "correlation id k-7-0",
             "transaction id none",
@@ -247,7 +246,7 @@ class TestOneRecipient:
         )
         found = attrs.evolve(self.FOUND, in_flight=True, result=pending)
 
-        assert found_as_text(found).startswith(
+        assert lookup_as_text(found).startswith(
             "+9995550100: in flight in campaign june\n"
         )
 
@@ -255,7 +254,7 @@ class TestOneRecipient:
         """
         A program reads the same.
         """
-        told = msgspec.json.decode(dump(found_as_object(self.FOUND)))
+        told = msgspec.json.decode(dump(lookup_as_object(self.FOUND)))
 
         assert self.FOUND.result._asdict().items() <= told.items()
         assert ("june", False, "k-7", 2, "2030-04-12T12:00:05Z", None) == tuple(
@@ -266,7 +265,7 @@ class TestOneRecipient:
                 "batch",
                 "attempts",
                 "claimed",
-                "settled",
+                "recorded",
             )
         )
 
@@ -280,14 +279,14 @@ class TestDoubts:
         """
         Each request is told with how many are unknown in it, since when, and why.
         """
-        doubt = Doubt(
+        doubt = UnknownBatch(
             batch="k-7",
             unknown=1_000,
             accepted=3,
             claimed=datetime(2030, 4, 12, 12, tzinfo=UTC),
             reasons=("timed out", "HTTP 504"),
         )
-        (line,) = doubts_as_text([doubt]).splitlines()
+        (line,) = unknown_as_text([doubt]).splitlines()
 
         for fact in (
             "k-7 ",
@@ -302,11 +301,13 @@ class TestDoubts:
         """
         A long list is cut, and says by how much.
         """
-        doubts = [
-            Doubt(batch=f"k-{place}", unknown=1, accepted=0, claimed=None, reasons=())
+        batches = [
+            UnknownBatch(
+                batch=f"k-{place}", unknown=1, accepted=0, claimed=None, reasons=()
+            )
             for place in range(30)
         ]
-        lines = doubts_as_text(doubts).splitlines()
+        lines = unknown_as_text(batches).splitlines()
 
         assert "k-0" in lines[0]
         assert f"and {30 - len(lines) + 1} more requests" == lines[-1].strip()

@@ -318,7 +318,7 @@ async def test_a_plan_that_is_cancelled_at_once_does_not_keep_the_name(
         await again(ledger)
         campaign = await Campaign.plan(ledger, "june", message, numbers(10))
 
-        assert 10 == (await campaign.standing()).planned
+        assert 10 == (await campaign.status()).planned
 
 
 @pytest.mark.parametrize("name", ["june.csv", "-"])

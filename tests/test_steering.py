@@ -31,12 +31,12 @@ from voicepush.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
-# Steering
+# Control
 
 
 def test_pause_from_another_process(serve: Serve) -> None:
     """
-    It settles what is under way and ends; resume finishes.
+    It records what is under way and ends; resume finishes.
     """
     simulator = serve(latency=0.1)
     june(800)
@@ -143,7 +143,7 @@ def test_a_cancellation_outlives_the_dispatcher(serve: Serve) -> None:
 
 def _wish() -> str | None:
     with closing(sqlite3.connect(LEDGER)) as connection:
-        found = connection.execute("SELECT wish FROM campaign").fetchone()
+        found = connection.execute("SELECT command FROM campaign").fetchone()
     return None if found is None else found[0]
 
 
@@ -186,7 +186,7 @@ def _pace(simulator: Simulator, seconds: float) -> float:
 
 def test_watching_shows_progress_until_the_end(serve: Serve) -> None:
     """
-    It ends by itself with the final standing, and the sums hold at every look.
+    It ends by itself with the final status, and the sums hold at every look.
     """
     simulator = serve(latency=0.1)
     june(800)

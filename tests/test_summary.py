@@ -1,4 +1,4 @@
-"""What became of everyone: summaries and standings add up."""
+"""What became of everyone: summaries and statuses add up."""
 
 from collections import Counter
 from datetime import timedelta
@@ -19,7 +19,7 @@ from voicepush.model.outcome import (
     Verdict,
 )
 from voicepush.model.recipients import Destination
-from voicepush.model.status import Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus
 
 
 class TestSummary:
@@ -165,9 +165,9 @@ class TestStanding:
     Where a campaign stands.
     """
 
-    STANDING = Standing(
+    STATUS = CampaignStatus(
         campaign="june",
-        state=State.RUNNING,
+        state=CampaignState.RUNNING,
         reason=None,
         read=2_000,
         planned=1_500,
@@ -187,10 +187,10 @@ class TestStanding:
         """
         Done is whoever has an outcome.
         """
-        assert 200 == self.STANDING.done
+        assert 200 == self.STATUS.done
 
     @pytest.mark.parametrize(
-        ("speed", "rate", "seconds", "late"),
+        ("throughput", "rate", "seconds", "late"),
         [
             (10.0, 500.0, 30, 700),
             (None, 10.0, 30, 700),
@@ -201,24 +201,28 @@ class TestStanding:
         ],
     )
     def test_will_expire(
-        self, speed: float | None, rate: float | None, seconds: float, late: int | None
+        self,
+        throughput: float | None,
+        rate: float | None,
+        seconds: float,
+        late: int | None,
     ) -> None:
         """
-        What the speed of lately, or else the rate, does not reach will expire.
+        What the throughput of lately, or else the rate, does not reach will expire.
         """
-        standing = attrs.evolve(
-            self.STANDING,
-            speed=speed,
+        status = attrs.evolve(
+            self.STATUS,
+            throughput=throughput,
             rate=rate,
             expiry=NOON + timedelta(seconds=seconds),
         )
 
-        assert late == standing.will_expire(NOON)
+        assert late == status.will_expire(NOON)
 
     def test_no_expiry(self) -> None:
         """
         Without an expiry, nobody can be told to expire.
         """
-        standing = attrs.evolve(self.STANDING, speed=10.0)
+        status = attrs.evolve(self.STATUS, throughput=10.0)
 
-        assert None is standing.will_expire(NOON)
+        assert None is status.will_expire(NOON)

@@ -23,12 +23,12 @@ import attrs
 import pytest
 from conftest import Serve, numbers
 from mishaps import SLOWLY, ended, june, process, say, sending, stand, wait_until
-from test_report import STANDING
+from test_report import STATUS
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli import terminal
 from voicepush.model.outcome import Outcome, Summary, Verdict
-from voicepush.model.status import Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus
 from voicepush.report.json import dump_shown
 from voicepush.report.text import (
     as_line,
@@ -144,12 +144,12 @@ def test_a_description_forges_no_line() -> None:
     verdict = Verdict(Outcome.REJECTED, "7004", forged)
     summary = Summary(rejected=3)
     summary.reasons[verdict] = 3
-    standing = attrs.evolve(STANDING, reason=forged, campaign=f"june{forged}")
-    lines = as_text(standing).split("\n")
+    status = attrs.evolve(STATUS, reason=forged, campaign=f"june{forged}")
+    lines = as_text(status).split("\n")
 
     assert "no   accepted        20,000 [2J 2K x" in reasons_of(summary)
     assert reasons_of(summary).isprintable()
-    assert as_line(standing).isprintable()
+    assert as_line(status).isprintable()
     assert all(line.isprintable() for line in lines)
     assert 1 == sum(line.lstrip().startswith("accepted") for line in lines)
     told = dump_shown({"reason": forged}, "utf-8")
@@ -331,14 +331,14 @@ def test_a_dry_run_is_told_in_words() -> None:
 # Progress.
 
 
-def waits(since: datetime) -> Standing:
+def waits(since: datetime) -> CampaignStatus:
     """
     A campaign that does not go on.
     """
     return attrs.evolve(
-        STANDING,
-        state=State.RUNNING,
-        speed=0.0,
+        STATUS,
+        state=CampaignState.RUNNING,
+        throughput=0.0,
         waiting="the service asks to wait 60 s\x1b[2J",
         waiting_since=since,
     )
@@ -349,14 +349,14 @@ def test_why_nothing_goes_on() -> None:
     Text, line and pace say why and since when, and give no false time.
     """
     since = datetime.now(UTC) - timedelta(seconds=3)
-    standing = waits(since)
+    status = waits(since)
     clock = f"{since.astimezone():%H:%M:%S}"
     said = f"{clock}: the service asks to wait 60 s"
 
-    assert re.search(rf"nothing goes on since .*{said}", as_text(standing))
-    assert re.search(rf"nothing goes on since .*{said}", as_line(standing))
-    assert "0/s, time left unknown" == pace_of(standing, 500)
-    assert "" == why_waiting(STANDING)
+    assert re.search(rf"nothing goes on since .*{said}", as_text(status))
+    assert re.search(rf"nothing goes on since .*{said}", as_line(status))
+    assert "0/s, time left unknown" == pace_of(status, 500)
+    assert "" == why_waiting(STATUS)
     assert "nothing goes on since 2020-01-0" in why_waiting(
         waits(datetime(2020, 1, 2, tzinfo=UTC))
     )
@@ -366,10 +366,10 @@ def test_the_time_left_follows_the_rate_in_force() -> None:
     """
     What the dispatcher measured lately counts, not the mean since the start.
     """
-    standing = attrs.evolve(STANDING, speed=100.0)
-    ahead = standing.planned - standing.done
+    status = attrs.evolve(STATUS, throughput=100.0)
+    ahead = status.planned - status.done
 
-    assert f"100/s, {duration(ahead / 100)} left" == pace_of(standing, 7)
+    assert f"100/s, {duration(ahead / 100)} left" == pace_of(status, 7)
 
 
 class Told(Campaign):
@@ -377,10 +377,10 @@ class Told(Campaign):
     A campaign that stands where it is told to stand.
     """
 
-    def __init__(self, *standings: Standing) -> None:
-        self._standings = list(standings)
+    def __init__(self, *statuses: CampaignStatus) -> None:
+        self._standings = list(statuses)
 
-    async def standing(self) -> Standing:
+    async def status(self) -> CampaignStatus:
         """
         The next of them, and then the last.
         """
@@ -391,7 +391,7 @@ async def test_a_change_of_why_is_told_at_once() -> None:
     """
     A log has a line as soon as nothing goes on, before the next one is due.
     """
-    running = attrs.evolve(STANDING, state=State.RUNNING)
+    running = attrs.evolve(STATUS, state=CampaignState.RUNNING)
     stuck = waits(datetime.now(UTC))
     show: AsyncIterator[str] = terminal._show_lines(Told(running, stuck))
 
@@ -459,7 +459,7 @@ def test_the_bar_fits_sixty_columns(
 
 def test_a_hangup_settles_first(serve: Serve) -> None:
     """
-    SIGHUP, also several of them, settles what is under way and ends with 130.
+    SIGHUP, also several of them, records what is under way and ends with 130.
     """
     simulator = serve(latency=0.3)
     june(2_000)
@@ -474,7 +474,7 @@ def test_a_hangup_settles_first(serve: Serve) -> None:
     found = stand()
 
     assert 130 == said.code
-    assert "settled first" in said.err
+    assert "recorded first" in said.err
     assert (0, 0) == (found["in_flight"], found["unknown"])
     assert simulator.rung == found["accepted"]
 

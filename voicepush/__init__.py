@@ -34,7 +34,7 @@ from voicepush.model.outcome import (
     Verdict,
 )
 from voicepush.model.recipients import Destination, Recipient
-from voicepush.model.status import Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus
 from voicepush.screening.screening import Screening
 from voicepush.screening.suppression import Suppressed
 from voicepush.settings import Settings
@@ -66,8 +66,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "open_ledger",
     "Ledger",
     "Campaign",
-    "Standing",
-    "State",
+    "CampaignStatus",
+    "CampaignState",
     # What became of it
     "Batch",
     "BatchResult",

@@ -18,13 +18,13 @@ from voicepush.campaign.planning import fill, fingerprint_of, nobody
 from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger import Ledger, Plan, Wish
+from voicepush.ledger import Command, Ledger, Plan
 from voicepush.model.batch import Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
-from voicepush.model.status import Doubt, Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus, UnknownBatch
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
@@ -37,7 +37,7 @@ from voicepush.sources.feeding import Source
 _BEYOND_ANSWERS = 30.0
 
 
-#: Whoever waits for a dispatcher to end looks again so often.
+#: Who waits for a dispatcher to end looks again so often.
 _LOOK_AGAIN = 0.2
 
 
@@ -113,7 +113,7 @@ class Campaign:
             rate: Destinations per second, kept with the campaign.
             retry_internal_error: Whether code 7006 is tried again, as it is by default.
                 Turn it off for a service that was seen to dial and then say 7006.
-            resend_unknown: Whether whoever is in doubt is called again, at the risk of
+            resend_unknown: Whether those in doubt are called again, at the risk of
                 a second call; by default they are not.
             given: What its owner typed, by the option's name; the same options must
                 be given the same values next time.
@@ -203,14 +203,14 @@ class Campaign:
             )
         return cls(ledger, plan)
 
-    async def standing(self) -> Standing:
+    async def status(self) -> CampaignStatus:
         """
         Where it stands, by the ledger.
         """
-        standing = await self._ledger.standing(self.name)
-        if standing is None:
+        status = await self._ledger.status(self.name)
+        if status is None:
             raise LedgerError(f"the campaign {self.name!r} is gone from the ledger")
-        return standing
+        return status
 
     async def dispatch(
         self,
@@ -222,8 +222,8 @@ class Campaign:
         """
         Send to everyone who is pending, through *client*; call it again to go on.
 
-        A batch is claimed durably before its first byte leaves, and settled durably
-        after its answer. Whoever was in flight when an earlier dispatcher died is
+        A batch is claimed durably before its first byte leaves, and recorded durably
+        after its answer. Who was in flight when an earlier dispatcher died is
         unknown and is not sent again. It ends early when the service refuses
         everything, when most requests fail, when the service asks to wait for longer
         than the client's ``patience``, and when its owner wants it to.
@@ -235,7 +235,7 @@ class Campaign:
             tell: Hears what the owner should know meanwhile.
 
         Returns:
-            What became of those that were sent now; `standing` speaks of everyone.
+            What became of those that were sent now; `status` speaks of everyone.
 
         Raises:
             InputError: The campaign was cancelled.
@@ -252,7 +252,7 @@ class Campaign:
             except BaseException as error:
                 with suppress(LedgerError):
                     await run.release(
-                        State.PAUSED, run.journal.stop.reason or _words(error)
+                        CampaignState.PAUSED, run.journal.stop.reason or _words(error)
                     )
                 raise
             finally:
@@ -260,56 +260,56 @@ class Campaign:
             await run.release(run.state, run.reason)
             if run.journal.failure is not None:
                 raise run.journal.failure
-            standing = await self.standing()
+            status = await self.status()
         except LedgerError as error:
             error.while_sending = True
             raise
-        if standing.state is State.PAUSED:
-            run.summary.stopped = run.summary.stopped or standing.reason
+        if status.state is CampaignState.PAUSED:
+            run.summary.stopped = run.summary.stopped or status.reason
         return run.summary
 
     def stop(self, reason: str) -> None:
         """
-        Claim nothing more; `dispatch` returns once what is under way is settled.
+        Claim nothing more; `dispatch` returns once what is under way is recorded.
         """
         if self._run is not None:
             self._run.journal.stop.set(reason)
 
     async def pause(self) -> None:
         """
-        Let its dispatcher, in whatever process, settle what is under way and end.
+        Let its dispatcher, in whatever process, record what is under way and end.
 
         Raises:
             InputError: No process is dispatching it.
         """
-        standing = await self.standing()
-        if standing.state is not State.RUNNING:
+        status = await self.status()
+        if status.state is not CampaignState.RUNNING:
             raise InputError(
-                f"campaign {self.name!r} is {standing.state.value}; no process is "
+                f"campaign {self.name!r} is {status.state.value}; no process is "
                 "dispatching it"
             )
-        await self._ledger.steer(self.name, wish=Wish.PAUSE)
+        await self._ledger.steer(self.name, command=Command.PAUSE)
 
     async def cancel(self) -> None:
         """
-        End it for good: whoever is pending is not sent, and nothing resumes it.
+        End it for good: those who are pending are not sent, and nothing resumes it.
 
-        Waits until what is under way in another process is settled.
+        Waits until what is under way in another process is recorded.
 
         Raises:
             InputError: It is finished.
         """
-        while (await self.standing()).state is State.RUNNING:
-            await self._ledger.steer(self.name, wish=Wish.CANCEL)
+        while (await self.status()).state is CampaignState.RUNNING:
+            await self._ledger.steer(self.name, command=Command.CANCEL)
             await clock.sleep(_LOOK_AGAIN)
-        standing = await self.standing()
-        if standing.state is State.FINISHED:
+        status = await self.status()
+        if status.state is CampaignState.FINISHED:
             raise InputError(
                 f"campaign {self.name!r} is finished; nobody is left to be cancelled"
             )
-        if standing.state is not State.CANCELLED:
+        if status.state is not CampaignState.CANCELLED:
             lease = await self._ledger.lease(self.name)
-            await lease.release(State.CANCELLED, "cancelled by its owner")
+            await lease.release(CampaignState.CANCELLED, "cancelled by its owner")
 
     async def change(
         self,
@@ -343,16 +343,16 @@ class Campaign:
         check_rate(rate)
         await self._ledger.steer(self.name, rate=rate)
 
-    async def doubts(self) -> list[Doubt]:
+    async def unknown(self) -> list[UnknownBatch]:
         """
         The requests whose recipients are unknown and not given up, with the evidence.
         """
-        standing = await self.standing()
-        if standing.in_flight and standing.state is State.PAUSED:
+        status = await self.status()
+        if status.in_flight and status.state is CampaignState.PAUSED:
             # Its dispatcher died; taking the lease makes whom it left unknown.
             lease = await self._ledger.lease(self.name)
-            await lease.release(State.PAUSED, standing.reason)
-        return await self._ledger.doubts(self.name)
+            await lease.release(CampaignState.PAUSED, status.reason)
+        return await self._ledger.unknown(self.name)
 
     async def batches(self, *outcomes: Outcome) -> AsyncGenerator[BatchResult, None]:
         """
@@ -395,16 +395,16 @@ class Campaign:
         Raises:
             CampaignHeldError: Another process is dispatching it.
         """
-        before = await self.standing()
-        is_cancelled = before.state is State.CANCELLED and not resend
+        before = await self.status()
+        is_cancelled = before.state is CampaignState.CANCELLED and not resend
         lease = await self._ledger.lease(self.name, cancelled=is_cancelled)
         resolved = await lease.resolve(resend=resend)
-        pending = (await self.standing()).pending
+        pending = (await self.status()).pending
         if is_cancelled:
-            await lease.release(State.CANCELLED, before.reason)
+            await lease.release(CampaignState.CANCELLED, before.reason)
         else:
             why = f"{pending:,} are to be sent; resume goes on"
-            await lease.release(State.FINISHED, why)
+            await lease.release(CampaignState.FINISHED, why)
         return resolved
 
 

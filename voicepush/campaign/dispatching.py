@@ -17,20 +17,20 @@ from datetime import UTC, datetime
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
-from voicepush.ledger import Lease, Wish
+from voicepush.ledger import Command, Lease
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
-from voicepush.model.status import State
+from voicepush.model.status import CampaignState
 from voicepush.sending.journal import StopSignal
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
 from voicepush.sending.workers import send_all
 
 #: A holder shows that it is alive, and looks what is wanted of it, so often.
-BEAT = 1.0
+HEARTBEAT_EVERY = 1.0
 
 
 #: A campaign pauses itself when most of so many batches in a row failed, instead of
@@ -38,8 +38,8 @@ BEAT = 1.0
 _LOOKED_AT = 20
 
 
-#: A settlement that can't be written is tried again after so many seconds.
-_SETTLE_AGAIN = 0.5
+#: A record that can't be written is tried again after so many seconds.
+_RECORD_AGAIN = 0.5
 
 
 #: How every reason begins that is a wait which the service asked for.
@@ -51,8 +51,8 @@ class LedgerJournal:
     A journal whose every claim and record is durable.
 
     Args:
-        drain: How long the ledger is given to take a settlement, in seconds.
-        look: Is called before each settlement, and may set the stop signal.
+        drain: How long the ledger is given to take a record_of, in seconds.
+        look: Is called before each record_of, and may set the stop signal.
         tell: Hears when the ledger can't be written.
     """
 
@@ -110,7 +110,7 @@ class LedgerJournal:
                         f"at most {self._drain:,.0f} s (--drain)"
                     )
                 self.fail(error)
-                await clock.sleep(_SETTLE_AGAIN)
+                await clock.sleep(_RECORD_AGAIN)
         self.recorded[result.batch.id] = result
         return Recorded()
 
@@ -136,7 +136,7 @@ class Run:
     ) -> None:
         self.journal = LedgerJournal(lease, drain, self._look, tell)
         self.summary = Summary()
-        self.state = State.FINISHED
+        self.state = CampaignState.FINISHED
         self._lease = lease
         self._sender = sender
         self._drain = drain
@@ -156,7 +156,7 @@ class Run:
         words = self._not_sent.description
         return f"some were not sent ({words}); resume tries again"
 
-    async def release(self, state: State, reason: str | None) -> None:
+    async def release(self, state: CampaignState, reason: str | None) -> None:
         """
         Give the campaign back, with what the next dispatcher has to know.
         """
@@ -178,7 +178,11 @@ class Run:
         self._pace(self._lease.plan.rate)
         tasks = [
             asyncio.create_task(each)
-            for each in (self._send(message), self.journal.stop.wait(), self._beat())
+            for each in (
+                self._send(message),
+                self.journal.stop.wait(),
+                self._heartbeats(),
+            )
         ]
         sending, closing, _ = tasks
         observers = self._sender.observers
@@ -193,8 +197,8 @@ class Run:
             observers.remove(self._speedometer)
             if self._rate is not None:
                 self._sender.pacer.set_rate(self._sender.settings.rate)
-        if self.journal.stop.is_set and self.state is State.FINISHED:
-            self.state = State.PAUSED
+        if self.journal.stop.is_set and self.state is CampaignState.FINISHED:
+            self.state = CampaignState.PAUSED
         self.summary.stopped = self.journal.stop.reason
         if not sending.cancelled():
             sending.result()
@@ -250,16 +254,16 @@ class Run:
                 f"{failures} of the last {_LOOKED_AT} batches failed; the last: {said}"
             )
 
-    async def _beat(self) -> None:
+    async def _heartbeats(self) -> None:
         looks = deque([(clock.monotonic(), 0)], maxlen=10)
         while True:
-            await clock.sleep(BEAT)
+            await clock.sleep(HEARTBEAT_EVERY)
             looks.append((clock.monotonic(), self._speedometer.done))
             (then, before), (now, done) = looks[0], looks[-1]
-            speed = (done - before) / (now - then)
+            throughput = (done - before) / (now - then)
             try:
-                steering = await self._lease.beat(
-                    speed,
+                control = await self._lease.heartbeat(
+                    throughput,
                     waiting=self._sender.waiting,
                     held_until=self._sender.pacer.held_until,
                 )
@@ -267,11 +271,11 @@ class Run:
                 self.journal.fail(error)
                 return
             self._look()
-            self._pace(steering.rate)
-            if steering.wish is Wish.PAUSE:
+            self._pace(control.rate)
+            if control.command is Command.PAUSE:
                 self.journal.stop.set("paused by its owner")
-            elif steering.wish is Wish.CANCEL:
-                self.state = State.CANCELLED
+            elif control.command is Command.CANCEL:
+                self.state = CampaignState.CANCELLED
                 self.journal.stop.set("cancelled by its owner")
 
     def _pace(self, rate: float | None) -> None:

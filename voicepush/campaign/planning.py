@@ -14,7 +14,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
 
 from voicepush import clock
-from voicepush.campaign.dispatching import BEAT
+from voicepush.campaign.dispatching import HEARTBEAT_EVERY
 from voicepush.errors import LedgerError
 from voicepush.ledger import Draft, Fingerprint
 from voicepush.model.batch import Batch
@@ -68,7 +68,7 @@ async def fill(
     batches: list[Batch] = []
     is_anyone = False
     cuts = fed(recipients, _cutting(screening, batcher))
-    async with aclosing(cuts), beating(draft):
+    async with aclosing(cuts), heartbeats(draft):
         async for cut in cuts:
             if refused is not None and cut.refusals:
                 refused(cut.refusals)
@@ -87,24 +87,24 @@ async def fill(
 
 
 @asynccontextmanager
-async def beating(draft: Draft) -> AsyncIterator[None]:
+async def heartbeats(draft: Draft) -> AsyncIterator[None]:
     """
     Show that the planner is alive, however long its source is silent.
     """
 
-    async def beat() -> None:
+    async def heartbeat() -> None:
         while True:
-            await clock.sleep(BEAT)
+            await clock.sleep(HEARTBEAT_EVERY)
             # What has gone wrong shows when the next batches are added.
             with suppress(LedgerError):
-                await draft.beat()
+                await draft.heartbeat()
 
-    beating = asyncio.create_task(beat())
+    heartbeats = asyncio.create_task(heartbeat())
     try:
         yield
     finally:
-        beating.cancel()
-        await asyncio.wait([beating])
+        heartbeats.cancel()
+        await asyncio.wait([heartbeats])
 
 
 class _Cut(NamedTuple):

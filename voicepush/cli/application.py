@@ -26,7 +26,7 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
-from voicepush.cli.questions import export, lookup, settle, status
+from voicepush.cli.questions import export, lookup, resolve, status
 from voicepush.cli.stand_in import demo, simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.terminal import (
@@ -63,7 +63,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, settle, simulate),
+    *(lookup, export, resolve, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

@@ -22,7 +22,7 @@ from voicepush.cli.options import (
 from voicepush.cli.terminal import say, tell
 from voicepush.errors import InputError
 from voicepush.ledger import open_ledger
-from voicepush.report.text import found_as_text
+from voicepush.report.text import lookup_as_text
 from voicepush.screening.msisdn import normalise
 from voicepush.screening.refusals import Reason
 
@@ -38,7 +38,7 @@ async def call(
     json: Json = False,
 ) -> int:
     """
-    Ring NUMBER now, whoever was called before, and tell what came of it.
+    Ring NUMBER now, also someone who was called before, and tell what came of it.
 
     It is kept in the ledger as a small campaign of its own.
 
@@ -73,9 +73,9 @@ async def call(
         code = await dispatch(campaign, settings, json=json)
         if not json:
             for each in dict.fromkeys(numbers):
-                for found in await opened.find(each):
+                for found in await opened.lookup(each):
                     if found.campaign == name:
-                        tell(found_as_text(found))
+                        tell(lookup_as_text(found))
     return code
 
 

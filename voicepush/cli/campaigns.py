@@ -45,15 +45,15 @@ from voicepush.cli.terminal import (
     signals,
     tell,
     tell_json,
+    working,
 )
-from voicepush.cli.terminal import status as show_status
 from voicepush.cli.times import told_expiry
 from voicepush.errors import (
     InputError,
     SourceError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.model.status import Standing
+from voicepush.model.status import CampaignStatus
 from voicepush.report.export import guarded
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
@@ -213,7 +213,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             check_expiry(message_)
         with (
             _refusals(rejects if is_new else None) as refused,
-            show_status("planning"),
+            working("planning"),
         ):
             planned = await _until_interrupted(
                 Campaign.plan(
@@ -241,7 +241,7 @@ async def send(  # noqa: PLR0913 -- each is an option
                 "--rejects is left alone: rows are refused when planning, which is done"
             )
         _tell_refusals(screening)
-        _tell_plan(await planned.standing(), blocks if is_new else None)
+        _tell_plan(await planned.status(), blocks if is_new else None)
         return await dispatch(planned, settings, drain=longest, json=json)
 
 
@@ -360,20 +360,20 @@ def _tell_refusals(screening: Screening) -> None:
         say(f"  {number:>10,}  {reason}")
 
 
-def _tell_plan(standing: Standing, source: ListFile | None) -> None:
+def _tell_plan(status: CampaignStatus, source: ListFile | None) -> None:
     """
     Say what is planned, and from which column where *blocks* were read just now.
     """
     left_out = [
         f"{number:,} {name}"
         for name in ("invalid", "duplicate", "suppressed")
-        if (number := getattr(standing, name))
+        if (number := getattr(status, name))
     ]
     column = column_said(source.column, source.titles) if source else ""
     say(
-        f"{standing.campaign}: {standing.planned:,} of {standing.read:,} planned"
+        f"{status.campaign}: {status.planned:,} of {status.read:,} planned"
         + (f", from {column}" if column else "")
         + (f"; {', '.join(left_out)}" if left_out else "")
     )
-    if standing.expiry is not None:
-        say(told_expiry(standing.expiry))
+    if status.expiry is not None:
+        say(told_expiry(status.expiry))

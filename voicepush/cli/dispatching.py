@@ -30,20 +30,20 @@ from voicepush.errors import (
 )
 from voicepush.masking import mask_numbers
 from voicepush.model.outcome import Summary
-from voicepush.model.status import Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus
 from voicepush.report.json import as_object
 from voicepush.report.text import as_text, reasons_of
 from voicepush.settings import Settings
 
 
-def tell_standing(standing: Standing, *, json: bool) -> None:
+def tell_status(status: CampaignStatus, *, json: bool) -> None:
     """
     Print where a campaign stands.
     """
     if json:
-        tell_json(as_object(standing))
+        tell_json(as_object(status))
     else:
-        tell(as_text(standing))
+        tell(as_text(status))
 
 
 async def dispatch(  # noqa: C901 -- one exit status after the other
@@ -67,7 +67,7 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
             return
         interrupted = True
         campaign.stop("interrupted")
-        say("stopping: what is under way is settled first; again to leave now")
+        say("stopping: what is under way is recorded first; again to leave now")
 
     summary: Summary | None = None
     failed: int | None = None
@@ -84,28 +84,28 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
         is_lost = isinstance(error, CampaignLostError)
         failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
         complain(error)
-    standing = await campaign.standing()
-    tell_standing(standing, json=json)
+    status = await campaign.status()
+    tell_status(status, json=json)
     if summary is not None:
-        _tell_reasons(summary, standing)
+        _tell_reasons(summary, status)
     if failed is not None:
         return failed
     if interrupted:
         return INTERRUPTED
     if summary is not None and summary.refused:
         return SERVICE_REFUSES
-    everyone = standing.accepted == standing.planned
+    everyone = status.accepted == status.planned
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
 
 
-def _tell_reasons(summary: Summary, standing: Standing) -> None:
+def _tell_reasons(summary: Summary, status: CampaignStatus) -> None:
     if summary.reasons:
         for line in reasons_of(summary).split("\n"):
             say(line)
-    if summary.stopped and standing.state is State.PAUSED:
+    if summary.stopped and status.state is CampaignState.PAUSED:
         say(
             f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
-            f"{standing.campaign}",
+            f"{status.campaign}",
         )
         if summary.stopped.startswith(_WRONG_KEY):
             say("check the key: VOICEPUSH_SERVICE_KEY, or the file of --key-file")

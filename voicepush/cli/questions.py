@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
-from voicepush.cli.dispatching import tell_standing
+from voicepush.cli.dispatching import tell_status
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
@@ -36,8 +36,8 @@ from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
 from voicepush.report.export import csv_head, csv_rows, json_rows
-from voicepush.report.json import as_object, found_as_object
-from voicepush.report.text import as_line, doubts_as_text, found_as_text
+from voicepush.report.json import as_object, lookup_as_object
+from voicepush.report.text import as_line, lookup_as_text, unknown_as_text
 from voicepush.screening.msisdn import normalise
 from voicepush.screening.refusals import Reason
 
@@ -70,8 +70,8 @@ async def status(
         if watch and campaign is not None:
             await follow(await Campaign.open(opened, campaign))
         if campaign is not None:
-            tell_standing(
-                await (await Campaign.open(opened, campaign)).standing(), json=json
+            tell_status(
+                await (await Campaign.open(opened, campaign)).status(), json=json
             )
             return EVERYONE_ACCEPTED
         found = await opened.campaigns()
@@ -111,11 +111,11 @@ async def lookup(
     normal = normalise(number, country=country, international=country is None)
     value = number if isinstance(normal, Reason) else normal
     async with existing(ledger) as opened:
-        found = await opened.find(value)
+        found = await opened.lookup(value)
     if json:
-        tell_json([found_as_object(each) for each in found])
+        tell_json([lookup_as_object(each) for each in found])
     elif found:
-        tell("\n".join(map(found_as_text, found)))
+        tell("\n".join(map(lookup_as_text, found)))
     else:
         say(f"no campaign in {ledger} has {value}")
         if not isinstance(normal, Reason) and country is None and normal[1:] == number:
@@ -167,7 +167,7 @@ async def export(
     return EVERYONE_ACCEPTED
 
 
-async def settle(
+async def resolve(
     campaign: str,
     /,
     *,
@@ -196,12 +196,12 @@ async def settle(
         raise InputError("choose either --resend or --give-up")
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
-        doubts = await found.doubts()
-        unknown = sum(doubt.unknown for doubt in doubts)
-        tell(f"{shown(campaign)}: {unknown:,} unknown in {len(doubts):,} requests")
-        if doubts:
-            tell(doubts_as_text(doubts))
-        if not doubts or not (resend or give_up):
+        batches = await found.unknown()
+        unknown = sum(batch.unknown for batch in batches)
+        tell(f"{shown(campaign)}: {unknown:,} unknown in {len(batches):,} requests")
+        if batches:
+            tell(unknown_as_text(batches))
+        if not batches or not (resend or give_up):
             return EVERYONE_ACCEPTED
         deed = "call them again, perhaps a second time" if resend else "give them up"
         confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)

@@ -29,7 +29,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger import open_ledger
 from voicepush.model.message import VoiceMessage
-from voicepush.model.status import Standing
+from voicepush.model.status import CampaignStatus
 from voicepush.settings import Settings
 from voicepush.sources.files import read_file
 
@@ -154,8 +154,8 @@ async def demo(
                     batch_size=250,
                 )
                 code = await dispatch(campaign, settings, json=json)
-                standing = await campaign.standing()
-    return _compare(standing, simulator.summary()) or code
+                status = await campaign.status()
+    return _compare(status, simulator.summary()) or code
 
 
 #: Errors of the service's own, lost answers, numbers that it does not allow.
@@ -169,7 +169,7 @@ _DEMO_TPS = 10_000
 _HIGHEST_PORT = 65_535
 
 
-def _compare(standing: Standing, counted: dict[str, int]) -> int:
+def _compare(status: CampaignStatus, counted: dict[str, int]) -> int:
     """
     Hold what the ledger says against what the stand-in counted itself.
     """
@@ -178,12 +178,12 @@ def _compare(standing: Standing, counted: dict[str, int]) -> int:
         f"the stand-in counted {rung:,} calls in {counted['requests']:,} requests, "
         f"{twice or 'no'} number was rung twice"
     )
-    if twice or not standing.accepted <= rung <= standing.accepted + standing.unknown:
+    if twice or not status.accepted <= rung <= status.accepted + status.unknown:
         say("the counts do not agree; please report this")
         return NOT_EVERYONE
     say(
-        f"that is the {standing.accepted:,} accepted and {rung - standing.accepted:,} "
-        f"of the {standing.unknown:,} unknown, whose answers were lost on purpose"
+        f"that is the {status.accepted:,} accepted and {rung - status.accepted:,} "
+        f"of the {status.unknown:,} unknown, whose answers were lost on purpose"
     )
     return 0
 

@@ -18,7 +18,7 @@ from voicepush.report.text import as_line
 
 async def pause(campaign: str, /, *, ledger: LedgerPath = DEFAULT_LEDGER) -> int:
     """
-    Let the process that dispatches CAMPAIGN settle what is under way, and end.
+    Let the process that dispatches CAMPAIGN record what is under way, and end.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ async def pause(campaign: str, /, *, ledger: LedgerPath = DEFAULT_LEDGER) -> int
         found = await Campaign.open(opened, campaign)
         await found.pause()
         await follow(found)
-        tell(as_line(await found.standing()))
+        tell(as_line(await found.status()))
     return EVERYONE_ACCEPTED
 
 
@@ -43,7 +43,7 @@ async def cancel(
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
     """
-    End CAMPAIGN for good: whoever is pending is not sent, and nothing resumes it.
+    End CAMPAIGN for good: those who are pending are not sent, and nothing resumes it.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ async def cancel(
     """
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
-        standing = await found.standing()
-        confirm(f"cancel {campaign}, with {standing.pending:,} pending", yes=yes)
+        status = await found.status()
+        confirm(f"cancel {campaign}, with {status.pending:,} pending", yes=yes)
         async with showing(found):
             await found.cancel()
-        tell(as_line(await found.standing()))
+        tell(as_line(await found.status()))
     return EVERYONE_ACCEPTED
 
 
@@ -82,5 +82,5 @@ async def rate(
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         await found.set_rate(per_second)
-        tell(as_line(await found.standing()))
+        tell(as_line(await found.status()))
     return EVERYONE_ACCEPTED

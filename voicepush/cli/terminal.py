@@ -24,7 +24,7 @@ from voicepush import clock
 from voicepush.campaign.campaign import Campaign
 from voicepush.errors import InputError
 from voicepush.masking import mask_numbers, shown
-from voicepush.model.status import Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus
 from voicepush.report.json import dump_shown
 from voicepush.report.text import as_line, outcomes_of, pace_of, why_waiting
 
@@ -119,7 +119,7 @@ def confirm(deed: str, *, yes: bool) -> None:
         raise InputError("nothing was done")
 
 
-def status(text: str) -> AbstractContextManager[object]:
+def working(text: str) -> AbstractContextManager[object]:
     """
     Show that *text* is going on, where there is a terminal.
     """
@@ -197,7 +197,7 @@ async def follow(campaign: Campaign) -> None:
     with signals(stopped.set):
         async with showing(campaign):
             while not stopped.is_set():
-                if (await campaign.standing()).state is not State.RUNNING:
+                if (await campaign.status()).state is not CampaignState.RUNNING:
                     break
                 await clock.sleep(0.2)
 
@@ -229,7 +229,7 @@ async def _show_bar(campaign: Campaign) -> AsyncIterator[str]:
     from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 -- see _console
     from rich.table import Column  # noqa: PLC0415 -- see _console
 
-    standing = await campaign.standing()
+    status = await campaign.status()
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=_BAR_WIDTH),
@@ -247,20 +247,20 @@ async def _show_bar(campaign: Campaign) -> AsyncIterator[str]:
     ) as progress:
         bar = progress.add_task(
             _short(shown(campaign.name)),
-            total=standing.planned,
-            completed=standing.done,
+            total=status.planned,
+            completed=status.done,
             pace="0/s",
             news="",
         )
         before = ""
-        async for standing, speed in _watch(campaign, every=_BAR_LOOKS):
+        async for status, throughput in _watch(campaign, every=_BAR_LOOKS):
             progress.update(
                 bar,
-                completed=standing.done,
-                pace=pace_of(standing, speed),
-                news=why_waiting(standing) or outcomes_of(standing),
+                completed=status.done,
+                pace=pace_of(status, throughput),
+                news=why_waiting(status) or outcomes_of(status),
             )
-            news = why_waiting(standing)
+            news = why_waiting(status)
             if news not in ("", before):
                 # The bar has no room for it, and it stays to be read later.
                 yield news
@@ -274,25 +274,25 @@ def _short(name: str) -> str:
 async def _show_lines(campaign: Campaign) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     before, due = "", loop.time()
-    async for standing, speed in _watch(campaign, every=_LOG_LOOKS):
-        news = why_waiting(standing)
+    async for status, throughput in _watch(campaign, every=_LOG_LOOKS):
+        news = why_waiting(status)
         if loop.time() >= due or news != before:
-            yield f"{as_line(standing)}; {pace_of(standing, speed)}"
+            yield f"{as_line(status)}; {pace_of(status, throughput)}"
             due = loop.time() + _LOG_LINES
         before = news
 
 
 async def _watch(
     campaign: Campaign, *, every: float
-) -> AsyncIterator[tuple[Standing, float]]:
+) -> AsyncIterator[tuple[CampaignStatus, float]]:
     """
     Where it stands *every* so many seconds, with the mean rate of the last ten looks.
     """
     loop = asyncio.get_running_loop()
     looks: list[tuple[float, int]] = []
     while True:
-        standing = await campaign.standing()
-        looks = [*looks[-9:], (loop.time(), standing.done)]
+        status = await campaign.status()
+        looks = [*looks[-9:], (loop.time(), status.done)]
         (then, before), (now, done) = looks[0], looks[-1]
-        yield standing, (done - before) / (now - then) if now > then else 0.0
+        yield status, (done - before) / (now - then) if now > then else 0.0
         await clock.sleep(every)

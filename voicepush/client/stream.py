@@ -96,7 +96,7 @@ class Stream:
 
     def leave(self) -> None:
         """
-        The reader wants no more; whoever waits for a place may go on.
+        The reader wants no more; who waits for a place may go on.
         """
         self._left = True
         while not self._results.empty():

@@ -10,23 +10,23 @@ from pathlib import Path
 
 from voicepush.errors import InputError
 from voicepush.ledger.protocol import (
+    Command,
+    Control,
     Draft,
     Fingerprint,
     Lease,
     Ledger,
     Plan,
-    Steering,
-    Wish,
 )
 
 __all__ = [
+    "Command",
+    "Control",
     "Draft",
     "Fingerprint",
     "Lease",
     "Ledger",
     "Plan",
-    "Steering",
-    "Wish",
     "open_ledger",
 ]
 

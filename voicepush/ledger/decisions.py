@@ -106,7 +106,7 @@ def merged(known: BatchResult, late: BatchResult) -> BatchResult:
     """
     *known* with what a *late* record adds, from a worker that was taken for dead.
 
-    Who was called stays called, whoever says so; a late record never makes anyone
+    Who was called stays called; a late record never makes anyone
     pending.
     """
     verdicts: list[Verdict] = []

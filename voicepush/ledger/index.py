@@ -2,7 +2,7 @@
 Who stands in which batch: sorted runs of entries, each a short key and a number.
 
 A key is 31 bits of a hash of a value or an owner's correlation id, so it may lead to a
-batch without it, once in two hundred searches among ten million. Whoever searches
+batch without it, once in two hundred searches among ten million. Who searches
 looks into each batch that it leads to.
 """
 
@@ -220,7 +220,7 @@ def _hashes_of_any_length(raw: Any, ends: Any, lengths: Any, np: Any) -> Any:
     masks, starts = _masks(np), ends - lengths
     found = lengths.astype(np.uint64)
     for start in range(0, lengths.max(), _WORD):
-        # Whoever ends before keeps what was found.
+        # Who ends before keeps what was found.
         longer = np.flatnonzero(lengths > start)
         left = np.minimum(lengths[longer] - start, _WORD)
         word = words[starts[longer] + start] & masks[left]

@@ -17,7 +17,7 @@ class PackedRecipients(NamedTuple):
     """
     The columns of a table that hold `Recipients`; None where there is no such column.
 
-    Whoever only sends reads the first `TO_SEND` of them.
+    Sending needs but the first `TO_SEND` of them.
     """
 
     kind: str

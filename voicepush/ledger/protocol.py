@@ -13,7 +13,13 @@ import attrs
 from voicepush.model.batch import Batch
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
-from voicepush.model.status import Doubt, Found, Standing, State, Waiting
+from voicepush.model.status import (
+    CampaignState,
+    CampaignStatus,
+    Lookup,
+    UnknownBatch,
+    Waiting,
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +60,7 @@ class Fingerprint:
     modified_ns: int | None = None
 
 
-class Wish(enum.StrEnum):
+class Command(enum.StrEnum):
     """
     What a campaign's owner wants of its dispatcher.
     """
@@ -64,12 +70,12 @@ class Wish(enum.StrEnum):
 
 
 @attrs.frozen
-class Steering:
+class Control:
     """
     What a dispatcher learns when it shows that it is alive.
     """
 
-    wish: Wish | None
+    command: Command | None
     rate: float | None
 
 
@@ -102,17 +108,17 @@ class Lease(Protocol):
         Make it durable what became of a batch so far.
 
         Raises:
-            LedgerError: It is not; whoever was in flight will be unknown.
+            LedgerError: It is not; who was in flight will be unknown.
         """
         ...
 
-    async def beat(
+    async def heartbeat(
         self,
-        speed: float | None,
+        throughput: float | None,
         *,
         waiting: Waiting | None = None,
         held_until: float | None = None,
-    ) -> Steering:
+    ) -> Control:
         """
         Show that the holder is alive and how fast it is, and learn what is wanted.
 
@@ -133,7 +139,7 @@ class Lease(Protocol):
 
     async def release(
         self,
-        state: State,
+        state: CampaignState,
         reason: str | None = None,
         *,
         held_until: float | None = None,
@@ -160,7 +166,7 @@ class Draft(Protocol):
         """
         ...
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """
         Show that the planner is alive.
         """
@@ -195,13 +201,13 @@ class Ledger(Protocol):
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def campaigns(self) -> list[Standing]:
+    async def campaigns(self) -> list[CampaignStatus]:
         """
         All campaigns, the newest last.
         """
         ...
 
-    async def standing(self, campaign: str) -> Standing | None:
+    async def status(self, campaign: str) -> CampaignStatus | None:
         """
         Where *campaign* stands, or None if there is no such campaign.
         """
@@ -249,8 +255,8 @@ class Ledger(Protocol):
         """
         Become the one dispatcher of *campaign*.
 
-        Whoever a dead dispatcher had in flight is unknown from now on (or pending, if
-        its owner has decided so), and whoever was not sent is pending again.
+        Who was in flight with a dead dispatcher is unknown from now on (or pending, if
+        its owner has decided so), and who was not sent is pending again.
 
         Args:
             cancelled: Take it although it was cancelled, to decide about its unknown.
@@ -262,7 +268,11 @@ class Ledger(Protocol):
         ...
 
     async def steer(
-        self, campaign: str, *, wish: Wish | None = None, rate: float | None = None
+        self,
+        campaign: str,
+        *,
+        command: Command | None = None,
+        rate: float | None = None,
     ) -> None:
         """
         Tell the dispatcher of *campaign*, in whatever process, what is wanted of it.
@@ -272,7 +282,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def find(self, value: str) -> list[Found]:
+    async def lookup(self, value: str) -> list[Lookup]:
         """
         What is known of *value*: an msisdn in its normal form, a customer id, or a
         correlation id.
@@ -287,7 +297,7 @@ class Ledger(Protocol):
         """
         ...
 
-    async def doubts(self, campaign: str) -> list[Doubt]:
+    async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
         The requests of *campaign* whose recipients are unknown and not given up.
         """

@@ -12,7 +12,7 @@ import attrs
 
 from voicepush.model.batch import BatchId
 from voicepush.model.outcome import Outcome, Verdict
-from voicepush.model.status import State
+from voicepush.model.status import CampaignState
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class CampaignStopped:
     """
 
     campaign: str
-    state: State
+    state: CampaignState
     reason: str | None
 
 

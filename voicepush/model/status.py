@@ -22,7 +22,7 @@ class Waiting(NamedTuple):
     since: datetime
 
 
-class State(enum.StrEnum):
+class CampaignState(enum.StrEnum):
     """
     What is going on with a campaign.
     """
@@ -35,7 +35,7 @@ class State(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Standing:
+class CampaignStatus:
     """
     Where a campaign stands, in numbers of recipients; its sums always hold.
 
@@ -44,13 +44,13 @@ class Standing:
     """
 
     campaign: str
-    state: State
+    state: CampaignState
     #: Why it is in that state, where there is something to say.
     reason: str | None
     read: int
     planned: int
     pending: int
-    #: Claimed by a dispatcher and not settled: under way, or lost with it.
+    #: Claimed by a dispatcher and not recorded: under way, or lost with it.
     in_flight: int
     accepted: int
     rejected: int
@@ -67,7 +67,7 @@ class Standing:
     #: Destinations per second, as its owner wants it.
     rate: float | None = None
     #: Recipients per second, as its dispatcher measured it lately.
-    speed: float | None = None
+    throughput: float | None = None
     #: Why nothing goes on although it is running, where that has lasted a while.
     waiting: str | None = None
     #: Since when.
@@ -84,15 +84,15 @@ class Standing:
         """
         How many will expire unsent if it goes on as lately, where that is known.
         """
-        speed = self.speed or self.rate
-        if self.expiry is None or speed is None:
+        throughput = self.throughput or self.rate
+        if self.expiry is None or throughput is None:
             return None
         left = max(0.0, (self.expiry - now).total_seconds())
-        return max(0, self.pending - int(speed * left))
+        return max(0, self.pending - int(throughput * left))
 
 
 @attrs.frozen(kw_only=True)
-class Found:
+class Lookup:
     """
     What a ledger knows of one recipient.
     """
@@ -107,13 +107,13 @@ class Found:
     batch: str
     #: How many requests were made for its batch.
     attempts: int
-    #: When its batch was last claimed and settled.
+    #: When its batch was last claimed and recorded.
     claimed: datetime | None
-    settled: datetime | None
+    recorded: datetime | None
 
 
 @attrs.frozen(kw_only=True)
-class Doubt:
+class UnknownBatch:
     """
     A request whose answer is not known, and what speaks for either side.
     """

@@ -13,24 +13,24 @@ import msgspec
 
 from voicepush import clock
 from voicepush.masking import UNSHOWN
-from voicepush.model.status import Found, Standing
+from voicepush.model.status import CampaignStatus, Lookup
 
 
-def as_json(standing: Standing | Sequence[Standing]) -> str:
+def as_json(status: CampaignStatus | Sequence[CampaignStatus]) -> str:
     """
     One campaign as an object, or several as a list of them.
     """
-    if isinstance(standing, Standing):
-        return dump(as_object(standing))
-    return dump([as_object(each) for each in standing])
+    if isinstance(status, CampaignStatus):
+        return dump(as_object(status))
+    return dump([as_object(each) for each in status])
 
 
-def as_object(standing: Standing) -> dict[str, object]:
+def as_object(status: CampaignStatus) -> dict[str, object]:
     """
     One campaign for JSON.
     """
-    will_expire = standing.will_expire(clock.utc_now())
-    return {**attrs.asdict(standing), "will_expire": will_expire}
+    will_expire = status.will_expire(clock.utc_now())
+    return {**attrs.asdict(status), "will_expire": will_expire}
 
 
 def dump(value: object) -> str:
@@ -57,7 +57,7 @@ def _escaped(found: re.Match[str]) -> str:
     return re.sub("....", r"\\u\g<0>", units)
 
 
-def found_as_object(found: Found) -> dict[str, object]:
+def lookup_as_object(found: Lookup) -> dict[str, object]:
     """
     The same for JSON.
     """
@@ -68,7 +68,7 @@ def found_as_object(found: Found) -> dict[str, object]:
         "batch": found.batch,
         "attempts": found.attempts,
         "claimed": found.claimed,
-        "settled": found.settled,
+        "recorded": found.recorded,
     }
 
 

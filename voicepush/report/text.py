@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from voicepush import clock
 from voicepush.masking import mask_numbers, shown
 from voicepush.model.outcome import Outcome, Summary, Verdict
-from voicepush.model.status import Doubt, Found, Standing
+from voicepush.model.status import CampaignStatus, Lookup, UnknownBatch
 from voicepush.report.json import time_text
 
 #: The outcomes in the order in which they are told.
@@ -27,22 +27,22 @@ _TOLD = (
 _MOST_REASONS = 8
 
 
-_MOST_DOUBTS = 20
+_MOST_BATCHES = 20
 
 
-def as_line(standing: Standing) -> str:
+def as_line(status: CampaignStatus) -> str:
     """
     One campaign as one line.
     """
     line = (
-        f"{shown(standing.campaign)}: {standing.state.value}, {standing.done:,} of "
-        f"{standing.planned:,} done; {outcomes_of(standing)}"
+        f"{shown(status.campaign)}: {status.state.value}, {status.done:,} of "
+        f"{status.planned:,} done; {outcomes_of(status)}"
     )
-    why = why_waiting(standing)
+    why = why_waiting(status)
     return f"{line}; {why}" if why else line
 
 
-def pace_of(standing: Standing, seen: float) -> str:
+def pace_of(status: CampaignStatus, seen: float) -> str:
     """
     How fast it goes, and how long that takes.
 
@@ -50,22 +50,26 @@ def pace_of(standing: Standing, seen: float) -> str:
         seen: Recipients per second as the progress was seen, where the dispatcher has
             not measured it yet.
     """
-    speed = seen if standing.speed is None else standing.speed
-    ahead = standing.planned - standing.done
-    if standing.waiting is not None or not speed:
-        return f"{speed:,.0f}/s, time left unknown" if ahead else f"{speed:,.0f}/s"
-    return f"{speed:,.0f}/s, {duration(ahead / speed)} left"
+    throughput = seen if status.throughput is None else status.throughput
+    ahead = status.planned - status.done
+    if status.waiting is not None or not throughput:
+        return (
+            f"{throughput:,.0f}/s, time left unknown"
+            if ahead
+            else f"{throughput:,.0f}/s"
+        )
+    return f"{throughput:,.0f}/s, {duration(ahead / throughput)} left"
 
 
-def why_waiting(standing: Standing) -> str:
+def why_waiting(status: CampaignStatus) -> str:
     """
     Why nothing goes on, and since when; empty where something does.
     """
-    if standing.waiting is None:
+    if status.waiting is None:
         return ""
-    since = standing.waiting_since
+    since = status.waiting_since
     when = "" if since is None else f" since {_clock(since)}"
-    return f"nothing goes on{when}: {shown(mask_numbers(standing.waiting))}"
+    return f"nothing goes on{when}: {shown(mask_numbers(status.waiting))}"
 
 
 def _clock(moment: datetime) -> str:
@@ -75,43 +79,43 @@ def _clock(moment: datetime) -> str:
     return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S %z}"
 
 
-def outcomes_of(standing: Standing) -> str:
+def outcomes_of(status: CampaignStatus) -> str:
     """
     The outcomes that occurred, and how many are under way.
     """
     told = [
         f"{number:,} {_words(outcome)}"
         for outcome in _TOLD
-        if (number := getattr(standing, outcome.value))
+        if (number := getattr(status, outcome.value))
     ]
-    if standing.in_flight:
-        told.append(f"{standing.in_flight:,} in flight")
+    if status.in_flight:
+        told.append(f"{status.in_flight:,} in flight")
     return ", ".join(told) or "no one called yet"
 
 
-def as_text(standing: Standing) -> str:
+def as_text(status: CampaignStatus) -> str:
     """
     One campaign in full: every recipient that was read is in exactly one line.
     """
-    lines = [f"campaign {shown(standing.campaign)}: {standing.state.value}"]
-    if standing.reason:
-        lines.append(f"  because {shown(standing.reason)}")
-    why = why_waiting(standing)
+    lines = [f"campaign {shown(status.campaign)}: {status.state.value}"]
+    if status.reason:
+        lines.append(f"  because {shown(status.reason)}")
+    why = why_waiting(status)
     if why:
         lines.append(f"  {why}")
     rows = [
-        ("read", standing.read),
-        ("  invalid", standing.invalid),
-        ("  duplicate", standing.duplicate),
-        ("  suppressed", standing.suppressed),
-        ("planned", standing.planned),
-        ("  pending", standing.pending),
-        ("  in flight", standing.in_flight),
-        ("  accepted", standing.accepted),
-        ("  rejected", standing.rejected),
-        ("  expired", standing.expired),
-        ("  not sent", standing.not_sent),
-        ("  unknown", standing.unknown),
+        ("read", status.read),
+        ("  invalid", status.invalid),
+        ("  duplicate", status.duplicate),
+        ("  suppressed", status.suppressed),
+        ("planned", status.planned),
+        ("  pending", status.pending),
+        ("  in flight", status.in_flight),
+        ("  accepted", status.accepted),
+        ("  rejected", status.rejected),
+        ("  expired", status.expired),
+        ("  not sent", status.not_sent),
+        ("  unknown", status.unknown),
     ]
     always = {"read", "planned", "  pending", "  accepted"}
     lines += [
@@ -119,37 +123,37 @@ def as_text(standing: Standing) -> str:
         for name, number in rows
         if number or name in always
     ]
-    if standing.given_up:
-        lines.append(f"  given up: {standing.given_up:,} of the unknown")
-    if standing.unknown > standing.given_up:
+    if status.given_up:
+        lines.append(f"  given up: {status.given_up:,} of the unknown")
+    if status.unknown > status.given_up:
         lines.append(
             "  unknown: the service may have called them, so they are not sent again; "
-            f"see voicepush settle {shown(standing.campaign)}"
+            f"see voicepush resolve {shown(status.campaign)}"
         )
-    late = standing.will_expire(clock.utc_now())
+    late = status.will_expire(clock.utc_now())
     if late:
         lines.append(
-            f"  at {standing.speed or standing.rate:,.0f}/s, {late:,} of "
-            f"{standing.pending:,} pending will expire unsent"
+            f"  at {status.throughput or status.rate:,.0f}/s, {late:,} of "
+            f"{status.pending:,} pending will expire unsent"
         )
     return "\n".join(lines)
 
 
-def doubts_as_text(doubts: Sequence[Doubt]) -> str:
+def unknown_as_text(batches: Sequence[UnknownBatch]) -> str:
     """
     The evidence on requests whose answer is not known.
     """
     lines = [
-        f"  {doubt.batch}  {time_text(doubt.claimed)}  {doubt.unknown:>5,} unknown, "
-        f"{doubt.accepted:,} accepted  {shown('; '.join(doubt.reasons))}"
-        for doubt in doubts[:_MOST_DOUBTS]
+        f"  {batch.batch}  {time_text(batch.claimed)}  {batch.unknown:>5,} unknown, "
+        f"{batch.accepted:,} accepted  {shown('; '.join(batch.reasons))}"
+        for batch in batches[:_MOST_BATCHES]
     ]
-    if len(doubts) > _MOST_DOUBTS:
-        lines.append(f"  and {len(doubts) - _MOST_DOUBTS:,} more requests")
+    if len(batches) > _MOST_BATCHES:
+        lines.append(f"  and {len(batches) - _MOST_BATCHES:,} more requests")
     return "\n".join(lines)
 
 
-def found_as_text(found: Found) -> str:
+def lookup_as_text(found: Lookup) -> str:
     """
     What is known of one recipient, with the whole number: it was asked for.
     """
@@ -157,7 +161,7 @@ def found_as_text(found: Found) -> str:
     said = _said(result.code, result.description)
     outcome = "in flight" if found.in_flight else _words(result.outcome)
     head = shown(f"{result.recipient}: {outcome} in campaign {found.campaign}")
-    when = f"claimed {time_text(found.claimed)}, settled {time_text(found.settled)}"
+    when = f"claimed {time_text(found.claimed)}, recorded {time_text(found.recorded)}"
     lines = [
         f"{head} ({said})" if said else head,
         f"  {when}, {found.attempts} requests for its batch {found.batch}",

@@ -14,7 +14,7 @@ import attrs
 from voicepush.errors import InputError
 from voicepush.screening.numbering_plans import (
     Country,
-    Doubt,
+    Unclear,
     country_of,
 )
 from voicepush.screening.refusals import Reason
@@ -225,7 +225,10 @@ def _misshapen(number: str) -> Reason:
 
 # What becomes of digits without a plus.
 
-_DOUBTS = {Doubt.IMPOSSIBLE: Reason.NOT_NATIONAL, Doubt.AMBIGUOUS: Reason.AMBIGUOUS}
+_UNCLEAR = {
+    Unclear.IMPOSSIBLE: Reason.NOT_NATIONAL,
+    Unclear.AMBIGUOUS: Reason.AMBIGUOUS,
+}
 
 
 @attrs.frozen
@@ -243,7 +246,7 @@ class Completion:
         """
         if self.country is not None:
             found = self.country.read(digits)
-            return _DOUBTS[found] if isinstance(found, Doubt) else found
+            return _UNCLEAR[found] if isinstance(found, Unclear) else found
         return f"+{digits}" if self.international else Reason.NO_COUNTRY
 
     def complete_usual(self, text: str) -> str:

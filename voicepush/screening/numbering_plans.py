@@ -13,7 +13,7 @@ from typing import Any
 from voicepush.errors import InputError
 
 
-class Doubt(enum.Enum):
+class Unclear(enum.Enum):
     """
     Why digits have no reading in a country.
     """
@@ -69,7 +69,7 @@ class Country:
         self._valid: Callable[[str], Any] = valid.fullmatch if valid else bool
         self._make_patterns(valid.pattern if valid else "(?!)")
 
-    def read(self, digits: str) -> str | Doubt:
+    def read(self, digits: str) -> str | Unclear:
         """
         The number that *digits* stand for, in normal form, or why it can't be told.
         """
@@ -82,8 +82,8 @@ class Country:
         if len(readings) > 1:
             readings = list(filter(self._valid, readings))
             if len(readings) != 1:
-                return Doubt.AMBIGUOUS
-        return f"+{self._code}{readings[0]}" if readings else Doubt.IMPOSSIBLE
+                return Unclear.AMBIGUOUS
+        return f"+{self._code}{readings[0]}" if readings else Unclear.IMPOSSIBLE
 
     def read_usual(self, text: str) -> str:
         """

@@ -23,7 +23,7 @@ class RefusalKind(enum.StrEnum):
 
 class Reason(enum.StrEnum):
     """
-    Why a recipient is refused, in words for whoever made the list.
+    Why a recipient is refused, in words for the one who made the list.
     """
 
     EMPTY = "empty"

@@ -28,7 +28,7 @@ _MOST_CODE_BYTES = 50
 _HIDDEN = "<service key>"
 
 
-class Remark(NamedTuple):
+class ResponseItem(NamedTuple):
     """
     What an answer says of one destination, or of all.
     """
@@ -44,7 +44,7 @@ class Answer:
     An answer in columns: one entry for all destinations, or one for each.
     """
 
-    remarks: Sequence[Remark]
+    items: Sequence[ResponseItem]
     #: None, one for all, or one for each; empty texts where there is none.
     transaction_ids: Sequence[str] = ()
     #: Whether it has a correlation id of this request, and none of another.
@@ -52,13 +52,13 @@ class Answer:
 
 
 #: The verdict on a destination that an answer passes over.
-UNMATCHED = Remark(
+UNMATCHED = ResponseItem(
     Meaning.IN_DOUBT, None, "the answer says nothing about this destination"
 )
 
 
 #: The verdict on all where the answer was meant for others.
-ANOTHERS = Remark(Meaning.IN_DOUBT, None, "the answer belongs to another request")
+ANOTHERS = ResponseItem(Meaning.IN_DOUBT, None, "the answer belongs to another request")
 
 
 def decode(  # noqa: PLR0911 -- the cases in their order
@@ -89,36 +89,36 @@ def decode(  # noqa: PLR0911 -- the cases in their order
         secret: Is taken out of what the answer says, where that repeats it.
     """
     codes, descriptions, transaction_ids, theirs = _columns(body)
-    remarks = _remarks(codes, descriptions, secret)
-    if not any(remark.code for remark in remarks):
+    items = _items(codes, descriptions, secret)
+    if not any(item.code for item in items):
         meaning = meaning_of_status(status, asks_to_wait=asks_to_wait)
-        return Answer([Remark(meaning, None, _status_text(status))])
+        return Answer([ResponseItem(meaning, None, _status_text(status))])
     transaction_ids = _printable(transaction_ids)
     if len(theirs) == 1 and (
         # An id that is empty is not looked for; that would cost making all of them.
         not theirs[0] or theirs[0] == request_id
     ):
-        return Answer(remarks, transaction_ids, proven=bool(theirs[0]))
+        return Answer(items, transaction_ids, proven=bool(theirs[0]))
     ids = list(ids)
     distinct = set(theirs)
     # Equal lists prove an order only where no id comes twice.
     if theirs == ids and len(distinct) == len(ids):
-        return Answer(remarks, transaction_ids, proven=True)
+        return Answer(items, transaction_ids, proven=True)
     foreign = distinct.difference(ids, [request_id, ""])
     if any(map(is_generated_id, foreign)) or (foreign and not fresh):
         return Answer([ANOTHERS])
     proven = len(distinct - {""}) > len(foreign)
     if len(theirs) == 1 and (len(ids) == 1 or theirs[0] not in ids):
-        return Answer(remarks, transaction_ids, proven)
+        return Answer(items, transaction_ids, proven)
     if len(distinct) == 1 and theirs[0] not in ids:
         theirs = [""] * len(theirs)  # the request's own id tells nothing apart
     if len(theirs) == len(ids) and not any(theirs):
-        return Answer(remarks, transaction_ids, proven)
-    if len(remarks) == 1:
-        remarks = list(remarks) * len(theirs)
-    found = _match(theirs, ids, remarks)
+        return Answer(items, transaction_ids, proven)
+    if len(items) == 1:
+        items = list(items) * len(theirs)
+    found = _match(theirs, ids, items)
     return Answer(
-        [UNMATCHED if at is None else remarks[at] for at in found],
+        [UNMATCHED if at is None else items[at] for at in found],
         ["" if at is None else transaction_ids[at] for at in found],
         proven,
     )
@@ -206,20 +206,20 @@ _KINDS: dict[str, Callable[[object], str | None]] = {
 }
 
 
-def _remarks(
+def _items(
     codes: Sequence[str | None], descriptions: Sequence[str], secret: str
-) -> Sequence[Remark]:
+) -> Sequence[ResponseItem]:
     """
-    What *codes* and *descriptions* mean, as one remark if all of them say the same.
+    What *codes* and *descriptions* mean, as one item if all of them say the same.
     """
     if len(set(codes)) == len(set(descriptions)) == 1:
-        return [_remark(codes[0], descriptions[0], secret)]
+        return [_item(codes[0], descriptions[0], secret)]
     said = list(zip(codes, descriptions, strict=True))
-    remarks = {each: _remark(*each, secret) for each in set(said)}
-    return list(map(remarks.__getitem__, said))
+    items = {each: _item(*each, secret) for each in set(said)}
+    return list(map(items.__getitem__, said))
 
 
-def _remark(code: str | None, description: str, secret: str) -> Remark:
+def _item(code: str | None, description: str, secret: str) -> ResponseItem:
     code = _code(code)
     if code is None:
         return UNMATCHED
@@ -227,7 +227,7 @@ def _remark(code: str | None, description: str, secret: str) -> Remark:
     if secret:
         code = code.replace(secret, _HIDDEN)
         description = description.replace(secret, _HIDDEN)
-    return Remark(
+    return ResponseItem(
         meaning, shown(code, _MOST_CODE_BYTES), shown(description, _MOST_TEXT_BYTES)
     )
 
@@ -239,7 +239,7 @@ def _printable(texts: list[str]) -> list[str]:
 
 
 def _match(
-    theirs: Sequence[str], ids: Sequence[str], remarks: Sequence[Remark]
+    theirs: Sequence[str], ids: Sequence[str], items: Sequence[ResponseItem]
 ) -> list[int | None]:
     """
     Which element speaks of which destination, as an index or None for each of *ids*.
@@ -258,7 +258,7 @@ def _match(
         if place is None:
             continue
         earlier = found[place]
-        if earlier is not None and remarks[earlier] != remarks[at]:
+        if earlier is not None and items[earlier] != items[at]:
             contradicted.add(place)
         found[place] = at
         in_order = in_order and place == at

@@ -13,7 +13,7 @@ from typing import NamedTuple, overload
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Policy
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.sending.answer import Answer, Remark
+from voicepush.sending.answer import Answer, ResponseItem
 from voicepush.sending.codes import Meaning
 
 #: The outcomes that need nothing but to be written down.
@@ -123,7 +123,7 @@ class Delivery:
         given = self.batch.message.correlation_id
         return None if given is not None else self.batch.id.request_id()
 
-    def unreachable(self, words: str) -> Remark:
+    def unreachable(self, words: str) -> ResponseItem:
         """
         What to make of it that no request can reach the service, as *words* say.
 
@@ -132,7 +132,7 @@ class Delivery:
         """
         self._unreachable += 1
         stops = self._unreachable >= _UNREACHABLE_TRIES
-        return Remark(Meaning.STOP if stops else Meaning.UNREACHED, None, words)
+        return ResponseItem(Meaning.STOP if stops else Meaning.UNREACHED, None, words)
 
     def turn(self, *, paced: bool, fits: bool, stopped: bool) -> Turn:
         """
@@ -180,34 +180,34 @@ class Delivery:
         """
         return self.seconds_left() <= 0
 
-    def halve(self, places: Sequence[int], remark: Remark) -> list[Sequence[int]]:
+    def halve(self, places: Sequence[int], item: ResponseItem) -> list[Sequence[int]]:
         """
         *places* as two halves; a single one that is too large is refused for good.
         """
         if len(places) == 1:
-            refused = Verdict(Outcome.REJECTED, remark.code, remark.description)
+            refused = Verdict(Outcome.REJECTED, item.code, item.description)
             self._decide(places, refused)
             return []
         middle = len(places) // 2
         return [places[:middle], places[middle:]]
 
-    def note(self, remark: Remark, places: Sequence[int]) -> None:
+    def note(self, item: ResponseItem, places: Sequence[int]) -> None:
         """
         Take note of what an answer said of *places*.
         """
-        outcome = _OUTCOMES[remark.meaning]
-        if remark.meaning is Meaning.INTERNAL and not self._policy.retry_internal_error:
-            # Whoever turned retrying off suspects that the calls may have been placed.
+        outcome = _OUTCOMES[item.meaning]
+        if item.meaning is Meaning.INTERNAL and not self._policy.retry_internal_error:
+            # Their owner turned retrying off because the calls may have been placed.
             outcome = Outcome.UNKNOWN
         if outcome is Outcome.UNKNOWN and self._policy.resend_unknown:
             outcome = Outcome.PENDING
-        if remark.meaning is Meaning.STOP:
-            said = " ".join(filter(None, (remark.code, remark.description)))
+        if item.meaning is Meaning.STOP:
+            said = " ".join(filter(None, (item.code, item.description)))
             self.stop_reason = self.stop_reason or said
         if self._deadline is None and outcome is not Outcome.PENDING:
             # Someone was brought further, so trying goes on.
             self.give_up_at = self._now() + self._patience
-        self._decide(places, Verdict(outcome, remark.code, remark.description))
+        self._decide(places, Verdict(outcome, item.code, item.description))
 
     def note_transactions(self, answer: Answer, places: Sequence[int]) -> None:
         """
@@ -308,22 +308,22 @@ class Delivery:
         )
 
 
-def by_remark(
-    remarks: Sequence[Remark], places: Sequence[int]
-) -> list[tuple[Remark, Sequence[int]]]:
+def by_item(
+    items: Sequence[ResponseItem], places: Sequence[int]
+) -> list[tuple[ResponseItem, Sequence[int]]]:
     """
-    The *remarks* of an answer, each with the places that it speaks of.
+    The *items* of an answer, each with the places that it speaks of.
     """
-    if len(remarks) == 1:
-        return [(remarks[0], places)]
-    # Equal remarks of an answer are one object.
-    named = {id(each): each for each in remarks}
-    (most, _), *_ = Counter(map(id, remarks)).most_common(1)
+    if len(items) == 1:
+        return [(items[0], places)]
+    # Equal items of an answer are one object.
+    named = {id(each): each for each in items}
+    (most, _), *_ = Counter(map(id, items)).most_common(1)
     rule = named[most]
-    found: dict[Remark, list[int]] = {rule: []}
-    for place, remark in zip(places, remarks, strict=True):
-        if remark is not rule:
-            found.setdefault(remark, []).append(place)
+    found: dict[ResponseItem, list[int]] = {rule: []}
+    for place, item in zip(places, items, strict=True):
+        if item is not rule:
+            found.setdefault(item, []).append(place)
     others = set().union(*found.values())
     found[rule] += [place for place in places if place not in others]
     return list(found.items())

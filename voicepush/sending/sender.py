@@ -21,9 +21,9 @@ from voicepush.model.claim import Claim, Claimed, NotBefore, Refused, Superseded
 from voicepush.model.events import AttemptMade, Observers, PaceChanged
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
-from voicepush.sending.answer import Answer, Remark, decode
+from voicepush.sending.answer import Answer, ResponseItem, decode
 from voicepush.sending.codes import Meaning
-from voicepush.sending.delivery import Delivery, Left, Turn, by_remark
+from voicepush.sending.delivery import Delivery, Left, Turn, by_item
 from voicepush.sending.journal import Journal, StopSignal
 from voicepush.sending.pacing import Pacer
 from voicepush.sending.request import encode
@@ -166,11 +166,11 @@ class Sender:
         rest: list[Sequence[int]] = []
         verdicts: dict[Verdict, int] = {}
         answer = posted.answer
-        for remark, where in by_remark(answer.remarks, places):
-            if remark.meaning is Meaning.TOO_LARGE:
-                rest += delivery.halve(where, remark)
+        for item, where in by_item(answer.items, places):
+            if item.meaning is Meaning.TOO_LARGE:
+                rest += delivery.halve(where, item)
             else:
-                delivery.note(remark, where)
+                delivery.note(item, where)
             verdict = delivery.at(where[0])
             weight = delivery.batch.weigh(where)
             verdicts[verdict] = verdicts.get(verdict, 0) + weight
@@ -179,12 +179,12 @@ class Sender:
         delivery.note_transactions(answer, places)
         await _record(delivery, journal, claimed)
         # After the record: whatever happens here, nobody gets lost.
-        is_throttled = any(each.meaning is Meaning.THROTTLED for each in answer.remarks)
+        is_throttled = any(each.meaning is Meaning.THROTTLED for each in answer.items)
         if is_throttled:
             self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
             pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)
             self.observers.tell(pace)
-        self._trouble.note(answer.remarks, self.pacer.held_until)
+        self._trouble.note(answer.items, self.pacer.held_until)
         self.observers.tell(
             AttemptMade(
                 batch=delivery.batch.id,
@@ -328,13 +328,13 @@ class Sender:
                     connection.proven = answer.proven
         except ClientClosedError as error:
             stop.set(str(error))
-            return posted(Answer([Remark(Meaning.UNREACHED, None, str(error))]))
+            return posted(Answer([ResponseItem(Meaning.UNREACHED, None, str(error))]))
         except UnreachableError as error:
             return posted(Answer([delivery.unreachable(str(error))]))
         except NotSentError as error:
-            return posted(Answer([Remark(Meaning.UNREACHED, None, str(error))]))
+            return posted(Answer([ResponseItem(Meaning.UNREACHED, None, str(error))]))
         except InDoubtError as error:
-            return posted(Answer([Remark(Meaning.IN_DOUBT, None, str(error))]))
+            return posted(Answer([ResponseItem(Meaning.IN_DOUBT, None, str(error))]))
         self._trouble.answered()
         return posted(answer, reply)
 
@@ -388,6 +388,6 @@ async def _record(
     return result
 
 
-_TOO_LARGE_HERE = Remark(
+_TOO_LARGE_HERE = ResponseItem(
     Meaning.TOO_LARGE, None, "larger than the limit for one request, even alone"
 )

@@ -11,7 +11,7 @@ from itertools import count
 from math import inf
 
 from voicepush.model.status import Waiting
-from voicepush.sending.answer import Remark
+from voicepush.sending.answer import ResponseItem
 from voicepush.sending.codes import Meaning
 
 #: What has lasted no longer than this is not worth telling, in seconds.
@@ -93,15 +93,15 @@ class Trouble:
         """
         self._answered_at = self._now()
 
-    def note(self, remarks: Sequence[Remark], held_until: float | None) -> None:
+    def note(self, items: Sequence[ResponseItem], held_until: float | None) -> None:
         """
         Remember since when, and why, no request has brought anyone further.
 
         Args:
             held_until: Until when the service asked to wait, in seconds since 1970.
         """
-        last = remarks[0]
-        if any(each.meaning not in _TROUBLES for each in remarks):
+        last = items[0]
+        if any(each.meaning not in _TROUBLES for each in items):
             self._trouble = None
             return
         words = _TROUBLES[last.meaning]

@@ -30,7 +30,7 @@ async def send_all(
 
     Raises:
         Exception: The first that *due*, *journal* or *deliver* raised, after
-            everything under way has been settled.
+            everything under way has been recorded.
     """
     shared = Shared(due)
     errors: list[Exception] = []

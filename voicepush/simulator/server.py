@@ -67,7 +67,7 @@ class Simulator:
 
     It is an asynchronous context manager; what it counted can be read after it has
     stopped, too. A request first has to be well-formed, then to keep to the rate, and
-    only then uses up a scripted reply or meets with a standing fault. A ring counts as
+    only then uses up a scripted reply or meets with a status fault. A ring counts as
     soon as the request is complete: no client can take it back by leaving.
 
     Other processes see it under `/simulator`, `/simulator/calls` and
@@ -84,7 +84,7 @@ class Simulator:
     #: Whether its answers give back the correlation ids, as the API does: the request's
     #: own where one element stands for all, else each destination's.
     echo: bool = True
-    #: Standing faults in words, such as "7006@20%" or "drop@1/5"; the first that
+    #: CampaignStatus faults in words, such as "7006@20%" or "drop@1/5"; the first that
     #: strikes wins.
     faults: tuple[Fault, ...] = attrs.field(default=(), converter=_parse_faults)
     #: Seconds between the ring and the answer.

@@ -14,12 +14,12 @@ from voicepush import clock
 from voicepush.ledger.index import Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.protocol import Fingerprint, Plan
-from voicepush.ledger.sqlite.holder import beat, hold
+from voicepush.ledger.sqlite.holder import hold, note_heartbeat
 from voicepush.ledger.sqlite.index import drop_runs, write_run
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch
-from voicepush.model.status import State
+from voicepush.model.status import CampaignState
 
 #: One mark for each column.
 _INSERT_RECIPIENTS = f"INSERT INTO recipients VALUES (?, ?{', ?' * len(COLUMNS)})"  # noqa: S608
@@ -50,7 +50,7 @@ class SQLiteDraft:
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
-            beat(connection, self._campaign)
+            note_heartbeat(connection, self._campaign)
             connection.executemany(
                 "INSERT INTO batch (campaign, number, message_group, size) "
                 "VALUES (?, ?, ?, ?)",
@@ -94,21 +94,21 @@ class SQLiteDraft:
                     **dict.fromkeys(("digest", "size", "modified_ns")),
                     **(attrs.asdict(fingerprint) if fingerprint else {}),
                     **counts,
-                    "state": State.PLANNED,
+                    "state": CampaignState.PLANNED,
                     "id": self._campaign,
                 },
             )
 
         await self._file.do(work)
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """
         Show that the planner is alive.
         """
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
-            beat(connection, self._campaign)
+            note_heartbeat(connection, self._campaign)
 
         await self._file.do(work)
 
@@ -136,7 +136,7 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
         "state": DRAFT,
         "planned_at": clock.now(),
         "holder": holder,
-        "beat_at": clock.monotonic(),
+        "heartbeat_at": clock.monotonic(),
         "expires_at": plan.expires_at,
         "rate": plan.rate,
         "retry_internal_error": plan.retry_internal_error,

@@ -64,12 +64,13 @@ def hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3.
     return row
 
 
-def beat(connection: sqlite3.Connection, campaign: int) -> None:
+def note_heartbeat(connection: sqlite3.Connection, campaign: int) -> None:
     """
     Note that the holder of *campaign* is alive.
     """
     connection.execute(
-        "UPDATE campaign SET beat_at = ? WHERE id = ?", (clock.monotonic(), campaign)
+        "UPDATE campaign SET heartbeat_at = ? WHERE id = ?",
+        (clock.monotonic(), campaign),
     )
 
 
@@ -78,7 +79,7 @@ def is_alive(row: sqlite3.Row) -> bool:
     Whether the holder in *row* gave a sign lately.
     """
     # Before the last start of this machine, or on another one, it would be negative.
-    if not 0 <= clock.monotonic() - row["beat_at"] <= LEASE:
+    if not 0 <= clock.monotonic() - row["heartbeat_at"] <= LEASE:
         return False
     return not is_gone(row["holder"])
 
@@ -88,7 +89,7 @@ def describe(row: sqlite3.Row) -> str:
     The holder in *row*, in words.
     """
     host, pid, _ = row["holder"].rsplit(":", 2)
-    seconds = round(clock.monotonic() - row["beat_at"])
+    seconds = round(clock.monotonic() - row["heartbeat_at"])
     when = f"{seconds} s ago" if seconds >= 0 else "before this machine was started"
     return f"process {pid} on {host} (last sign {when})"
 

@@ -51,7 +51,7 @@ def _done(connection: sqlite3.Connection, job: Job) -> Any:
         given = job.work(connection)
     except (sqlite3.Error, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 -- only whoever brought it gets it
+    except Exception as error:  # noqa: BLE001 -- only the one who brought it gets it
         if has_to_be_undone:
             connection.execute("ROLLBACK TO job")
         given = error

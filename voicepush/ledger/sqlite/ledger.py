@@ -15,7 +15,7 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
-from voicepush.ledger.protocol import Fingerprint, Plan, Wish
+from voicepush.ledger.protocol import Command, Fingerprint, Plan
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
 from voicepush.ledger.sqlite.holder import (
     campaign_row,
@@ -29,20 +29,20 @@ from voicepush.ledger.sqlite.rows import (
     SELECT_BATCH,
     SELECT_WITH_SOURCE,
     batch_result,
-    doubt_of,
-    found_in,
+    lookups_in,
     plan_of,
     rows_of,
+    unknown_batch_of,
     with_in_flight,
 )
 from voicepush.ledger.sqlite.schema import DRAFT
-from voicepush.ledger.sqlite.standings import standings_of
+from voicepush.ledger.sqlite.statuses import statuses_of
 from voicepush.ledger.sqlite.worker import SQLiteLease
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import BatchId
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import BatchResult, Outcome
-from voicepush.model.status import Doubt, Found, Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus, Lookup, UnknownBatch
 
 _PUBLISHED_BATCH = (
     f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
@@ -52,7 +52,7 @@ _PUBLISHED_BATCH = (
 
 class SQLiteLedger:
     """
-    Campaigns in one file, with every claim and settlement flushed to the disk.
+    Campaigns in one file, with every claim and record flushed to the disk.
 
     Several processes may use the file, each dispatching another campaign. Each method
     raises `LedgerError` when the file can't be read or written.
@@ -92,20 +92,20 @@ class SQLiteLedger:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def campaigns(self) -> list[Standing]:
+    async def campaigns(self) -> list[CampaignStatus]:
         """
         All campaigns, the newest last.
         """
         return await self._file.do(
-            lambda connection: standings_of(connection, None), writes=False
+            lambda connection: statuses_of(connection, None), writes=False
         )
 
-    async def standing(self, campaign: str) -> Standing | None:
+    async def status(self, campaign: str) -> CampaignStatus | None:
         """
         Where *campaign* stands, or None if there is no such campaign.
         """
         found = await self._file.do(
-            lambda connection: standings_of(connection, campaign), writes=False
+            lambda connection: statuses_of(connection, campaign), writes=False
         )
         return found[0] if found else None
 
@@ -210,20 +210,20 @@ class SQLiteLedger:
 
         def work(connection: sqlite3.Connection) -> sqlite3.Row:
             row = published_row(connection, campaign)
-            if row["state"] == State.CANCELLED and not cancelled:
+            if row["state"] == CampaignState.CANCELLED and not cancelled:
                 raise InputError(
                     f"campaign {campaign!r} was cancelled; plan those who are left "
                     "under another name"
                 )
             check_free(row)
             connection.execute(
-                "UPDATE campaign SET holder = ?, beat_at = ?, wish = NULL, "
-                "speed = NULL, waiting = NULL, "
+                "UPDATE campaign SET holder = ?, heartbeat_at = ?, command = NULL, "
+                "throughput = NULL, waiting = NULL, "
                 "reason = CASE state WHEN ? THEN reason END, "
                 "state = CASE state WHEN ? THEN state ELSE ? END WHERE id = ?",
                 (
-                    *(holder, clock.monotonic(), State.CANCELLED),
-                    *(State.CANCELLED, State.RUNNING, row["id"]),
+                    *(holder, clock.monotonic(), CampaignState.CANCELLED),
+                    *(CampaignState.CANCELLED, CampaignState.RUNNING, row["id"]),
                 ),
             )
             return row
@@ -233,7 +233,7 @@ class SQLiteLedger:
             lease = SQLiteLease(
                 self._file, row["id"], holder, plan_of(row), row["held_until"]
             )
-            if row["state"] != State.CANCELLED:
+            if row["state"] != CampaignState.CANCELLED:
                 await lease.recover()
         except asyncio.CancelledError:
             # What was begun may still be done; it must not keep the campaign from us.
@@ -241,14 +241,18 @@ class SQLiteLedger:
                 lambda connection: connection.execute(
                     "UPDATE campaign SET holder = NULL, state = CASE state "
                     "WHEN ? THEN state ELSE ? END WHERE holder = ?",
-                    (State.CANCELLED, State.PAUSED, holder),
+                    (CampaignState.CANCELLED, CampaignState.PAUSED, holder),
                 )
             )
             raise
         return lease
 
     async def steer(
-        self, campaign: str, *, wish: Wish | None = None, rate: float | None = None
+        self,
+        campaign: str,
+        *,
+        command: Command | None = None,
+        rate: float | None = None,
     ) -> None:
         """
         Tell the dispatcher of *campaign*, in whatever process, what is wanted of it.
@@ -260,14 +264,14 @@ class SQLiteLedger:
         def work(connection: sqlite3.Connection) -> None:
             row = published_row(connection, campaign)
             connection.execute(
-                "UPDATE campaign SET wish = coalesce(?, wish), "
+                "UPDATE campaign SET command = coalesce(?, command), "
                 "rate = coalesce(?, rate) WHERE id = ?",
-                (wish, rate, row["id"]),
+                (command, rate, row["id"]),
             )
 
         await self._file.do(work)
 
-    async def find(self, value: str) -> list[Found]:
+    async def lookup(self, value: str) -> list[Lookup]:
         """
         What is known of *value*: an msisdn in its normal form, a customer id, or a
         correlation id.
@@ -276,7 +280,7 @@ class SQLiteLedger:
         # Ours are computed and stand nowhere.
         ours = BatchId.parse(value)
 
-        def work(connection: sqlite3.Connection) -> list[Found]:
+        def work(connection: sqlite3.Connection) -> list[Lookup]:
             batches = batches_with(connection, value)
             if ours is not None:
                 (tag, number), _ = ours
@@ -290,7 +294,7 @@ class SQLiteLedger:
                 found
                 for batch in sorted(batches)
                 for row in connection.execute(_PUBLISHED_BATCH, batch)
-                for found in found_in(row, value)
+                for found in lookups_in(row, value)
             ]
 
         return await self._file.do(work, writes=False)
@@ -317,12 +321,12 @@ class SQLiteLedger:
         ):
             yield with_in_flight(batch_result(row), row)
 
-    async def doubts(self, campaign: str) -> list[Doubt]:
+    async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
         The requests of *campaign* whose recipients are unknown and not given up.
         """
         return [
-            doubt_of(row)
+            unknown_batch_of(row)
             async for row in rows_of(
                 self._file, "campaign.name = ? AND unknown > given_up", (campaign,)
             )

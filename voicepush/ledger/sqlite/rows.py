@@ -30,9 +30,9 @@ from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.status import Doubt, Found
+from voicepush.model.status import Lookup, UnknownBatch
 
-READY, SENDING, SETTLED = range(3)
+READY, SENDING, RECORDED = range(3)
 
 
 #: So many batches are read at once.
@@ -49,14 +49,14 @@ COUNTED = {
 NO_MESSAGE = VoiceMessage(media="-")
 
 
-#: On whoever may be ringing right now, and on whom a dead process left in flight.
+#: On those who may be ringing right now.
 _IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
 
 
 _FIRST = (
     *("campaign.name", "campaign.tag", "batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
-    *("claimed_at", "settled_at", "claimed", "given_up_places"),
+    *("claimed_at", "recorded_at", "claimed", "given_up_places"),
     *("outcome", "code", "description", "exceptions", "transactions"),
 )
 
@@ -103,7 +103,7 @@ async def rows_of(
         after = rows[-1]["number"]
 
 
-def settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, Any]:
+def record_of(result: BatchResult, campaign: int, holder: str) -> dict[str, Any]:
     """
     The columns of what became of a batch so far.
     """
@@ -112,7 +112,7 @@ def settlement(result: BatchResult, campaign: int, holder: str) -> dict[str, Any
         "campaign": campaign,
         "holder": holder,
         "number": result.batch.id.number,
-        "state": READY if counts[Outcome.PENDING] else SETTLED,
+        "state": READY if counts[Outcome.PENDING] else RECORDED,
         "now": clock.now(),
         **{name: counts[outcome] for name, outcome in COUNTED.items()},
         "attempts": result.attempts,
@@ -145,7 +145,7 @@ def with_in_flight(
     result: BatchResult, row: sqlite3.Row, verdict: Verdict = _IN_FLIGHT
 ) -> BatchResult:
     """
-    *result* with *verdict* on whoever is claimed and not settled.
+    *result* with *verdict* on those who are claimed and not recorded.
     """
     if row["state"] != SENDING:
         return result
@@ -154,7 +154,7 @@ def with_in_flight(
 
 def _in_flight(row: sqlite3.Row, result: BatchResult) -> frozenset[int]:
     """
-    The places that are claimed and not settled.
+    The places that are claimed and not recorded.
     """
     if row["state"] != SENDING:
         return frozenset()
@@ -163,7 +163,7 @@ def _in_flight(row: sqlite3.Row, result: BatchResult) -> frozenset[int]:
     return unpack_places(row["claimed"])
 
 
-def found_in(row: sqlite3.Row, value: str) -> list[Found]:
+def lookups_in(row: sqlite3.Row, value: str) -> list[Lookup]:
     """
     What the batch in *row* says of *value*.
     """
@@ -181,7 +181,7 @@ def found_in(row: sqlite3.Row, value: str) -> list[Found]:
     }
     places |= {place for place, each in enumerate(ids) if each == value}
     return [
-        Found(
+        Lookup(
             campaign=row["name"],
             result=each,
             in_flight=place in in_flight,
@@ -189,7 +189,7 @@ def found_in(row: sqlite3.Row, value: str) -> list[Found]:
             batch=str(result.batch.id),
             attempts=row["attempts"],
             claimed=moment(row["claimed_at"]),
-            settled=moment(row["settled_at"]),
+            recorded=moment(row["recorded_at"]),
         )
         for place in sorted(places)
         for each in result.results_at([place])
@@ -197,7 +197,7 @@ def found_in(row: sqlite3.Row, value: str) -> list[Found]:
     ]
 
 
-def doubt_of(row: sqlite3.Row) -> Doubt:
+def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch:
     """
     The unknown of the batch in *row*, with what speaks for either side.
     """
@@ -212,7 +212,7 @@ def doubt_of(row: sqlite3.Row) -> Doubt:
         " ".join(filter(None, (verdict.code, verdict.description)))
         for verdict, _ in verdicts.most_common()
     ]
-    return Doubt(
+    return UnknownBatch(
         batch=str(result.batch.id),
         unknown=row["unknown"] - row["given_up"],
         accepted=row["accepted"],

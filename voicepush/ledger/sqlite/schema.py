@@ -19,8 +19,8 @@ DRAFT = "draft"
 _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
-#: Which form of tables a file has; one of a later form is refused.
-FORM = 4
+#: Which tables a file has; a later version is refused.
+SCHEMA_VERSION = 4
 
 
 _TABLES = """
@@ -39,15 +39,15 @@ _TABLES = """
         rate REAL,                    -- as its owner wants it
         state TEXT NOT NULL,          -- 'draft' until it is published
         reason TEXT,
-        wish TEXT,                    -- 'pause' or 'cancel'
+        command TEXT,                 -- 'pause' or 'cancel'
         planned_at REAL NOT NULL,     -- seconds since 1970, like all other times
         read INTEGER NOT NULL DEFAULT 0,
         invalid INTEGER NOT NULL DEFAULT 0,
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
         holder TEXT,                  -- host:pid:random of its one dispatcher
-        beat_at REAL,                 -- its last sign, on the clock since the start
-        speed REAL,                   -- as it measured that
+        heartbeat_at REAL,            -- its last sign, on the clock since the start
+        throughput REAL,              -- as it measured that
         waiting TEXT,                 -- why nothing goes on, where nothing does
         waiting_since REAL,
         held_until REAL               -- until when the service asked to wait
@@ -67,7 +67,7 @@ _TABLES = """
         campaign INTEGER NOT NULL REFERENCES campaign (id),
         number INTEGER NOT NULL,
         message_group INTEGER NOT NULL,
-        state INTEGER NOT NULL DEFAULT 0,      -- 0 ready, 1 sending, 2 settled
+        state INTEGER NOT NULL DEFAULT 0,      -- 0 ready, 1 sending, 2 recorded
         size INTEGER NOT NULL,                 -- in values, like all counts here
         in_flight INTEGER NOT NULL DEFAULT 0,
         accepted INTEGER NOT NULL DEFAULT 0,
@@ -78,7 +78,7 @@ _TABLES = """
         given_up INTEGER NOT NULL DEFAULT 0,   -- of the unknown
         attempts INTEGER NOT NULL DEFAULT 0,
         claimed_at REAL,
-        settled_at REAL,
+        recorded_at REAL,
         claimed TEXT,                          -- places, or NULL: all that are pending
         given_up_places TEXT,                  -- or NULL: none
         outcome TEXT NOT NULL DEFAULT 'pending',
@@ -157,7 +157,7 @@ _TABLES = """
 
 def check_ours(connection: sqlite3.Connection, path: Path) -> None:
     """
-    Refuse a file of another program, or of another version's form.
+    Refuse a file of another program, or of another version.
     """
     application = pragma(connection, "application_id")
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -165,13 +165,13 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerError(
             f"{path} belongs to another program; name another file with --ledger"
         )
-    form = pragma(connection, "user_version")
-    if form > FORM:
+    version = pragma(connection, "user_version")
+    if version > SCHEMA_VERSION:
         raise LedgerError(
-            f"{path} was written by a newer voicepush (form {form}, this one knows "
-            f"{FORM}); upgrade voicepush to use it"
+            f"{path} was written by a newer voicepush (schema version "
+            f"{version}, this one knows {SCHEMA_VERSION}); upgrade voicepush to use it"
         )
-    if 0 < form < FORM:
+    if 0 < version < SCHEMA_VERSION:
         raise LedgerError(
             f"{path} was written by a voicepush before the first release; finish its "
             "campaigns with that one, and name another file with --ledger"
@@ -183,11 +183,11 @@ def make_tables(connection: sqlite3.Connection) -> None:
     Make the tables in a new file.
     """
     with transaction(connection):
-        if pragma(connection, "user_version") < FORM:
+        if pragma(connection, "user_version") < SCHEMA_VERSION:
             for statement in _statements(_TABLES):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORM}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _statements(script: str) -> list[str]:

@@ -18,21 +18,21 @@ from voicepush.ledger.packing import (
     replaced,
     unpack_places,
 )
-from voicepush.ledger.protocol import Plan, Steering, Wish
-from voicepush.ledger.sqlite.holder import beat, hold
+from voicepush.ledger.protocol import Command, Control, Plan
+from voicepush.ledger.sqlite.holder import hold, note_heartbeat
 from voicepush.ledger.sqlite.rows import (
     SELECT_BATCH,
     TOGETHER,
     batch_result,
+    record_of,
     rows_of,
-    settlement,
     with_in_flight,
 )
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.status import State, Waiting
+from voicepush.model.status import CampaignState, Waiting
 
 _LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
 
@@ -108,21 +108,21 @@ class SQLiteLease:
         """
         Make it durable what became of a batch so far.
         """
-        row = settlement(result, self._campaign, self._holder)
+        row = record_of(result, self._campaign, self._holder)
 
         def work(connection: sqlite3.Connection) -> None:
-            if connection.execute(_SETTLE, row).rowcount != 1:
+            if connection.execute(_RECORD, row).rowcount != 1:
                 hold(connection, self._campaign, self._holder)
 
         await self._file.do(work, at_once=True)
 
-    async def beat(
+    async def heartbeat(
         self,
-        speed: float | None,
+        throughput: float | None,
         *,
         waiting: Waiting | None = None,
         held_until: float | None = None,
-    ) -> Steering:
+    ) -> Control:
         """
         Show that the holder is alive and how fast it is, and learn what is wanted.
 
@@ -134,23 +134,23 @@ class SQLiteLease:
             CampaignLostError: Another has taken the campaign over.
         """
 
-        def work(connection: sqlite3.Connection) -> Steering:
+        def work(connection: sqlite3.Connection) -> Control:
             row = hold(connection, self._campaign, self._holder)
-            beat(connection, self._campaign)
+            note_heartbeat(connection, self._campaign)
             since = waiting and waiting.since.timestamp()
             connection.execute(
-                "UPDATE campaign SET speed = ?, waiting = ?, waiting_since = ?, "
+                "UPDATE campaign SET throughput = ?, waiting = ?, waiting_since = ?, "
                 "held_until = coalesce(?, held_until) WHERE id = ?",
                 (
-                    *(speed, waiting and waiting.reason, since),
+                    *(throughput, waiting and waiting.reason, since),
                     *(held_until, self._campaign),
                 ),
             )
-            return Steering(row["wish"] and Wish(row["wish"]), row["rate"])
+            return Control(row["command"] and Command(row["command"]), row["rate"])
 
-        steering = await self._file.do(work)
+        control = await self._file.do(work)
         self._file.check_in_place()
-        return steering
+        return control
 
     async def resolve(self, *, resend: bool) -> int:
         """
@@ -180,7 +180,7 @@ class SQLiteLease:
 
     async def release(
         self,
-        state: State,
+        state: CampaignState,
         reason: str | None = None,
         *,
         held_until: float | None = None,
@@ -190,7 +190,7 @@ class SQLiteLease:
 
         One in which someone is left is paused, and not finished, whatever *state* says.
         """
-        if state is State.CANCELLED:
+        if state is CampaignState.CANCELLED:
             await self._rewrite(
                 "batch.state = 1",
                 lambda result, row: with_in_flight(result, row, _LOST),
@@ -203,12 +203,12 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> None:
             end, why = state, reason
-            if state is State.FINISHED:
+            if state is CampaignState.FINISHED:
                 left = self._left(connection)
                 words = reason or f"{left:,} are left; resume goes on"
-                end, why = (State.PAUSED, words) if left else (state, None)
+                end, why = (CampaignState.PAUSED, words) if left else (state, None)
             connection.execute(
-                "UPDATE campaign SET holder = NULL, wish = NULL, speed = NULL, "
+                "UPDATE campaign SET holder = NULL, command = NULL, throughput = NULL, "
                 "waiting = NULL, held_until = coalesce(?, held_until), "
                 "state = ?, reason = ? WHERE id = ? AND holder = ?",
                 (held_until, end, why, self._campaign, self._holder),
@@ -227,7 +227,7 @@ class SQLiteLease:
         return int(row[0])
 
     def _write(self, connection: sqlite3.Connection, result: BatchResult) -> None:
-        connection.execute(_SETTLE, settlement(result, self._campaign, self._holder))
+        connection.execute(_RECORD, record_of(result, self._campaign, self._holder))
 
     def _recovered(self, result: BatchResult, row: sqlite3.Row) -> BatchResult:
         if not self.plan.resend_unknown:
@@ -257,7 +257,7 @@ class SQLiteLease:
 
         def work(connection: sqlite3.Connection) -> int | None:
             hold(connection, self._campaign, self._holder)
-            beat(connection, self._campaign)
+            note_heartbeat(connection, self._campaign)
             # Those before need not be looked at again.
             rows = connection.execute(
                 f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({where}) "
@@ -287,7 +287,7 @@ _CLAIM = f"""
 
 
 #: Takes a claim of this very moment back, also after the campaign was given back;
-#: whoever took it over would have settled it first.
+#: a process that took it over would have recorded it first.
 _UNCLAIM = """
     UPDATE batch
     SET state = 0, in_flight = 0, claimed = NULL
@@ -295,9 +295,9 @@ _UNCLAIM = """
 """
 
 
-_SETTLE = f"""
+_RECORD = f"""
     UPDATE batch
-    SET state = :state, in_flight = 0, claimed = NULL, settled_at = :now,
+    SET state = :state, in_flight = 0, claimed = NULL, recorded_at = :now,
         accepted = :accepted, rejected = :rejected, expired = :expired,
         not_sent = :not_sent, unknown = :unknown,
         attempts = :attempts, outcome = :outcome, code = :code,

@@ -27,7 +27,7 @@ from voicepush.ledger.sqlite.plain_file import (
     log_of,
     rescued,
 )
-from voicepush.ledger.sqlite.schema import FORM, check_ours, make_tables
+from voicepush.ledger.sqlite.schema import SCHEMA_VERSION, check_ours, make_tables
 
 _T = TypeVar("_T")
 
@@ -83,7 +83,7 @@ class SQLiteFile:
         Do *work* after all that was begun before, for someone who can't wait for it.
         """
         begun = self._begin(work, writes=True)
-        # Whoever can't wait can't be told of a failure either.
+        # Who can't wait can't be told of a failure either.
         begun.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _begin(
@@ -145,7 +145,7 @@ class SQLiteFile:
         """
         Take our log away from the file that took the place, or may take it yet.
 
-        Whoever opens that file would read our log into it. A ledger that was only moved
+        Another process that opens that file would read our log into it. A ledger that was only moved
         needs its log until it is saved.
         """
         for path, was in self._beside.items():
@@ -161,7 +161,7 @@ class SQLiteFile:
                     self._writer = register(connection)
                 answers = together(connection, jobs)
                 self._commits += 1
-            except Exception as error:  # noqa: BLE001 -- whoever waits has to hear it
+            except Exception as error:  # noqa: BLE001 -- who waits has to hear it
                 answers = [translated(self.path, error)] * len(jobs)
             answer(jobs, answers)
         if connection is not None:
@@ -193,8 +193,8 @@ class SQLiteFile:
             check_ours(connection, self.path)
             connection.execute("PRAGMA synchronous = FULL")
             connection.row_factory = sqlite3.Row
-            # Readers of a ledger of this form need no lock.
-            if pragma(connection, "user_version") < FORM:
+            # Readers of a ledger of this version need no lock.
+            if pragma(connection, "user_version") < SCHEMA_VERSION:
                 # Not into a log: without that the file would pass for an empty one.
                 make_tables(connection)
             use_log(connection)

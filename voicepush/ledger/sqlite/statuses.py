@@ -9,30 +9,32 @@ from typing import Any
 
 from voicepush.ledger.sqlite.holder import describe, is_alive
 from voicepush.ledger.sqlite.rows import COUNTED, moment
-from voicepush.model.status import Standing, State
+from voicepush.model.status import CampaignState, CampaignStatus
 
-_STANDINGS = """
-    SELECT name, state, reason, holder, beat_at, read, invalid, duplicate, suppressed,
-           expires_at, rate, speed, waiting, waiting_since, tally.*
+_STATUSES = """
+    SELECT name, state, reason, holder, heartbeat_at, read, invalid, duplicate,
+           suppressed, expires_at, rate, throughput, waiting, waiting_since, tally.*
     FROM campaign JOIN tally ON tally.campaign = campaign.id
     WHERE state != 'draft' AND name = coalesce(?, name)
     ORDER BY campaign.id
 """
 
 
-def standings_of(connection: sqlite3.Connection, name: str | None) -> list[Standing]:
+def statuses_of(
+    connection: sqlite3.Connection, name: str | None
+) -> list[CampaignStatus]:
     """
     Where the campaign called *name* stands, or where all do.
     """
-    return [_standing(row) for row in connection.execute(_STANDINGS, (name,))]
+    return [_status(row) for row in connection.execute(_STATUSES, (name,))]
 
 
-def _standing(row: sqlite3.Row) -> Standing:
-    state, reason = State(row["state"]), row["reason"]
-    if state is State.RUNNING and not is_alive(row):
-        state = State.PAUSED
+def _status(row: sqlite3.Row) -> CampaignStatus:
+    state, reason = CampaignState(row["state"]), row["reason"]
+    if state is CampaignState.RUNNING and not is_alive(row):
+        state = CampaignState.PAUSED
         reason = f"its dispatcher, {describe(row)}, is gone; resume goes on"
-    return Standing(
+    return CampaignStatus(
         campaign=row["name"],
         state=state,
         reason=reason,
@@ -46,14 +48,14 @@ def _standing(row: sqlite3.Row) -> Standing:
         given_up=row["given_up"],
         expiry=moment(row["expires_at"]),
         rate=row["rate"],
-        speed=row["speed"] if state is State.RUNNING else None,
+        throughput=row["throughput"] if state is CampaignState.RUNNING else None,
         **_waiting(row, state),
         **{name: row[name] for name in COUNTED},
     )
 
 
-def _waiting(row: sqlite3.Row, state: State) -> dict[str, Any]:
-    if state is not State.RUNNING or row["waiting"] is None:
+def _waiting(row: sqlite3.Row, state: CampaignState) -> dict[str, Any]:
+    if state is not CampaignState.RUNNING or row["waiting"] is None:
         return {}
     return {
         "waiting": row["waiting"],

@@ -34,11 +34,11 @@ def test_settle_shows_and_resends_only_on_demand(serve: Serve) -> None:
     say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
     check_finished(simulator)
 
-    shown = say("settle", "june")
-    refused = say("settle", "june", "--resend")
+    shown = say("resolve", "june")
+    refused = say("resolve", "june", "--resend")
     resume(simulator)
     untouched = check_finished(simulator)
-    decided = say("settle", "june", "--resend", "--yes")
+    decided = say("resolve", "june", "--resend", "--yes")
     waiting = stand()
     again = resume(simulator)
     found = stand()
@@ -68,9 +68,9 @@ def test_settle_gives_up(serve: Serve) -> None:
     june(100)
     say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
 
-    decided = say("settle", "june", "--give-up", "--yes")
-    shown = say("settle", "june")
-    both = say("settle", "june", "--give-up", "--resend")
+    decided = say("resolve", "june", "--give-up", "--yes")
+    shown = say("resolve", "june")
+    both = say("resolve", "june", "--give-up", "--resend")
     again = resume(simulator)
     found = check_finished(simulator)
 
@@ -93,8 +93,8 @@ def test_settle_knows_of_those_a_dead_process_left(serve: Serve) -> None:
         wait_until(lambda: len(simulator.calls) == 20)
         it.kill()
         it.wait()
-    shown = say("settle", "june")
-    decided = say("settle", "june", "--give-up", "--yes")
+    shown = say("resolve", "june")
+    decided = say("resolve", "june", "--give-up", "--yes")
     found = check(simulator)
 
     assert "20 unknown in 2 requests" in shown.out
@@ -112,7 +112,7 @@ def test_what_a_cancelled_campaign_left_can_be_given_up(serve: Serve) -> None:
     say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
     say("cancel", "june", "--yes")
 
-    decided = say("settle", "june", "--give-up", "--yes")
+    decided = say("resolve", "june", "--give-up", "--yes")
     found = check(simulator)
 
     assert 0 == decided.code
