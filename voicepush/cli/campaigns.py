@@ -100,7 +100,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     Parameters
     ----------
     file
-        A CSV, a plain list or JSON lines; - reads standard input.
+        A CSV, a plain list, JSON lines, Parquet or Excel; - reads standard input.
     column
         The column of numbers, by its header or its place; guessed where it is plain.
     keep
