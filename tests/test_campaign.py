@@ -26,7 +26,7 @@ from voicepush import (
     VoiceMessage,
     open_ledger,
 )
-from voicepush.ledger.sqlite.worker import SQLiteLease
+from voicepush.ledger.sqlite.worker import SQLiteWorker
 
 
 async def test_a_campaign_rings_everyone_once(
@@ -322,14 +322,14 @@ async def test_a_claim_that_was_cancelled_is_taken_back(
     simulator = await simulate()
     client = await connect(simulator)
     campaign = await Campaign.plan(ledger, "june", message, numbers(3_000))
-    claim = SQLiteLease.claim
+    claim = SQLiteWorker.claim
 
-    async def cancelled_claim(self: SQLiteLease, *arguments: Any) -> None:
+    async def cancelled_claim(self: SQLiteWorker, *arguments: Any) -> Claim:
         asyncio.get_running_loop().call_soon(dispatch.cancel)
         await claim(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SQLiteLease, "claim", cancelled_claim)
+        patch.setattr(SQLiteWorker, "claim", cancelled_claim)
         dispatch = asyncio.create_task(campaign.dispatch(client))
         with pytest.raises(asyncio.CancelledError):
             await dispatch

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from voicepush.ledger.decisions import replaced
 from voicepush.ledger.index import (
     Column,
     _entries_of,
@@ -24,7 +25,6 @@ from voicepush.ledger.packing import (
     pack_exceptions,
     pack_recipients,
     pack_transactions,
-    replaced,
     unpack_exceptions,
     unpack_recipients,
     unpack_transactions,

@@ -31,6 +31,7 @@ from voicepush import (
 )
 from voicepush.model.recipients import Kind, Recipients
 from voicepush.screening.refusals import Refusal
+from voicepush.sending.request import load_message
 from voicepush.sources.blocks import Block
 
 
@@ -272,7 +273,7 @@ async def test_an_unknown_campaign_is_named_with_the_known(
     with pytest.raises(InputError, match=r"no campaign 'july'.*june"):
         await Campaign.open(ledger, "july")
     with pytest.raises(InputError, match="no campaign 'july'"):
-        await ledger.lease("july")
+        await ledger.join("july", load_message)
 
 
 async def test_screening_can_be_given(ledger: Ledger, message: VoiceMessage) -> None:

@@ -14,12 +14,10 @@ from contextlib import suppress
 
 from voicepush import clock
 from voicepush.campaign.dispatching import Run
-from voicepush.campaign.planning import fill, fingerprint_of, nobody
-from voicepush.campaign.same_again import check_list, check_same, given_options
+from voicepush.campaign.planning import planned
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger import Command, Ledger, Plan
-from voicepush.model.batch import Group, make_tag
+from voicepush.ledger.protocol import Command, Ledger, Plan, Resolved, Worker
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
@@ -27,9 +25,8 @@ from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import CampaignState, CampaignStatus, UnknownBatch
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
-from voicepush.sending.batching import Batcher
 from voicepush.sending.pacing import check_rate
-from voicepush.sending.request import dump_message, load_message
+from voicepush.sending.request import load_message
 from voicepush.sources.feeding import Source
 
 #: How much longer than an answer may take a dispatch waits for what is under way once
@@ -125,64 +122,21 @@ class Campaign:
             CampaignHeldError: Another process is planning or dispatching it.
             LedgerError: The ledger can't be written.
         """
-        check_text(name, "a campaign's name")
-        check_text(source, "a campaign's source")
-        if rate is not None:
-            check_rate(rate)
-        given = given_options(message, given or {})
-
-        async def again(plan: Plan) -> Campaign:
-            # That another process holds it goes before all else.
-            await ledger.change(name)
-            check_same(plan, message, source, given)
-            await check_list(plan, await ledger.fingerprint(name), recipients, tell)
-            await ledger.change(
-                name,
-                rate=rate,
-                retry_internal_error=retry_internal_error,
-                resend_unknown=resend_unknown,
-            )
-            return await cls.open(ledger, name)
-
-        if existing := await ledger.plan(name):
-            return await again(existing)
-        screening = screening or Screening()
-        started = message.starting(clock.utc_now())
-        plan = Plan(
-            campaign=name,
-            message=dump_message(started),
+        plan = await planned(
+            ledger,
+            name,
+            message,
+            recipients,
             source=source,
-            tag=make_tag(),
-            expires_at=started.deadline,
+            screening=screening or Screening(),
+            refused=refused,
+            batch_size=batch_size,
             rate=rate,
-            retry_internal_error=retry_internal_error is not False,
-            resend_unknown=resend_unknown is True,
-            given=given,
+            retry_internal_error=retry_internal_error,
+            resend_unknown=resend_unknown,
+            given=given or {},
+            tell=tell,
         )
-        try:
-            draft = await ledger.draft(plan)
-        except InputError:
-            # Another process may have planned it since we looked.
-            if existing := await ledger.plan(name):
-                return await again(existing)
-            raise
-        try:
-            batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
-            if not await fill(draft, recipients, screening, batcher, refused):
-                raise InputError(nobody(source, screening))  # noqa: TRY301 -- ours
-            await draft.publish(
-                {
-                    "read": screening.read,
-                    "invalid": screening.invalid,
-                    "duplicate": screening.duplicate,
-                    "suppressed": screening.suppressed,
-                },
-                fingerprint_of(recipients),
-            )
-        except BaseException:
-            with suppress(LedgerError):
-                await draft.discard()
-            raise
         return cls(ledger, plan)
 
     @classmethod
@@ -217,6 +171,7 @@ class Campaign:
         client: Client,
         *,
         drain: float | None = None,
+        process_is_gone: bool = False,
         tell: Callable[[str], object] = _no_one,
     ) -> Summary:
         """
@@ -232,6 +187,8 @@ class Campaign:
             drain: How long what is under way may take once it is to end, in seconds:
                 to be answered, and to be written into a ledger that can't be written
                 at the moment. By default 30 s more than an answer may take.
+            process_is_gone: Where the unknown are sent again: no process exists any
+                more that may have claimed some of them and not sent them yet.
             tell: Hears what the owner should know meanwhile.
 
         Returns:
@@ -244,20 +201,22 @@ class Campaign:
         """
         if drain is None:
             drain = client.settings.answer_timeout + _BEYOND_ANSWERS
-        lease = await self._ledger.lease(self.name)
-        run = self._run = Run(lease, client.sender, drain, tell)
+        worker = await self._join(process_is_gone=process_is_gone)
+        if worker.left_alone.left_alone:
+            tell(left_alone(worker.left_alone))
+        run = self._run = Run(worker, client.sender, drain, tell)
         try:
             try:
-                await run.until_done(self.message)
+                await run.until_done()
             except BaseException as error:
                 with suppress(LedgerError):
-                    await run.release(
+                    await run.leave(
                         CampaignState.PAUSED, run.journal.stop.reason or _words(error)
                     )
                 raise
             finally:
                 self._run = None
-            await run.release(run.state, run.reason)
+            await run.leave(run.state, run.reason)
             if run.journal.failure is not None:
                 raise run.journal.failure
             status = await self.status()
@@ -308,8 +267,8 @@ class Campaign:
                 f"campaign {self.name!r} is finished; nobody is left to be cancelled"
             )
         if status.state is not CampaignState.CANCELLED:
-            lease = await self._ledger.lease(self.name)
-            await lease.release(CampaignState.CANCELLED, "cancelled by its owner")
+            worker = await self._join()
+            await worker.leave(CampaignState.CANCELLED, "cancelled by its owner")
 
     async def change(
         self,
@@ -349,9 +308,9 @@ class Campaign:
         """
         status = await self.status()
         if status.in_flight and status.state is CampaignState.PAUSED:
-            # Its dispatcher died; taking the lease makes whom it left unknown.
-            lease = await self._ledger.lease(self.name)
-            await lease.release(CampaignState.PAUSED, status.reason)
+            # Its dispatcher died; joining makes those unknown whom it left.
+            worker = await self._join()
+            await worker.leave(CampaignState.PAUSED, status.reason)
         return await self._ledger.unknown(self.name)
 
     async def batches(self, *outcomes: Outcome) -> AsyncGenerator[BatchResult, None]:
@@ -385,27 +344,56 @@ class Campaign:
                 if row.result.outcome in wanted:
                     yield row
 
-    async def resolve(self, *, resend: bool) -> int:
+    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
         """
         Decide about the unknown: make them pending, or give them up for good.
 
+        Those whom a process had claimed that may still exist are not made pending: it
+        may have been stopped between its claim and its request.
+
+        Args:
+            process_is_gone: No such process exists any more.
+
         Returns:
-            How many there were.
+            How many it was decided about, and how many were left alone.
 
         Raises:
             CampaignHeldError: Another process is dispatching it.
         """
         before = await self.status()
         is_cancelled = before.state is CampaignState.CANCELLED and not resend
-        lease = await self._ledger.lease(self.name, cancelled=is_cancelled)
-        resolved = await lease.resolve(resend=resend)
+        worker = await self._join(
+            cancelled=is_cancelled, process_is_gone=process_is_gone
+        )
+        resolved = await worker.resolve(resend=resend, process_is_gone=process_is_gone)
         pending = (await self.status()).pending
         if is_cancelled:
-            await lease.release(CampaignState.CANCELLED, before.reason)
+            await worker.leave(CampaignState.CANCELLED, before.reason)
         else:
             why = f"{pending:,} are to be sent; resume goes on"
-            await lease.release(CampaignState.FINISHED, why)
+            await worker.leave(CampaignState.FINISHED, why)
         return resolved
+
+    async def _join(
+        self, *, cancelled: bool = False, process_is_gone: bool = False
+    ) -> Worker:
+        return await self._ledger.join(
+            self.name,
+            load_message,
+            cancelled=cancelled,
+            process_is_gone=process_is_gone,
+        )
+
+
+def left_alone(resolved: Resolved) -> str:
+    """
+    Why some of the unknown are not sent again, in words.
+    """
+    return (
+        f"{resolved.left_alone:,} unknown are not sent again: {resolved.process} had "
+        "claimed them and may still send to them; make sure that it has ended, and say "
+        "--process-is-gone"
+    )
 
 
 def _words(error: BaseException) -> str:

@@ -1,5 +1,5 @@
 """
-One dispatch, from taking the lease to giving it back.
+One dispatch, from joining the campaign to leaving it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,18 @@ from datetime import UTC, datetime
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
-from voicepush.ledger import Command, Lease
+from voicepush.ledger.protocol import Command, Finished, Worker
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
+from voicepush.model.claim import (
+    Claim,
+    Claimed,
+    NotBefore,
+    Policy,
+    Record,
+    Refused,
+    Superseded,
+)
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
-from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import CampaignState
 from voicepush.sending.journal import StopSignal
@@ -42,6 +49,9 @@ _LOOKED_AT = 20
 _RECORD_AGAIN = 0.5
 
 
+#: So many batches are asked for at once.
+_ASKED_FOR = 64
+
 #: How every reason begins that is a wait which the service asked for.
 _ASKED_TO_WAIT = "the service asked to wait"
 
@@ -51,28 +61,28 @@ class LedgerJournal:
     A journal whose every claim and record is durable.
 
     Args:
-        drain: How long the ledger is given to take a record_of, in seconds.
-        look: Is called before each record_of, and may set the stop signal.
+        drain: How long the ledger is given to take a record, in seconds.
+        look: Is called before each record, and may set the stop signal.
         tell: Hears when the ledger can't be written.
     """
 
     def __init__(
         self,
-        lease: Lease,
+        worker: Worker,
         drain: float,
         look: Callable[[], None],
         tell: Callable[[str], object],
     ) -> None:
         self.policy = Policy(
-            retry_internal_error=lease.plan.retry_internal_error,
-            resend_unknown=lease.plan.resend_unknown,
+            retry_internal_error=worker.plan.retry_internal_error,
+            resend_unknown=worker.plan.resend_unknown,
         )
         self.stop = StopSignal()
         #: By batch, what the ledger knows since it was claimed.
         self.recorded: dict[BatchId, BatchResult] = {}
         #: What went wrong with the ledger, if something did.
         self.failure: LedgerError | None = None
-        self._lease = lease
+        self._worker = worker
         self._drain = drain
         self._look = look
         self._tell = tell
@@ -83,14 +93,13 @@ class LedgerJournal:
         """
         if self.stop.is_set:
             return Refused(self.stop.reason or "stopped")
-        await self._lease.claim(batch, places)
-        return Claimed("", places)
+        return await self._worker.claim(batch, places)
 
     async def record(
         self,
-        claimed: Claimed | None,  # noqa: ARG002 -- one process at a time
+        claimed: Claimed | None,
         result: BatchResult,
-        due_at: float | None = None,  # noqa: ARG002 -- nothing is deferred yet
+        due_at: float | None = None,
     ) -> Record:
         """
         Write down what is known; until that can be done, it is kept in memory.
@@ -99,7 +108,7 @@ class LedgerJournal:
         # A dispatch that is to end does not wait for ever, and ends this as well.
         while True:
             try:
-                await self._lease.settle(result)
+                record = await self._worker.record(claimed, result, due_at)
                 break
             except CampaignLostError:
                 raise
@@ -111,8 +120,10 @@ class LedgerJournal:
                     )
                 self.fail(error)
                 await clock.sleep(_RECORD_AGAIN)
+        if isinstance(record, Superseded):
+            self.fail(CampaignLostError(record.reason))
         self.recorded[result.batch.id] = result
-        return Recorded()
+        return record
 
     def fail(self, error: LedgerError) -> None:
         """
@@ -124,27 +135,29 @@ class LedgerJournal:
 
 class Run:
     """
-    One dispatch, from taking the lease to giving it back.
+    One dispatch, from joining the campaign to leaving it.
     """
 
     def __init__(
         self,
-        lease: Lease,
+        worker: Worker,
         sender: Sender,
         drain: float,
         tell: Callable[[str], object],
     ) -> None:
-        self.journal = LedgerJournal(lease, drain, self._look, tell)
+        self.journal = LedgerJournal(worker, drain, self._look, tell)
         self.summary = Summary()
         self.state = CampaignState.FINISHED
-        self._lease = lease
+        self._worker = worker
         self._sender = sender
         self._drain = drain
         self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._rate: float | None = None
         self._earlier: dict[BatchId, BatchResult] = {}
         self._not_sent: Verdict | None = None
-        self._speedometer = _Speedometer(lease.plan.tag)
+        #: When those who have to wait are due, if it is known that some have to.
+        self._later: float | None = None
+        self._speedometer = _Speedometer(worker.plan.tag)
 
     @property
     def reason(self) -> str | None:
@@ -156,30 +169,30 @@ class Run:
         words = self._not_sent.description
         return f"some were not sent ({words}); resume tries again"
 
-    async def release(self, state: CampaignState, reason: str | None) -> None:
+    async def leave(self, state: CampaignState, reason: str | None) -> None:
         """
         Give the campaign back, with what the next dispatcher has to know.
         """
         held_until = self._sender.pacer.held_until
-        await self._lease.release(state, reason, held_until=held_until)
+        await self._worker.leave(state, reason, held_until=held_until)
         self._sender.observers.tell(
             CampaignStopped(
-                campaign=self._lease.plan.campaign, state=state, reason=reason
+                campaign=self._worker.plan.campaign, state=state, reason=reason
             )
         )
 
-    async def until_done(self, message: VoiceMessage) -> None:
+    async def until_done(self) -> None:
         """
         Send everything, or what can be sent before it is stopped.
         """
-        held_until = self._lease.held_until
+        held_until = self._worker.held_until
         if held_until is not None and held_until > clock.now():
             self._sender.pacer.hold_until(held_until)
-        self._pace(self._lease.plan.rate)
+        self._pace(self._worker.plan.rate)
         tasks = [
             asyncio.create_task(each)
             for each in (
-                self._send(message),
+                self._send(),
                 self.journal.stop.wait(),
                 self._heartbeats(),
             )
@@ -203,25 +216,42 @@ class Run:
         if not sending.cancelled():
             sending.result()
 
-    async def _send(self, message: VoiceMessage) -> None:
-        async with aclosing(self._due(message)) as due:
-            await send_all(self._sender, due, self.journal, self._deliver)
-
-    async def _due(self, message: VoiceMessage) -> AsyncGenerator[BatchResult, None]:
-        async for result in self._lease.due(message):
-            self._look()
-            if self.journal.stop.is_set:
+    async def _send(self) -> None:
+        """
+        Send all that is due, and go on until the ledger says that nobody is left.
+        """
+        while not self.journal.stop.is_set:
+            async with aclosing(self._due()) as due:
+                await send_all(self._sender, due, self.journal, self._deliver)
+            if self._later is None:
                 return
-            if result.attempts or result.exceptions:
-                self._earlier[result.batch.id] = result
-            yield result
+            # Some were deferred meanwhile, or all that are left have to wait.
+            await self.journal.stop.wait(max(0.0, self._later - clock.now()))
+
+    async def _due(self) -> AsyncGenerator[BatchResult, None]:
+        self._later = None
+        while True:
+            found = await self._worker.due(_ASKED_FOR)
+            if isinstance(found, Finished):
+                return
+            if isinstance(found, NotBefore):
+                self._later = found.moment
+                return
+            for due in found:
+                self._look()
+                if self.journal.stop.is_set:
+                    return
+                known = due.known
+                if known.attempts or known.exceptions:
+                    self._earlier[known.batch.id] = known
+                yield known
 
     def _look(self) -> None:
         """
         Pause rather than wait for longer than is worth it; the expiry ends it anyway.
         """
         until, patience = self._sender.pacer.held_until, self._sender.settings.patience
-        if until is None or self._lease.plan.expires_at is not None:
+        if until is None or self._worker.plan.expires_at is not None:
             return
         if until - clock.now() > patience:
             when = datetime.fromtimestamp(until, UTC)
@@ -262,7 +292,7 @@ class Run:
             (then, before), (now, done) = looks[0], looks[-1]
             throughput = (done - before) / (now - then)
             try:
-                control = await self._lease.heartbeat(
+                control = await self._worker.heartbeat(
                     throughput,
                     waiting=self._sender.waiting,
                     held_until=self._sender.pacer.held_until,

@@ -9,18 +9,25 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Iterable,
+    Mapping,
 )
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
 
 from voicepush import clock
 from voicepush.campaign.dispatching import HEARTBEAT_EVERY
-from voicepush.errors import LedgerError
+from voicepush.campaign.same_again import check_list, check_same, given_options
+from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Draft, Fingerprint
-from voicepush.model.batch import Batch
+from voicepush.ledger.protocol import Ledger, Plan
+from voicepush.model.batch import Batch, Group, make_tag
+from voicepush.model.fields import check_text
+from voicepush.model.message import VoiceMessage
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
+from voicepush.sending.pacing import check_rate
+from voicepush.sending.request import dump_message
 from voicepush.sources.blocks import Block
 from voicepush.sources.feeding import Source, fed
 from voicepush.sources.files import ListFile
@@ -29,7 +36,86 @@ from voicepush.sources.files import ListFile
 _PLANNED_TOGETHER = 64
 
 
-def nobody(source: str, screening: Screening) -> str:
+async def planned(  # noqa: PLR0913 -- most are settings that stay with the campaign
+    ledger: Ledger,
+    name: str,
+    message: VoiceMessage,
+    recipients: Source,
+    *,
+    source: str,
+    screening: Screening,
+    refused: Callable[[list[Refusal]], None] | None,
+    batch_size: int,
+    rate: float | None,
+    retry_internal_error: bool | None,
+    resend_unknown: bool | None,
+    given: Mapping[str, str],
+    tell: Callable[[str], object],
+) -> Plan:
+    """
+    The plan of the campaign *name*, made now or found; as `Campaign.plan` tells.
+    """
+    check_text(name, "a campaign's name")
+    check_text(source, "a campaign's source")
+    if rate is not None:
+        check_rate(rate)
+    given = given_options(message, given)
+
+    async def again(plan: Plan) -> Plan:
+        # That another process holds it goes before all else.
+        await ledger.change(name)
+        check_same(plan, message, source, given)
+        await check_list(plan, await ledger.fingerprint(name), recipients, tell)
+        await ledger.change(
+            name,
+            rate=rate,
+            retry_internal_error=retry_internal_error,
+            resend_unknown=resend_unknown,
+        )
+        return await ledger.plan(name) or plan
+
+    if existing := await ledger.plan(name):
+        return await again(existing)
+    started = message.starting(clock.utc_now())
+    plan = Plan(
+        campaign=name,
+        message=dump_message(started),
+        source=source,
+        tag=make_tag(),
+        expires_at=started.deadline,
+        rate=rate,
+        retry_internal_error=retry_internal_error is not False,
+        resend_unknown=resend_unknown is True,
+        given=given,
+    )
+    try:
+        draft = await ledger.draft(plan)
+    except InputError:
+        # Another process may have planned it since we looked.
+        if existing := await ledger.plan(name):
+            return await again(existing)
+        raise
+    try:
+        batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
+        if not await _fill(draft, recipients, screening, batcher, refused):
+            raise InputError(_nobody(source, screening))  # noqa: TRY301 -- ours
+        await draft.publish(
+            {
+                "read": screening.read,
+                "invalid": screening.invalid,
+                "duplicate": screening.duplicate,
+                "suppressed": screening.suppressed,
+            },
+            _fingerprint_of(recipients),
+        )
+    except BaseException:
+        with suppress(LedgerError):
+            await draft.discard()
+        raise
+    return plan
+
+
+def _nobody(source: str, screening: Screening) -> str:
     """
     Why nobody in *source* can be called.
     """
@@ -42,7 +128,7 @@ def nobody(source: str, screening: Screening) -> str:
     )
 
 
-def fingerprint_of(recipients: Source) -> Fingerprint | None:
+def _fingerprint_of(recipients: Source) -> Fingerprint | None:
     """
     What tells *recipients* from another list, once all of it was read.
     """
@@ -55,7 +141,7 @@ def fingerprint_of(recipients: Source) -> Fingerprint | None:
     )
 
 
-async def fill(
+async def _fill(
     draft: Draft,
     recipients: Source,
     screening: Screening,

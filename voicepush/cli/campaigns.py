@@ -25,6 +25,7 @@ from voicepush.cli.options import (
     Message,
     OnUnknown,
     Patience,
+    ProcessIsGone,
     Service,
     check_expiry,
     existing,
@@ -90,6 +91,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     on_unknown: OnUnknown = None,
     patience: Patience = None,
     drain: Drain = None,
+    process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
@@ -136,6 +138,9 @@ async def send(  # noqa: PLR0913 -- each is an option
     drain
         How long to wait, at the end, for answers and for a ledger that is locked; by
         default 30 s more than an answer may take.
+    process_is_gone
+        With --on-unknown resend: no process exists any more that may have claimed
+        people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
     dry_run
@@ -242,7 +247,9 @@ async def send(  # noqa: PLR0913 -- each is an option
             )
         _tell_refusals(screening)
         _tell_plan(await planned.status(), blocks if is_new else None)
-        return await dispatch(planned, settings, drain=longest, json=json)
+        return await dispatch(
+            planned, settings, drain=longest, process_is_gone=process_is_gone, json=json
+        )
 
 
 async def resume(  # noqa: PLR0913 -- each is an option
@@ -255,6 +262,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     on_unknown: OnUnknown = None,
     patience: Patience = None,
     drain: Drain = None,
+    process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
     json: Json = False,
 ) -> int:
@@ -277,6 +285,9 @@ async def resume(  # noqa: PLR0913 -- each is an option
     drain
         How long to wait, at the end, for answers and for a ledger that is locked; by
         default 30 s more than an answer may take.
+    process_is_gone
+        With --on-unknown resend: no process exists any more that may have claimed
+        people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
     json
@@ -291,7 +302,9 @@ async def resume(  # noqa: PLR0913 -- each is an option
             retry_internal_error=retry_internal_error,
             resend_unknown=on_unknown and on_unknown == "resend",
         )
-        return await dispatch(found, settings, drain=longest, json=json)
+        return await dispatch(
+            found, settings, drain=longest, process_is_gone=process_is_gone, json=json
+        )
 
 
 async def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T | None:

@@ -51,6 +51,7 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
     settings: Settings,
     *,
     drain: float | None = None,
+    process_is_gone: bool = False,
     json: bool,
 ) -> int:
     """
@@ -74,7 +75,9 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
     try:
         with signals(stop):
             async with Client(settings) as client, showing(campaign):
-                summary = await campaign.dispatch(client, drain=drain, tell=say)
+                summary = await campaign.dispatch(
+                    client, drain=drain, process_is_gone=process_is_gone, tell=say
+                )
     except asyncio.CancelledError:
         if not interrupted:
             raise

@@ -146,6 +146,8 @@ Patience = Annotated[str | None, Parameter(group="Service")]
 Drain = Annotated[str | None, Parameter(group="Service")]
 
 
+ProcessIsGone = Annotated[bool, Parameter(group="Ledger", negative="")]
+
 LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
 
 

@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.campaign import Campaign, left_alone
 from voicepush.cli.dispatching import tell_status
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Json,
     LedgerPath,
+    ProcessIsGone,
     Yes,
     existing,
     inputs,
@@ -173,6 +174,7 @@ async def resolve(
     *,
     resend: Annotated[bool, Parameter(negative="")] = False,
     give_up: Annotated[bool, Parameter(negative="")] = False,
+    process_is_gone: ProcessIsGone = False,
     yes: Yes = False,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
@@ -187,6 +189,9 @@ async def resolve(
         Make them pending, at the risk of a second call; resume then sends to them.
     give_up
         Leave them as they are for good, and do not show them here again.
+    process_is_gone
+        With --resend: no process exists any more that may have claimed people and not
+        called them yet.
     yes
         Do not ask.
     ledger
@@ -205,6 +210,8 @@ async def resolve(
             return EVERYONE_ACCEPTED
         deed = "call them again, perhaps a second time" if resend else "give them up"
         confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
-        resolved = await found.resolve(resend=resend)
-        tell(f"{resolved:,} {'are pending again' if resend else 'given up'}")
+        resolved = await found.resolve(resend=resend, process_is_gone=process_is_gone)
+        tell(f"{resolved.recipients:,} {'are pending again' if resend else 'given up'}")
+        if resolved.left_alone:
+            tell(left_alone(resolved))
     return EVERYONE_ACCEPTED

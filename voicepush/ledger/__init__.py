@@ -14,9 +14,9 @@ from voicepush.ledger.protocol import (
     Control,
     Draft,
     Fingerprint,
-    Lease,
     Ledger,
     Plan,
+    Worker,
 )
 
 __all__ = [
@@ -24,9 +24,9 @@ __all__ = [
     "Control",
     "Draft",
     "Fingerprint",
-    "Lease",
     "Ledger",
     "Plan",
+    "Worker",
     "open_ledger",
 ]
 

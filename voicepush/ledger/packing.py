@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.outcome import Outcome, Verdict
 from voicepush.model.recipients import Kind, Recipients
 
 
@@ -190,18 +190,3 @@ def unpack_transactions(packed: str | None) -> tuple[str, ...]:
     The ids that `pack_transactions` packed.
     """
     return () if packed is None else tuple(msgspec.json.decode(packed))
-
-
-def replaced(
-    result: BatchResult, old: Outcome, new: Verdict, places: Sequence[int] | None = None
-) -> BatchResult:
-    """
-    *result* with *new* in place of the outcome *old*, at *places* or wherever it is.
-    """
-    verdicts = [result.at(place) for place in range(len(result.batch))]
-    for place in result.places(old) if places is None else places:
-        if verdicts[place].outcome is old:
-            verdicts[place] = new
-    return BatchResult.of_places(
-        result.batch, verdicts, result.transaction_ids, attempts=result.attempts
-    )

@@ -5,12 +5,13 @@ What every ledger promises, whatever it is kept in.
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Protocol, Self
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from typing import Protocol, Self, TypeAlias
 
 import attrs
 
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, BatchId
+from voicepush.model.claim import Claim, Claimed, NotBefore, Record
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -29,7 +30,7 @@ class Plan:
     """
 
     campaign: str
-    #: The message, as `wire.dump_message` writes it.
+    #: The message, as `sending.request.dump_message` writes it.
     message: str = attrs.field(repr=False)
     #: Where the recipients came from, in words that its owner recognises.
     source: str
@@ -62,7 +63,7 @@ class Fingerprint:
 
 class Command(enum.StrEnum):
     """
-    What a campaign's owner wants of its dispatcher.
+    What a campaign's owner wants of its worker.
     """
 
     PAUSE = "pause"
@@ -72,29 +73,84 @@ class Command(enum.StrEnum):
 @attrs.frozen
 class Control:
     """
-    What a dispatcher learns when it shows that it is alive.
+    What a worker learns when it shows that it is alive.
     """
 
     command: Command | None
     rate: float | None
 
 
-class Lease(Protocol):
+@attrs.frozen
+class Due:
     """
-    The right to dispatch one campaign, until it is released or its holder dies.
+    A batch in which someone is pending.
+    """
+
+    #: What is known of it, with the batch itself.
+    known: BatchResult
+    #: Since when it may be sent, in seconds since 1970, where it had to wait.
+    due_at: float | None = None
+
+
+@attrs.frozen
+class Finished:
+    """
+    Nobody is pending any more.
+    """
+
+
+Dues: TypeAlias = Sequence[Due] | NotBefore | Finished
+
+
+@attrs.frozen
+class Resolved:
+    """
+    What came of a decision about the unknown.
+    """
+
+    #: How many recipients it was taken for.
+    recipients: int
+    #: How many were left as they are, since the process that claimed them may exist.
+    left_alone: int = 0
+    #: That process, in words.
+    process: str | None = None
+
+
+class Worker(Protocol):
+    """
+    A process that takes batches of one campaign; alone on SQLite.
+
+    Each method raises `LedgerError` when the store can't be read or written, and
+    `CampaignLostError` when another worker has taken the campaign over.
     """
 
     plan: Plan
+    #: Names this worker in its claims.
+    token: str
     #: Until when the service asked to wait, in seconds since 1970, and may be past.
     held_until: float | None
+    #: Who was not made pending again when it joined, although the owner wants that.
+    left_alone: Resolved
 
-    def due(self, message: VoiceMessage) -> AsyncIterator[BatchResult]:
+    async def due(self, limit: int) -> Dues:
         """
-        The batches in which someone is pending, each with what is known of it.
+        The next batches in which someone is pending, at most *limit* of them.
+
+        Each batch is given once, until it is recorded as due again or deferred.
+
+        Returns:
+            `NotBefore` where all that are left have to wait, `Finished` where nobody is
+            left; batches that were given and not recorded yet are left out of both.
         """
         ...
 
-    async def claim(self, batch: Batch, places: Sequence[int]) -> None:
+    async def open(self, batch: BatchId) -> Due | None:
+        """
+        That one *batch*, if someone in it is pending.
+        """
+        ...
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
         Make it durable that *places* of *batch* are about to be sent.
 
@@ -103,12 +159,28 @@ class Lease(Protocol):
         """
         ...
 
-    async def settle(self, result: BatchResult) -> None:
+    async def record(
+        self,
+        claimed: Claimed | None,
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
         """
         Make it durable what became of a batch so far.
 
+        Args:
+            claimed: What `claim` gave; None where nobody was claimed.
+            due_at: When those who are pending may be sent again, by whichever worker;
+                None if this worker goes on with the batch itself.
+
         Raises:
             LedgerError: It is not; who was in flight will be unknown.
+        """
+        ...
+
+    async def defer(self, batch: BatchId, until: float) -> None:
+        """
+        Let *batch* wait, and be given again by `due` after *until*.
         """
         ...
 
@@ -120,24 +192,28 @@ class Lease(Protocol):
         held_until: float | None = None,
     ) -> Control:
         """
-        Show that the holder is alive and how fast it is, and learn what is wanted.
+        Show that the worker is alive and how fast it is, and learn what is wanted.
 
         Args:
+            throughput: Recipients per second.
             waiting: Why nothing goes on at present, where nothing does.
             held_until: Until when the service asked to wait, in seconds since 1970.
-
-        Raises:
-            CampaignLostError: Another has taken the campaign over.
         """
         ...
 
-    async def resolve(self, *, resend: bool) -> int:
+    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
         """
-        Make the unknown pending, or give them up; gives how many there were.
+        Make the unknown pending, or give them up.
+
+        Those whom a process had claimed that may still exist are not made pending: it
+        may have been stopped between its claim and its request.
+
+        Args:
+            process_is_gone: Its owner knows that no such process exists.
         """
         ...
 
-    async def release(
+    async def leave(
         self,
         state: CampaignState,
         reason: str | None = None,
@@ -150,7 +226,7 @@ class Lease(Protocol):
         One in which someone is left is paused, and not finished, whatever *state* says.
 
         Args:
-            held_until: As for `beat`, for the next holder.
+            held_until: As for `heartbeat`, for the next worker.
         """
         ...
 
@@ -234,7 +310,7 @@ class Ledger(Protocol):
         resend_unknown: bool | None = None,
     ) -> None:
         """
-        Change what is given of *campaign*'s settings, if nobody dispatches it.
+        Change what is given of *campaign*'s settings, if no worker has joined it.
 
         Raises:
             InputError: There is no such campaign.
@@ -251,15 +327,24 @@ class Ledger(Protocol):
         """
         ...
 
-    async def lease(self, campaign: str, *, cancelled: bool = False) -> Lease:
+    async def join(
+        self,
+        campaign: str,
+        load: Callable[[str], VoiceMessage],
+        *,
+        cancelled: bool = False,
+        process_is_gone: bool = False,
+    ) -> Worker:
         """
-        Become the one dispatcher of *campaign*.
+        Become a worker of *campaign*.
 
-        Who was in flight with a dead dispatcher is unknown from now on (or pending, if
-        its owner has decided so), and who was not sent is pending again.
+        Who was in flight with a worker that is gone is unknown from now on (or pending,
+        if the owner has decided so), and who was not sent is pending again.
 
         Args:
-            cancelled: Take it although it was cancelled, to decide about its unknown.
+            load: Makes the message of its text in the plan.
+            cancelled: Join although it was cancelled, to decide about its unknown.
+            process_is_gone: As for `Worker.resolve`.
 
         Raises:
             InputError: There is no such campaign, or it was cancelled.
@@ -275,7 +360,7 @@ class Ledger(Protocol):
         rate: float | None = None,
     ) -> None:
         """
-        Tell the dispatcher of *campaign*, in whatever process, what is wanted of it.
+        Tell the worker of *campaign*, in whatever process, what is wanted of it.
 
         Raises:
             InputError: There is no such campaign.
@@ -299,6 +384,6 @@ class Ledger(Protocol):
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
-        The requests of *campaign* whose recipients are unknown and not given up.
+        The batches of *campaign* whose recipients are unknown and not given up.
         """
         ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+from pathlib import Path
 
 from voicepush import clock
 from voicepush.errors import (
@@ -88,24 +89,34 @@ def describe(row: sqlite3.Row) -> str:
     """
     The holder in *row*, in words.
     """
-    host, pid, _ = row["holder"].rsplit(":", 2)
     seconds = round(clock.monotonic() - row["heartbeat_at"])
     when = f"{seconds} s ago" if seconds >= 0 else "before this machine was started"
-    return f"process {pid} on {host} (last sign {when})"
+    return f"{process_of(row['holder'])} (last sign {when})"
 
 
-def new_holder() -> str:
+def process_of(token: str) -> str:
     """
-    What this process is known by in a ledger: host, process id and something random.
+    The process that *token* names, in words.
     """
-    return f"{socket.gethostname()}:{os.getpid()}:{clock.random_hex(8)}"
+    host, pid, *_ = token.rsplit(":", 3)
+    return f"process {pid} on {host}"
 
 
-def is_gone(holder: str) -> bool:
+def new_token() -> str:
     """
-    Whether *holder* ran on this machine and does not any more.
+    What a worker in this process is known by in a ledger: host, process id, when the
+    process was started, and something random.
     """
-    host, pid, _ = holder.rsplit(":", 2)
+    pid = os.getpid()
+    host = socket.gethostname()
+    return f"{host}:{pid}:{_started(pid)}:{clock.random_hex(8)}"
+
+
+def is_gone(token: str) -> bool:
+    """
+    Whether the process of *token* ran on this machine and does not any more.
+    """
+    host, pid, started, _ = token.rsplit(":", 3)
     if host != socket.gethostname():
         return False
     try:
@@ -113,5 +124,29 @@ def is_gone(holder: str) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
+        pass
+    now = _started(int(pid))
+    # The number may have been given to another process since.
+    return bool(int(started)) and bool(now) and int(started) != now
+
+
+def may_wake(token: str | None) -> bool:
+    """
+    Whether a worker that claimed by *token* may still send what it has claimed: another
+    process that exists, or one of another machine.
+    """
+    if token is None or is_gone(token):
         return False
-    return False
+    host, pid, *_ = token.rsplit(":", 3)
+    return (host, pid) != (socket.gethostname(), str(os.getpid()))
+
+
+def _started(pid: int) -> int:
+    """
+    When the process was started, in ticks since the machine was; 0 if that is unknown.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return int(stat.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from typing import Self
 
@@ -15,12 +15,13 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
+from voicepush.ledger import decisions
 from voicepush.ledger.protocol import Command, Fingerprint, Plan
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
 from voicepush.ledger.sqlite.holder import (
     campaign_row,
     check_free,
-    new_holder,
+    new_token,
     published_row,
 )
 from voicepush.ledger.sqlite.index import batches_with
@@ -29,18 +30,19 @@ from voicepush.ledger.sqlite.rows import (
     SELECT_BATCH,
     SELECT_WITH_SOURCE,
     batch_result,
+    in_flight,
     lookups_in,
     plan_of,
     rows_of,
     unknown_batch_of,
-    with_in_flight,
 )
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.statuses import statuses_of
-from voicepush.ledger.sqlite.worker import SQLiteLease
+from voicepush.ledger.sqlite.worker import SQLiteWorker
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import BatchId
+from voicepush.model.batch import BatchId, Group
 from voicepush.model.fields import check_text
+from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState, CampaignStatus, Lookup, UnknownBatch
 
@@ -176,7 +178,7 @@ class SQLiteLedger:
             CampaignHeldError: Another process is planning it.
             InputError: There is such a campaign already.
         """
-        holder = new_holder()
+        token = new_token()
 
         def work(connection: sqlite3.Connection) -> int:
             row = campaign_row(connection, plan.campaign)
@@ -185,28 +187,37 @@ class SQLiteLedger:
                     raise InputError(f"campaign {plan.campaign!r} is planned already")
                 check_free(row)
                 drop(connection, row["id"])
-            return insert(connection, plan, holder)
+            return insert(connection, plan, token)
 
         try:
             identity = await self._file.do(work)
         except asyncio.CancelledError:
             # What was begun may still be done; it must not keep the name from us.
-            self._file.do_later(lambda connection: drop_of(connection, holder))
+            self._file.do_later(lambda connection: drop_of(connection, token))
             raise
-        return SQLiteDraft(self._file, identity, holder)
+        return SQLiteDraft(self._file, identity, token)
 
-    async def lease(self, campaign: str, *, cancelled: bool = False) -> SQLiteLease:
+    async def join(
+        self,
+        campaign: str,
+        load: Callable[[str], VoiceMessage],
+        *,
+        cancelled: bool = False,
+        process_is_gone: bool = False,
+    ) -> SQLiteWorker:
         """
-        Become the one dispatcher of *campaign*.
+        Become the one worker of *campaign*.
 
         Args:
-            cancelled: Take it although it was cancelled, to decide about its unknown.
+            load: Makes the message of its text in the plan.
+            cancelled: Join although it was cancelled, to decide about its unknown.
+            process_is_gone: As for `Worker.resolve`.
 
         Raises:
             InputError: There is no such campaign, or it was cancelled.
             CampaignHeldError: Another process is dispatching it.
         """
-        holder = new_holder()
+        token = new_token()
 
         def work(connection: sqlite3.Connection) -> sqlite3.Row:
             row = published_row(connection, campaign)
@@ -222,7 +233,7 @@ class SQLiteLedger:
                 "reason = CASE state WHEN ? THEN reason END, "
                 "state = CASE state WHEN ? THEN state ELSE ? END WHERE id = ?",
                 (
-                    *(holder, clock.monotonic(), CampaignState.CANCELLED),
+                    *(token, clock.monotonic(), CampaignState.CANCELLED),
                     *(CampaignState.CANCELLED, CampaignState.RUNNING, row["id"]),
                 ),
             )
@@ -230,22 +241,27 @@ class SQLiteLedger:
 
         try:
             row = await self._file.do(work)
-            lease = SQLiteLease(
-                self._file, row["id"], holder, plan_of(row), row["held_until"]
+            worker = SQLiteWorker(
+                self._file,
+                row["id"],
+                token,
+                plan_of(row),
+                group=Group(load(row["message"])),
+                held_until=row["held_until"],
             )
             if row["state"] != CampaignState.CANCELLED:
-                await lease.recover()
+                await worker.recover(process_is_gone=process_is_gone)
         except asyncio.CancelledError:
             # What was begun may still be done; it must not keep the campaign from us.
             self._file.do_later(
                 lambda connection: connection.execute(
                     "UPDATE campaign SET holder = NULL, state = CASE state "
                     "WHEN ? THEN state ELSE ? END WHERE holder = ?",
-                    (CampaignState.CANCELLED, CampaignState.PAUSED, holder),
+                    (CampaignState.CANCELLED, CampaignState.PAUSED, token),
                 )
             )
             raise
-        return lease
+        return worker
 
     async def steer(
         self,
@@ -319,7 +335,8 @@ class SQLiteLedger:
             (campaign,),
             SELECT_WITH_SOURCE,
         ):
-            yield with_in_flight(batch_result(row), row)
+            known = batch_result(row)
+            yield decisions.shown(known, in_flight(row, known))
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """

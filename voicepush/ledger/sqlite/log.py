@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import suppress
 
 from voicepush.ledger.sqlite.connection import BeingReadError, patiently, transaction
-from voicepush.ledger.sqlite.holder import is_gone, new_holder
+from voicepush.ledger.sqlite.holder import is_gone, new_token
 
 
 def register(connection: sqlite3.Connection) -> str:
@@ -18,7 +18,7 @@ def register(connection: sqlite3.Connection) -> str:
     Where the mark is and the log is not, someone has taken them apart. Marks of
     processes that have died are taken away: their log is there.
     """
-    us = new_holder()
+    us = new_token()
     with transaction(connection):
         was_marked = bool(marks(connection))
         _forget_the_dead(connection)

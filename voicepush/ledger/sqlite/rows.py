@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 from voicepush import clock
+from voicepush.ledger import decisions
 from voicepush.ledger.packing import (
     COLUMNS,
     TO_SEND,
     PackedRecipients,
     pack_exceptions,
     pack_transactions,
-    replaced,
     unpack_exceptions,
     unpack_places,
     unpack_recipients,
@@ -49,14 +49,11 @@ COUNTED = {
 NO_MESSAGE = VoiceMessage(media="-")
 
 
-#: On those who may be ringing right now.
-_IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
-
-
 _FIRST = (
     *("campaign.name", "campaign.tag", "batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
-    *("claimed_at", "recorded_at", "claimed", "given_up_places"),
+    *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at"),
+    "given_up_places",
     *("outcome", "code", "description", "exceptions", "transactions"),
 )
 
@@ -103,7 +100,9 @@ async def rows_of(
         after = rows[-1]["number"]
 
 
-def record_of(result: BatchResult, campaign: int, holder: str) -> dict[str, Any]:
+def record_of(
+    result: BatchResult, campaign: int, holder: str, due_at: float | None = None
+) -> dict[str, Any]:
     """
     The columns of what became of a batch so far.
     """
@@ -114,6 +113,7 @@ def record_of(result: BatchResult, campaign: int, holder: str) -> dict[str, Any]
         "number": result.batch.id.number,
         "state": READY if counts[Outcome.PENDING] else RECORDED,
         "now": clock.now(),
+        "due_at": due_at if counts[Outcome.PENDING] else None,
         **{name: counts[outcome] for name, outcome in COUNTED.items()},
         "attempts": result.attempts,
         "outcome": result.verdict.outcome.value,
@@ -141,25 +141,14 @@ def batch_result(row: sqlite3.Row, message: VoiceMessage = NO_MESSAGE) -> BatchR
     )
 
 
-def with_in_flight(
-    result: BatchResult, row: sqlite3.Row, verdict: Verdict = _IN_FLIGHT
-) -> BatchResult:
-    """
-    *result* with *verdict* on those who are claimed and not recorded.
-    """
-    if row["state"] != SENDING:
-        return result
-    return replaced(result, Outcome.PENDING, verdict, sorted(_in_flight(row, result)))
-
-
-def _in_flight(row: sqlite3.Row, result: BatchResult) -> frozenset[int]:
+def in_flight(row: sqlite3.Row, known: BatchResult) -> frozenset[int]:
     """
     The places that are claimed and not recorded.
     """
     if row["state"] != SENDING:
         return frozenset()
     if row["claimed"] is None:
-        return frozenset(result.places(Outcome.PENDING))
+        return frozenset(known.places(Outcome.PENDING))
     return unpack_places(row["claimed"])
 
 
@@ -167,10 +156,10 @@ def lookups_in(row: sqlite3.Row, value: str) -> list[Lookup]:
     """
     What the batch in *row* says of *value*.
     """
-    recorded = batch_result(row)
-    in_flight = _in_flight(row, recorded)
+    known = batch_result(row)
+    under_way = in_flight(row, known)
     given_up = unpack_places(row["given_up_places"])
-    result = with_in_flight(recorded, row)
+    result = decisions.shown(known, under_way)
     recipients, ids = result.batch.recipients, result.batch.correlation_ids
     places = {
         place
@@ -184,7 +173,7 @@ def lookups_in(row: sqlite3.Row, value: str) -> list[Lookup]:
         Lookup(
             campaign=row["name"],
             result=each,
-            in_flight=place in in_flight,
+            in_flight=place in under_way,
             given_up=place in given_up,
             batch=str(result.batch.id),
             attempts=row["attempts"],
@@ -203,11 +192,7 @@ def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch:
     """
     result = batch_result(row)
     given_up = unpack_places(row["given_up_places"])
-    verdicts = Counter(
-        result.at(place)
-        for place in result.places(Outcome.UNKNOWN)
-        if place not in given_up
-    )
+    verdicts = Counter(map(result.at, decisions.unresolved(result, given_up)))
     reasons = [
         " ".join(filter(None, (verdict.code, verdict.description)))
         for verdict, _ in verdicts.most_common()

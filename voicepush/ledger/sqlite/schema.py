@@ -20,7 +20,7 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 _TABLES = """
@@ -45,7 +45,7 @@ _TABLES = """
         invalid INTEGER NOT NULL DEFAULT 0,
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
-        holder TEXT,                  -- host:pid:random of its one dispatcher
+        holder TEXT,                  -- the token of its one worker
         heartbeat_at REAL,            -- its last sign, on the clock since the start
         throughput REAL,              -- as it measured that
         waiting TEXT,                 -- why nothing goes on, where nothing does
@@ -79,6 +79,8 @@ _TABLES = """
         attempts INTEGER NOT NULL DEFAULT 0,
         claimed_at REAL,
         recorded_at REAL,
+        claimed_by TEXT,                       -- the token of the last worker
+        due_at REAL,                           -- not before, or NULL: at once
         claimed TEXT,                          -- places, or NULL: all that are pending
         given_up_places TEXT,                  -- or NULL: none
         outcome TEXT NOT NULL DEFAULT 'pending',

@@ -1,77 +1,171 @@
 """
-The right to dispatch one campaign.
+The one worker of a campaign.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from voicepush import clock
-from voicepush.errors import (
-    CampaignLostError,
-    LedgerError,
+from voicepush.errors import CampaignLostError, LedgerError
+from voicepush.ledger import decisions
+from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.protocol import (
+    Command,
+    Control,
+    Due,
+    Dues,
+    Finished,
+    Plan,
+    Resolved,
 )
-from voicepush.ledger.packing import (
-    pack_places,
-    replaced,
-    unpack_places,
-)
-from voicepush.ledger.protocol import Command, Control, Plan
-from voicepush.ledger.sqlite.holder import hold, note_heartbeat
+from voicepush.ledger.sqlite.holder import hold, may_wake, note_heartbeat, process_of
 from voicepush.ledger.sqlite.rows import (
+    READY,
     SELECT_BATCH,
+    SENDING,
     TOGETHER,
     batch_result,
+    in_flight,
     record_of,
-    rows_of,
-    with_in_flight,
 )
+from voicepush.ledger.sqlite.statements import CLAIM, RECORD, RECORD_LATE, UNCLAIM
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import Batch
-from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.claim import (
+    Claim,
+    Claimed,
+    NotBefore,
+    Record,
+    Recorded,
+    Superseded,
+)
+from voicepush.model.outcome import BatchResult
 from voicepush.model.status import CampaignState, Waiting
 
-_LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
+_TAKEN_OVER = "the campaign was taken over by another process; this one stops"
 
 
-class SQLiteLease:
+class SQLiteWorker:
     """
-    The right to dispatch one campaign; every write checks that it is still held.
+    The one worker of a campaign; every write checks that it still is.
     """
 
     def __init__(
         self,
         file: SQLiteFile,
         campaign: int,
-        holder: str,
+        token: str,
         plan: Plan,
+        *,
+        group: Group,
         held_until: float | None,
     ) -> None:
         self.plan = plan
+        self.token = token
         self.held_until = held_until
+        #: Whom it has not made pending again when it joined, since another process
+        #: that claimed them may exist.
+        self.left_alone = Resolved(0)
         self._file = file
         self._campaign = campaign
-        self._holder = holder
+        self._group = group
+        #: The last batch that was given, in the order of the plan.
+        self._last = -1
+        #: Given, and not recorded, deferred or due again since.
+        self._given: set[int] = set()
 
-    async def recover(self) -> None:
+    async def recover(self, *, process_is_gone: bool) -> None:
         """
-        Settle what an earlier holder left in flight, and make the not sent pending.
+        Decide about those whom an earlier worker left in flight, and make the not sent
+        pending.
         """
-        await self._rewrite("batch.state = 1 OR not_sent > 0", self._recovered)
+        left, process = 0, None
 
-    async def due(self, message: VoiceMessage) -> AsyncIterator[BatchResult]:
-        """
-        The batches in which someone is pending, each with what is known of it.
-        """
-        async for row in rows_of(
-            self._file, "campaign.id = ? AND batch.state = 0", (self._campaign,)
-        ):
-            yield batch_result(row, message)
+        def change(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+            nonlocal left, process
+            known = batch_result(row)
+            under_way = in_flight(row, known)
+            wakes = not process_is_gone and may_wake(row["claimed_by"])
+            resend = self.plan.resend_unknown and not wakes
+            if under_way and self.plan.resend_unknown and wakes:
+                left += known.batch.weigh(sorted(under_way))
+                process = process_of(row["claimed_by"])
+            recovered = decisions.recovered(known, under_way, resend=resend)
+            self._write(connection, recovered)
 
-    async def claim(self, batch: Batch, places: Sequence[int]) -> None:
+        await self._for_each("batch.state = 1 OR not_sent > 0", change)
+        self.left_alone = Resolved(0, left, process)
+
+    async def due(self, limit: int) -> Dues:
+        """
+        The next batches in which someone is pending, at most *limit* of them.
+        """
+        found = await self._file.do(
+            lambda connection: self._next(connection, limit), writes=False
+        )
+        if isinstance(found, list):
+            self._given.update(each.known.batch.id.number for each in found)
+        return found
+
+    def _next(self, connection: sqlite3.Connection, limit: int) -> Dues:
+        now = clock.now()
+        rows = connection.execute(
+            f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.state = ? "
+            "AND (due_at IS NULL OR due_at <= ?) AND batch.number > ? "
+            "ORDER BY batch.number LIMIT ?",
+            (self._campaign, READY, now, self._last, limit),
+        ).fetchall()
+        if rows:
+            self._last = rows[-1]["number"]
+        else:
+            # Those that had to wait, and stand before the last one that was given.
+            waiting = [
+                row
+                for row in connection.execute(
+                    "SELECT number, due_at FROM batch WHERE campaign = ? "
+                    "AND state = ? AND due_at IS NOT NULL ORDER BY due_at",
+                    (self._campaign, READY),
+                )
+                if row["number"] not in self._given
+            ]
+            numbers = [row["number"] for row in waiting if row["due_at"] <= now]
+            if waiting and not numbers:
+                return NotBefore(waiting[0]["due_at"], "all that are left have to wait")
+            rows = [
+                row
+                for number in numbers[:limit]
+                for row in self._rows_of(connection, number)
+            ]
+        return [self._due(row) for row in rows] or Finished()
+
+    async def open(self, batch: BatchId) -> Due | None:
+        """
+        That one *batch*, if someone in it is pending.
+        """
+
+        def work(connection: sqlite3.Connection) -> Due | None:
+            for row in self._rows_of(connection, batch.number):
+                if row["state"] == READY and batch.tag == self.plan.tag:
+                    return self._due(row)
+            return None
+
+        return await self._file.do(work, writes=False)
+
+    def _rows_of(
+        self, connection: sqlite3.Connection, number: int
+    ) -> list[sqlite3.Row]:
+        return connection.execute(
+            f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ?",
+            (self._campaign, number),
+        ).fetchall()
+
+    def _due(self, row: sqlite3.Row) -> Due:
+        return Due(batch_result(row, self._group.message), row["due_at"])
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
         Make it durable that *places* of *batch* are about to be sent.
 
@@ -81,7 +175,7 @@ class SQLiteLease:
         whole = len(places) == len(batch)
         row = {
             "campaign": self._campaign,
-            "holder": self._holder,
+            "token": self.token,
             "number": batch.id.number,
             "in_flight": batch.size if whole else batch.weigh(places),
             "claimed": None if whole else pack_places(places),
@@ -89,8 +183,8 @@ class SQLiteLease:
         }
 
         def work(connection: sqlite3.Connection) -> None:
-            if connection.execute(_CLAIM, row).rowcount != 1:
-                hold(connection, self._campaign, self._holder)
+            if connection.execute(CLAIM, row).rowcount != 1:
+                hold(connection, self._campaign, self.token)
                 raise CampaignLostError(
                     f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
                     "another process; this one stops"
@@ -101,20 +195,60 @@ class SQLiteLease:
             self._file.check_in_place()
         except (asyncio.CancelledError, LedgerError):
             # It may be done, or be done yet, and nothing will be sent.
-            self._file.do_later(lambda connection: connection.execute(_UNCLAIM, row))
+            self._file.do_later(lambda connection: connection.execute(UNCLAIM, row))
             raise
+        return Claimed(self.token, places)
 
-    async def settle(self, result: BatchResult) -> None:
+    async def record(
+        self,
+        claimed: Claimed | None,  # noqa: ARG002 -- the campaign's holder is looked at
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
         """
         Make it durable what became of a batch so far.
         """
-        row = record_of(result, self._campaign, self._holder)
+        row = record_of(result, self._campaign, self.token, due_at)
+
+        def work(connection: sqlite3.Connection) -> Record:
+            if connection.execute(RECORD, row).rowcount == 1:
+                return Recorded()
+            return self._record_late(connection, result)
+
+        record = await self._file.do(work, at_once=True)
+        if due_at is not None or row["state"] != READY:
+            self._given.discard(row["number"])
+        return record
+
+    def _record_late(self, connection: sqlite3.Connection, late: BatchResult) -> Record:
+        """
+        Add what another worker does not know, if it has the campaign now.
+        """
+        for row in self._rows_of(connection, late.batch.id.number):
+            if row["state"] == SENDING and row["claimed_by"] != self.token:
+                break  # theirs is under way, and will say more
+            known = batch_result(row)
+            known = decisions.recovered(known, in_flight(row, known), resend=False)
+            known = decisions.merged(known, late)
+            columns = record_of(known, self._campaign, self.token, row["due_at"])
+            connection.execute(RECORD_LATE, columns)
+        return Superseded(_TAKEN_OVER)
+
+    async def defer(self, batch: BatchId, until: float) -> None:
+        """
+        Let *batch* wait, and be given again by `due` after *until*.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
-            if connection.execute(_RECORD, row).rowcount != 1:
-                hold(connection, self._campaign, self._holder)
+            hold(connection, self._campaign, self.token)
+            connection.execute(
+                "UPDATE batch SET due_at = ? "
+                "WHERE campaign = ? AND number = ? AND state = ?",
+                (until, self._campaign, batch.number, READY),
+            )
 
-        await self._file.do(work, at_once=True)
+        await self._file.do(work)
+        self._given.discard(batch.number)
 
     async def heartbeat(
         self,
@@ -124,18 +258,14 @@ class SQLiteLease:
         held_until: float | None = None,
     ) -> Control:
         """
-        Show that the holder is alive and how fast it is, and learn what is wanted.
-
-        Args:
-            waiting: Why nothing goes on at present, where nothing does.
-            held_until: Until when the service asked to wait, in seconds since 1970.
+        Show that the worker is alive and how fast it is, and learn what is wanted.
 
         Raises:
             CampaignLostError: Another has taken the campaign over.
         """
 
         def work(connection: sqlite3.Connection) -> Control:
-            row = hold(connection, self._campaign, self._holder)
+            row = hold(connection, self._campaign, self.token)
             note_heartbeat(connection, self._campaign)
             since = waiting and waiting.since.timestamp()
             connection.execute(
@@ -152,33 +282,39 @@ class SQLiteLease:
         self._file.check_in_place()
         return control
 
-    async def resolve(self, *, resend: bool) -> int:
+    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
         """
-        Make the unknown pending, or give them up; gives how many there were.
+        Make the unknown pending, or give them up.
         """
-        resolved = 0
+        number, left, process = 0, 0, None
 
         def change(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-            nonlocal resolved
-            resolved += row["unknown"] - row["given_up"]
-            result = batch_result(row)
+            nonlocal number, left, process
+            known = batch_result(row)
             given_up = unpack_places(row["given_up_places"])
-            unknown = set(result.places(Outcome.UNKNOWN)) - given_up
+            places = decisions.unresolved(known, given_up)
+            weight = known.batch.weigh(places)
+            if resend and not process_is_gone and may_wake(row["claimed_by"]):
+                left += weight
+                process = process_of(row["claimed_by"])
+                return
+            number += weight
             if resend:
-                pending = Verdict(Outcome.PENDING)
-                again = replaced(result, Outcome.UNKNOWN, pending, sorted(unknown))
-                self._write(connection, again)
+                self._write(connection, decisions.resent(known, given_up))
             else:
                 connection.execute(
                     "UPDATE batch SET given_up = unknown, given_up_places = ? "
                     "WHERE campaign = ? AND number = ?",
-                    (pack_places(unknown | given_up), self._campaign, row["number"]),
+                    (
+                        pack_places(given_up.union(places)),
+                        *(self._campaign, row["number"]),
+                    ),
                 )
 
         await self._for_each("batch.state != 1 AND unknown > given_up", change)
-        return resolved
+        return Resolved(number, left, process)
 
-    async def release(
+    async def leave(
         self,
         state: CampaignState,
         reason: str | None = None,
@@ -191,15 +327,14 @@ class SQLiteLease:
         One in which someone is left is paused, and not finished, whatever *state* says.
         """
         if state is CampaignState.CANCELLED:
-            await self._rewrite(
-                "batch.state = 1",
-                lambda result, row: with_in_flight(result, row, _LOST),
-            )
-            cancelled = Verdict(Outcome.NOT_SENT, None, reason or "cancelled")
-            await self._rewrite(
-                "batch.state = 0",
-                lambda result, _: replaced(result, Outcome.PENDING, cancelled),
-            )
+            why = reason or "cancelled"
+
+            def cancel(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+                known = batch_result(row)
+                cancelled = decisions.cancelled(known, in_flight(row, known), why)
+                self._write(connection, cancelled)
+
+            await self._for_each("batch.state != 2", cancel)
 
         def work(connection: sqlite3.Connection) -> None:
             end, why = state, reason
@@ -208,10 +343,11 @@ class SQLiteLease:
                 words = reason or f"{left:,} are left; resume goes on"
                 end, why = (CampaignState.PAUSED, words) if left else (state, None)
             connection.execute(
-                "UPDATE campaign SET holder = NULL, command = NULL, throughput = NULL, "
-                "waiting = NULL, held_until = coalesce(?, held_until), "
-                "state = ?, reason = ? WHERE id = ? AND holder = ?",
-                (held_until, end, why, self._campaign, self._holder),
+                "UPDATE campaign SET holder = NULL, command = NULL, "
+                "throughput = NULL, waiting = NULL, "
+                "held_until = coalesce(?, held_until), state = ?, reason = ? "
+                "WHERE id = ? AND holder = ?",
+                (held_until, end, why, self._campaign, self.token),
             )
 
         await self._file.do(work)
@@ -227,36 +363,18 @@ class SQLiteLease:
         return int(row[0])
 
     def _write(self, connection: sqlite3.Connection, result: BatchResult) -> None:
-        connection.execute(_RECORD, record_of(result, self._campaign, self._holder))
-
-    def _recovered(self, result: BatchResult, row: sqlite3.Row) -> BatchResult:
-        if not self.plan.resend_unknown:
-            result = with_in_flight(result, row, _LOST)
-        return replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
-
-    async def _rewrite(
-        self, where: str, change: Callable[[BatchResult, sqlite3.Row], BatchResult]
-    ) -> None:
-        """
-        Change what is known of each batch for which *where* holds, some at a time.
-        """
-        await self._for_each(
-            where,
-            lambda connection, row: self._write(
-                connection, change(batch_result(row), row)
-            ),
-        )
+        connection.execute(RECORD, record_of(result, self._campaign, self.token))
 
     async def _for_each(
         self, where: str, change: Callable[[sqlite3.Connection, sqlite3.Row], None]
     ) -> None:
         """
-        The same with *change* writing by itself.
+        Change each batch for which *where* holds, some at a time.
         """
         after: int | None = -1
 
         def work(connection: sqlite3.Connection) -> int | None:
-            hold(connection, self._campaign, self._holder)
+            hold(connection, self._campaign, self.token)
             note_heartbeat(connection, self._campaign)
             # Those before need not be looked at again.
             rows = connection.execute(
@@ -270,38 +388,3 @@ class SQLiteLease:
 
         while after is not None:
             after = await self._file.do(work)
-
-
-#: Only who holds a campaign may write; looked at in the same statement, since each one
-#: more passes the interpreter's lock to and fro.
-_IS_HELD = """
-    EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :holder)
-"""
-
-
-_CLAIM = f"""
-    UPDATE batch
-    SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now
-    WHERE campaign = :campaign AND number = :number AND state = 0 AND {_IS_HELD}
-"""  # noqa: S608 -- ours
-
-
-#: Takes a claim of this very moment back, also after the campaign was given back;
-#: a process that took it over would have recorded it first.
-_UNCLAIM = """
-    UPDATE batch
-    SET state = 0, in_flight = 0, claimed = NULL
-    WHERE campaign = :campaign AND number = :number AND state = 1 AND claimed_at = :now
-"""
-
-
-_RECORD = f"""
-    UPDATE batch
-    SET state = :state, in_flight = 0, claimed = NULL, recorded_at = :now,
-        accepted = :accepted, rejected = :rejected, expired = :expired,
-        not_sent = :not_sent, unknown = :unknown,
-        attempts = :attempts, outcome = :outcome, code = :code,
-        description = :description, exceptions = :exceptions,
-        transactions = :transactions
-    WHERE campaign = :campaign AND number = :number AND {_IS_HELD}
-"""  # noqa: S608 -- ours

@@ -145,8 +145,8 @@ class SQLiteFile:
         """
         Take our log away from the file that took the place, or may take it yet.
 
-        Another process that opens that file would read our log into it. A ledger that was only moved
-        needs its log until it is saved.
+        Another process that opens that file would read our log into it. A ledger that
+        was only moved needs its log until it is saved.
         """
         for path, was in self._beside.items():
             if was is not None and identity(path) == was:

@@ -1,0 +1,199 @@
+"""
+What is kept of one campaign.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+import attrs
+
+from voicepush import clock
+from voicepush.errors import CampaignHeldError
+from voicepush.ledger import decisions
+from voicepush.ledger.protocol import (
+    Command,
+    Fingerprint,
+    Plan,
+)
+from voicepush.model.batch import BatchId
+from voicepush.model.outcome import BatchResult, Outcome, Result
+from voicepush.model.status import (
+    CampaignState,
+    CampaignStatus,
+    Lookup,
+    UnknownBatch,
+    Waiting,
+)
+
+#: A worker that gave no sign for so long is taken for dead, in seconds.
+SILENT_FOR = 15.0
+
+
+@attrs.define(eq=False)
+class Row:
+    """
+    A batch and what is known of it.
+    """
+
+    known: BatchResult
+    in_flight: frozenset[int] = frozenset()
+    given_up: frozenset[int] = frozenset()
+    due_at: float | None = None
+    claimed_at: float | None = None
+    recorded_at: float | None = None
+
+    @property
+    def id(self) -> BatchId:
+        """
+        Of its batch.
+        """
+        return self.known.batch.id
+
+    @property
+    def is_ready(self) -> bool:
+        """
+        Whether someone is pending, and nobody under way.
+        """
+        return not self.in_flight and bool(self.known.places(Outcome.PENDING))
+
+    @property
+    def shown(self) -> BatchResult:
+        """
+        What is known, as an owner sees it.
+        """
+        return decisions.shown(self.known, self.in_flight)
+
+    def weigh(self, places: Collection[int]) -> int:
+        """
+        How many recipients stand at *places*.
+        """
+        return self.known.batch.weigh(sorted(places))
+
+    def record(self, known: BatchResult) -> None:
+        """
+        Note what is *known* now; nobody is under way.
+        """
+        self.known, self.in_flight = known, frozenset()
+        self.recorded_at = clock.now()
+
+
+@attrs.define(eq=False)
+class StoredCampaign:
+    """
+    Everything about one campaign.
+    """
+
+    plan: Plan
+    worker: str | None
+    heard_at: float = attrs.field(factory=clock.monotonic)
+    #: None while it is a draft.
+    state: CampaignState | None = None
+    reason: str | None = None
+    command: Command | None = None
+    counts: Mapping[str, int] = attrs.field(factory=dict)
+    fingerprint: Fingerprint | None = None
+    throughput: float | None = None
+    waiting: Waiting | None = None
+    held_until: float | None = None
+    rows: list[Row] = attrs.field(factory=list)
+
+    @property
+    def is_held(self) -> bool:
+        """
+        Whether a worker gave a sign lately.
+        """
+        if self.worker is None:
+            return False
+        return 0 <= clock.monotonic() - self.heard_at <= SILENT_FOR
+
+    def check_free(self) -> None:
+        """
+        Refuse a campaign that has a worker.
+        """
+        if self.is_held:
+            raise CampaignHeldError(self.plan.campaign, "another worker here")
+
+    def status(self) -> CampaignStatus:
+        """
+        Where it stands.
+        """
+        found: Counter[str] = Counter()
+        for row in self.rows:
+            counted = row.known.counts()
+            under_way = row.weigh(row.in_flight)
+            counted[Outcome.PENDING] -= under_way
+            found["in_flight"] += under_way
+            found["given_up"] += row.weigh(row.given_up)
+            found.update({outcome.value: n for outcome, n in counted.items()})
+        state, reason = self.state or CampaignState.PLANNED, self.reason
+        if state is CampaignState.RUNNING and not self.is_held:
+            state, reason = CampaignState.PAUSED, "its worker is gone; resume goes on"
+        runs = state is CampaignState.RUNNING
+        waiting = self.waiting if runs else None
+        expires = self.plan.expires_at
+        return CampaignStatus(
+            campaign=self.plan.campaign,
+            state=state,
+            reason=reason,
+            planned=sum(row.known.batch.size for row in self.rows),
+            pending=found["pending"],
+            in_flight=found["in_flight"],
+            accepted=found["accepted"],
+            rejected=found["rejected"],
+            expired=found["expired"],
+            not_sent=found["not_sent"],
+            unknown=found["unknown"],
+            given_up=found["given_up"],
+            read=self.counts.get("read", 0),
+            invalid=self.counts.get("invalid", 0),
+            duplicate=self.counts.get("duplicate", 0),
+            suppressed=self.counts.get("suppressed", 0),
+            expiry=None if expires is None else datetime.fromtimestamp(expires, UTC),
+            rate=self.plan.rate,
+            throughput=self.throughput if runs else None,
+            waiting=waiting and waiting.reason,
+            waiting_since=waiting and waiting.since,
+        )
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """
+    The moment that many *seconds* after the beginning of 1970.
+    """
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def lookup_of(campaign: StoredCampaign, row: Row, place: int, result: Result) -> Lookup:
+    """
+    What *row* says of the recipient of *result*.
+    """
+    return Lookup(
+        campaign=campaign.plan.campaign,
+        result=result,
+        in_flight=place in row.in_flight,
+        given_up=place in row.given_up,
+        batch=str(row.id),
+        attempts=row.known.attempts,
+        claimed=moment(row.claimed_at),
+        recorded=moment(row.recorded_at),
+    )
+
+
+def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
+    """
+    The unknown at *places*, with what speaks for either side.
+    """
+    verdicts = Counter(row.known.at(place) for place in places)
+    return UnknownBatch(
+        batch=str(row.id),
+        unknown=row.weigh(places),
+        accepted=row.known.counts()[Outcome.ACCEPTED],
+        claimed=moment(row.claimed_at),
+        reasons=tuple(
+            " ".join(filter(None, (verdict.code, verdict.description)))
+            for verdict, _ in verdicts.most_common()
+        ),
+    )

@@ -1,0 +1,199 @@
+"""
+Campaigns that last as long as an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection
+from typing import Any, Self
+
+import attrs
+
+from voicepush import clock
+from voicepush.errors import InputError
+from voicepush.ledger import decisions
+from voicepush.ledger.memory.campaign import StoredCampaign, lookup_of, unknown_batch_of
+from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
+from voicepush.ledger.protocol import (
+    Command,
+    Fingerprint,
+    Plan,
+)
+from voicepush.model.batch import Group
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.status import (
+    CampaignState,
+    CampaignStatus,
+    Lookup,
+    UnknownBatch,
+)
+
+
+class MemoryLedger:
+    """
+    Campaigns that last as long as this object.
+    """
+
+    def __init__(self) -> None:
+        self._campaigns: dict[str, StoredCampaign] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def _published(self, name: str) -> StoredCampaign:
+        found = self._campaigns.get(name)
+        if found is None or found.state is None:
+            raise InputError(f"there is no campaign {name!r} in this ledger")
+        return found
+
+    async def campaigns(self) -> list[CampaignStatus]:
+        """
+        All campaigns, the newest last.
+        """
+        return [each.status() for each in self._campaigns.values() if each.state]
+
+    async def status(self, campaign: str) -> CampaignStatus | None:
+        """
+        Where *campaign* stands, or None if there is no such campaign.
+        """
+        found = self._campaigns.get(campaign)
+        return found.status() if found is not None and found.state else None
+
+    async def plan(self, campaign: str) -> Plan | None:
+        """
+        What *campaign* is, or None if there is no such campaign.
+        """
+        found = self._campaigns.get(campaign)
+        return found.plan if found is not None and found.state else None
+
+    async def fingerprint(self, campaign: str) -> Fingerprint | None:
+        """
+        What *campaign*'s source was like when it was planned, where that is known.
+        """
+        return self._published(campaign).fingerprint
+
+    async def change(
+        self,
+        campaign: str,
+        *,
+        rate: float | None = None,
+        retry_internal_error: bool | None = None,
+        resend_unknown: bool | None = None,
+    ) -> None:
+        """
+        Change what is given of *campaign*'s settings, if no worker has joined it.
+        """
+        found = self._published(campaign)
+        found.check_free()
+        given: dict[str, Any] = {
+            "rate": rate,
+            "retry_internal_error": retry_internal_error,
+            "resend_unknown": resend_unknown,
+        }
+        changed = {name: value for name, value in given.items() if value is not None}
+        found.plan = attrs.evolve(found.plan, **changed)
+
+    async def draft(self, plan: Plan) -> MemoryDraft:
+        """
+        Begin to plan a campaign; what a dead planner left of an earlier try is dropped.
+        """
+        found = self._campaigns.get(plan.campaign)
+        if found is not None:
+            if found.state is not None:
+                raise InputError(f"campaign {plan.campaign!r} is planned already")
+            found.check_free()
+            del self._campaigns[plan.campaign]
+        campaign = StoredCampaign(plan, clock.random_hex(8))
+        self._campaigns[plan.campaign] = campaign
+        return MemoryDraft(self._campaigns, campaign)
+
+    async def join(
+        self,
+        campaign: str,
+        load: Callable[[str], VoiceMessage],
+        *,
+        cancelled: bool = False,
+        process_is_gone: bool = False,  # noqa: ARG002 -- there is but this process
+    ) -> MemoryWorker:
+        """
+        Become the worker of *campaign*.
+        """
+        found = self._published(campaign)
+        is_cancelled = found.state is CampaignState.CANCELLED
+        if is_cancelled and not cancelled:
+            raise InputError(
+                f"campaign {campaign!r} was cancelled; plan those who are left under "
+                "another name"
+            )
+        found.check_free()
+        found.worker, found.heard_at = clock.random_hex(8), clock.monotonic()
+        found.command = found.throughput = found.waiting = None
+        if not is_cancelled:
+            found.state, found.reason = CampaignState.RUNNING, None
+            group = Group(load(found.plan.message))
+            for row in found.rows:
+                row.known.batch.group = group
+                if row.in_flight or row.known.counts()[Outcome.NOT_SENT]:
+                    row.record(
+                        decisions.recovered(
+                            row.known,
+                            row.in_flight,
+                            resend=found.plan.resend_unknown,
+                        )
+                    )
+        return MemoryWorker(found, found.worker)
+
+    async def steer(
+        self,
+        campaign: str,
+        *,
+        command: Command | None = None,
+        rate: float | None = None,
+    ) -> None:
+        """
+        Tell the worker of *campaign* what is wanted of it.
+        """
+        found = self._published(campaign)
+        found.command = command or found.command
+        if rate is not None:
+            found.plan = attrs.evolve(found.plan, rate=rate)
+
+    async def lookup(self, value: str) -> list[Lookup]:
+        """
+        What is known of *value*.
+        """
+        return [
+            lookup_of(campaign, row, place, result)
+            for campaign in self._campaigns.values()
+            if campaign.state
+            for row in campaign.rows
+            for place, result in zip(
+                row.known.batch.recipients.places_of_values(), row.shown, strict=True
+            )
+            if value in (result.recipient, result.correlation_id)
+        ]
+
+    async def results(
+        self, campaign: str, outcomes: Collection[Outcome]
+    ) -> AsyncIterator[BatchResult]:
+        """
+        The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        found = self._campaigns.get(campaign)
+        for row in found.rows if found is not None and found.state else ():
+            if any(row.shown.counts()[outcome] for outcome in outcomes):
+                yield row.shown
+
+    async def unknown(self, campaign: str) -> list[UnknownBatch]:
+        """
+        The batches of *campaign* whose recipients are unknown and not given up.
+        """
+        return [
+            unknown_batch_of(row, places)
+            for row in self._published(campaign).rows
+            if (places := decisions.unresolved(row.known, row.given_up))
+        ]

@@ -1,0 +1,227 @@
+"""
+The planner and the worker of one campaign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from voicepush import clock
+from voicepush.errors import CampaignLostError
+from voicepush.ledger import decisions
+from voicepush.ledger.memory.campaign import Row, StoredCampaign
+from voicepush.ledger.protocol import (
+    Control,
+    Due,
+    Dues,
+    Fingerprint,
+    Finished,
+    Resolved,
+)
+from voicepush.model.batch import Batch, BatchId
+from voicepush.model.claim import Claim, Claimed, NotBefore, Record, Recorded
+from voicepush.model.outcome import BatchResult
+from voicepush.model.status import (
+    CampaignState,
+    Waiting,
+)
+
+
+class MemoryDraft:
+    """
+    A campaign that is being planned.
+    """
+
+    def __init__(
+        self, campaigns: dict[str, StoredCampaign], campaign: StoredCampaign
+    ) -> None:
+        self._campaigns = campaigns
+        self._campaign = campaign
+
+    def _check_ours(self) -> None:
+        if self._campaigns.get(self._campaign.plan.campaign) is not self._campaign:
+            raise CampaignLostError(
+                "the campaign is planned by another; this one stops"
+            )
+        self._campaign.heard_at = clock.monotonic()
+
+    async def add(self, batches: Sequence[Batch]) -> None:
+        """
+        Take *batches* in.
+        """
+        self._check_ours()
+        self._campaign.rows += [Row(BatchResult.untried(batch)) for batch in batches]
+
+    async def heartbeat(self) -> None:
+        """
+        Show that the planner is alive.
+        """
+        self._check_ours()
+
+    async def publish(
+        self, counts: Mapping[str, int], fingerprint: Fingerprint | None = None
+    ) -> None:
+        """
+        Make the campaign exist, with the screening's *counts*.
+        """
+        self._check_ours()
+        campaign = self._campaign
+        campaign.counts, campaign.fingerprint = counts, fingerprint
+        campaign.state, campaign.worker = CampaignState.PLANNED, None
+
+    async def discard(self) -> None:
+        """
+        Let nothing of it remain, if it is still a draft and ours.
+        """
+        if self._campaign.state is None:
+            self._check_ours()
+            del self._campaigns[self._campaign.plan.campaign]
+
+
+class MemoryWorker:
+    """
+    The worker of one campaign.
+    """
+
+    def __init__(self, campaign: StoredCampaign, token: str) -> None:
+        self.plan = campaign.plan
+        self.token = token
+        self.held_until = campaign.held_until
+        self.left_alone = Resolved(0)
+        self._campaign = campaign
+        #: Given, and not recorded, deferred or due again since.
+        self._given: set[BatchId] = set()
+        self._rows = {row.id: row for row in campaign.rows}
+
+    def _check_ours(self) -> None:
+        if self._campaign.worker != self.token:
+            raise CampaignLostError(
+                "the campaign was taken over by another worker; this one stops"
+            )
+        self._campaign.heard_at = clock.monotonic()
+
+    async def due(self, limit: int) -> Dues:
+        """
+        The next batches in which someone is pending, at most *limit* of them.
+        """
+        self._check_ours()
+        ready = [
+            row
+            for row in self._campaign.rows
+            if row.is_ready and row.id not in self._given
+        ]
+        now = clock.now()
+        found = [row for row in ready if row.due_at is None or row.due_at <= now]
+        if not found:
+            moments = [row.due_at for row in ready if row.due_at is not None]
+            return NotBefore(min(moments), "deferred") if moments else Finished()
+        self._given.update(row.id for row in found[:limit])
+        return [Due(row.known, row.due_at) for row in found[:limit]]
+
+    async def open(self, batch: BatchId) -> Due | None:
+        """
+        That one *batch*, if someone in it is pending.
+        """
+        self._check_ours()
+        row = self._rows.get(batch)
+        return Due(row.known, row.due_at) if row is not None and row.is_ready else None
+
+    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
+        """
+        Note that *places* of *batch* are about to be sent.
+        """
+        self._check_ours()
+        row = self._rows[batch.id]
+        if not row.is_ready:
+            raise CampaignLostError(
+                f"batch {batch.id} was claimed by another worker; this one stops"
+            )
+        row.in_flight, row.claimed_at = frozenset(places), clock.now()
+        return Claimed(self.token, places)
+
+    async def record(
+        self,
+        claimed: Claimed | None,  # noqa: ARG002 -- the token is looked at instead
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
+        """
+        Note what became of a batch so far.
+        """
+        self._check_ours()
+        row = self._rows[result.batch.id]
+        row.record(result)
+        row.due_at = due_at
+        if due_at is not None or not row.is_ready:
+            self._given.discard(row.id)
+        return Recorded()
+
+    async def defer(self, batch: BatchId, until: float) -> None:
+        """
+        Let *batch* wait, and be given again by `due` after *until*.
+        """
+        self._check_ours()
+        self._rows[batch].due_at = until
+        self._given.discard(batch)
+
+    async def heartbeat(
+        self,
+        throughput: float | None,
+        *,
+        waiting: Waiting | None = None,
+        held_until: float | None = None,
+    ) -> Control:
+        """
+        Show that the worker is alive and how fast it is, and learn what is wanted.
+        """
+        self._check_ours()
+        campaign = self._campaign
+        campaign.throughput, campaign.waiting = throughput, waiting
+        if held_until is not None:
+            campaign.held_until = held_until
+        return Control(campaign.command, campaign.plan.rate)
+
+    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:  # noqa: ARG002 -- there is but this process
+        """
+        Make the unknown pending, or give them up.
+        """
+        self._check_ours()
+        number = 0
+        for row in self._campaign.rows:
+            places = decisions.unresolved(row.known, row.given_up)
+            if row.in_flight or not places:
+                continue
+            number += row.weigh(places)
+            if resend:
+                row.record(decisions.resent(row.known, row.given_up))
+            else:
+                row.given_up |= frozenset(places)
+        return Resolved(number)
+
+    async def leave(
+        self,
+        state: CampaignState,
+        reason: str | None = None,
+        *,
+        held_until: float | None = None,
+    ) -> None:
+        """
+        Give the campaign back.
+        """
+        campaign = self._campaign
+        if campaign.worker != self.token:
+            return
+        if state is CampaignState.CANCELLED:
+            for row in campaign.rows:
+                if row.in_flight or row.is_ready:
+                    why = reason or "cancelled"
+                    row.record(decisions.cancelled(row.known, row.in_flight, why))
+        counted = campaign.status()
+        left = counted.pending + counted.in_flight + counted.not_sent
+        if state is CampaignState.FINISHED:
+            words = reason or f"{left:,} are left; resume goes on"
+            state, reason = (CampaignState.PAUSED, words) if left else (state, None)
+        campaign.state, campaign.reason, campaign.worker = state, reason, None
+        campaign.command = campaign.throughput = campaign.waiting = None
+        if held_until is not None:
+            campaign.held_until = held_until

@@ -1,0 +1,40 @@
+"""
+What claims a batch, and what records it.
+"""
+
+from __future__ import annotations
+
+#: Only who holds a campaign may write; looked at in the same statement, since each one
+#: more passes the interpreter's lock to and fro.
+_IS_HELD = """
+    EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :{})
+"""
+
+CLAIM = f"""
+    UPDATE batch
+    SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now,
+        claimed_by = :token, due_at = NULL
+    WHERE campaign = :campaign AND number = :number AND state = 0
+    AND {_IS_HELD.format("token")}
+"""  # noqa: S608 -- ours
+
+#: Takes a claim of this very moment back, also after the campaign was given back;
+#: a process that took it over would have recorded it first.
+UNCLAIM = """
+    UPDATE batch
+    SET state = 0, in_flight = 0, claimed = NULL
+    WHERE campaign = :campaign AND number = :number AND state = 1 AND claimed_at = :now
+"""
+
+RECORD_LATE = """
+    UPDATE batch
+    SET state = :state, in_flight = 0, claimed = NULL, recorded_at = :now,
+        accepted = :accepted, rejected = :rejected, expired = :expired,
+        not_sent = :not_sent, unknown = :unknown, due_at = :due_at,
+        attempts = :attempts, outcome = :outcome, code = :code,
+        description = :description, exceptions = :exceptions,
+        transactions = :transactions
+    WHERE campaign = :campaign AND number = :number
+"""
+
+RECORD = f"{RECORD_LATE} AND {_IS_HELD.format('holder')}"
