@@ -27,6 +27,7 @@ from voicepush import (
     open_ledger,
 )
 from voicepush.ledger.sqlite.worker import SQLiteWorker
+from voicepush.model.claim import Claim
 
 
 async def test_a_campaign_rings_everyone_once(
@@ -326,7 +327,7 @@ async def test_a_claim_that_was_cancelled_is_taken_back(
 
     async def cancelled_claim(self: SQLiteWorker, *arguments: Any) -> Claim:
         asyncio.get_running_loop().call_soon(dispatch.cancel)
-        await claim(self, *arguments)
+        return await claim(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SQLiteWorker, "claim", cancelled_claim)
