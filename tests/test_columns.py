@@ -164,7 +164,7 @@ def test_header_over_two_lines() -> None:
 )
 def test_headers_as_people_write_them(header: str) -> None:
     """
-    Headers are known with signs, accents, items and numbers in them.
+    Headers are known with signs, accents, remarks and numbers in them.
     """
     source = read_stream(io.BytesIO(f"id,{header}\n1,{ANN}\n".encode()))
 

@@ -56,7 +56,7 @@ async def test_first_fault_that_strikes_wins(session: ClientSession) -> None:
 
 async def test_script_comes_before_faults(session: ClientSession) -> None:
     """
-    Scripted replies are used up one by one, and do not shift the status faults.
+    Scripted replies are used up one by one, and do not shift the standing faults.
     """
     async with Simulator(service_key=KEY, faults=["7006@1/2"]) as simulator:
         simulator.next_replies(7102, "1001")

@@ -343,7 +343,7 @@ async def test_errors_that_no_server_can_be_made_to_cause(
     error: Exception, kind: type[Exception]
 ) -> None:
     """
-    What is not known to come before the first byte is in batch.
+    What is not known to come before the first byte is in doubt.
     """
     with aioresponses() as mocked:
         mocked.post(f"https://api.example.org{PATH}", exception=error)

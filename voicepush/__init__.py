@@ -9,6 +9,7 @@ from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
     CampaignHeldError,
+    CampaignLostError,
     ClientClosedError,
     DeliveryError,
     ExpiredError,
@@ -21,8 +22,27 @@ from voicepush.errors import (
     UnreachableError,
     VoicepushError,
 )
-from voicepush.ledger import Ledger, open_ledger
-from voicepush.model.batch import Batch
+from voicepush.ledger import open_ledger
+from voicepush.ledger.protocol import (
+    Command,
+    Control,
+    Draft,
+    Due,
+    Fingerprint,
+    Finished,
+    Ledger,
+    Plan,
+    Resolved,
+    Worker,
+)
+from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.claim import Claimed, NotBefore, Recorded, Refused, Superseded
+from voicepush.model.events import (
+    AttemptMade,
+    CampaignStopped,
+    Observers,
+    PaceChanged,
+)
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import (
     BatchResult,
@@ -33,11 +53,19 @@ from voicepush.model.outcome import (
     Summary,
     Verdict,
 )
-from voicepush.model.recipients import Destination, Recipient
-from voicepush.model.status import CampaignState, CampaignStatus
-from voicepush.screening.screening import Screening
-from voicepush.screening.suppression import Suppressed
-from voicepush.settings import Settings
+from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
+from voicepush.model.status import (
+    CampaignState,
+    CampaignStatus,
+    Lookup,
+    UnknownBatch,
+    Waiting,
+)
+from voicepush.screening.refusals import Reason, Refusal, RefusalKind
+from voicepush.screening.screening import Screened, Screening
+from voicepush.screening.suppression import Suppressed, Unusable
+from voicepush.settings import ReuseConnections, Settings, SettingsFields
+from voicepush.sources.blocks import Block, Malformed
 from voicepush.sources.files import ListFile, read_file
 from voicepush.sources.opening import digest_of
 
@@ -52,30 +80,67 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Priority",
     "Destination",
     "Recipient",
+    "Recipients",
+    "Kind",
+    # Lists
     "read_file",
     "ListFile",
+    "Block",
+    "Malformed",
     "digest_of",
     # Who is not called
     "Screening",
+    "Screened",
     "Suppressed",
+    "Unusable",
+    "Refusal",
+    "RefusalKind",
+    "Reason",
     # Sending
     "Settings",
+    "SettingsFields",
+    "ReuseConnections",
     "Client",
     "Stream",
     # Campaigns
     "open_ledger",
-    "Ledger",
     "Campaign",
     "CampaignStatus",
     "CampaignState",
+    "Waiting",
     # What became of it
     "Batch",
+    "BatchId",
+    "Group",
     "BatchResult",
     "Outcome",
     "Result",
     "SourceRow",
     "Summary",
     "Verdict",
+    "Lookup",
+    "UnknownBatch",
+    "Resolved",
+    # What happens meanwhile
+    "Observers",
+    "AttemptMade",
+    "PaceChanged",
+    "CampaignStopped",
+    # What a ledger promises
+    "Ledger",
+    "Plan",
+    "Fingerprint",
+    "Draft",
+    "Worker",
+    "Due",
+    "Finished",
+    "Claimed",
+    "NotBefore",
+    "Refused",
+    "Recorded",
+    "Superseded",
+    "Command",
+    "Control",
     # What can go wrong
     "VoicepushError",
     "InputError",
@@ -90,4 +155,5 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "ClientClosedError",
     "LedgerError",
     "CampaignHeldError",
+    "CampaignLostError",
 ]

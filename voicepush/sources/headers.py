@@ -26,7 +26,7 @@ class Rank(enum.IntEnum):
     NONE = 7
 
 
-# Headers as people write them, without accents, spaces, signs, a item in brackets
+# Headers as people write them, without accents, spaces, signs, a remark in brackets
 # and a number at their end: "Mobile No.", "Phone-Number 1" and "Tel. (home)" are
 # "mobileno", "phonenumber" and "tel".
 _MOBILE = (

@@ -1,0 +1,82 @@
+"""
+For type checkers only: what they must accept, and what they must refuse.
+
+Each line that must be refused says which error is expected; an expectation that is not
+met is an error itself (mypy's ``warn_unused_ignores``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import assert_type
+
+import voicepush
+from voicepush import (
+    BatchResult,
+    Campaign,
+    CampaignStatus,
+    Client,
+    Destination,
+    Outcome,
+    Result,
+    Summary,
+    VoiceMessage,
+)
+
+MESSAGE = VoiceMessage(media="welcome", expiry=timedelta(hours=2), extra={"a": 1})
+
+
+def numbers() -> Iterator[str]:
+    """
+    A generator of numbers.
+    """
+    yield "+9995550100"
+
+
+async def later() -> AsyncIterator[str | Destination]:
+    """
+    The same, asynchronous.
+    """
+    yield Destination("+9995550100", correlation_id="a")
+
+
+async def sends(client: Client) -> None:
+    """
+    Everything that yields recipients can be sent to.
+    """
+    assert_type(await client.send(MESSAGE, ["+9995550100"]), Summary)
+    await client.send(MESSAGE, numbers())
+    await client.send(MESSAGE, later())
+    await client.send(MESSAGE, voicepush.read_file("june.csv"))
+    await client.send(MESSAGE, [1, 2])  # type: ignore[arg-type]
+    result = await client.submit(MESSAGE, "+9995550100")
+    assert_type(result, Result)
+    assert_type(result.outcome, Outcome)
+    result.raise_for_outcome()
+    async with client.stream(MESSAGE, numbers()) as stream:
+        async for batch in stream:
+            assert_type(batch, BatchResult)
+
+
+async def campaigns(client: Client) -> None:
+    """
+    A ledger is opened by ``async with``.
+    """
+    async with voicepush.open_ledger(Path("june.db")) as ledger:
+        campaign = await Campaign.plan(ledger, "june", MESSAGE, numbers(), rate=80)
+        assert_type(await campaign.dispatch(client), Summary)
+        assert_type(await campaign.status(), CampaignStatus)
+        await campaign.resolve(resend=False)
+        await campaign.resolve()  # type: ignore[call-arg]
+
+
+def keywords() -> None:
+    """
+    The settings' fields are keywords of a client; another is an error.
+    """
+    Client(service_key="k", base_url="https://api.example", linger=0.01)
+    Client(voicepush.Settings(service_key="k", base_url="https://api.example"))
+    Client(service_kee="k")  # type: ignore[call-arg]
+    Client(concurrency="many")  # type: ignore[arg-type]
