@@ -70,3 +70,31 @@ def test_the_codes_are_told_of(code: str) -> None:
     Each code of the API's own document has its line.
     """
     assert code in API
+
+
+def test_the_picture_of_the_house_is_of_this_house() -> None:
+    """
+    The picture in docs/architecture.md is what is drawn from the code.
+    """
+    drawn = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, str(ROOT / "docs" / "house.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert drawn in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_no_module_is_too_long() -> None:
+    """
+    A module has one job: at most 400 lines, and fewer than 220 on the average.
+    """
+    lines = {
+        path: path.read_text(encoding="utf-8").count("\n")
+        for path in (ROOT / "voicepush").rglob("*.py")
+        if path.stem != "__init__"
+    }
+
+    assert {} == {path: number for path, number in lines.items() if number > 400}
+    assert sum(lines.values()) / len(lines) < 220

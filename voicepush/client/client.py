@@ -44,7 +44,6 @@ from voicepush.sending.batching import Batcher
 from voicepush.sending.journal import ForgetfulJournal, Journal
 from voicepush.sending.pacing import Pacer, most_at
 from voicepush.sending.sender import Sender
-from voicepush.sending.transport import Transport
 from voicepush.sending.workers import send_all
 from voicepush.settings import Settings, SettingsFields, from_environment
 from voicepush.sources.blocks import Block, blocks_of
@@ -78,6 +77,9 @@ class Client:
         elif arguments:
             raise TypeError("give either settings or their fields, not both")
         self.settings = settings
+        # Who only looks at a ledger never needs it, and it is half of the start-up.
+        from voicepush.sending.transport import Transport  # noqa: PLC0415
+
         self._transport = Transport(settings)
         #: Where a campaign sends through; its pace is shared by everything sent here.
         self.sender = Sender(settings, self._transport, Pacer(settings.rate))

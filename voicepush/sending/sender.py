@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from voicepush import clock
 from voicepush.errors import (
@@ -28,10 +28,13 @@ from voicepush.sending.journal import Journal, StopSignal
 from voicepush.sending.pacing import Pacer
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
+from voicepush.sending.sizes import Sizes
 from voicepush.sending.slots import Slots
-from voicepush.sending.transport import Reply, Transport
 from voicepush.sending.trouble import Trouble, clock_time
 from voicepush.settings import Settings
+
+if TYPE_CHECKING:
+    from voicepush.sending.transport import Reply, Transport
 
 
 class Sender:
@@ -56,6 +59,9 @@ class Sender:
         self._now = now or clock.never_set_back()
         self._slots = Slots(settings.concurrency)
         self._reading = asyncio.Lock()
+        self._sizes = Sizes(
+            settings.batch_size, settings.body_limit, lambda: pacer.most
+        )
         self._trouble = Trouble(self._now)
         #: Hear what happens.
         self.observers = Observers()
@@ -134,11 +140,11 @@ class Sender:
         """
         if not places:
             return _Rest()
-        if pieces := self._cut(delivery, places):
+        if pieces := self._sizes.cut(delivery.batch, places):
             return _Rest(pieces)
         request_id = delivery.request_id()
         body = encode(delivery.batch, places, request_id=request_id)
-        if len(body) > self.settings.body_limit:
+        if self._sizes.is_too_large(len(body), len(places)):
             return _Rest(delivery.halve(places, _TOO_LARGE_HERE))
         delivery.wait_begins()
         async with self._slots.one(urgent=delivery.is_urgent):
@@ -169,11 +175,15 @@ class Sender:
         for item, where in by_item(answer.items, places):
             if item.meaning is Meaning.TOO_LARGE:
                 rest += delivery.halve(where, item)
+                weight = delivery.batch.weigh(where)
+                self._sizes.found_too_large(item.code, weight, posted.size)
             else:
                 delivery.note(item, where)
             verdict = delivery.at(where[0])
             weight = delivery.batch.weigh(where)
             verdicts[verdict] = verdicts.get(verdict, 0) + weight
+        if posted.status is not None and not rest:
+            self._sizes.took(delivery.batch.weigh(places), posted.size)
         if delivery.stop_reason is not None:
             journal.stop.set(delivery.stop_reason)
         delivery.note_transactions(answer, places)
@@ -197,21 +207,6 @@ class Sender:
             )
         )
         return _Rest(rest, posted.asked if is_throttled else None)
-
-    def _cut(
-        self, delivery: Delivery, places: Sequence[int]
-    ) -> list[Sequence[int]] | None:
-        """
-        *places* in pieces of the size that the present rate allows, if they need it.
-        """
-        most = min(self.settings.batch_size, self.pacer.most)
-        if delivery.batch.weigh(places) <= most or len(places) == 1:
-            return None
-        # Counting entries is enough where each holds one value; otherwise halves are
-        # cut until they fit.
-        is_even = delivery.batch.recipients.widths is None
-        step = most if is_even else len(places) // 2
-        return [places[at : at + step] for at in range(0, len(places), step)]
 
     async def _claim(
         self, delivery: Delivery, journal: Journal, places: Sequence[int]
@@ -249,7 +244,7 @@ class Sender:
         self, delivery: Delivery, stop: StopSignal, places: Sequence[int]
     ) -> Turn:
         def fits() -> bool:
-            return self._cut(delivery, places) is None
+            return self._sizes.fits(delivery.batch, places)
 
         def seconds_left() -> float:
             return delivery.seconds_left() if fits() and not stop.is_set else 0.0
