@@ -249,6 +249,8 @@ class Sender:
         def seconds_left() -> float:
             return delivery.seconds_left() if fits() and not stop.is_set else 0.0
 
+        if not fits():
+            return Turn.CUT_AGAIN  # others have learned meanwhile
         paced = await self.pacer.take(
             delivery.batch.weigh(places),
             within=seconds_left,

@@ -66,12 +66,13 @@ class Sizes:
 
     def found_too_large(self, code: str | None, values: int, size: int) -> None:
         """
-        It did. Half of that is the most from now on, or what it has taken before.
+        It did. About half of that is the most from now on, or what it has taken before.
         """
         if values == 1:
             return  # that says something of this one alone
         if code == _TOO_MANY:
-            self._most = min(self._most, max(self._taken, values // 2))
+            self._most = min(self._most, max(self._taken, -(-values // 2)))
         else:
-            most = max(self._taken_bytes, size // 2)
+            # What stands around the destinations is not halved.
+            most = max(self._taken_bytes, size * 5 // 8)
             self._most_bytes = min(self._most_bytes, most)
