@@ -121,8 +121,8 @@ _WANTED = (
     Wanted("submit p99 alone, ms", "submit alone", "p99", most=5),
     Wanted("submit p50 beside a campaign with ids, ms", "submit beside", "p50"),
     Wanted("submit p99 beside it, ms", "submit beside", "p99", most=5),
-    Wanted(f"standing of {_FEW} batches, ms", "standing few", "ms"),
-    Wanted(f"of {_MANY:,} batches", "standing many", "ms", to="standing few", most=1.5),
+    Wanted(f"query of {_FEW} batches, ms", "query few", "ms"),
+    Wanted(f"of {_MANY:,} batches", "query many", "ms", to="query few", most=1.5),
     Wanted("status of a small ledger, CPU ms", "status small", "ms"),
     Wanted(f"status of {_FEW} batches, CPU ms", "status few", "ms"),
     Wanted(f"of {_MANY:,} batches", "status many", "ms", to="status few", most=1.5),
@@ -197,8 +197,8 @@ class Columns:
             "submit bare": partial(self._stalls, "bare", sink="late"),
             "submit alone": partial(self._stalls, "alone", sink="late"),
             "submit beside": partial(self._stalls, "beside", kind="ids", sink="late"),
-            "standing few": partial(self._standing, _FEW),
-            "standing many": partial(self._standing, _MANY),
+            "query few": partial(self._query, _FEW),
+            "query many": partial(self._query, _MANY),
             "status few": partial(self._status, _FEW),
             "status many": partial(self._status, _MANY),
             "status small": partial(self._status_small, Path(sys.executable), "this"),
@@ -295,12 +295,12 @@ class Columns:
         assert found.pop("sent", 0) == counted
         return found
 
-    def _standing(self, many: int) -> Values:
+    def _query(self, many: int) -> Values:
         """
         The query for where a campaign of so many batches stands, in code.
         """
         folder = self._batches(many).parent
-        return self._run_stalls("standing", many, self._sinks["late"], folder)
+        return self._run_stalls("query", many, self._sinks["late"], folder)
 
     def _status(self, many: int) -> Values:
         """

@@ -3,7 +3,7 @@ What a service waits for, each in a process of its own; prints milliseconds.
 
     python benchmarks/stalls.py idle|list|file|objects MANY URL FOLDER [FILE]
     python benchmarks/stalls.py bare|alone|beside MANY URL FOLDER [FILE]
-    python benchmarks/stalls.py batches|standing MANY URL FOLDER
+    python benchmarks/stalls.py batches|query MANY URL FOLDER
 
 The first line is the longest stall of the event loop: what a task that sleeps for 1 ms
 finds to be the longest time between two of its turns, less that millisecond. The second
@@ -63,7 +63,7 @@ class Asked(NamedTuple):
     file: Path | None
 
 
-async def standing_of(campaign: Any) -> Any:
+async def status_of(campaign: Any) -> Any:
     """
     Where *campaign* stands; the one place that knows how that is called.
     """
@@ -137,7 +137,7 @@ async def stalls(asked: Asked, kind: str) -> Found:
         async for result in campaign.results():
             accepted += result.outcome is voicepush.Outcome.ACCEPTED
         found["results"] = await longest()
-        planned = (await standing_of(campaign)).planned
+        planned = (await status_of(campaign)).planned
         sent = planned
         assert planned == summary.accepted == accepted
         if asked.file is None:
@@ -226,7 +226,7 @@ async def beside(asked: Asked) -> Found:
         dispatching = asyncio.create_task(campaign.dispatch(client))
         found = await _submitting(_submit(client), dispatching.done, LINGER + SERVICE)
         summary = await dispatching
-        assert (await standing_of(campaign)).planned == summary.accepted
+        assert (await status_of(campaign)).planned == summary.accepted
     return found | {"sent": found["submitted"] + summary.accepted}
 
 
@@ -246,17 +246,17 @@ async def batches(asked: Asked) -> Found:
         )
 
         async def stop() -> None:
-            while (await standing_of(campaign)).accepted < enough:  # noqa: ASYNC110
+            while (await status_of(campaign)).accepted < enough:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             campaign.stop("enough for a benchmark")
 
         stopping = asyncio.create_task(stop())
         summary = await campaign.dispatch(client)
         await stopping
-        standing = await standing_of(campaign)
-        assert asked.many == standing.planned
-        assert enough <= standing.accepted == summary.accepted < asked.many
-    return {"accepted": standing.accepted}
+        query = await status_of(campaign)
+        assert asked.many == query.planned
+        assert enough <= query.accepted == summary.accepted < asked.many
+    return {"accepted": query.accepted}
 
 
 def ledger_of(folder: Path, many: int) -> Path:
@@ -273,7 +273,7 @@ def campaign_of_batches() -> str:
     return _NAME
 
 
-async def standing(asked: Asked) -> Found:
+async def query(asked: Asked) -> Found:
     """
     Ask where that campaign stands, each time in a ledger opened anew.
     """
@@ -282,7 +282,7 @@ async def standing(asked: Asked) -> Found:
         async with voicepush.open_ledger(ledger_of(asked.folder, asked.many)) as ledger:
             campaign = await voicepush.Campaign.open(ledger, _NAME)
             began = time.perf_counter()
-            found = await standing_of(campaign)
+            found = await status_of(campaign)
             waits.append(time.perf_counter() - began)
             assert asked.many == found.planned
     return {"ms": statistics.median(waits) * 1000}
@@ -298,8 +298,7 @@ def main() -> None:
         found = asyncio.run(stalls(asked, name))
     else:
         lanes = {
-            each.__name__: each
-            for each in (idle, bare, alone, beside, batches, standing)
+            each.__name__: each for each in (idle, bare, alone, beside, batches, query)
         }
         found = asyncio.run(lanes[name](asked))
     print(json.dumps(found))

@@ -18,7 +18,7 @@ from voicepush.errors import (
 from voicepush.ledger.sqlite.schema import DRAFT
 
 #: A holder that gave no sign for so long is taken for dead, in seconds.
-LEASE = 15.0
+SILENT_FOR = 15.0
 
 
 def campaign_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
@@ -80,7 +80,7 @@ def is_alive(row: sqlite3.Row) -> bool:
     Whether the holder in *row* gave a sign lately.
     """
     # Before the last start of this machine, or on another one, it would be negative.
-    if not 0 <= clock.monotonic() - row["heartbeat_at"] <= LEASE:
+    if not 0 <= clock.monotonic() - row["heartbeat_at"] <= SILENT_FOR:
         return False
     return not is_gone(row["holder"])
 
