@@ -49,8 +49,8 @@ _LOOKED_AT = 20
 _RECORD_AGAIN = 0.5
 
 
-#: So many batches are asked for at once.
-_ASKED_FOR = 64
+#: So many batches are asked for at once, which are taken apart in one go.
+_ASKED_FOR = 8
 
 #: How every reason begins that is a wait which the service asked for.
 _ASKED_TO_WAIT = "the service asked to wait"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from voicepush.ledger.sqlite.connection import transaction
 
 #: So many who shared a commit go on in one turn of the event loop.
-_TOLD_AT_ONCE = 2
+_TOLD_AT_ONCE = 1
 
 
 class Job(NamedTuple):

@@ -106,11 +106,15 @@ class SQLiteWorker:
         found = await self._file.do(
             lambda connection: self._next(connection, limit), writes=False
         )
-        if isinstance(found, list):
-            self._given.update(each.known.batch.id.number for each in found)
-        return found
+        if not isinstance(found, list):
+            return found
+        self._given.update(row["number"] for row in found)
+        # Here and not in the thread: two threads at work make each other wait.
+        return list(map(self._due, found))
 
-    def _next(self, connection: sqlite3.Connection, limit: int) -> Dues:
+    def _next(
+        self, connection: sqlite3.Connection, limit: int
+    ) -> list[sqlite3.Row] | NotBefore | Finished:
         now = clock.now()
         rows = connection.execute(
             f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.state = ? "
@@ -139,7 +143,7 @@ class SQLiteWorker:
                 for number in numbers[:limit]
                 for row in self._rows_of(connection, number)
             ]
-        return [self._due(row) for row in rows] or Finished()
+        return rows or Finished()
 
     async def open(self, batch: BatchId) -> Due | None:
         """
