@@ -101,8 +101,14 @@ class Group:
     """
 
     message: VoiceMessage
-    #: Counted from 0 in a campaign.
+    #: Counted from 0 in a campaign; there is one today.
     number: int = 0
+    #: The time zones in which they live, by their names, where that is known.
+    zones: tuple[str, ...] = ()
+    #: Groups of a lower one are sent first.
+    priority: int = 0
+    #: Whether they are called before all others, to see how it goes.
+    trial: bool = False
 
 
 @attrs.define(eq=False)

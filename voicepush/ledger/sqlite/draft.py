@@ -150,7 +150,8 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
     )
     campaign = int(inserted.lastrowid or 0)
     connection.execute(
-        "INSERT INTO message_group VALUES (?, 0, ?)", (campaign, plan.message)
+        "INSERT INTO message_group (campaign, number, message) VALUES (?, 0, ?)",
+        (campaign, plan.message),
     )
     connection.execute("INSERT INTO tally (campaign) VALUES (?)", (campaign,))
     return campaign

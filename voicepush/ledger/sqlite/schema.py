@@ -58,6 +58,9 @@ _TABLES = """
         campaign INTEGER NOT NULL REFERENCES campaign (id),
         number INTEGER NOT NULL,      -- counted from 0 in a campaign
         message TEXT NOT NULL,        -- as JSON
+        zones TEXT NOT NULL DEFAULT '[]', -- their names, as JSON
+        priority INTEGER NOT NULL DEFAULT 0,
+        trial INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (campaign, number)
     ) WITHOUT ROWID;
 
