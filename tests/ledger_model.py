@@ -1,0 +1,436 @@
+"""
+A ledger in plain Python, the stores that are held against it, and a clock for both.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+from making import batch_of, entry_of
+
+from voicepush.ledger import Command, Ledger, Plan, Worker
+from voicepush.ledger.memory.ledger import MemoryLedger
+from voicepush.ledger.sqlite.ledger import SQLiteLedger
+from voicepush.model.batch import Batch
+from voicepush.model.claim import Claim, Claimed
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.recipients import Destination, Recipient
+from voicepush.model.status import CampaignState, Waiting
+
+MESSAGE = VoiceMessage(media="welcome")
+PENDING = Verdict(Outcome.PENDING)
+LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
+IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
+EXPIRED = Verdict(Outcome.EXPIRED, None, "the expiry passed before it was sent")
+
+#: What an answer may say of a destination, and what a sender makes of it.
+ANSWERS = (
+    Verdict(Outcome.ACCEPTED, "1001", "Queued"),
+    Verdict(Outcome.PENDING, "7006", "Internal error"),
+    Verdict(Outcome.REJECTED, "7100", "No such \N{SNOWMAN} number"),
+    Verdict(Outcome.NOT_SENT, None, "tried until the patience ran out"),
+    Verdict(Outcome.UNKNOWN, "7010", "Provider exception"),
+    Verdict(Outcome.UNKNOWN, None, "the connection was lost"),
+    # Whatever the API says, it decides nothing for the owner.
+    Verdict(Outcome.UNKNOWN, "7016", "given up: in flight, not answered yet"),
+)
+
+#: What a worker that was taken for dead may have made of them.
+LATE = (*ANSWERS, EXPIRED)
+
+#: When nothing went on.
+SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+#: No process has so high an id.
+NOBODY = 2**30
+
+
+def load(text: str) -> VoiceMessage:
+    """
+    The message that every plan here stands for.
+    """
+    assert text == "{}"
+    return MESSAGE
+
+
+async def all_of(results: AsyncIterator[BatchResult]) -> list[BatchResult]:
+    """
+    All *results*.
+    """
+    return [each async for each in results]
+
+
+def is_claimed(claim: Claim) -> Claimed:
+    """
+    *claim*, which is one.
+    """
+    assert isinstance(claim, Claimed)
+    return claim
+
+
+class Ticking:
+    """
+    A clock that a test moves, and that never gives the same moment twice.
+    """
+
+    def __init__(self) -> None:
+        self.microseconds = 2_000_000_000_000_000
+
+    def now(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        self.microseconds += 1
+        return self.microseconds / 1_000_000
+
+    def monotonic(self) -> float:
+        """
+        Seconds since some other moment.
+        """
+        return self.now() - 1_000_000_000
+
+    def move(self, seconds: float) -> None:
+        """
+        Let *seconds* pass.
+        """
+        self.microseconds += round(seconds * 1_000_000)
+
+    def patch(self, setattr_: Callable[[str, object], None]) -> None:
+        """
+        Let everyone live by this clock.
+        """
+        setattr_("voicepush.clock.now", self.now)
+        setattr_("voicepush.clock.monotonic", self.monotonic)
+
+
+class Store(Protocol):
+    """
+    Where a ledger is kept, and what can happen to it.
+    """
+
+    ledger: Ledger
+
+    async def open(self) -> None:
+        """
+        Open the ledger.
+        """
+
+    async def close(self) -> None:
+        """
+        Close it.
+        """
+
+    def make_old(self, name: str) -> None:
+        """
+        Let a campaign look as if its worker had given no sign for long.
+        """
+
+    async def crash(self, *, old: bool) -> None:
+        """
+        Let every worker die, long ago or just now, and open the ledger again.
+        """
+
+
+class SQLiteStore:
+    """
+    A file.
+    """
+
+    ledger: Ledger
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ledger.db"
+
+    async def open(self) -> None:
+        """
+        Open the file.
+        """
+        self.ledger = await SQLiteLedger.open(self.path)
+
+    async def close(self) -> None:
+        """
+        Close it.
+        """
+        await self.ledger.__aexit__()
+
+    def execute(self, statement: str, *values: object) -> None:
+        """
+        Change the file behind the ledger's back.
+        """
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute(statement, values)
+
+    def make_old(self, name: str) -> None:
+        """
+        Set its last sign back.
+        """
+        self.execute("UPDATE campaign SET heartbeat_at = -1000 WHERE name = ?", name)
+
+    async def crash(self, *, old: bool) -> None:
+        """
+        Leave what is there to be found by a process that comes later.
+        """
+        await self.close()
+        if old:
+            self.execute("UPDATE campaign SET heartbeat_at = -1000")
+        else:
+            self.execute(
+                "UPDATE campaign SET holder = replace(holder, ?, ?)",
+                f":{os.getpid()}:",
+                f":{NOBODY}:",
+            )
+        await self.open()
+
+
+class MemoryStore:
+    """
+    An object.
+    """
+
+    ledger: Ledger
+
+    def __init__(self, _: Path) -> None:
+        self.kept = MemoryLedger()
+
+    async def open(self) -> None:
+        """
+        Take the object.
+        """
+        self.ledger = self.kept
+
+    async def close(self) -> None:
+        """
+        Leave it.
+        """
+        await self.kept.__aexit__()
+
+    def make_old(self, name: str) -> None:
+        """
+        Set its last sign back.
+        """
+        self.kept._campaigns[name].heard_at = -1000
+
+    async def crash(self, *, old: bool) -> None:  # noqa: ARG002 -- it can't be told
+        """
+        Set all last signs back: a worker dies when its task does.
+        """
+        for name in self.kept._campaigns:
+            self.make_old(name)
+
+
+@attrs.define
+class ModelBatch:
+    """
+    A batch as it should be in the ledger.
+    """
+
+    key: str
+    recipients: list[Recipient] = attrs.field(repr=False)
+    verdicts: list[Verdict] = attrs.field(repr=False)
+    #: Who is in flight, and with which claim.
+    claimed: set[int] = attrs.field(factory=set)
+    claim: Claimed | None = attrs.field(default=None, repr=False)
+    given_up: set[int] = attrs.field(factory=set)
+    transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
+    attempts: int = 0
+    due_at: float | None = None
+    rows: list[int] | None = attrs.field(default=None, repr=False)
+    as_came: dict[int, str] = attrs.field(factory=dict, repr=False)
+    kept: dict[str, list[str]] = attrs.field(factory=dict, repr=False)
+
+    def pending(self) -> list[int]:
+        """
+        The places without an outcome, claimed or not.
+        """
+        return [
+            place
+            for place, verdict in enumerate(self.verdicts)
+            if verdict.outcome is Outcome.PENDING
+        ]
+
+    def shown(self) -> list[Verdict]:
+        """
+        The verdicts as its owner sees them: whoever is in flight may be ringing.
+        """
+        return [
+            IN_FLIGHT if place in self.claimed else verdict
+            for place, verdict in enumerate(self.verdicts)
+        ]
+
+    def is_due(self) -> bool:
+        """
+        Whether somebody can be claimed.
+        """
+        return not self.claimed and bool(self.pending())
+
+    def real(self) -> Batch:
+        """
+        What the sender works with.
+        """
+        batch = batch_of(MESSAGE, self.key, self.recipients)
+        batch.recipients = attrs.evolve(
+            batch.recipients,
+            rows=self.rows,
+            as_came=self.as_came,
+            kept=self.kept,
+        )
+        return batch
+
+    def transaction_id(self, place: int) -> str | None:
+        """
+        The one id of all, or the place's own, where an answer decided about it.
+        """
+        undecided = (Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED)
+        if not self.transaction_ids or self.shown()[place].outcome in undecided:
+            return None
+        return self.ids()[place] or None
+
+    def ids(self) -> list[str]:
+        """
+        The transaction ids by place, whether they count or not.
+        """
+        if len(self.transaction_ids) == 1:
+            return list(self.transaction_ids) * len(self.recipients)
+        return list(self.transaction_ids) or [""] * len(self.recipients)
+
+    def result(self) -> BatchResult:
+        """
+        What a sender says of it.
+        """
+        return BatchResult.of_places(
+            self.real(), self.verdicts, self.transaction_ids, attempts=self.attempts
+        )
+
+    def landed(self) -> None:
+        """
+        Nobody is in flight any more; there is no moment where nobody is pending.
+        """
+        self.claimed, self.claim = set(), None
+        if not self.pending():
+            self.due_at = None
+
+    def lose(self) -> None:
+        """
+        Whoever is in flight may have been rung.
+        """
+        for place in self.claimed:
+            self.verdicts[place] = LOST
+        self.landed()
+
+    def recover(self, *, resend: bool) -> None:
+        """
+        What a new worker does about the one before it.
+        """
+        if resend:
+            self.landed()
+        else:
+            self.lose()
+        for place, verdict in enumerate(self.verdicts):
+            if verdict.outcome is Outcome.NOT_SENT:
+                self.verdicts[place] = PENDING
+
+    def learn(self, token: str, late: ModelBatch) -> None:
+        """
+        What remains of a *late* record of the worker with *token*.
+        """
+        if self.claim is not None and self.claim.token != token:
+            return
+        self.lose()
+        ids, others = self.ids(), late.ids()
+        for place, other in enumerate(late.verdicts):
+            if adds(self.verdicts[place].outcome, other.outcome):
+                self.verdicts[place] = other
+                ids[place] = others[place]
+            if self.verdicts[place].outcome is not Outcome.UNKNOWN:
+                self.given_up.discard(place)
+        self.transaction_ids = ids
+        self.attempts = max(self.attempts, late.attempts)
+        self.landed()
+
+
+def adds(known: Outcome, late: Outcome) -> bool:
+    """
+    Whether a *late* word on someone is worth more than what is *known*.
+    """
+    if known is Outcome.ACCEPTED or late is Outcome.PENDING:
+        return False
+    if known is Outcome.UNKNOWN:
+        return True
+    if known is Outcome.REJECTED:
+        return late is Outcome.ACCEPTED
+    return late in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+
+
+@attrs.define
+class ModelCampaign:
+    """
+    A campaign as it should be in the ledger.
+    """
+
+    plan: Plan = attrs.field(repr=lambda plan: plan.campaign)
+    batches: list[ModelBatch] = attrs.field(repr=False)
+    read: int = attrs.field(repr=False)
+    state: CampaignState = CampaignState.PLANNED
+    worker: Worker | None = attrs.field(default=None, repr=False)
+    command: Command | None = None
+    rate: float | None = None
+    waiting: Waiting | None = None
+    held_until: float | None = None
+    #: The batches that the worker was given and has not given back.
+    given: set[str] = attrs.field(factory=set)
+    #: Of those who were its workers before, and must not be able to write any more.
+    stale: list[Worker] = attrs.field(factory=list, repr=False)
+
+    def counts(self) -> Counter[str]:
+        """
+        How many values have which outcome, with those in flight apart.
+        """
+        found: Counter[str] = Counter()
+        for batch in self.batches:
+            for place, recipient in enumerate(batch.recipients):
+                name = batch.verdicts[place].outcome.value
+                if place in batch.claimed:
+                    name = "in_flight"
+                found[name] += len(values_of(recipient))
+                if place in batch.given_up:
+                    found["given_up"] += len(values_of(recipient))
+        return found
+
+    def to_give(self) -> list[ModelBatch]:
+        """
+        The batches that the worker can still be given, now or later.
+        """
+        return [
+            batch
+            for batch in self.batches
+            if batch.is_due() and batch.key not in self.given
+        ]
+
+
+def values_of(recipient: Recipient) -> tuple[str, ...]:
+    """
+    The values of *recipient*.
+    """
+    return entry_of(recipient)[1]
+
+
+def one_recipient(kind: str, number: int) -> Recipient:
+    """
+    A recipient of some kind that nobody else is.
+    """
+    if kind == "several":
+        return Destination([f"+999{number}{each}" for each in range(3)])
+    if kind == "customer":
+        return Destination(customer_id=f'no. "{number}" \\ \N{SNOWMAN}')
+    if kind == "own id":
+        return Destination(f"+999{number}", correlation_id=f"own-{number}")
+    return f"+999{number}"
