@@ -119,6 +119,8 @@ class Store(Protocol):
 
     ledger: Ledger
 
+    def __init__(self, folder: Path) -> None: ...
+
     async def open(self) -> None:
         """
         Open the ledger.
