@@ -59,6 +59,15 @@ def shown(result: BatchResult, in_flight: Collection[int]) -> BatchResult:
     return replaced(result, Outcome.PENDING, IN_FLIGHT, in_flight)
 
 
+def lost(result: BatchResult, in_flight: Collection[int]) -> BatchResult:
+    """
+    *result* when nothing will be heard any more of those *in_flight*.
+    """
+    if not in_flight:
+        return result
+    return replaced(result, Outcome.PENDING, LOST, in_flight)
+
+
 def recovered(
     result: BatchResult, in_flight: Collection[int], *, resend: bool
 ) -> BatchResult:
@@ -70,8 +79,8 @@ def recovered(
         resend: Whether the owner has decided beforehand that the unknown are sent
             again, and the other worker certainly is gone.
     """
-    if in_flight and not resend:
-        result = replaced(result, Outcome.PENDING, LOST, in_flight)
+    if not resend:
+        result = lost(result, in_flight)
     return replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
 
 
@@ -81,6 +90,14 @@ def unresolved(result: BatchResult, given_up: Collection[int]) -> list[int]:
     """
     known = frozenset(given_up)
     return [place for place in result.places(Outcome.UNKNOWN) if place not in known]
+
+
+def still_given_up(result: BatchResult, given_up: Collection[int]) -> list[int]:
+    """
+    Those of *given_up* that are unknown yet, after a late record.
+    """
+    known = frozenset(given_up)
+    return [place for place in result.places(Outcome.UNKNOWN) if place in known]
 
 
 def resent(result: BatchResult, given_up: Collection[int]) -> BatchResult:
@@ -97,8 +114,7 @@ def cancelled(
     """
     *result* when its owner has ended the campaign: nobody is pending any more.
     """
-    if in_flight:
-        result = replaced(result, Outcome.PENDING, LOST, in_flight)
+    result = lost(result, in_flight)
     return replaced(result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, reason))
 
 
@@ -106,8 +122,7 @@ def merged(known: BatchResult, late: BatchResult) -> BatchResult:
     """
     *known* with what a *late* record adds, from a worker that was taken for dead.
 
-    Who was called stays called; a late record never makes anyone
-    pending.
+    Who was called stays called; a late record never makes anyone pending.
     """
     verdicts: list[Verdict] = []
     theirs: list[int] = []
@@ -129,8 +144,9 @@ def merged(known: BatchResult, late: BatchResult) -> BatchResult:
 def _transactions(
     known: BatchResult, late: BatchResult, theirs: Sequence[int]
 ) -> Sequence[str]:
-    if not late.transaction_ids or not theirs:
+    if not theirs:
         return known.transaction_ids
+    # An answer without an id must not be shown with that of another request.
     many = len(known.batch)
     ours = _spread(known.transaction_ids, many)
     others = _spread(late.transaction_ids, many)

@@ -43,6 +43,8 @@ class Row:
     given_up: frozenset[int] = frozenset()
     due_at: float | None = None
     claimed_at: float | None = None
+    #: The token of the worker with which someone is under way.
+    claimed_by: str | None = None
     recorded_at: float | None = None
 
     @property
@@ -76,7 +78,9 @@ class Row:
         """
         Note what is *known* now; nobody is under way.
         """
-        self.known, self.in_flight = known, frozenset()
+        self.known, self.in_flight, self.claimed_by = known, frozenset(), None
+        if not known.places(Outcome.PENDING):
+            self.due_at = None
         self.recorded_at = clock.now()
 
 

@@ -134,9 +134,10 @@ class MemoryLedger:
         found.command = found.throughput = found.waiting = None
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
-            group = Group(load(found.plan.message))
+            message = load(found.plan.message)
             for row in found.rows:
-                row.known.batch.group = group
+                batch = row.known.batch
+                batch.group = Group(message, batch.group.number)
                 if row.in_flight or row.known.counts()[Outcome.NOT_SENT]:
                     row.record(
                         decisions.recovered(

@@ -19,12 +19,21 @@ from voicepush.ledger.protocol import (
     Resolved,
 )
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.claim import Claim, Claimed, NotBefore, Record, Recorded
+from voicepush.model.claim import (
+    Claim,
+    Claimed,
+    NotBefore,
+    Record,
+    Recorded,
+    Superseded,
+)
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import (
     CampaignState,
     Waiting,
 )
+
+_TAKEN_OVER = "the campaign was taken over by another worker; this one stops"
 
 
 class MemoryDraft:
@@ -39,7 +48,8 @@ class MemoryDraft:
         self._campaign = campaign
 
     def _check_ours(self) -> None:
-        if self._campaigns.get(self._campaign.plan.campaign) is not self._campaign:
+        here = self._campaigns.get(self._campaign.plan.campaign)
+        if here is not self._campaign or here.state is not None:
             raise CampaignLostError(
                 "the campaign is planned by another; this one stops"
             )
@@ -95,9 +105,7 @@ class MemoryWorker:
 
     def _check_ours(self) -> None:
         if self._campaign.worker != self.token:
-            raise CampaignLostError(
-                "the campaign was taken over by another worker; this one stops"
-            )
+            raise CampaignLostError(_TAKEN_OVER)
         self._campaign.heard_at = clock.monotonic()
 
     async def due(self, limit: int) -> Dues:
@@ -137,6 +145,7 @@ class MemoryWorker:
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
         row.in_flight, row.claimed_at = frozenset(places), clock.now()
+        row.claimed_by, row.due_at = self.token, None
         return Claimed(self.token, places)
 
     async def record(
@@ -148,20 +157,35 @@ class MemoryWorker:
         """
         Note what became of a batch so far.
         """
-        self._check_ours()
         row = self._rows[result.batch.id]
-        row.record(result)
+        if self._campaign.worker != self.token:
+            return self._record_late(row, result)
+        self._check_ours()
         row.due_at = due_at
+        row.record(result)
         if due_at is not None or not row.is_ready:
             self._given.discard(row.id)
         return Recorded()
+
+    def _record_late(self, row: Row, late: BatchResult) -> Record:
+        """
+        Add what another worker does not know, if that one is not sending it.
+        """
+        if not row.in_flight or row.claimed_by == self.token:
+            known = decisions.lost(row.known, row.in_flight)
+            row.record(decisions.merged(known, late))
+            left = decisions.still_given_up(row.known, row.given_up)
+            row.given_up = frozenset(left)
+        return Superseded(_TAKEN_OVER)
 
     async def defer(self, batch: BatchId, until: float) -> None:
         """
         Let *batch* wait, and be given again by `due` after *until*.
         """
         self._check_ours()
-        self._rows[batch].due_at = until
+        row = self._rows[batch]
+        if row.is_ready:
+            row.due_at = until
         self._given.discard(batch)
 
     async def heartbeat(
@@ -209,6 +233,9 @@ class MemoryWorker:
         Give the campaign back.
         """
         campaign = self._campaign
+        if state is CampaignState.CANCELLED:
+            # Who wants it cancelled has to hear that it is not.
+            self._check_ours()
         if campaign.worker != self.token:
             return
         if state is CampaignState.CANCELLED:

@@ -24,17 +24,23 @@ UNCLAIM = """
     UPDATE batch
     SET state = 0, in_flight = 0, claimed = NULL
     WHERE campaign = :campaign AND number = :number AND state = 1 AND claimed_at = :now
+    AND claimed_by = :token
 """
 
-RECORD_LATE = """
+_RECORD = """
     UPDATE batch
     SET state = :state, in_flight = 0, claimed = NULL, recorded_at = :now,
         accepted = :accepted, rejected = :rejected, expired = :expired,
         not_sent = :not_sent, unknown = :unknown, due_at = :due_at,
         attempts = :attempts, outcome = :outcome, code = :code,
         description = :description, exceptions = :exceptions,
-        transactions = :transactions
+        transactions = :transactions{}
     WHERE campaign = :campaign AND number = :number
 """
 
-RECORD = f"{RECORD_LATE} AND {_IS_HELD.format('holder')}"
+RECORD = f"{_RECORD.format('')} AND {_IS_HELD.format('holder')}"
+
+#: Who was given up may have been called after all.
+RECORD_LATE = _RECORD.format(
+    ", given_up = :given_up, given_up_places = :given_up_places"
+)

@@ -94,7 +94,7 @@ class SQLiteWorker:
                 left += known.batch.weigh(sorted(under_way))
                 process = process_of(row["claimed_by"])
             recovered = decisions.recovered(known, under_way, resend=resend)
-            self._write(connection, recovered)
+            self._write(connection, recovered, row["due_at"])
 
         await self._for_each("batch.state = 1 OR not_sent > 0", change)
         self.left_alone = Resolved(0, left, process)
@@ -115,6 +115,7 @@ class SQLiteWorker:
     def _next(
         self, connection: sqlite3.Connection, limit: int
     ) -> list[sqlite3.Row] | NotBefore | Finished:
+        hold(connection, self._campaign, self.token)
         now = clock.now()
         rows = connection.execute(
             f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.state = ? "
@@ -125,17 +126,22 @@ class SQLiteWorker:
         if rows:
             self._last = rows[-1]["number"]
         else:
-            # Those that had to wait, and stand before the last one that was given.
+            # Those that had to wait or are pending again, and stand before the last
+            # one that was given.
             waiting = [
                 row
                 for row in connection.execute(
                     "SELECT number, due_at FROM batch WHERE campaign = ? "
-                    "AND state = ? AND due_at IS NOT NULL ORDER BY due_at",
+                    "AND state = ? ORDER BY due_at",
                     (self._campaign, READY),
                 )
                 if row["number"] not in self._given
             ]
-            numbers = [row["number"] for row in waiting if row["due_at"] <= now]
+            numbers = [
+                row["number"]
+                for row in waiting
+                if row["due_at"] is None or row["due_at"] <= now
+            ]
             if waiting and not numbers:
                 return NotBefore(waiting[0]["due_at"], "all that are left have to wait")
             rows = [
@@ -151,6 +157,7 @@ class SQLiteWorker:
         """
 
         def work(connection: sqlite3.Connection) -> Due | None:
+            hold(connection, self._campaign, self.token)
             for row in self._rows_of(connection, batch.number):
                 if row["state"] == READY and batch.tag == self.plan.tag:
                     return self._due(row)
@@ -232,9 +239,14 @@ class SQLiteWorker:
             if row["state"] == SENDING and row["claimed_by"] != self.token:
                 break  # theirs is under way, and will say more
             known = batch_result(row)
-            known = decisions.recovered(known, in_flight(row, known), resend=False)
+            known = decisions.lost(known, in_flight(row, known))
             known = decisions.merged(known, late)
+            given_up = decisions.still_given_up(
+                known, unpack_places(row["given_up_places"])
+            )
             columns = record_of(known, self._campaign, self.token, row["due_at"])
+            columns["given_up"] = known.batch.weigh(given_up)
+            columns["given_up_places"] = pack_places(given_up) if given_up else None
             connection.execute(RECORD_LATE, columns)
         return Superseded(_TAKEN_OVER)
 
@@ -304,7 +316,8 @@ class SQLiteWorker:
                 return
             number += weight
             if resend:
-                self._write(connection, decisions.resent(known, given_up))
+                resent = decisions.resent(known, given_up)
+                self._write(connection, resent, row["due_at"])
             else:
                 connection.execute(
                     "UPDATE batch SET given_up = unknown, given_up_places = ? "
@@ -366,8 +379,14 @@ class SQLiteWorker:
         ).fetchone()
         return int(row[0])
 
-    def _write(self, connection: sqlite3.Connection, result: BatchResult) -> None:
-        connection.execute(RECORD, record_of(result, self._campaign, self.token))
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> None:
+        row = record_of(result, self._campaign, self.token, due_at)
+        connection.execute(RECORD, row)
 
     async def _for_each(
         self, where: str, change: Callable[[sqlite3.Connection, sqlite3.Row], None]
