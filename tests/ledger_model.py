@@ -245,6 +245,8 @@ class ModelBatch:
     transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
     attempts: int = 0
     due_at: float | None = None
+    #: Whether a late record was added to it.
+    was_late: bool = False
     rows: list[int] | None = attrs.field(default=None, repr=False)
     as_came: dict[int, str] = attrs.field(factory=dict, repr=False)
     kept: dict[str, list[str]] = attrs.field(factory=dict, repr=False)
@@ -312,6 +314,19 @@ class ModelBatch:
             self.real(), self.verdicts, self.transaction_ids, attempts=self.attempts
         )
 
+    def answered(self, ids: Sequence[str]) -> None:
+        """
+        Take the transaction *ids* of an answer; of whom a late record has spoken, they
+        say nothing.
+        """
+        before, self.transaction_ids = self.ids(), ids
+        if self.was_late:
+            after, pending = self.ids(), self.pending()
+            self.transaction_ids = [
+                after[place] if place in pending else before[place]
+                for place in range(len(before))
+            ]
+
     def landed(self) -> None:
         """
         Nobody is in flight any more; there is no moment where nobody is pending.
@@ -356,6 +371,7 @@ class ModelBatch:
                 self.given_up.discard(place)
         self.transaction_ids = ids
         self.attempts = max(self.attempts, late.attempts)
+        self.was_late = True
         self.landed()
 
 

@@ -193,10 +193,11 @@ class LedgerMachine(Held):
         batch = one_of(data, claimed)
         one = data.draw(st.sampled_from(ANSWERS))
         alike = data.draw(st.booleans())
+        ids = data.draw(_transactions(len(batch.recipients)))
+        batch.answered(ids)
         for place in sorted(batch.claimed):
             verdict = one if alike else data.draw(st.sampled_from(ANSWERS))
             batch.verdicts[place] = verdict
-        batch.transaction_ids = data.draw(_transactions(len(batch.recipients)))
         self.write_down(campaign, batch, seconds)
 
     @precondition(some_due)

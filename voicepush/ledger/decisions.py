@@ -141,6 +141,35 @@ def merged(known: BatchResult, late: BatchResult) -> BatchResult:
     )
 
 
+def claimable(
+    known: BatchResult, places: Sequence[int]
+) -> tuple[list[int], dict[int, Verdict]]:
+    """
+    Those of *places* that may be sent, and what is known of the others by now.
+    """
+    pending = frozenset(known.places(Outcome.PENDING))
+    left_out = {place: known.at(place) for place in places if place not in pending}
+    return [place for place in places if place in pending], left_out
+
+
+def heard(known: BatchResult, told: BatchResult) -> BatchResult:
+    """
+    *known*, to which a late record was added, with what its worker has *told* since.
+
+    That one may not know of the late record, so it is heard only on who is pending.
+    """
+    places = known.places(Outcome.PENDING)
+    verdicts = [known.at(place) for place in range(len(known.batch))]
+    for place in places:
+        verdicts[place] = told.at(place)
+    return BatchResult.of_places(
+        known.batch,
+        verdicts,
+        _transactions(known, told, places),
+        attempts=max(known.attempts, told.attempts),
+    )
+
+
 def _transactions(
     known: BatchResult, late: BatchResult, theirs: Sequence[int]
 ) -> Sequence[str]:

@@ -46,6 +46,8 @@ class Row:
     #: The token of the worker with which someone is under way.
     claimed_by: str | None = None
     recorded_at: float | None = None
+    #: Whether a late record was added to it, of which its worker may not know.
+    late: bool = False
 
     @property
     def id(self) -> BatchId:

@@ -140,13 +140,15 @@ class MemoryWorker:
         """
         self._check_ours()
         row = self._rows[batch.id]
-        if not row.is_ready:
+        if row.in_flight or not (row.is_ready or row.late):
             raise CampaignLostError(
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
-        row.in_flight, row.claimed_at = frozenset(places), clock.now()
-        row.claimed_by, row.due_at = self.token, None
-        return Claimed(self.token, places)
+        left, left_out = decisions.claimable(row.known, places)
+        if left:
+            row.in_flight, row.claimed_at = frozenset(left), clock.now()
+            row.claimed_by, row.due_at = self.token, None
+        return Claimed(self.token, left, left_out)
 
     async def record(
         self,
@@ -162,7 +164,7 @@ class MemoryWorker:
             return self._record_late(row, result)
         self._check_ours()
         row.due_at = due_at
-        row.record(result)
+        row.record(decisions.heard(row.known, result) if row.late else result)
         if due_at is not None or not row.is_ready:
             self._given.discard(row.id)
         return Recorded()
@@ -174,6 +176,7 @@ class MemoryWorker:
         if not row.in_flight or row.claimed_by == self.token:
             known = decisions.lost(row.known, row.in_flight)
             row.record(decisions.merged(known, late))
+            row.late = True
             left = decisions.still_given_up(row.known, row.given_up)
             row.given_up = frozenset(left)
         return Superseded(_TAKEN_OVER)

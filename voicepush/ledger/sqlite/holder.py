@@ -65,6 +65,16 @@ def hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3.
     return row
 
 
+def is_held(connection: sqlite3.Connection, campaign: int, holder: str) -> bool:
+    """
+    Whether the campaign is still ours.
+    """
+    found = connection.execute(
+        "SELECT 1 FROM campaign WHERE id = ? AND holder = ?", (campaign, holder)
+    )
+    return found.fetchone() is not None
+
+
 def note_heartbeat(connection: sqlite3.Connection, campaign: int) -> None:
     """
     Note that the holder of *campaign* is alive.

@@ -53,7 +53,7 @@ _FIRST = (
     *("campaign.name", "campaign.tag", "batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
     *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at"),
-    "given_up_places",
+    *("given_up_places", "late"),
     *("outcome", "code", "description", "exceptions", "transactions"),
 )
 

@@ -86,6 +86,7 @@ _TABLES = """
         due_at REAL,                           -- not before, or NULL: at once
         claimed TEXT,                          -- places, or NULL: all that are pending
         given_up_places TEXT,                  -- or NULL: none
+        late INTEGER NOT NULL DEFAULT 0,       -- whether a late record was added to it
         outcome TEXT NOT NULL DEFAULT 'pending',
         code TEXT,
         description TEXT NOT NULL DEFAULT '',

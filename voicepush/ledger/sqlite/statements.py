@@ -10,7 +10,11 @@ _IS_HELD = """
     EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :{})
 """
 
-CLAIM = f"""
+#: The worker may not know of a late record; it has to be looked at then.
+_NOT_LATE = "AND late = 0"
+
+#: Claims what is pending after a late record, which was looked at.
+CLAIM_LEFT = f"""
     UPDATE batch
     SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now,
         claimed_by = :token, due_at = NULL
@@ -27,6 +31,8 @@ UNCLAIM = """
     AND claimed_by = :token
 """
 
+CLAIM = f"{CLAIM_LEFT} {_NOT_LATE}"
+
 _RECORD = """
     UPDATE batch
     SET state = :state, in_flight = 0, claimed = NULL, recorded_at = :now,
@@ -38,9 +44,12 @@ _RECORD = """
     WHERE campaign = :campaign AND number = :number
 """
 
-RECORD = f"{_RECORD.format('')} AND {_IS_HELD.format('holder')}"
+#: Records what was read in the same transaction, with a late record in it or not.
+RECORD_READ = f"{_RECORD.format('')} AND {_IS_HELD.format('holder')}"
+
+RECORD = f"{RECORD_READ} {_NOT_LATE}"
 
 #: Who was given up may have been called after all.
 RECORD_LATE = _RECORD.format(
-    ", given_up = :given_up, given_up_places = :given_up_places"
+    ", given_up = :given_up, given_up_places = :given_up_places, late = 1"
 )

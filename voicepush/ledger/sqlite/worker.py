@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
@@ -21,7 +22,13 @@ from voicepush.ledger.protocol import (
     Plan,
     Resolved,
 )
-from voicepush.ledger.sqlite.holder import hold, may_wake, note_heartbeat, process_of
+from voicepush.ledger.sqlite.holder import (
+    hold,
+    is_held,
+    may_wake,
+    note_heartbeat,
+    process_of,
+)
 from voicepush.ledger.sqlite.rows import (
     READY,
     SELECT_BATCH,
@@ -31,7 +38,14 @@ from voicepush.ledger.sqlite.rows import (
     in_flight,
     record_of,
 )
-from voicepush.ledger.sqlite.statements import CLAIM, RECORD, RECORD_LATE, UNCLAIM
+from voicepush.ledger.sqlite.statements import (
+    CLAIM,
+    CLAIM_LEFT,
+    RECORD,
+    RECORD_LATE,
+    RECORD_READ,
+    UNCLAIM,
+)
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.claim import (
@@ -193,22 +207,45 @@ class SQLiteWorker:
             "now": clock.now(),
         }
 
-        def work(connection: sqlite3.Connection) -> None:
-            if connection.execute(CLAIM, row).rowcount != 1:
-                hold(connection, self._campaign, self.token)
-                raise CampaignLostError(
-                    f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
-                    "another process; this one stops"
-                )
+        def work(connection: sqlite3.Connection) -> Claimed:
+            if connection.execute(CLAIM, row).rowcount == 1:
+                return Claimed(self.token, places)
+            return self._claim_left(connection, row, places)
 
         try:
-            await self._file.do(work, at_once=True)
+            claimed = await self._file.do(work, at_once=True)
             self._file.check_in_place()
         except (asyncio.CancelledError, LedgerError):
             # It may be done, or be done yet, and nothing will be sent.
             self._file.do_later(lambda connection: connection.execute(UNCLAIM, row))
             raise
-        return Claimed(self.token, places)
+        return claimed
+
+    def _claim_left(
+        self,
+        connection: sqlite3.Connection,
+        claim: Mapping[str, Any],
+        places: Sequence[int],
+    ) -> Claimed:
+        """
+        Claim those of *places* whom a late record has left pending.
+        """
+        hold(connection, self._campaign, self.token)
+        for row in self._rows_of(connection, claim["number"]):
+            if row["state"] == SENDING or not row["late"]:
+                break
+            known = batch_result(row)
+            left, left_out = decisions.claimable(known, places)
+            if left:
+                in_flight = known.batch.weigh(left)
+                packed = pack_places(left)
+                columns = {**claim, "in_flight": in_flight, "claimed": packed}
+                connection.execute(CLAIM_LEFT, columns)
+            return Claimed(self.token, left, left_out)
+        raise CampaignLostError(
+            f"batch {claim['number']} of {self.plan.campaign!r} was claimed by "
+            "another process; this one stops"
+        )
 
     async def record(
         self,
@@ -224,12 +261,27 @@ class SQLiteWorker:
         def work(connection: sqlite3.Connection) -> Record:
             if connection.execute(RECORD, row).rowcount == 1:
                 return Recorded()
+            if is_held(connection, self._campaign, self.token):
+                self._record_after_late(connection, result, due_at)
+                return Recorded()
             return self._record_late(connection, result)
 
         record = await self._file.do(work, at_once=True)
         if due_at is not None or row["state"] != READY:
             self._given.discard(row["number"])
         return record
+
+    def _record_after_late(
+        self,
+        connection: sqlite3.Connection,
+        told: BatchResult,
+        due_at: float | None,
+    ) -> None:
+        """
+        Record what does not contradict a late record.
+        """
+        for row in self._rows_of(connection, told.batch.id.number):
+            self._write(connection, decisions.heard(batch_result(row), told), due_at)
 
     def _record_late(self, connection: sqlite3.Connection, late: BatchResult) -> Record:
         """
@@ -386,7 +438,7 @@ class SQLiteWorker:
         due_at: float | None = None,
     ) -> None:
         row = record_of(result, self._campaign, self.token, due_at)
-        connection.execute(RECORD, row)
+        connection.execute(RECORD_READ, row)
 
     async def _for_each(
         self, where: str, change: Callable[[sqlite3.Connection, sqlite3.Row], None]
