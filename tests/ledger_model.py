@@ -15,16 +15,18 @@ from typing import Protocol
 
 import attrs
 from making import batch_of, entry_of
+from sums import check_sums
 
-from voicepush.ledger import Command, Ledger, Plan, Worker
+from voicepush.ledger import Command, Fingerprint, Ledger, Plan, Worker
 from voicepush.ledger.memory.ledger import MemoryLedger
+from voicepush.ledger.protocol import Due, Finished
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.batch import Batch
-from voicepush.model.claim import Claim, Claimed
+from voicepush.model.claim import Claim, Claimed, NotBefore
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination, Recipient
-from voicepush.model.status import CampaignState, Waiting
+from voicepush.model.status import CampaignState, CampaignStatus, Waiting
 
 MESSAGE = VoiceMessage(media="welcome")
 PENDING = Verdict(Outcome.PENDING)
@@ -452,3 +454,65 @@ def one_recipient(kind: str, number: int) -> Recipient:
     if kind == "own id":
         return Destination(f"+999{number}", correlation_id=f"own-{number}")
     return f"+999{number}"
+
+
+# Campaigns to try it on
+
+TAG = "0123456789"
+COUNTS = {"invalid": 0, "duplicate": 0, "suppressed": 0}
+
+
+def planned_as(name: str = "june", *, resend: bool = False, tag: str = TAG) -> Plan:
+    """
+    A plan called *name*.
+    """
+    return Plan(campaign=name, message="{}", source="s", tag=tag, resend_unknown=resend)
+
+
+async def publish(
+    ledger: Ledger, plan: Plan, *batches: Batch, fingerprint: Fingerprint | None = None
+) -> None:
+    """
+    Plan a campaign of *batches*.
+    """
+    draft = await ledger.draft(plan)
+    await draft.add(batches)
+    read = sum(batch.size for batch in batches)
+    await draft.publish({"read": read, **COUNTS}, fingerprint)
+
+
+async def two_planned(ledger: Ledger, *, resend: bool = False) -> tuple[Batch, Worker]:
+    """
+    A campaign of one batch of two, and its worker.
+    """
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991", "+9992"])
+    await publish(ledger, planned_as(resend=resend), batch)
+    return batch, await ledger.join("june", load)
+
+
+async def three_joined(ledger: Ledger) -> Worker:
+    """
+    The worker of a campaign of three batches of one.
+    """
+    batches = [batch_of(MESSAGE, f"{TAG}-{at}", [f"+999{at}"]) for at in range(3)]
+    await publish(ledger, planned_as(), *batches)
+    return await ledger.join("june", load)
+
+
+async def status_of(ledger: Ledger, name: str = "june") -> CampaignStatus:
+    """
+    Where a campaign stands, whose sums hold.
+    """
+    status = await ledger.status(name)
+    assert status is not None
+    check_sums(status)
+    return status
+
+
+async def given(worker: Worker, limit: int = 10) -> list[Due]:
+    """
+    What the worker is given, if it is given something.
+    """
+    found = await worker.due(limit)
+    assert not isinstance(found, NotBefore | Finished)
+    return list(found)

@@ -10,19 +10,26 @@ from pathlib import Path
 import pytest
 from ledger_model import (
     ANSWERS,
+    COUNTS,
     LOST,
     MESSAGE,
     PENDING,
+    TAG,
     MemoryStore,
     SQLiteStore,
     Store,
     Ticking,
     all_of,
+    given,
     is_claimed,
     load,
+    planned_as,
+    publish,
+    status_of,
+    three_joined,
+    two_planned,
 )
 from making import batch_of
-from sums import check_sums
 
 from voicepush.errors import (
     CampaignHeldError,
@@ -30,17 +37,15 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
-from voicepush.ledger import Command, Fingerprint, Ledger, Plan, Worker
-from voicepush.ledger.protocol import Due, Finished, Resolved
-from voicepush.model.batch import Batch, Group
-from voicepush.model.claim import NotBefore, Recorded, Superseded
+from voicepush.ledger import Command, Fingerprint
+from voicepush.ledger.protocol import Finished, Resolved
+from voicepush.model.batch import Group
+from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.recipients import Destination, Recipient
-from voicepush.model.status import CampaignState, CampaignStatus
+from voicepush.model.status import CampaignState
 
-TAG = "0123456789"
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
-COUNTS = {"invalid": 0, "duplicate": 0, "suppressed": 0}
 
 
 @pytest.fixture(params=[SQLiteStore, MemoryStore], ids=["sqlite", "memory"])
@@ -62,62 +67,6 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> Ticking:
     clock = Ticking()
     clock.patch(monkeypatch.setattr)
     return clock
-
-
-def planned_as(name: str = "june", *, resend: bool = False, tag: str = TAG) -> Plan:
-    """
-    A plan called *name*.
-    """
-    return Plan(campaign=name, message="{}", source="s", tag=tag, resend_unknown=resend)
-
-
-async def publish(
-    ledger: Ledger, plan: Plan, *batches: Batch, fingerprint: Fingerprint | None = None
-) -> None:
-    """
-    Plan a campaign of *batches*.
-    """
-    draft = await ledger.draft(plan)
-    await draft.add(batches)
-    read = sum(batch.size for batch in batches)
-    await draft.publish({"read": read, **COUNTS}, fingerprint)
-
-
-async def two_planned(ledger: Ledger, *, resend: bool = False) -> tuple[Batch, Worker]:
-    """
-    A campaign of one batch of two, and its worker.
-    """
-    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991", "+9992"])
-    await publish(ledger, planned_as(resend=resend), batch)
-    return batch, await ledger.join("june", load)
-
-
-async def three_joined(ledger: Ledger) -> Worker:
-    """
-    The worker of a campaign of three batches of one.
-    """
-    batches = [batch_of(MESSAGE, f"{TAG}-{at}", [f"+999{at}"]) for at in range(3)]
-    await publish(ledger, planned_as(), *batches)
-    return await ledger.join("june", load)
-
-
-async def status_of(ledger: Ledger, name: str = "june") -> CampaignStatus:
-    """
-    Where a campaign stands, whose sums hold.
-    """
-    status = await ledger.status(name)
-    assert status is not None
-    check_sums(status)
-    return status
-
-
-async def given(worker: Worker, limit: int = 10) -> list[Due]:
-    """
-    What the worker is given, if it is given something.
-    """
-    found = await worker.due(limit)
-    assert not isinstance(found, NotBefore | Finished)
-    return list(found)
 
 
 # One worker
@@ -510,104 +459,6 @@ async def test_nothing_is_added_to_what_is_published(store: Store) -> None:
     with pytest.raises(CampaignLostError):
         await draft.add([batch_of(MESSAGE, f"{TAG}-0", ["+9991"])])
     assert 0 == (await status_of(store.ledger)).planned
-
-
-# Late records
-
-
-async def test_a_late_record_is_merged(store: Store) -> None:
-    """
-    Who was lost to the next worker is not unknown any more, and the teller is told.
-    """
-    batch, stale = await two_planned(store.ledger)
-    claim = is_claimed(await stale.claim(batch, [0, 1]))
-    store.make_old("june")
-    await store.ledger.join("june", load)
-    before = await status_of(store.ledger)
-    late = BatchResult.of_places(batch, [ACCEPTED, NOT_SENT], ["t-1"], attempts=1)
-    recorded = await stale.record(claim, late)
-    after = await status_of(store.ledger)
-    (found,) = await store.ledger.lookup("+9991")
-
-    assert isinstance(recorded, Superseded)
-    assert 2 == before.unknown
-    assert (1, 1, 0) == (after.accepted, after.not_sent, after.pending)
-    assert ("t-1", 1) == (found.result.transaction_id, found.attempts)
-
-
-async def test_a_late_record_leaves_alone_what_is_under_way(store: Store) -> None:
-    """
-    The worker that has it in flight will say more.
-    """
-    batch, stale = await two_planned(store.ledger, resend=True)
-    claim = is_claimed(await stale.claim(batch, [0]))
-    store.make_old("june")
-    worker = await store.ledger.join("june", load)
-    theirs = is_claimed(await worker.claim(batch, [0, 1]))
-    recorded = await stale.record(claim, BatchResult(batch, ACCEPTED))
-    meanwhile = await status_of(store.ledger)
-    await worker.record(theirs, BatchResult(batch, REJECTED))
-
-    assert isinstance(recorded, Superseded)
-    assert (2, 0) == (meanwhile.in_flight, meanwhile.accepted)
-    assert 2 == (await status_of(store.ledger)).rejected
-
-
-async def test_a_late_record_does_not_undo_a_cancellation(store: Store) -> None:
-    """
-    Who was not sent stays so, and nobody is pending.
-    """
-    batch, worker = await two_planned(store.ledger)
-    claim = is_claimed(await worker.claim(batch, [0]))
-    await worker.leave(CampaignState.CANCELLED, "cancelled by its owner")
-    late = BatchResult.of_places(batch, [ACCEPTED, PENDING])
-    recorded = await worker.record(claim, late)
-    status = await status_of(store.ledger)
-
-    assert isinstance(recorded, Superseded)
-    assert (0, 1, 1) == (status.pending, status.accepted, status.not_sent)
-
-
-async def test_who_was_called_after_all_is_not_given_up(store: Store) -> None:
-    """
-    The others who were given up stay so, and who is unknown later is decided about.
-    """
-    batch, stale = await two_planned(store.ledger)
-    claim = is_claimed(await stale.claim(batch, [0, 1]))
-    store.make_old("june")
-    worker = await store.ledger.join("june", load)
-    await worker.resolve(resend=False)
-    await stale.record(claim, BatchResult.of_places(batch, [ACCEPTED, LOST]))
-    status = await status_of(store.ledger)
-
-    assert (1, 1, 1) == (status.accepted, status.unknown, status.given_up)
-    assert [] == await store.ledger.unknown("june")
-
-
-async def test_a_late_word_is_heard_before_the_next_claim(store: Store) -> None:
-    """
-    A batch that a worker has in hand is claimed without those who turn out to have
-    been called, and recording it leaves them as they are.
-    """
-    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991", "+9992", "+9993"])
-    await publish(store.ledger, planned_as(resend=True), batch)
-    stale = await store.ledger.join("june", load)
-    claim = is_claimed(await stale.claim(batch, [0, 1, 2]))
-    store.make_old("june")
-    worker = await store.ledger.join("june", load)
-    await given(worker)
-    late = BatchResult.of_places(batch, [ACCEPTED, NOT_SENT, NOT_SENT])
-    await stale.record(claim, late)
-    theirs = is_claimed(await worker.claim(batch, [0, 1]))
-    under_way = await status_of(store.ledger)
-    told = BatchResult.of_places(batch, [PENDING, REJECTED, PENDING])
-    recorded = await worker.record(theirs, told)
-    status = await status_of(store.ledger)
-
-    assert ([1], {0: ACCEPTED}) == (list(theirs.places), theirs.left_out)
-    assert (1, 1, 1) == (under_way.accepted, under_way.in_flight, under_way.pending)
-    assert Recorded() == recorded
-    assert (1, 1, 1) == (status.accepted, status.rejected, status.pending)
 
 
 # What the machine found, told plainly

@@ -1,132 +1,32 @@
 """
-What a ledger in a file keeps to besides: processes, mishaps, tables.
+What is a file's alone: mishaps, and tables.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import sqlite3
-import subprocess
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from ledger_model import (
     MESSAGE,
-    SQLiteStore,
     all_of,
-    load,
-)
-from making import batch_of
-from test_ledger_contract import (
-    status_of,
     two_planned,
 )
+from making import batch_of
 
 from voicepush.errors import (
     InputError,
     LedgerError,
 )
 from voicepush.ledger import Command, Plan, open_ledger
-from voicepush.ledger.protocol import Resolved
-from voicepush.ledger.sqlite.holder import _started
 from voicepush.ledger.sqlite.mishaps import translated
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import Batch
 from voicepush.model.outcome import Outcome
-
-# Whom a process had claimed that may exist
-
-
-@contextmanager
-def another_process() -> Iterator[str]:
-    """
-    The token of a process that exists, and does nothing.
-    """
-    with subprocess.Popen(["sleep", "60"]) as process:  # noqa: S607 -- any will do
-        try:
-            started = _started(process.pid)
-            yield f"{socket.gethostname()}:{process.pid}:{started}:0123abcd"
-        finally:
-            process.kill()
-
-
-async def left_in_flight(store: SQLiteStore, token: str) -> Batch:
-    """
-    A batch that the worker with *token* had claimed when it fell silent.
-    """
-    batch, worker = await two_planned(store.ledger, resend=True)
-    await worker.claim(batch, [0, 1])
-    store.execute("UPDATE batch SET claimed_by = ?", token)
-    await store.crash(old=True)
-    return batch
-
-
-async def test_who_may_be_sent_yet_is_left_alone(tmp_path: Path) -> None:
-    """
-    A process that was only stopped may go on, and send what it has claimed: neither
-    joining nor deciding makes them pending, whatever their owner wants.
-    """
-    store = SQLiteStore(tmp_path)
-    await store.open()
-    with another_process() as token:
-        await left_in_flight(store, token)
-        worker = await store.ledger.join("june", load)
-        joined = await status_of(store.ledger)
-        decided = await worker.resolve(resend=True)
-        after = await status_of(store.ledger)
-        given_up = await worker.resolve(resend=False)
-    await store.close()
-
-    assert (0, 2) == (worker.left_alone.recipients, worker.left_alone.left_alone)
-    assert decided == worker.left_alone
-    assert f"process {token.split(':')[1]} on" in str(decided.process)
-    assert 2 == joined.unknown == after.unknown
-    assert Resolved(2) == given_up
-
-
-@pytest.mark.parametrize("when", ["joining", "deciding"])
-async def test_its_owner_knows_that_the_process_is_gone(
-    tmp_path: Path, when: str
-) -> None:
-    """
-    Then they are pending again, as wanted.
-    """
-    store = SQLiteStore(tmp_path)
-    await store.open()
-    with another_process() as token:
-        await left_in_flight(store, token)
-        gone = when == "joining"
-        worker = await store.ledger.join("june", load, process_is_gone=gone)
-        decided = await worker.resolve(resend=True, process_is_gone=True)
-        status = await status_of(store.ledger)
-    await store.close()
-
-    assert Resolved(0 if gone else 2) == decided
-    assert (0 if gone else 2) == worker.left_alone.left_alone
-    assert 2 == status.pending
-
-
-async def test_a_process_that_ended_is_gone(tmp_path: Path) -> None:
-    """
-    Nobody has to say so, where it ran on this machine.
-    """
-    store = SQLiteStore(tmp_path)
-    await store.open()
-    with another_process() as token:
-        pass
-    await left_in_flight(store, token)
-    worker = await store.ledger.join("june", load)
-    status = await status_of(store.ledger)
-    await store.close()
-
-    assert Resolved(0) == worker.left_alone
-    assert 2 == status.pending
-
 
 # Mishaps
 
