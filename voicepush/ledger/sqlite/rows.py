@@ -100,6 +100,18 @@ async def rows_of(
         after = rows[-1]["number"]
 
 
+def rows_numbered(
+    connection: sqlite3.Connection, campaign: int, number: int
+) -> list[sqlite3.Row]:
+    """
+    The batch of *campaign* with that *number*, if there is one.
+    """
+    return connection.execute(
+        f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ?",
+        (campaign, number),
+    ).fetchall()
+
+
 def record_of(
     result: BatchResult, campaign: int, holder: str, due_at: float | None = None
 ) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
@@ -29,23 +28,17 @@ from voicepush.ledger.sqlite.holder import (
     note_heartbeat,
     process_of,
 )
+from voicepush.ledger.sqlite.late import claim_left, record_after_late, record_late
 from voicepush.ledger.sqlite.rows import (
     READY,
     SELECT_BATCH,
-    SENDING,
     TOGETHER,
     batch_result,
     in_flight,
     record_of,
+    rows_numbered,
 )
-from voicepush.ledger.sqlite.statements import (
-    CLAIM,
-    CLAIM_LEFT,
-    RECORD,
-    RECORD_LATE,
-    RECORD_READ,
-    UNCLAIM,
-)
+from voicepush.ledger.sqlite.statements import CLAIM, RECORD, RECORD_READ, UNCLAIM
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.claim import (
@@ -161,7 +154,7 @@ class SQLiteWorker:
             rows = [
                 row
                 for number in numbers[:limit]
-                for row in self._rows_of(connection, number)
+                for row in rows_numbered(connection, self._campaign, number)
             ]
         return rows or Finished()
 
@@ -172,20 +165,12 @@ class SQLiteWorker:
 
         def work(connection: sqlite3.Connection) -> Due | None:
             hold(connection, self._campaign, self.token)
-            for row in self._rows_of(connection, batch.number):
+            for row in rows_numbered(connection, self._campaign, batch.number):
                 if row["state"] == READY and batch.tag == self.plan.tag:
                     return self._due(row)
             return None
 
         return await self._file.do(work, writes=False)
-
-    def _rows_of(
-        self, connection: sqlite3.Connection, number: int
-    ) -> list[sqlite3.Row]:
-        return connection.execute(
-            f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ?",
-            (self._campaign, number),
-        ).fetchall()
 
     def _due(self, row: sqlite3.Row) -> Due:
         return Due(batch_result(row, self._group.message), row["due_at"])
@@ -210,7 +195,13 @@ class SQLiteWorker:
         def work(connection: sqlite3.Connection) -> Claimed:
             if connection.execute(CLAIM, row).rowcount == 1:
                 return Claimed(self.token, places)
-            return self._claim_left(connection, row, places)
+            hold(connection, self._campaign, self.token)
+            if left := claim_left(connection, row, places):
+                return left
+            raise CampaignLostError(
+                f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
+                "another process; this one stops"
+            )
 
         try:
             claimed = await self._file.do(work, at_once=True)
@@ -220,32 +211,6 @@ class SQLiteWorker:
             self._file.do_later(lambda connection: connection.execute(UNCLAIM, row))
             raise
         return claimed
-
-    def _claim_left(
-        self,
-        connection: sqlite3.Connection,
-        claim: Mapping[str, Any],
-        places: Sequence[int],
-    ) -> Claimed:
-        """
-        Claim those of *places* whom a late record has left pending.
-        """
-        hold(connection, self._campaign, self.token)
-        for row in self._rows_of(connection, claim["number"]):
-            if row["state"] == SENDING or not row["late"]:
-                break
-            known = batch_result(row)
-            left, left_out = decisions.claimable(known, places)
-            if left:
-                in_flight = known.batch.weigh(left)
-                packed = pack_places(left)
-                columns = {**claim, "in_flight": in_flight, "claimed": packed}
-                connection.execute(CLAIM_LEFT, columns)
-            return Claimed(self.token, left, left_out)
-        raise CampaignLostError(
-            f"batch {claim['number']} of {self.plan.campaign!r} was claimed by "
-            "another process; this one stops"
-        )
 
     async def record(
         self,
@@ -262,45 +227,15 @@ class SQLiteWorker:
             if connection.execute(RECORD, row).rowcount == 1:
                 return Recorded()
             if is_held(connection, self._campaign, self.token):
-                self._record_after_late(connection, result, due_at)
+                record_after_late(connection, row, result)
                 return Recorded()
-            return self._record_late(connection, result)
+            record_late(connection, row, result)
+            return Superseded(_TAKEN_OVER)
 
         record = await self._file.do(work, at_once=True)
         if due_at is not None or row["state"] != READY:
             self._given.discard(row["number"])
         return record
-
-    def _record_after_late(
-        self,
-        connection: sqlite3.Connection,
-        told: BatchResult,
-        due_at: float | None,
-    ) -> None:
-        """
-        Record what does not contradict a late record.
-        """
-        for row in self._rows_of(connection, told.batch.id.number):
-            self._write(connection, decisions.heard(batch_result(row), told), due_at)
-
-    def _record_late(self, connection: sqlite3.Connection, late: BatchResult) -> Record:
-        """
-        Add what another worker does not know, if it has the campaign now.
-        """
-        for row in self._rows_of(connection, late.batch.id.number):
-            if row["state"] == SENDING and row["claimed_by"] != self.token:
-                break  # theirs is under way, and will say more
-            known = batch_result(row)
-            known = decisions.lost(known, in_flight(row, known))
-            known = decisions.merged(known, late)
-            given_up = decisions.still_given_up(
-                known, unpack_places(row["given_up_places"])
-            )
-            columns = record_of(known, self._campaign, self.token, row["due_at"])
-            columns["given_up"] = known.batch.weigh(given_up)
-            columns["given_up_places"] = pack_places(given_up) if given_up else None
-            connection.execute(RECORD_LATE, columns)
-        return Superseded(_TAKEN_OVER)
 
     async def defer(self, batch: BatchId, until: float) -> None:
         """

@@ -1,0 +1,91 @@
+"""
+Records of a worker that was taken for dead, and what they mean for its successor.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from voicepush.ledger import decisions
+from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.sqlite.rows import (
+    SENDING,
+    batch_result,
+    in_flight,
+    record_of,
+    rows_numbered,
+)
+from voicepush.ledger.sqlite.statements import CLAIM_LEFT, RECORD_LATE, RECORD_READ
+from voicepush.model.claim import Claimed
+from voicepush.model.outcome import BatchResult
+
+
+def record_late(
+    connection: sqlite3.Connection, record: Mapping[str, Any], late: BatchResult
+) -> None:
+    """
+    Add what is not known yet, unless another worker has the batch under way.
+
+    Args:
+        record: The columns of *late*, as `record_of` gives them.
+    """
+    campaign, token = record["campaign"], record["holder"]
+    for row in rows_numbered(connection, campaign, record["number"]):
+        if row["state"] == SENDING and row["claimed_by"] != token:
+            return  # that one will say more
+        known = batch_result(row)
+        known = decisions.lost(known, in_flight(row, known))
+        known = decisions.merged(known, late)
+        places = unpack_places(row["given_up_places"])
+        given_up = decisions.still_given_up(known, places)
+        columns = {
+            **record_of(known, campaign, token, row["due_at"]),
+            "given_up": known.batch.weigh(given_up),
+            "given_up_places": pack_places(given_up) if given_up else None,
+        }
+        connection.execute(RECORD_LATE, columns)
+
+
+def claim_left(
+    connection: sqlite3.Connection, claim: Mapping[str, Any], places: Sequence[int]
+) -> Claimed | None:
+    """
+    Claim those of *places* whom a late record has left pending, if there was one and
+    nobody has the batch under way.
+
+    Args:
+        claim: The columns of the claim that was tried.
+    """
+    for row in rows_numbered(connection, claim["campaign"], claim["number"]):
+        if row["state"] == SENDING or not row["late"]:
+            return None
+        known = batch_result(row)
+        left, left_out = decisions.claimable(known, places)
+        if left:
+            columns = {
+                **claim,
+                "in_flight": known.batch.weigh(left),
+                "claimed": pack_places(left),
+            }
+            connection.execute(CLAIM_LEFT, columns)
+        return Claimed(claim["token"], left, left_out)
+    return None
+
+
+def record_after_late(
+    connection: sqlite3.Connection, record: Mapping[str, Any], told: BatchResult
+) -> None:
+    """
+    Record of what the batch's worker has *told* all that does not contradict a late
+    record.
+
+    Args:
+        record: The columns of *told*, as `record_of` gives them.
+    """
+    campaign, token = record["campaign"], record["holder"]
+    for row in rows_numbered(connection, campaign, record["number"]):
+        known = decisions.heard(batch_result(row), told)
+        columns = record_of(known, campaign, token, record["due_at"])
+        connection.execute(RECORD_READ, columns)
