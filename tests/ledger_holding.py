@@ -25,10 +25,9 @@ from making import batch_of, entry_of
 
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Command, Fingerprint, Plan
-from voicepush.ledger.protocol import Resolved
 from voicepush.model.outcome import Outcome, Verdict
 from voicepush.model.recipients import Recipient
-from voicepush.model.status import CampaignState, Waiting
+from voicepush.model.status import CampaignState, Resolved, Waiting
 
 #: What recipients there are.
 KINDS = ["plain", "several", "customer", "own id"]

@@ -38,12 +38,12 @@ from voicepush.errors import (
     LedgerError,
 )
 from voicepush.ledger import Command, Fingerprint
-from voicepush.ledger.protocol import Finished, Resolved
+from voicepush.ledger.protocol import Finished
 from voicepush.model.batch import Group
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.recipients import Destination, Recipient
-from voicepush.model.status import CampaignState
+from voicepush.model.status import CampaignState, Resolved
 
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
 

@@ -30,12 +30,11 @@ from ledger_model import (
 )
 from making import batch_of
 
-from voicepush.ledger.protocol import Resolved
 from voicepush.ledger.sqlite.holder import _started
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Recorded, Superseded
 from voicepush.model.outcome import BatchResult
-from voicepush.model.status import CampaignState
+from voicepush.model.status import CampaignState, Resolved
 
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
 

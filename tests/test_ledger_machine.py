@@ -36,11 +36,11 @@ from voicepush.errors import (
     LedgerError,
 )
 from voicepush.ledger import Worker
-from voicepush.ledger.protocol import Dues, Finished, Resolved
+from voicepush.ledger.protocol import Dues, Finished
 from voicepush.ledger.sqlite.rows import COUNTED
 from voicepush.model.claim import NotBefore, Recorded, Superseded
 from voicepush.model.outcome import Outcome
-from voicepush.model.status import CampaignState
+from voicepush.model.status import CampaignState, Resolved
 
 #: From now on, in seconds; a moment may be past.
 MOMENTS = st.sampled_from([-5.0, 10.0, 60.0])

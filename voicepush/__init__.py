@@ -32,7 +32,6 @@ from voicepush.ledger.protocol import (
     Finished,
     Ledger,
     Plan,
-    Resolved,
     Worker,
 )
 from voicepush.model.batch import Batch, BatchId, Group
@@ -57,7 +56,11 @@ from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
+    HistoryEntry,
     Lookup,
+    Minute,
+    Progress,
+    Resolved,
     UnknownBatch,
     Waiting,
 )
@@ -108,6 +111,9 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "CampaignStatus",
     "CampaignState",
     "Waiting",
+    "HistoryEntry",
+    "Minute",
+    "Progress",
     # What became of it
     "Batch",
     "BatchId",

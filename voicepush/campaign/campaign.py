@@ -17,12 +17,12 @@ from voicepush.campaign.dispatching import Run
 from voicepush.campaign.planning import planned
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.protocol import Command, Ledger, Plan, Resolved, Worker
+from voicepush.ledger.protocol import Command, Ledger, Plan, Worker
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
-from voicepush.model.status import CampaignState, CampaignStatus, UnknownBatch
+from voicepush.model.status import CampaignState, CampaignStatus, Resolved, UnknownBatch
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import check_rate

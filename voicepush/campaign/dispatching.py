@@ -30,7 +30,7 @@ from voicepush.model.claim import (
 )
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
-from voicepush.model.status import CampaignState
+from voicepush.model.status import CampaignState, Progress
 from voicepush.sending.journal import StopSignal
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
@@ -291,11 +291,13 @@ class Run:
             looks.append((clock.monotonic(), self._speedometer.done))
             (then, before), (now, done) = looks[0], looks[-1]
             throughput = (done - before) / (now - then)
+            progress = self._speedometer.since_last(self._sender.pacer.rate)
             try:
                 control = await self._worker.heartbeat(
                     throughput,
                     waiting=self._sender.waiting,
                     held_until=self._sender.pacer.held_until,
+                    progress=progress,
                 )
             except LedgerError as error:
                 self.journal.fail(error)
@@ -317,13 +319,28 @@ class Run:
 
 class _Speedometer:
     """
-    Counts the recipients of one campaign that were brought further.
+    Counts the recipients of one campaign that were brought further, and the requests
+    that were refused for speed.
     """
 
     def __init__(self, tag: str) -> None:
         self.done = 0
+        self._throttled = 0
         self._tag = tag
+        self._told = (0, 0)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, AttemptMade) and event.batch.tag == self._tag:
             self.done += event.brought_further
+            self._throttled += event.is_throttled
+
+    def since_last(self, rate: float | None) -> Progress | None:
+        """
+        What was counted since this was asked last, if anything was.
+        """
+        now = (self.done, self._throttled)
+        if now == self._told:
+            return None
+        done, throttled = self._told
+        self._told = now
+        return Progress(now[0] - done, now[1] - throttled, rate)

@@ -33,12 +33,18 @@ from voicepush.cli.terminal import (
 from voicepush.errors import (
     InputError,
 )
+from voicepush.ledger.protocol import Ledger
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
 from voicepush.report.export import csv_head, csv_rows, json_rows
-from voicepush.report.json import as_object, lookup_as_object
-from voicepush.report.text import as_line, lookup_as_text, unknown_as_text
+from voicepush.report.json import as_object, history_as_object, lookup_as_object
+from voicepush.report.text import (
+    as_line,
+    history_as_text,
+    lookup_as_text,
+    unknown_as_text,
+)
 from voicepush.screening.msisdn import normalise
 from voicepush.screening.refusals import Reason
 
@@ -48,6 +54,7 @@ async def status(
     /,
     *,
     watch: Annotated[bool, Parameter(negative="")] = False,
+    history: Annotated[bool, Parameter(negative="")] = False,
     ledger: LedgerPath = DEFAULT_LEDGER,
     json: Json = False,
 ) -> int:
@@ -60,16 +67,21 @@ async def status(
         The campaign's name.
     watch
         Show the progress until the process that dispatches it has ended.
+    history
+        Show who did what with it when, and how it went minute by minute.
     ledger
         Where campaigns are kept.
     json
         Print one JSON object, or a list of them.
     """
-    if watch and campaign is None:
-        raise InputError("--watch needs the name of a campaign")
+    if (watch or history) and campaign is None:
+        option = "--watch" if watch else "--history"
+        raise InputError(f"{option} needs the name of a campaign")
     async with existing(ledger) as opened:
         if watch and campaign is not None:
             await follow(await Campaign.open(opened, campaign))
+        if campaign is not None and history:
+            return await _tell_history(opened, campaign, json=json)
         if campaign is not None:
             tell_status(
                 await (await Campaign.open(opened, campaign)).status(), json=json
@@ -80,6 +92,16 @@ async def status(
             tell_json([as_object(each) for each in found])
         else:
             tell("\n".join(map(as_line, found)) or "no campaign yet")
+    return EVERYONE_ACCEPTED
+
+
+async def _tell_history(ledger: Ledger, campaign: str, *, json: bool) -> int:
+    done = await ledger.history(campaign)
+    minutes = await ledger.minutes(campaign)
+    if json:
+        tell_json(history_as_object(done, minutes))
+    else:
+        tell(history_as_text(done, minutes))
     return EVERYONE_ACCEPTED
 
 

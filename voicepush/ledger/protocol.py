@@ -17,7 +17,11 @@ from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
+    HistoryEntry,
     Lookup,
+    Minute,
+    Progress,
+    Resolved,
     UnknownBatch,
     Waiting,
 )
@@ -102,20 +106,6 @@ class Finished:
 Dues: TypeAlias = Sequence[Due] | NotBefore | Finished
 
 
-@attrs.frozen
-class Resolved:
-    """
-    What came of a decision about the unknown.
-    """
-
-    #: How many recipients it was taken for.
-    recipients: int
-    #: How many were left as they are, since the process that claimed them may exist.
-    left_alone: int = 0
-    #: That process, in words.
-    process: str | None = None
-
-
 class Worker(Protocol):
     """
     A process that takes batches of one campaign; alone on SQLite.
@@ -190,6 +180,7 @@ class Worker(Protocol):
         *,
         waiting: Waiting | None = None,
         held_until: float | None = None,
+        progress: Progress | None = None,
     ) -> Control:
         """
         Show that the worker is alive and how fast it is, and learn what is wanted.
@@ -198,6 +189,7 @@ class Worker(Protocol):
             throughput: Recipients per second.
             waiting: Why nothing goes on at present, where nothing does.
             held_until: Until when the service asked to wait, in seconds since 1970.
+            progress: What was done since the last heartbeat, for the history.
         """
         ...
 
@@ -371,6 +363,18 @@ class Ledger(Protocol):
         """
         What is known of *value*: an msisdn in its normal form, a customer id, or a
         correlation id.
+        """
+        ...
+
+    async def history(self, campaign: str) -> list[HistoryEntry]:
+        """
+        What was done to *campaign* by whom, the oldest first.
+        """
+        ...
+
+    async def minutes(self, campaign: str) -> list[Minute]:
+        """
+        How *campaign* went in each minute in which a worker was at work.
         """
         ...
 

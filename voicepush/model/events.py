@@ -34,6 +34,8 @@ class AttemptMade:
     #: How many recipients each verdict of this attempt stands for; those that are
     #: ``pending`` are sent again.
     verdicts: Mapping[Verdict, int]
+    #: Whether the service refused it for speed.
+    is_throttled: bool = False
 
     @property
     def brought_further(self) -> int:

@@ -128,3 +128,56 @@ class UnknownBatch:
     claimed: datetime | None
     #: What is known of the reason, the most frequent first.
     reasons: tuple[str, ...]
+
+
+@attrs.frozen
+class Resolved:
+    """
+    What came of a decision about the unknown.
+    """
+
+    #: How many recipients it was taken for.
+    recipients: int
+    #: How many were left as they are, since the process that claimed them may exist.
+    left_alone: int = 0
+    #: That process, in words.
+    process: str | None = None
+
+
+@attrs.frozen
+class HistoryEntry:
+    """
+    Something that was done to a campaign.
+    """
+
+    at: datetime
+    #: The process, in words.
+    who: str
+    #: ``planned``, ``changed``, ``joined``, ``left``, ``told`` or ``resolved``.
+    event: str
+    detail: str | None = None
+
+
+@attrs.frozen
+class Progress:
+    """
+    How a campaign went in some time.
+    """
+
+    #: How many recipients were brought further.
+    recipients: int = 0
+    #: How many requests were refused for speed.
+    throttled: int = 0
+    #: The pace at the end, in destinations per second; None without a limit.
+    rate: float | None = None
+
+
+@attrs.frozen
+class Minute:
+    """
+    How a campaign went in one minute.
+    """
+
+    #: Its beginning.
+    at: datetime
+    progress: Progress

@@ -13,7 +13,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.masking import UNSHOWN
-from voicepush.model.status import CampaignStatus, Lookup
+from voicepush.model.status import CampaignStatus, HistoryEntry, Lookup, Minute
 
 
 def as_json(status: CampaignStatus | Sequence[CampaignStatus]) -> str:
@@ -69,6 +69,18 @@ def lookup_as_object(found: Lookup) -> dict[str, object]:
         "attempts": found.attempts,
         "claimed": found.claimed,
         "recorded": found.recorded,
+    }
+
+
+def history_as_object(
+    done: Sequence[HistoryEntry], minutes: Sequence[Minute]
+) -> dict[str, object]:
+    """
+    What was done to a campaign, and how it went, for JSON.
+    """
+    return {
+        "history": [attrs.asdict(each) for each in done],
+        "minutes": [{"at": each.at, **attrs.asdict(each.progress)} for each in minutes],
     }
 
 

@@ -10,7 +10,13 @@ from datetime import datetime, timedelta
 from voicepush import clock
 from voicepush.masking import mask_numbers, shown
 from voicepush.model.outcome import Outcome, Summary, Verdict
-from voicepush.model.status import CampaignStatus, Lookup, UnknownBatch
+from voicepush.model.status import (
+    CampaignStatus,
+    HistoryEntry,
+    Lookup,
+    Minute,
+    UnknownBatch,
+)
 from voicepush.report.json import time_text
 
 #: The outcomes in the order in which they are told.
@@ -226,3 +232,22 @@ def duration(seconds: float) -> str:
     if whole < timedelta(minutes=1):
         return f"{whole.seconds} s"
     return str(whole)
+
+
+def history_as_text(done: Sequence[HistoryEntry], minutes: Sequence[Minute]) -> str:
+    """
+    What was done to a campaign, and how it went, a line for each.
+    """
+    lines = [
+        f"{time_text(each.at)}  {each.event:8}  {each.who}"
+        + (f": {shown(each.detail)}" if each.detail else "")
+        for each in done
+    ]
+    for each in minutes:
+        progress = each.progress
+        pace = "no limit" if progress.rate is None else f"{progress.rate:,.0f}/s"
+        lines.append(
+            f"{time_text(each.at)}  minute    {progress.recipients:,} recipients, "
+            f"{progress.throttled:,} requests refused for speed, {pace}"
+        )
+    return "\n".join(lines)

@@ -204,6 +204,7 @@ class Sender:
                 status=posted.status,
                 seconds=posted.seconds,
                 verdicts=verdicts,
+                is_throttled=is_throttled,
             )
         )
         return _Rest(rest, posted.asked if is_throttled else None)

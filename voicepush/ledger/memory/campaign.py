@@ -23,7 +23,9 @@ from voicepush.model.outcome import BatchResult, Outcome, Result
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
+    HistoryEntry,
     Lookup,
+    Progress,
     UnknownBatch,
     Waiting,
 )
@@ -105,6 +107,16 @@ class StoredCampaign:
     waiting: Waiting | None = None
     held_until: float | None = None
     rows: list[Row] = attrs.field(factory=list)
+    history: list[HistoryEntry] = attrs.field(factory=list)
+    #: By its number since 1970.
+    minutes: dict[int, Progress] = attrs.field(factory=dict)
+
+    def note(self, event: str, detail: str | None = None) -> None:
+        """
+        Write down that something was done now.
+        """
+        entry = HistoryEntry(clock.utc_now(), "this process", event, detail)
+        self.history.append(entry)
 
     @property
     def is_held(self) -> bool:

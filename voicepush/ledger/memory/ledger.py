@@ -5,6 +5,7 @@ Campaigns that last as long as an object.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import attrs
@@ -25,7 +26,9 @@ from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
+    HistoryEntry,
     Lookup,
+    Minute,
     UnknownBatch,
 )
 
@@ -96,6 +99,8 @@ class MemoryLedger:
         }
         changed = {name: value for name, value in given.items() if value is not None}
         found.plan = attrs.evolve(found.plan, **changed)
+        if changed:
+            found.note("changed", ", ".join(f"{k} {v}" for k, v in changed.items()))
 
     async def draft(self, plan: Plan) -> MemoryDraft:
         """
@@ -146,6 +151,7 @@ class MemoryLedger:
                             resend=found.plan.resend_unknown,
                         )
                     )
+        found.note("joined")
         return MemoryWorker(found, found.worker)
 
     async def steer(
@@ -162,6 +168,24 @@ class MemoryLedger:
         found.command = command or found.command
         if rate is not None:
             found.plan = attrs.evolve(found.plan, rate=rate)
+        told = {"command": command, "rate": rate}
+        found.note("told", ", ".join(f"{k} {v}" for k, v in told.items() if v))
+
+    async def history(self, campaign: str) -> list[HistoryEntry]:
+        """
+        What was done to *campaign*, the oldest first.
+        """
+        return list(self._published(campaign).history)
+
+    async def minutes(self, campaign: str) -> list[Minute]:
+        """
+        How *campaign* went in each minute in which a worker was at work.
+        """
+        minutes = self._published(campaign).minutes
+        return [
+            Minute(datetime.fromtimestamp(60 * minute, UTC), progress)
+            for minute, progress in sorted(minutes.items())
+        ]
 
     async def lookup(self, value: str) -> list[Lookup]:
         """

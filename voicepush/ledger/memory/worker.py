@@ -10,14 +10,7 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
-from voicepush.ledger.protocol import (
-    Control,
-    Due,
-    Dues,
-    Fingerprint,
-    Finished,
-    Resolved,
-)
+from voicepush.ledger.protocol import Control, Due, Dues, Fingerprint, Finished
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
     Claim,
@@ -30,6 +23,8 @@ from voicepush.model.claim import (
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import (
     CampaignState,
+    Progress,
+    Resolved,
     Waiting,
 )
 
@@ -78,6 +73,7 @@ class MemoryDraft:
         campaign = self._campaign
         campaign.counts, campaign.fingerprint = counts, fingerprint
         campaign.state, campaign.worker = CampaignState.PLANNED, None
+        campaign.note("planned")
 
     async def discard(self) -> None:
         """
@@ -197,6 +193,7 @@ class MemoryWorker:
         *,
         waiting: Waiting | None = None,
         held_until: float | None = None,
+        progress: Progress | None = None,
     ) -> Control:
         """
         Show that the worker is alive and how fast it is, and learn what is wanted.
@@ -206,6 +203,14 @@ class MemoryWorker:
         campaign.throughput, campaign.waiting = throughput, waiting
         if held_until is not None:
             campaign.held_until = held_until
+        if progress is not None:
+            minute = int(clock.now() // 60)
+            before = campaign.minutes.get(minute, Progress())
+            campaign.minutes[minute] = Progress(
+                before.recipients + progress.recipients,
+                before.throttled + progress.throttled,
+                progress.rate,
+            )
         return Control(campaign.command, campaign.plan.rate)
 
     async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:  # noqa: ARG002 -- there is but this process
@@ -223,6 +228,8 @@ class MemoryWorker:
                 row.record(decisions.resent(row.known, row.given_up))
             else:
                 row.given_up |= frozenset(places)
+        deed = "pending again" if resend else "given up"
+        self._campaign.note("resolved", f"{number} {deed}")
         return Resolved(number)
 
     async def leave(
@@ -252,6 +259,7 @@ class MemoryWorker:
             words = reason or f"{left:,} are left; resume goes on"
             state, reason = (CampaignState.PAUSED, words) if left else (state, None)
         campaign.state, campaign.reason, campaign.worker = state, reason, None
+        campaign.note("left", f"{state.value}: {reason}" if reason else state.value)
         campaign.command = campaign.throughput = campaign.waiting = None
         if held_until is not None:
             campaign.held_until = held_until

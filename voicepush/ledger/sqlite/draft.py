@@ -14,6 +14,7 @@ from voicepush import clock
 from voicepush.ledger.index import Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.protocol import Fingerprint, Plan
+from voicepush.ledger.sqlite.history import note
 from voicepush.ledger.sqlite.holder import hold, note_heartbeat
 from voicepush.ledger.sqlite.index import drop_runs, write_run
 from voicepush.ledger.sqlite.schema import DRAFT
@@ -99,6 +100,8 @@ class SQLiteDraft:
                 },
             )
 
+            note(connection, self._campaign, "planned")
+
         await self._file.do(work)
 
     async def heartbeat(self) -> None:
@@ -163,6 +166,7 @@ def drop(connection: sqlite3.Connection, campaign: int) -> None:
     """
     drop_runs(connection, campaign)
     for statement in (
+        "DELETE FROM history WHERE campaign = ?",
         "DELETE FROM recipients WHERE campaign = ?",
         "DELETE FROM batch WHERE campaign = ?",
         "DELETE FROM tally WHERE campaign = ?",

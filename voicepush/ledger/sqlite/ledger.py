@@ -18,6 +18,7 @@ from voicepush.errors import (
 from voicepush.ledger import decisions
 from voicepush.ledger.protocol import Command, Fingerprint, Plan
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
+from voicepush.ledger.sqlite.history import history_of, minutes_of, note, told
 from voicepush.ledger.sqlite.holder import (
     campaign_row,
     check_free,
@@ -44,7 +45,14 @@ from voicepush.model.batch import BatchId, Group
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
-from voicepush.model.status import CampaignState, CampaignStatus, Lookup, UnknownBatch
+from voicepush.model.status import (
+    CampaignState,
+    CampaignStatus,
+    HistoryEntry,
+    Lookup,
+    Minute,
+    UnknownBatch,
+)
 
 _PUBLISHED_BATCH = (
     f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
@@ -67,9 +75,6 @@ class SQLiteLedger:
     async def open(cls, path: Path, *, log_was_merged: bool = False) -> Self:
         """
         The ledger at *path*, made with mode 0600 if there is none.
-
-        Args:
-            log_was_merged: As for `open_ledger`.
 
         Raises:
             LedgerError: It can't be opened, is no ledger, or one of a newer version.
@@ -154,7 +159,12 @@ class SQLiteLedger:
             InputError: There is no such campaign.
             CampaignHeldError: Another process is dispatching it.
         """
-        settings = (rate, retry_internal_error, resend_unknown)
+        given = {
+            "rate": rate,
+            "retry_internal_error": retry_internal_error,
+            "resend_unknown": resend_unknown,
+        }
+        settings = tuple(given.values())
         changes = any(setting is not None for setting in settings)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -167,6 +177,7 @@ class SQLiteLedger:
                     "resend_unknown = coalesce(?, resend_unknown) WHERE id = ?",
                     (*settings, row["id"]),
                 )
+                note(connection, row["id"], "changed", told(given))
 
         await self._file.do(work, writes=changes)
 
@@ -237,6 +248,7 @@ class SQLiteLedger:
                     *(CampaignState.CANCELLED, CampaignState.RUNNING, row["id"]),
                 ),
             )
+            note(connection, row["id"], "joined")
             return row
 
         try:
@@ -284,6 +296,9 @@ class SQLiteLedger:
                 "rate = coalesce(?, rate) WHERE id = ?",
                 (command, rate, row["id"]),
             )
+            note(
+                connection, row["id"], "told", told({"command": command, "rate": rate})
+            )
 
         await self._file.do(work)
 
@@ -314,6 +329,28 @@ class SQLiteLedger:
             ]
 
         return await self._file.do(work, writes=False)
+
+    async def history(self, campaign: str) -> list[HistoryEntry]:
+        """
+        What was done to *campaign* by whom, the oldest first.
+        """
+        return await self._file.do(
+            lambda connection: history_of(
+                connection, published_row(connection, campaign)["id"]
+            ),
+            writes=False,
+        )
+
+    async def minutes(self, campaign: str) -> list[Minute]:
+        """
+        How *campaign* went in each minute in which a worker was at work.
+        """
+        return await self._file.do(
+            lambda connection: minutes_of(
+                connection, published_row(connection, campaign)["id"]
+            ),
+            writes=False,
+        )
 
     async def results(
         self, campaign: str, outcomes: Collection[Outcome]

@@ -156,6 +156,24 @@ _TABLES = """
         PRIMARY KEY (run, first)
     ) WITHOUT ROWID;
 
+    -- Who did what to a campaign when, and how it went in each minute.
+    CREATE TABLE history (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        at REAL NOT NULL,
+        who TEXT NOT NULL,
+        event TEXT NOT NULL,
+        detail TEXT
+    );
+
+    CREATE TABLE minute (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        minute INTEGER NOT NULL,               -- since 1970
+        recipients INTEGER NOT NULL,
+        throttled INTEGER NOT NULL,
+        rate REAL,
+        PRIMARY KEY (campaign, minute)
+    ) WITHOUT ROWID;
+
     -- Who may have written into the log what is not in the file yet.
     CREATE TABLE writer (id TEXT PRIMARY KEY);
 """

@@ -12,15 +12,9 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_places, unpack_places
-from voicepush.ledger.protocol import (
-    Command,
-    Control,
-    Due,
-    Dues,
-    Finished,
-    Plan,
-    Resolved,
-)
+from voicepush.ledger.protocol import Command, Control, Due, Dues, Finished, Plan
+from voicepush.ledger.sqlite.giving import next_rows
+from voicepush.ledger.sqlite.history import note, note_progress
 from voicepush.ledger.sqlite.holder import (
     hold,
     is_held,
@@ -50,7 +44,7 @@ from voicepush.model.claim import (
     Superseded,
 )
 from voicepush.model.outcome import BatchResult
-from voicepush.model.status import CampaignState, Waiting
+from voicepush.model.status import CampaignState, Progress, Resolved, Waiting
 
 _TAKEN_OVER = "the campaign was taken over by another process; this one stops"
 
@@ -123,40 +117,16 @@ class SQLiteWorker:
         self, connection: sqlite3.Connection, limit: int
     ) -> list[sqlite3.Row] | NotBefore | Finished:
         hold(connection, self._campaign, self.token)
-        now = clock.now()
-        rows = connection.execute(
-            f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.state = ? "
-            "AND (due_at IS NULL OR due_at <= ?) AND batch.number > ? "
-            "ORDER BY batch.number LIMIT ?",
-            (self._campaign, READY, now, self._last, limit),
-        ).fetchall()
-        if rows:
-            self._last = rows[-1]["number"]
-        else:
-            # Those that had to wait or are pending again, and stand before the last
-            # one that was given.
-            waiting = [
-                row
-                for row in connection.execute(
-                    "SELECT number, due_at FROM batch WHERE campaign = ? "
-                    "AND state = ? ORDER BY due_at",
-                    (self._campaign, READY),
-                )
-                if row["number"] not in self._given
-            ]
-            numbers = [
-                row["number"]
-                for row in waiting
-                if row["due_at"] is None or row["due_at"] <= now
-            ]
-            if waiting and not numbers:
-                return NotBefore(waiting[0]["due_at"], "all that are left have to wait")
-            rows = [
-                row
-                for number in numbers[:limit]
-                for row in rows_numbered(connection, self._campaign, number)
-            ]
-        return rows or Finished()
+        rows = next_rows(
+            connection,
+            self._campaign,
+            after=self._last,
+            given=self._given,
+            limit=limit,
+        )
+        if isinstance(rows, list):
+            self._last = max(self._last, rows[-1]["number"])
+        return rows
 
     async def open(self, batch: BatchId) -> Due | None:
         """
@@ -259,6 +229,7 @@ class SQLiteWorker:
         *,
         waiting: Waiting | None = None,
         held_until: float | None = None,
+        progress: Progress | None = None,
     ) -> Control:
         """
         Show that the worker is alive and how fast it is, and learn what is wanted.
@@ -279,6 +250,8 @@ class SQLiteWorker:
                     *(held_until, self._campaign),
                 ),
             )
+            if progress is not None:
+                note_progress(connection, self._campaign, progress)
             return Control(row["command"] and Command(row["command"]), row["rate"])
 
         control = await self._file.do(work)
@@ -316,6 +289,11 @@ class SQLiteWorker:
                 )
 
         await self._for_each("batch.state != 1 AND unknown > given_up", change)
+        deed = "pending again" if resend else "given up"
+        told = f"{number} {deed}" + (f", {left} left alone" if left else "")
+        await self._file.do(
+            lambda connection: note(connection, self._campaign, "resolved", told)
+        )
         return Resolved(number, left, process)
 
     async def leave(
@@ -353,6 +331,8 @@ class SQLiteWorker:
                 "WHERE id = ? AND holder = ?",
                 (held_until, end, why, self._campaign, self.token),
             )
+            said = f"{end.value}: {why}" if why else end.value
+            note(connection, self._campaign, "left", said)
 
         await self._file.do(work)
 

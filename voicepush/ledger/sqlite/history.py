@@ -1,0 +1,90 @@
+"""
+Who did what to a campaign when, and how it went, minute by minute.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from voicepush import clock
+from voicepush.model.status import HistoryEntry, Minute, Progress
+
+
+def note(
+    connection: sqlite3.Connection, campaign: int, event: str, detail: str | None = None
+) -> None:
+    """
+    Write down that this process did something to *campaign* now.
+    """
+    connection.execute(
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?)",
+        (campaign, clock.now(), _us(), event, detail),
+    )
+
+
+def note_progress(
+    connection: sqlite3.Connection, campaign: int, progress: Progress
+) -> None:
+    """
+    Add *progress* to the present minute.
+    """
+    connection.execute(
+        "INSERT INTO minute VALUES (:campaign, :minute, :recipients, :throttled, :rate)"
+        " ON CONFLICT DO UPDATE SET recipients = recipients + excluded.recipients, "
+        "throttled = throttled + excluded.throttled, rate = excluded.rate",
+        {
+            "campaign": campaign,
+            "minute": int(clock.now() // 60),
+            "recipients": progress.recipients,
+            "throttled": progress.throttled,
+            "rate": progress.rate,
+        },
+    )
+
+
+def history_of(connection: sqlite3.Connection, campaign: int) -> list[HistoryEntry]:
+    """
+    What was done to *campaign*, the oldest first.
+    """
+    return [
+        HistoryEntry(_moment(row["at"]), row["who"], row["event"], row["detail"])
+        for row in connection.execute(
+            "SELECT * FROM history WHERE campaign = ? ORDER BY rowid", (campaign,)
+        )
+    ]
+
+
+def minutes_of(connection: sqlite3.Connection, campaign: int) -> list[Minute]:
+    """
+    How it went in each minute in which a worker was at work.
+    """
+    return [
+        Minute(
+            _moment(60.0 * row["minute"]),
+            Progress(row["recipients"], row["throttled"], row["rate"]),
+        )
+        for row in connection.execute(
+            "SELECT * FROM minute WHERE campaign = ? ORDER BY minute", (campaign,)
+        )
+    ]
+
+
+def told(given: Mapping[str, object]) -> str:
+    """
+    What was *given*, in words.
+    """
+    return ", ".join(
+        f"{name} {value}" for name, value in given.items() if value is not None
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _us() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
