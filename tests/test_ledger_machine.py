@@ -162,6 +162,15 @@ class LedgerMachine(Held):
         pending = batch.pending()
         some = st.lists(st.sampled_from(pending), min_size=1, unique=True).map(sorted)
         places = data.draw(st.just(pending) | some)
+        self.claim_places(campaign, batch, places)
+
+    def claim_places(
+        self, campaign: ModelCampaign, batch: ModelBatch, places: list[int]
+    ) -> None:
+        """
+        Claim *places* of *batch*.
+        """
+        assert campaign.worker is not None
         claim = is_claimed(self.do(campaign.worker.claim(batch.real(), places)))
         assert campaign.worker.token == claim.token
         assert (places, {}) == (list(claim.places), claim.left_out)
@@ -282,6 +291,46 @@ class LedgerMachine(Held):
         if not campaign.batches:
             return
         batch = one_of(data, campaign.batches)
+        self.tell_late(data, worker, batch, attempts, due_at)
+
+    @precondition(some_due)
+    @rule(
+        data=st.data(),
+        meanwhile=st.sampled_from(["nothing", "give up", "resend", "claim"]),
+    )
+    def wake_up(self, data: st.DataObject, meanwhile: str) -> None:
+        """
+        A worker that had claimed a batch wakes up when another has the campaign, and
+        its owner has decided, or the batch is under way again.
+        """
+        campaign = self.pick(data, held=True)
+        due = [batch for batch in campaign.batches if batch.is_due()]
+        if not due:
+            return
+        batch = one_of(data, due)
+        assert campaign.worker is not None
+        stale = campaign.worker
+        self.claim_places(campaign, batch, batch.pending())
+        campaign.stale.append(stale)
+        self.store.make_old(campaign.plan.campaign)
+        self.take(campaign)
+        if meanwhile in ("give up", "resend"):
+            self.decide(campaign, resend=meanwhile == "resend")
+        elif meanwhile == "claim" and batch.is_due():
+            self.claim_places(campaign, batch, batch.pending())
+        self.tell_late(data, stale, batch, batch.attempts + 1, None)
+
+    def tell_late(
+        self,
+        data: st.DataObject,
+        worker: Worker,
+        batch: ModelBatch,
+        attempts: int,
+        due_at: float | None,
+    ) -> None:
+        """
+        Let a *worker* that has the campaign no more record *batch*.
+        """
         many = len(batch.recipients)
         one = data.draw(st.sampled_from(LATE))
         alike = data.draw(st.booleans())
