@@ -323,7 +323,7 @@ def test_the_services_words_decide_nothing(serve: Serve) -> None:
         shown = say("resolve", "june")
 
         assert (10, 0, 0) == (found["unknown"], found["given_up"], found["in_flight"])
-        assert "10 unknown in 1 requests" in shown.out
+        assert "10 unknown in 1 request" in shown.out
 
     assert 10 == list(exported().values()).count("unknown")
 

@@ -12,7 +12,7 @@ from collections.abc import (
     Callable,
     Sequence,
 )
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
 from voicepush import clock
@@ -174,6 +174,10 @@ class Run:
         Give the campaign back, with what the next dispatcher has to know.
         """
         held_until = self._sender.pacer.held_until
+        progress = self._speedometer.since_last(self._sender.pacer.rate)
+        if progress is not None:
+            with suppress(LedgerError):
+                await self._worker.heartbeat(None, progress=progress)
         await self._worker.leave(state, reason, held_until=held_until)
         self._sender.observers.tell(
             CampaignStopped(

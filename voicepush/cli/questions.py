@@ -41,6 +41,7 @@ from voicepush.report.export import csv_head, csv_rows, json_rows
 from voicepush.report.json import as_object, history_as_object, lookup_as_object
 from voicepush.report.text import (
     as_line,
+    counted,
     history_as_text,
     lookup_as_text,
     unknown_as_text,
@@ -225,7 +226,8 @@ async def resolve(
         found = await Campaign.open(opened, campaign)
         batches = await found.unknown()
         unknown = sum(batch.unknown for batch in batches)
-        tell(f"{shown(campaign)}: {unknown:,} unknown in {len(batches):,} requests")
+        requests = counted(len(batches), "request")
+        tell(f"{shown(campaign)}: {unknown:,} unknown in {requests}")
         if batches:
             tell(unknown_as_text(batches))
         if not batches or not (resend or give_up):

@@ -15,7 +15,7 @@ from voicepush.cli.times import told_expiry
 from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
-from voicepush.report.text import forecast
+from voicepush.report.text import counted, forecast
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
@@ -104,7 +104,7 @@ def column_said(column: str | None, titles: int) -> str:
     """
     if column is None:
         return ""
-    above = f", below {titles:,} title rows" if titles else ""
+    above = f", below {counted(titles, 'title row')}" if titles else ""
     return f"{shown(column)}{above}"
 
 

@@ -36,6 +36,13 @@ _MOST_REASONS = 8
 _MOST_BATCHES = 20
 
 
+def counted(number: int, word: str) -> str:
+    """
+    So many of what *word* names, in the singular or the plural.
+    """
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 def as_line(status: CampaignStatus) -> str:
     """
     One campaign as one line.
@@ -170,7 +177,7 @@ def lookup_as_text(found: Lookup) -> str:
     when = f"claimed {time_text(found.claimed)}, recorded {time_text(found.recorded)}"
     lines = [
         f"{head} ({said})" if said else head,
-        f"  {when}, {found.attempts} requests for its batch {found.batch}",
+        f"  {when}, {counted(found.attempts, 'request')} for its batch {found.batch}",
         shown(f"  correlation id {result.correlation_id}"),
         shown(f"  transaction id {result.transaction_id or 'none'}"),
     ]
