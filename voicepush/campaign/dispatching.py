@@ -34,7 +34,7 @@ from voicepush.model.status import CampaignState, Progress
 from voicepush.sending.journal import StopSignal
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
-from voicepush.sending.workers import send_all
+from voicepush.sending.workers import Workers
 
 #: A holder shows that it is alive, and looks what is wanted of it, so often.
 HEARTBEAT_EVERY = 1.0
@@ -226,7 +226,7 @@ class Run:
         """
         while not self.journal.stop.is_set:
             async with aclosing(self._due()) as due:
-                await send_all(self._sender, due, self.journal, self._deliver)
+                await Workers(self._sender, self.journal, self._deliver).run(due)
             if self._later is None:
                 return
             # Some were deferred meanwhile, or all that are left have to wait.

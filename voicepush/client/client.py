@@ -44,7 +44,7 @@ from voicepush.sending.batching import Batcher
 from voicepush.sending.journal import ForgetfulJournal, Journal
 from voicepush.sending.pacing import Pacer, most_at
 from voicepush.sending.sender import Sender
-from voicepush.sending.workers import send_all
+from voicepush.sending.workers import Workers
 from voicepush.settings import Settings, SettingsFields, from_environment
 from voicepush.sources.blocks import Block, blocks_of
 from voicepush.sources.feeding import Source, fed
@@ -248,7 +248,7 @@ class Client:
                 async for batch in due:
                     await deliver(await self.sender.send(batch, journal))
             else:
-                await send_all(self.sender, due, journal, deliver)
+                await Workers(self.sender, journal, deliver).run(due)
 
     async def _batches(
         self, message: VoiceMessage, recipients: Source, deliver: _Deliver

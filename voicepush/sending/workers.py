@@ -14,48 +14,59 @@ from voicepush.sending.journal import Journal
 from voicepush.sending.sender import Sender
 
 
-async def send_all(
-    sender: Sender,
-    due: AsyncIterator[BatchResult],
-    journal: Journal,
-    deliver: Callable[[BatchResult], Awaitable[None]],
-) -> None:
+class Workers:
     """
-    Send everything that *due* yields, and *deliver* each result when it is there.
+    Send everything that is due, and deliver each result when it is there.
 
-    The workers share the iterator: each takes the next batch when it is free, and
-    nothing is read further ahead than that. There are more of them than requests
-    under way, so that the next bodies are ready when an answer comes, and a batch
-    that waits for its next attempt does not hold up the others.
+    They share one iterator: each takes the next batch when it is free, and nothing is
+    read further ahead than that. There are more of them than requests under way, so
+    that the next bodies are ready when an answer comes, and a batch that waits for its
+    next attempt does not hold up the others.
 
-    Raises:
-        Exception: The first that *due*, *journal* or *deliver* raised, after
-            everything under way has been recorded.
+    Args:
+        deliver: Takes each result.
     """
-    shared = Shared(due)
-    errors: list[Exception] = []
-    idle = 2 * sender.settings.concurrency + 8
 
-    async def work() -> None:
-        nonlocal idle
+    def __init__(
+        self,
+        sender: Sender,
+        journal: Journal,
+        deliver: Callable[[BatchResult], Awaitable[None]],
+    ) -> None:
+        self._sender = sender
+        self._journal = journal
+        self._deliver = deliver
+        #: How many more may be brought in.
+        self._more = 2 * sender.settings.concurrency + 7
+        self._errors: list[Exception] = []
+
+    async def run(self, due: AsyncIterator[BatchResult]) -> None:
+        """
+        Send everything that *due* yields.
+
+        Raises:
+            Exception: The first that *due*, the journal or *deliver* raised, after
+                everything under way has been recorded.
+        """
+        shared = Shared(due)
+        async with asyncio.TaskGroup() as group:
+            await self._work(shared, group)
+        if self._errors:
+            raise self._errors[0]
+
+    async def _work(self, due: Shared, group: asyncio.TaskGroup) -> None:
         try:
-            async for batch in shared:
-                if idle:
-                    # Each worker that finds something to do brings in the next.
-                    idle -= 1
-                    workers.create_task(work())
-                await deliver(await sender.send(batch, journal))
-                if errors:
+            async for batch in due:
+                if self._more:
+                    self._more -= 1
+                    # Each that finds something to do brings in the next.
+                    group.create_task(self._work(due, group))
+                await self._deliver(await self._sender.send(batch, self._journal))
+                if self._errors:
                     break
-        except Exception as error:  # noqa: BLE001 -- raised below
-            errors.append(error)
-            journal.stop.set(mask_numbers(str(error)))
-
-    async with asyncio.TaskGroup() as workers:
-        idle -= 1
-        await work()
-    if errors:
-        raise errors[0]
+        except Exception as error:  # noqa: BLE001 -- raised when all have ended
+            self._errors.append(error)
+            self._journal.stop.set(mask_numbers(str(error)))
 
 
 class Shared:
