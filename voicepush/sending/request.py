@@ -6,27 +6,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
 
 from voicepush.model.batch import Batch
 from voicepush.model.message import Priority, VoiceMessage, parse_time
 from voicepush.model.recipients import MOST_PER_REQUEST, Kind
+
+if TYPE_CHECKING:
+    from cattrs.preconf.msgspec import MsgspecJsonConverter
 
 #: The fields of `VoiceMessage` that belong to the channel in a request.
 _OF_THE_CHANNEL = ("media", "callflowid", "cli")
 
 
 #: How the API spells what Python spells otherwise.
-_RENAMED: dict[str, Any] = {
-    "callflow": override(rename="callflowid"),
-    "correlation_id": override(rename="correlationid"),
-    "notify_url": override(rename="notifyurl"),
-    "callback_data": override(rename="callbackData"),
+_RENAMED = {
+    "callflow": "callflowid",
+    "correlation_id": "correlationid",
+    "notify_url": "notifyurl",
+    "callback_data": "callbackData",
 }
 
 
@@ -38,8 +39,20 @@ def format_time(moment: datetime) -> str:
     return in_utc.isoformat(timespec="milliseconds") + "Z"
 
 
-def _make_converter() -> MsgspecJsonConverter:
+@cache
+def _converter() -> MsgspecJsonConverter:
+    # Who only looks at a ledger writes no message, and starts the sooner.
+    from cattrs.gen import (  # noqa: PLC0415
+        make_dict_structure_fn,
+        make_dict_unstructure_fn,
+        override,
+    )
+    from cattrs.preconf.msgspec import make_converter  # noqa: PLC0415
+
     converter = make_converter()
+    renamed: dict[str, Any] = {
+        name: override(rename=theirs) for name, theirs in _RENAMED.items()
+    }
     converter.register_unstructure_hook(datetime, format_time)
     converter.register_structure_hook(datetime, lambda text, _: parse_time(text))
     # Factories make the functions when they are first needed, not on import.
@@ -53,7 +66,7 @@ def _make_converter() -> MsgspecJsonConverter:
             expiry=override(unstruct_hook=format_time),
             priority=override(unstruct_hook=str),
             extra=override(unstruct_hook=dict),
-            **_RENAMED,
+            **renamed,
         ),
     )
     converter.register_structure_hook_factory(
@@ -64,27 +77,24 @@ def _make_converter() -> MsgspecJsonConverter:
             expiry=override(struct_hook=lambda text, _: text and parse_time(text)),
             priority=override(struct_hook=lambda value, _: value and Priority(value)),
             extra=override(struct_hook=lambda fields, _: fields),
-            **_RENAMED,
+            **renamed,
         ),
     )
     return converter
-
-
-_converter = _make_converter()
 
 
 def dump_message(message: VoiceMessage) -> str:
     """
     *message* as JSON, to be kept; its expiry must be a moment.
     """
-    return _converter.dumps(message).decode()
+    return _converter().dumps(message).decode()
 
 
 def load_message(text: str) -> VoiceMessage:
     """
     The message that `dump_message` wrote.
     """
-    return _converter.loads(text.encode(), VoiceMessage)
+    return _converter().loads(text.encode(), VoiceMessage)
 
 
 def encode(
@@ -181,7 +191,7 @@ def _head(message: VoiceMessage) -> str:
     """
     What stands before the first destination in a request of *message*.
     """
-    fields = _converter.unstructure(message)
+    fields = _converter().unstructure(message)
     extra = fields.pop("extra", {})
     voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}
     body = msgspec.json.encode(
