@@ -39,7 +39,7 @@ from voicepush.model.outcome import (
 from voicepush.model.recipients import Kind, Recipient, Recipients
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
-from voicepush.sending import retrying
+from voicepush.sending import request, retrying
 from voicepush.sending.batching import Batcher
 from voicepush.sending.journal import ForgetfulJournal, Journal
 from voicepush.sending.pacing import Pacer, most_at
@@ -98,6 +98,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         retrying.load()
+        request.load()
         await self._transport.__aenter__()
         self._open = True
         return self

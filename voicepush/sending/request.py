@@ -83,6 +83,14 @@ def _converter() -> MsgspecJsonConverter:
     return converter
 
 
+def load() -> None:
+    """
+    Make the converter now, and not when the first request needs it; see
+    `retrying.load`.
+    """
+    _converter()
+
+
 def dump_message(message: VoiceMessage) -> str:
     """
     *message* as JSON, to be kept; its expiry must be a moment.
