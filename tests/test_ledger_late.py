@@ -30,9 +30,10 @@ from ledger_model import (
 )
 from making import batch_of
 
-from voicepush.ledger.sqlite.holder import _started
+from voicepush.errors import CampaignHeldError
+from voicepush.ledger.sqlite.holder import _namespace, _started
 from voicepush.model.batch import Batch
-from voicepush.model.claim import Recorded, Superseded
+from voicepush.model.claim import Claimed, Recorded, Superseded
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import CampaignState, Resolved
 
@@ -158,8 +159,8 @@ def another_process() -> Iterator[str]:
     """
     with subprocess.Popen(["sleep", "60"]) as process:  # noqa: S607 -- any will do
         try:
-            started = _started(process.pid)
-            yield f"{socket.gethostname()}:{process.pid}:{started}:0123abcd"
+            began = f"{_started(process.pid)}-{_namespace()}"
+            yield f"{socket.gethostname()}:{process.pid}:{began}:0123abcd"
         finally:
             process.kill()
 
@@ -235,3 +236,45 @@ async def test_a_process_that_ended_is_gone(tmp_path: Path) -> None:
 
     assert Resolved(0) == worker.left_alone
     assert 2 == status.pending
+
+
+async def test_a_claim_of_others_does_not_hide_who_claimed_the_first(
+    tmp_path: Path,
+) -> None:
+    """
+    A batch is claimed in parts where it is cut: those whom a stopped process has
+    claimed are left alone, also when another has claimed and recorded the rest.
+    """
+    store = SQLiteStore(tmp_path)
+    await store.open()
+    with another_process() as token:
+        batch, worker = await two_planned(store.ledger)
+        await worker.claim(batch, [0])
+        store.execute("UPDATE batch SET claimed_by = ?", token)
+        await store.crash(old=True)
+        second = await store.ledger.join("june", load)
+        claimed = await second.claim(batch, [1])
+        assert isinstance(claimed, Claimed)
+        lost = BatchResult.of_places(batch, [LOST, ACCEPTED])
+        await second.record(claimed, lost)
+        decided = await second.resolve(resend=True)
+        status = await status_of(store.ledger)
+    await store.close()
+
+    assert (0, 1) == (decided.recipients, decided.left_alone)
+    assert f"process {token.split(':')[1]} on" in str(decided.process)
+    assert (1, 1) == (status.accepted, status.unknown)
+
+
+async def test_a_process_of_another_container_is_not_gone(tmp_path: Path) -> None:
+    """
+    Its number means nothing here, so its signs of life are what counts.
+    """
+    store = SQLiteStore(tmp_path)
+    await store.open()
+    await two_planned(store.ledger)
+    foreign = f"{socket.gethostname()}:999999:1-4026500000:0123abcd"
+    store.execute("UPDATE campaign SET holder = ?", foreign)
+    with pytest.raises(CampaignHeldError):
+        await store.ledger.join("june", load)
+    await store.close()

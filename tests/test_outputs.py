@@ -292,3 +292,21 @@ def test_an_export_is_no_list_of_correlation_ids(serve: Serve) -> None:
     assert [*expected, "sent_as"] == head[:6]
     assert 3 * len(listed) == len(set(ids))
     assert numbers(3) == listed
+
+
+def test_a_column_that_was_not_kept_can_not_be_exported(serve: Serve) -> None:
+    """
+    A column of the export's own, or one that is not there, is wrong usage.
+    """
+    simulator = serve()
+    Path("l.csv").write_text("msisdn,city\n+999000000001,Oz\n", encoding="utf-8")
+    assert 0 == say("send", "l.csv", *sending(simulator)[2:], "--keep", "city").code
+
+    typo = say("export", "l", "--with", "town")
+    ours = say("export", "l", "--with", "outcome")
+    good = say("export", "l", "--with", "city")
+
+    assert (2, 2, 0) == (typo.code, ours.code, good.code)
+    assert "kept are city" in typo.complaint
+    assert "every export has a column of that name" in ours.complaint
+    assert good.out.endswith(",2,+999000000001,Oz\n")

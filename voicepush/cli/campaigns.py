@@ -54,6 +54,7 @@ from voicepush.errors import (
     SourceError,
 )
 from voicepush.ledger import open_ledger
+from voicepush.model.fields import check_text
 from voicepush.model.status import CampaignStatus
 from voicepush.report.export import guarded
 from voicepush.screening.refusals import Refusal
@@ -159,6 +160,9 @@ async def send(  # noqa: PLR0913 -- each is an option
     settings = patient(chosen_settings, patience)
     longest = None if drain is None else seconds("--drain", drain)
     name = campaign or name_of(file)
+    check_text(name, "--campaign, or the file's name,")
+    for each in keep or ():
+        check_text(each, "--keep")
     source = named(file)
     blocks = read_file(file, column=column, encoding=encoding, keep=keep or ())
     screening = Screening(

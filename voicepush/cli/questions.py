@@ -37,7 +37,7 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
-from voicepush.report.export import csv_head, csv_rows, json_rows
+from voicepush.report.export import EXPORTED, csv_head, csv_rows, json_rows
 from voicepush.report.json import as_object, history_as_object, lookup_as_object
 from voicepush.report.text import (
     as_line,
@@ -178,6 +178,9 @@ async def export(
     """
     wanted = [outcome_called(each) for each in outcome or []]
     outcomes, columns = frozenset(wanted or Outcome), with_ or []
+    for column in columns:
+        if column in EXPORTED:
+            raise InputError(f"--with {column}: every export has a column of that name")
     check_output(output, "--output", inputs(ledger))
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
@@ -187,6 +190,13 @@ async def export(
             if format == "csv":
                 file.write(csv_head(columns))
             async for result in found.batches(*wanted):
+                for column in columns:
+                    if column not in (kept := result.batch.recipients.kept):
+                        known = ", ".join(kept) or "none"
+                        raise InputError(
+                            f"--with {column}: no such column was kept by --keep; "
+                            f"kept are {known}"
+                        )
                 file.write(rows(result, outcomes, columns))
     return EVERYONE_ACCEPTED
 

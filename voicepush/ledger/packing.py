@@ -4,7 +4,7 @@ What a batch looks like at rest: recipients packed, verdicts as exceptions to a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -190,3 +190,22 @@ def unpack_transactions(packed: str | None) -> tuple[str, ...]:
     The ids that `pack_transactions` packed.
     """
     return () if packed is None else tuple(msgspec.json.decode(packed))
+
+
+def pack_lost(lost: Mapping[str, Collection[int]]) -> str | None:
+    """
+    The places that were *lost*, by the token of the worker that had claimed them.
+    """
+    if not lost:
+        return None
+    by_token = {token: sorted(places) for token, places in lost.items()}
+    return msgspec.json.encode(by_token).decode()
+
+
+def unpack_lost(packed: str | None) -> dict[str, frozenset[int]]:
+    """
+    What `pack_lost` packed.
+    """
+    if packed is None:
+        return {}
+    return msgspec.json.decode(packed, type=dict[str, frozenset[int]])

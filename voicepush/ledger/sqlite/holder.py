@@ -118,16 +118,18 @@ def new_token() -> str:
     process was started, and something random.
     """
     pid = os.getpid()
-    host = socket.gethostname()
-    return f"{host}:{pid}:{_started(pid)}:{clock.random_hex(8)}"
+    began = f"{_started(pid)}-{_namespace()}"
+    return f"{socket.gethostname()}:{pid}:{began}:{clock.random_hex(8)}"
 
 
 def is_gone(token: str) -> bool:
     """
     Whether the process of *token* ran on this machine and does not any more.
     """
-    host, pid, started, _ = token.rsplit(":", 3)
-    if host != socket.gethostname():
+    host, pid, began, _ = token.rsplit(":", 3)
+    started, _, namespace = began.partition("-")
+    # A container has process numbers of its own, as another machine has.
+    if (host, namespace) != (socket.gethostname(), _namespace()):
         return False
     try:
         os.kill(int(pid), 0)
@@ -145,10 +147,20 @@ def may_wake(token: str | None) -> bool:
     Whether a worker that claimed by *token* may still send what it has claimed: another
     process that exists, or one of another machine.
     """
-    if token is None or is_gone(token):
+    if not token or is_gone(token):
         return False
-    host, pid, *_ = token.rsplit(":", 3)
-    return (host, pid) != (socket.gethostname(), str(os.getpid()))
+    ours = new_token()
+    return token.rsplit(":", 1)[0] != ours.rsplit(":", 1)[0]
+
+
+def _namespace() -> str:
+    """
+    Which numbers of processes are meant; empty where that is unknown.
+    """
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)  # noqa: PTH116 -- no file
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> int:

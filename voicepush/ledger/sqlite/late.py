@@ -5,11 +5,12 @@ Records of a worker that was taken for dead, and what they mean for its successo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from voicepush.ledger import decisions
-from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.packing import pack_lost, pack_places, unpack_lost, unpack_places
+from voicepush.ledger.sqlite.holder import may_wake, process_of
 from voicepush.ledger.sqlite.rows import (
     SENDING,
     batch_result,
@@ -17,7 +18,12 @@ from voicepush.ledger.sqlite.rows import (
     record_of,
     rows_numbered,
 )
-from voicepush.ledger.sqlite.statements import CLAIM_LEFT, RECORD_LATE, RECORD_READ
+from voicepush.ledger.sqlite.statements import (
+    CLAIM_LEFT,
+    LOSE,
+    RECORD_LATE,
+    RECORD_READ,
+)
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult
 
@@ -89,3 +95,33 @@ def record_after_late(
         known = decisions.heard(batch_result(row), told)
         columns = record_of(known, campaign, token, record["due_at"])
         connection.execute(RECORD_READ, columns)
+
+
+def lose(
+    connection: sqlite3.Connection,
+    campaign: int,
+    row: sqlite3.Row,
+    places: Collection[int],
+) -> None:
+    """
+    Remember who had claimed *places*, for the day on which they are resolved: others of
+    the batch may be claimed by others meanwhile.
+    """
+    lost = unpack_lost(row["lost"])
+    token = row["claimed_by"] or ""
+    lost[token] = lost.get(token, frozenset()).union(places)
+    connection.execute(LOSE, (pack_lost(lost), campaign, row["number"]))
+
+
+def may_be_sent(row: sqlite3.Row) -> tuple[frozenset[int], str | None]:
+    """
+    The places that a process may still send, since it was stopped between its claim and
+    its request, and that process in words.
+    """
+    found: frozenset[int] = frozenset()
+    process = None
+    for token, places in unpack_lost(row["lost"]).items():
+        if may_wake(token):
+            found |= places
+            process = process_of(token)
+    return found, process

@@ -52,7 +52,7 @@ NO_MESSAGE = VoiceMessage(media="-")
 _FIRST = (
     *("campaign.name", "campaign.tag", "batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
-    *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at"),
+    *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "lost"),
     *("given_up_places", "late"),
     *("outcome", "code", "description", "exceptions", "transactions"),
 )

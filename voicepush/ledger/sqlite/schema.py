@@ -20,7 +20,7 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 _TABLES = """
@@ -83,6 +83,7 @@ _TABLES = """
         claimed_at REAL,
         recorded_at REAL,
         claimed_by TEXT,                       -- the token of the last worker
+        lost TEXT,                             -- places by the claiming token
         due_at REAL,                           -- not before, or NULL: at once
         claimed TEXT,                          -- places, or NULL: all that are pending
         given_up_places TEXT,                  -- or NULL: none

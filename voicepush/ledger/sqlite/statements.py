@@ -53,3 +53,7 @@ RECORD = f"{RECORD_READ} {_NOT_LATE}"
 RECORD_LATE = _RECORD.format(
     ", given_up = :given_up, given_up_places = :given_up_places, late = 1"
 )
+
+#: What was lost with a worker stays known until it is resolved, whoever claims others
+#: of the batch meanwhile.
+LOSE = "UPDATE batch SET lost = ? WHERE campaign = ? AND number = ?"

@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
-from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.packing import (
+    pack_places,
+    unpack_places,
+)
 from voicepush.ledger.protocol import Command, Control, Due, Dues, Finished, Plan
 from voicepush.ledger.sqlite.giving import next_rows
 from voicepush.ledger.sqlite.history import note, note_progress
@@ -22,7 +25,13 @@ from voicepush.ledger.sqlite.holder import (
     note_heartbeat,
     process_of,
 )
-from voicepush.ledger.sqlite.late import claim_left, record_after_late, record_late
+from voicepush.ledger.sqlite.late import (
+    claim_left,
+    lose,
+    may_be_sent,
+    record_after_late,
+    record_late,
+)
 from voicepush.ledger.sqlite.rows import (
     READY,
     SELECT_BATCH,
@@ -94,6 +103,8 @@ class SQLiteWorker:
             if under_way and self.plan.resend_unknown and wakes:
                 left += known.batch.weigh(sorted(under_way))
                 process = process_of(row["claimed_by"])
+            if under_way and not resend:
+                lose(connection, self._campaign, row, under_way)
             recovered = decisions.recovered(known, under_way, resend=resend)
             self._write(connection, recovered, row["due_at"])
 
@@ -268,22 +279,24 @@ class SQLiteWorker:
             nonlocal number, left, process
             known = batch_result(row)
             given_up = unpack_places(row["given_up_places"])
-            places = decisions.unresolved(known, given_up)
-            weight = known.batch.weigh(places)
-            if resend and not process_is_gone and may_wake(row["claimed_by"]):
-                left += weight
-                process = process_of(row["claimed_by"])
-                return
-            number += weight
+            left_alone: frozenset[int] = frozenset()
+            if resend and not process_is_gone:
+                left_alone, wakes = may_be_sent(row)
+                process = wakes or process
+            unresolved = decisions.unresolved(known, given_up)
+            places_left = left_alone.intersection(unresolved)
+            left += known.batch.weigh(sorted(places_left))
+            chosen = [place for place in unresolved if place not in left_alone]
+            number += known.batch.weigh(chosen)
             if resend:
-                resent = decisions.resent(known, given_up)
-                self._write(connection, resent, row["due_at"])
+                spared = given_up | places_left
+                self._write(connection, decisions.resent(known, spared), row["due_at"])
             else:
                 connection.execute(
                     "UPDATE batch SET given_up = unknown, given_up_places = ? "
                     "WHERE campaign = ? AND number = ?",
                     (
-                        pack_places(given_up.union(places)),
+                        pack_places(given_up.union(unresolved)),
                         *(self._campaign, row["number"]),
                     ),
                 )
@@ -313,7 +326,10 @@ class SQLiteWorker:
 
             def cancel(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
                 known = batch_result(row)
-                cancelled = decisions.cancelled(known, in_flight(row, known), why)
+                under_way = in_flight(row, known)
+                if under_way:
+                    lose(connection, self._campaign, row, under_way)
+                cancelled = decisions.cancelled(known, under_way, why)
                 self._write(connection, cancelled)
 
             await self._for_each("batch.state != 2", cancel)
