@@ -30,7 +30,7 @@ _ELEMENT = b'{%b,"description":"Queued","correlationid":"%b"}'
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _ID = re.compile(rb'"correlationid":"([^"]*)"')
 #: A request's own id comes last in it.
-_OWN_ID = re.compile(rb'\],"correlationid":"([^"]*)"\}$')
+_OWN_ID = re.compile(rb'\],"correlationid":"([^"]*)"[,}]')
 
 #: What each destination holds once.
 _DESTINATION = re.compile(rb'"(?:msisdn|customerid)":\[')
