@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from voicepush.model.outcome import Outcome, Result, Summary, Verdict
 from voicepush.model.status import CampaignState, CampaignStatus, Lookup, UnknownBatch
-from voicepush.report.json import as_json, dump, lookup_as_object
+from voicepush.report.json import as_object, dump, lookup_as_object
 from voicepush.report.text import (
     as_line,
     as_text,
@@ -24,7 +24,17 @@ from voicepush.report.text import (
     unknown_as_text,
 )
 
-#: What DESIGN.md promises of ``status --json``.
+
+def as_json(status: CampaignStatus | list[CampaignStatus]) -> str:
+    """
+    Where one campaign stands, or several do, as the command line prints it.
+    """
+    if isinstance(status, list):
+        return dump([as_object(each) for each in status])
+    return dump(as_object(status))
+
+
+#: What the documents promise of ``status --json``.
 PROMISED = {
     "campaign",
     "state",

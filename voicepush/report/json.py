@@ -16,15 +16,6 @@ from voicepush.masking import UNSHOWN
 from voicepush.model.status import CampaignStatus, HistoryEntry, Lookup, Minute
 
 
-def as_json(status: CampaignStatus | Sequence[CampaignStatus]) -> str:
-    """
-    One campaign as an object, or several as a list of them.
-    """
-    if isinstance(status, CampaignStatus):
-        return dump(as_object(status))
-    return dump([as_object(each) for each in status])
-
-
 def as_object(status: CampaignStatus) -> dict[str, object]:
     """
     One campaign for JSON.
