@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import ClientSession
@@ -23,6 +23,25 @@ KEY = "test-key-8d1f"
 Simulate = Callable[..., Awaitable[Simulator]]
 Serve = Callable[..., Simulator]
 Connect = Callable[..., Awaitable[Client]]
+
+
+if TYPE_CHECKING:
+    from ledger_model import Store
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """
+    An empty ledger of either kind.
+    """
+    # Not before its asserts are rewritten, see the end.
+    from ledger_model import MemoryStore, SQLiteStore  # noqa: PLC0415
+
+    kind = SQLiteStore if request.param == "sqlite" else MemoryStore
+    store: Store = kind(tmp_path)
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture

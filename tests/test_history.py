@@ -5,12 +5,10 @@ What was done to a campaign by whom, and how it went minute by minute.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from conftest import Connect, Serve, Simulate
-from ledger_model import MemoryStore, SQLiteStore, Store, Ticking, two_planned
+from ledger_model import Store, Ticking, two_planned
 from made_up import number
 from mishaps import june, say, sending
 
@@ -19,17 +17,6 @@ from voicepush.ledger import Command
 from voicepush.model.status import CampaignState, Progress
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
-
-
-@pytest.fixture(params=[SQLiteStore, MemoryStore], ids=["sqlite", "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """
-    An empty ledger of either kind.
-    """
-    store: Store = request.param(tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def test_everything_that_was_done_is_written_down(store: Store) -> None:

@@ -4,9 +4,6 @@ What every ledger keeps to, one fact at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from ledger_model import (
     ANSWERS,
@@ -15,8 +12,6 @@ from ledger_model import (
     MESSAGE,
     PENDING,
     TAG,
-    MemoryStore,
-    SQLiteStore,
     Store,
     Ticking,
     all_of,
@@ -46,17 +41,6 @@ from voicepush.model.recipients import Destination, Recipient
 from voicepush.model.status import CampaignState, Resolved
 
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
-
-
-@pytest.fixture(params=[SQLiteStore, MemoryStore], ids=["sqlite", "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """
-    An empty ledger of either kind.
-    """
-    store: Store = request.param(tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from ledger_model import (
     MESSAGE,
     PENDING,
     TAG,
-    MemoryStore,
     SQLiteStore,
     Store,
     given,
@@ -38,17 +37,6 @@ from voicepush.model.outcome import BatchResult
 from voicepush.model.status import CampaignState, Resolved
 
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
-
-
-@pytest.fixture(params=[SQLiteStore, MemoryStore], ids=["sqlite", "memory"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """
-    An empty ledger of either kind.
-    """
-    store: Store = request.param(tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 # Late records

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import overload
 
 
 def now() -> float:
@@ -22,7 +23,22 @@ def utc_now() -> datetime:
     """
     The same as a moment.
     """
-    return datetime.fromtimestamp(now(), UTC)
+    return moment(now())
+
+
+@overload
+def moment(seconds: float) -> datetime: ...
+
+
+@overload
+def moment(seconds: float | None) -> datetime | None: ...
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """
+    The moment that many *seconds* after the beginning of 1970; None for None.
+    """
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def monotonic() -> float:

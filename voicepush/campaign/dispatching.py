@@ -13,7 +13,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
@@ -258,7 +257,7 @@ class Run:
         if until is None or self._worker.plan.expires_at is not None:
             return
         if until - clock.now() > patience:
-            when = datetime.fromtimestamp(until, UTC)
+            when = clock.moment(until)
             self.journal.stop.set(
                 f"{_ASKED_TO_WAIT} until {when:%Y-%m-%d %H:%M:%S}Z, which is longer "
                 f"than --patience; resume goes on then"

@@ -103,7 +103,7 @@ class Lookup:
     in_flight: bool
     #: Whether it is unknown and its owner has given it up.
     given_up: bool = False
-    #: The key of its batch; each request of the batch bears it in the ids.
+    #: The id of its batch; the ids of its requests begin with it.
     batch: str
     #: How many requests were made for its batch.
     attempts: int
@@ -118,7 +118,7 @@ class UnknownBatch:
     A request whose answer is not known, and what speaks for either side.
     """
 
-    #: The key of its batch; each request of the batch bears it in the ids.
+    #: The id of its batch; the ids of its requests begin with it.
     batch: str
     #: How many recipients are unknown in it.
     unknown: int

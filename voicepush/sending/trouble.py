@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import count
 from math import inf
 
+from voicepush import clock
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import ResponseItem
 from voicepush.sending.codes import Meaning
@@ -60,7 +60,7 @@ class Trouble:
         if self._now() - since < _SILENCE:
             return None
         words = f"the service has not answered {len(self._begun):,} requests yet"
-        return Waiting(words, _moment(since))
+        return Waiting(words, clock.moment(since))
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -108,7 +108,7 @@ class Trouble:
         if held_until is not None:
             words = f"the service asks to wait until {clock_time(held_until)}"
         said = " ".join(filter(None, (last.code, last.description)))
-        since = self._trouble.since if self._trouble else _moment(self._now())
+        since = self._trouble.since if self._trouble else clock.moment(self._now())
         self._trouble = Waiting(f"{words} ({said})" if said else words, since)
 
 
@@ -118,8 +118,4 @@ def clock_time(seconds: float | None) -> str:
     """
     if seconds is None:
         return "later"
-    return f"{_moment(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    return f"{clock.moment(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 
 import attrs
 
@@ -169,19 +168,12 @@ class StoredCampaign:
             invalid=self.counts.get("invalid", 0),
             duplicate=self.counts.get("duplicate", 0),
             suppressed=self.counts.get("suppressed", 0),
-            expiry=None if expires is None else datetime.fromtimestamp(expires, UTC),
+            expiry=clock.moment(expires),
             rate=self.plan.rate,
             throughput=self.throughput if runs else None,
             waiting=waiting and waiting.reason,
             waiting_since=waiting and waiting.since,
         )
-
-
-def moment(seconds: float | None) -> datetime | None:
-    """
-    The moment that many *seconds* after the beginning of 1970.
-    """
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def lookup_of(campaign: StoredCampaign, row: Row, place: int, result: Result) -> Lookup:
@@ -195,8 +187,8 @@ def lookup_of(campaign: StoredCampaign, row: Row, place: int, result: Result) ->
         given_up=place in row.given_up,
         batch=str(row.id),
         attempts=row.known.attempts,
-        claimed=moment(row.claimed_at),
-        recorded=moment(row.recorded_at),
+        claimed=clock.moment(row.claimed_at),
+        recorded=clock.moment(row.recorded_at),
     )
 
 
@@ -209,7 +201,7 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
         batch=str(row.id),
         unknown=row.weigh(places),
         accepted=row.known.counts()[Outcome.ACCEPTED],
-        claimed=moment(row.claimed_at),
+        claimed=clock.moment(row.claimed_at),
         reasons=tuple(
             " ".join(filter(None, (verdict.code, verdict.description)))
             for verdict, _ in verdicts.most_common()

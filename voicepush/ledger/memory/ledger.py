@@ -5,7 +5,6 @@ Campaigns that last as long as an object.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import attrs
@@ -183,7 +182,7 @@ class MemoryLedger:
         """
         minutes = self._published(campaign).minutes
         return [
-            Minute(datetime.fromtimestamp(60 * minute, UTC), progress)
+            Minute(clock.moment(60.0 * minute), progress)
             for minute, progress in sorted(minutes.items())
         ]
 

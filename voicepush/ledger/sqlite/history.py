@@ -8,7 +8,6 @@ import os
 import socket
 import sqlite3
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from voicepush import clock
 from voicepush.model.status import HistoryEntry, Minute, Progress
@@ -51,7 +50,7 @@ def history_of(connection: sqlite3.Connection, campaign: int) -> list[HistoryEnt
     What was done to *campaign*, the oldest first.
     """
     return [
-        HistoryEntry(_moment(row["at"]), row["who"], row["event"], row["detail"])
+        HistoryEntry(clock.moment(row["at"]), row["who"], row["event"], row["detail"])
         for row in connection.execute(
             "SELECT * FROM history WHERE campaign = ? ORDER BY rowid", (campaign,)
         )
@@ -64,7 +63,7 @@ def minutes_of(connection: sqlite3.Connection, campaign: int) -> list[Minute]:
     """
     return [
         Minute(
-            _moment(60.0 * row["minute"]),
+            clock.moment(60.0 * row["minute"]),
             Progress(row["recipients"], row["throttled"], row["rate"]),
         )
         for row in connection.execute(
@@ -80,10 +79,6 @@ def told(given: Mapping[str, object]) -> str:
     return ", ".join(
         f"{name} {value}" for name, value in given.items() if value is not None
     )
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _us() -> str:

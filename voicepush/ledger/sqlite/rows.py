@@ -7,7 +7,6 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -189,8 +188,8 @@ def lookups_in(row: sqlite3.Row, value: str) -> list[Lookup]:
             given_up=place in given_up,
             batch=str(result.batch.id),
             attempts=row["attempts"],
-            claimed=moment(row["claimed_at"]),
-            recorded=moment(row["recorded_at"]),
+            claimed=clock.moment(row["claimed_at"]),
+            recorded=clock.moment(row["recorded_at"]),
         )
         for place in sorted(places)
         for each in result.results_at([place])
@@ -213,16 +212,9 @@ def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch:
         batch=str(result.batch.id),
         unknown=row["unknown"] - row["given_up"],
         accepted=row["accepted"],
-        claimed=moment(row["claimed_at"]),
+        claimed=clock.moment(row["claimed_at"]),
         reasons=tuple(reasons),
     )
-
-
-def moment(seconds: float | None) -> datetime | None:
-    """
-    The moment that many *seconds* after the beginning of 1970.
-    """
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def plan_of(row: sqlite3.Row) -> Plan:

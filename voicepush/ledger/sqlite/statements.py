@@ -5,7 +5,7 @@ What claims a batch, and what records it.
 from __future__ import annotations
 
 #: Only who holds a campaign may write; looked at in the same statement, since each one
-#: more passes the interpreter's lock to and fro.
+#: more costs a change of threads.
 _IS_HELD = """
     EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :{})
 """
@@ -54,6 +54,6 @@ RECORD_LATE = _RECORD.format(
     ", given_up = :given_up, given_up_places = :given_up_places, late = 1"
 )
 
-#: What was lost with a worker stays known until it is resolved, whoever claims others
-#: of the batch meanwhile.
+#: What was lost with a worker stays known until it is resolved, also when another
+#: worker claims the rest of the batch meanwhile.
 LOSE = "UPDATE batch SET lost = ? WHERE campaign = ? AND number = ?"

@@ -7,8 +7,9 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from voicepush import clock
 from voicepush.ledger.sqlite.holder import describe, is_alive
-from voicepush.ledger.sqlite.rows import COUNTED, moment
+from voicepush.ledger.sqlite.rows import COUNTED
 from voicepush.model.status import CampaignState, CampaignStatus
 
 _STATUSES = """
@@ -46,7 +47,7 @@ def _status(row: sqlite3.Row) -> CampaignStatus:
         duplicate=row["duplicate"],
         suppressed=row["suppressed"],
         given_up=row["given_up"],
-        expiry=moment(row["expires_at"]),
+        expiry=clock.moment(row["expires_at"]),
         rate=row["rate"],
         throughput=row["throughput"] if state is CampaignState.RUNNING else None,
         **_waiting(row, state),
@@ -59,5 +60,5 @@ def _waiting(row: sqlite3.Row, state: CampaignState) -> dict[str, Any]:
         return {}
     return {
         "waiting": row["waiting"],
-        "waiting_since": moment(row["waiting_since"]),
+        "waiting_since": clock.moment(row["waiting_since"]),
     }
