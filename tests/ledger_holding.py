@@ -205,13 +205,15 @@ class Held(Checked):
         """
         worker = self.do(self.ledger.join(campaign.plan.campaign, load))
         assert campaign.held_until == worker.held_until
-        assert Resolved(0) == worker.left_alone
         campaign.worker = worker
         campaign.given.clear()
         campaign.state, campaign.command = CampaignState.RUNNING, None
         campaign.waiting = None
-        for batch in campaign.batches:
-            batch.recover(resend=campaign.plan.resend_unknown)
+        resend = campaign.plan.resend_unknown
+        left = sum(
+            batch.recover(self.at_work, resend=resend) for batch in campaign.batches
+        )
+        check_resolved(worker.left_alone, 0, left)
 
     @precondition(some_held)
     @rule(data=st.data())
@@ -242,6 +244,7 @@ class Held(Checked):
         The process dies; what it had claimed stays claimed.
         """
         self.do(self.store.crash(old=old))
+        self.at_work.clear()
         for campaign in self.campaigns.values():
             campaign.stale.clear()
             campaign.waiting = None
@@ -263,6 +266,7 @@ class Held(Checked):
         campaign = self.pick(data, held=True)
         assert campaign.worker is not None
         self.do(campaign.worker.leave(state, "because"))
+        self.at_work.discard(campaign.worker.token)
         campaign.stale.append(campaign.worker)
         campaign.worker, campaign.state = None, state
         campaign.command = campaign.waiting = None
@@ -316,6 +320,14 @@ class Held(Checked):
         self.do(self.ledger.steer(campaign.plan.campaign, command=command, rate=rate))
         campaign.command = command or campaign.command
         campaign.rate = rate or campaign.rate
+
+
+def check_resolved(resolved: Resolved, number: int, left: int) -> None:
+    """
+    Compare what became of the unknown with what the model says.
+    """
+    assert (number, left) == (resolved.recipients, resolved.left_alone)
+    assert bool(left) is (resolved.process is not None)
 
 
 def _kind(recipient: Recipient) -> str:

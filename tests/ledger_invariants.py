@@ -74,6 +74,8 @@ class Checked(RuleBasedStateMachine):
         self.store = self.store_of(self.folder)
         self.do(self.store.open())
         self.campaigns: dict[str, ModelCampaign] = {}
+        #: The tokens of the workers that have claimed and not left.
+        self.at_work: set[str] = set()
 
     def teardown(self) -> None:
         """

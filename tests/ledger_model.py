@@ -20,6 +20,7 @@ from sums import check_sums
 from voicepush.ledger import Command, Fingerprint, Ledger, Plan, Worker
 from voicepush.ledger.memory.ledger import MemoryLedger
 from voicepush.ledger.protocol import Due, Finished
+from voicepush.ledger.sqlite import holder
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claim, Claimed, NotBefore
@@ -184,6 +185,7 @@ class SQLiteStore:
         Leave what is there to be found by a process that comes later.
         """
         await self.close()
+        holder.at_work.clear()
         if old:
             self.execute("UPDATE campaign SET heartbeat_at = -1000")
         else:
@@ -227,8 +229,9 @@ class MemoryStore:
         """
         Set all last signs back: a worker dies when its task does.
         """
-        for name in self.kept._campaigns:
+        for name, campaign in self.kept._campaigns.items():
             self.make_old(name)
+            campaign.at_work.clear()
 
 
 @attrs.define
@@ -252,6 +255,8 @@ class ModelBatch:
     rows: list[int] | None = attrs.field(default=None, repr=False)
     as_came: dict[int, str] = attrs.field(factory=dict, repr=False)
     kept: dict[str, list[str]] = attrs.field(factory=dict, repr=False)
+    #: By the tokens of workers that fell silent, whom they had claimed.
+    lost: dict[str, set[int]] = attrs.field(factory=dict, repr=False)
 
     def pending(self) -> list[int]:
         """
@@ -343,19 +348,33 @@ class ModelBatch:
         """
         for place in self.claimed:
             self.verdicts[place] = LOST
+        if self.claim is not None:
+            self.lost.setdefault(self.claim.token, set()).update(self.claimed)
         self.landed()
 
-    def recover(self, *, resend: bool) -> None:
+    def weigh(self, places: set[int]) -> int:
         """
-        What a new worker does about the one before it.
+        How many values stand at *places*.
         """
-        if resend:
+        return sum(len(values_of(self.recipients[place])) for place in places)
+
+    def recover(self, at_work: set[str], *, resend: bool) -> int:
+        """
+        What a new worker does about the one before it, and how many it leaves alone
+        although they are to be sent again, since that one is *at_work*.
+        """
+        left = 0
+        wakes = self.claim is not None and self.claim.token in at_work
+        if resend and wakes:
+            left = self.weigh(self.claimed)
+        if resend and not wakes:
             self.landed()
         else:
             self.lose()
         for place, verdict in enumerate(self.verdicts):
             if verdict.outcome is Outcome.NOT_SENT:
                 self.verdicts[place] = PENDING
+        return left
 
     def learn(self, token: str, late: ModelBatch) -> None:
         """

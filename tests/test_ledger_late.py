@@ -29,7 +29,7 @@ from ledger_model import (
 )
 from making import batch_of
 
-from voicepush.errors import CampaignHeldError
+from voicepush.errors import CampaignHeldError, CampaignLostError
 from voicepush.ledger.sqlite.holder import _namespace, _started
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed, Recorded, Superseded
@@ -69,7 +69,7 @@ async def test_a_late_record_leaves_alone_what_is_under_way(store: Store) -> Non
     batch, stale = await two_planned(store.ledger, resend=True)
     claim = is_claimed(await stale.claim(batch, [0]))
     store.make_old("june")
-    worker = await store.ledger.join("june", load)
+    worker = await store.ledger.join("june", load, process_is_gone=True)
     theirs = is_claimed(await worker.claim(batch, [0, 1]))
     recorded = await stale.record(claim, BatchResult(batch, ACCEPTED))
     meanwhile = await status_of(store.ledger)
@@ -121,7 +121,7 @@ async def test_a_late_word_is_heard_before_the_next_claim(store: Store) -> None:
     stale = await store.ledger.join("june", load)
     claim = is_claimed(await stale.claim(batch, [0, 1, 2]))
     store.make_old("june")
-    worker = await store.ledger.join("june", load)
+    worker = await store.ledger.join("june", load, process_is_gone=True)
     await given(worker)
     late = BatchResult.of_places(batch, [ACCEPTED, NOT_SENT, NOT_SENT])
     await stale.record(claim, late)
@@ -185,6 +185,28 @@ async def test_who_may_be_sent_yet_is_left_alone(tmp_path: Path) -> None:
     assert f"process {token.split(':')[1]} on" in str(decided.process)
     assert 2 == joined.unknown == after.unknown
     assert Resolved(2) == given_up
+
+
+async def test_a_worker_of_this_process_may_be_sent_yet(store: Store) -> None:
+    """
+    One in another event loop, or in a loop that was blocked, may wake up as another
+    process may; once it has left, it sends nothing more.
+    """
+    batch, silent = await two_planned(store.ledger, resend=True)
+    await silent.claim(batch, [0, 1])
+    store.make_old("june")
+    worker = await store.ledger.join("june", load)
+    while_silent = await worker.resolve(resend=True)
+    with pytest.raises(CampaignLostError):
+        await silent.heartbeat(None)
+    await silent.leave(CampaignState.FINISHED)
+    after = await worker.resolve(resend=True)
+    status = await status_of(store.ledger)
+
+    assert (0, 2) == (worker.left_alone.recipients, worker.left_alone.left_alone)
+    assert while_silent == worker.left_alone
+    assert Resolved(2) == after
+    assert 2 == status.pending
 
 
 @pytest.mark.parametrize("when", ["joining", "deciding"])

@@ -47,6 +47,8 @@ class Row:
     #: The token of the worker with which someone is under way.
     claimed_by: str | None = None
     recorded_at: float | None = None
+    #: By the tokens of workers that fell silent, whom they had under way.
+    lost: dict[str, frozenset[int]] = attrs.field(factory=dict)
     #: Whether a late record was added to it, of which its worker may not know.
     late: bool = False
 
@@ -76,6 +78,14 @@ class Row:
         How many recipients stand at *places*.
         """
         return self.known.batch.weigh(sorted(places))
+
+    def lose(self) -> None:
+        """
+        Remember who has someone under way, for the day on which they are resolved.
+        """
+        if self.claimed_by is not None:
+            before = self.lost.get(self.claimed_by, frozenset())
+            self.lost[self.claimed_by] = before | self.in_flight
 
     def record(self, known: BatchResult) -> None:
         """
@@ -109,6 +119,9 @@ class StoredCampaign:
     history: list[HistoryEntry] = attrs.field(factory=list)
     #: By its number since 1970.
     minutes: dict[int, Progress] = attrs.field(factory=dict)
+    #: The tokens of the workers that have claimed someone and not left: one that fell
+    #: silent may still send them.
+    at_work: set[str] = attrs.field(factory=set)
 
     def note(self, event: str, detail: str | None = None) -> None:
         """

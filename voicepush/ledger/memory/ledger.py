@@ -121,7 +121,7 @@ class MemoryLedger:
         load: Callable[[str], VoiceMessage],
         *,
         cancelled: bool = False,
-        process_is_gone: bool = False,  # noqa: ARG002 -- there is but this process
+        process_is_gone: bool = False,
     ) -> MemoryWorker:
         """
         Become the worker of *campaign*.
@@ -136,22 +136,16 @@ class MemoryLedger:
         found.check_free()
         found.worker, found.heard_at = clock.random_hex(8), clock.monotonic()
         found.command = found.throughput = found.waiting = None
+        worker = MemoryWorker(found, found.worker)
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
             message = load(found.plan.message)
             for row in found.rows:
                 batch = row.known.batch
                 batch.group = Group(message, batch.group.number)
-                if row.in_flight or row.known.counts()[Outcome.NOT_SENT]:
-                    row.record(
-                        decisions.recovered(
-                            row.known,
-                            row.in_flight,
-                            resend=found.plan.resend_unknown,
-                        )
-                    )
+            worker.recover(process_is_gone=process_is_gone)
         found.note("joined")
-        return MemoryWorker(found, found.worker)
+        return worker
 
     async def steer(
         self,

@@ -20,7 +20,7 @@ from voicepush.model.claim import (
     Recorded,
     Superseded,
 )
-from voicepush.model.outcome import BatchResult
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
     Progress,
@@ -28,6 +28,7 @@ from voicepush.model.status import (
     Waiting,
 )
 
+_ANOTHER = "another worker here"
 _TAKEN_OVER = "the campaign was taken over by another worker; this one stops"
 
 
@@ -104,6 +105,25 @@ class MemoryWorker:
             raise CampaignLostError(_TAKEN_OVER)
         self._campaign.heard_at = clock.monotonic()
 
+    def recover(self, *, process_is_gone: bool) -> None:
+        """
+        Decide about those whom an earlier worker left in flight, and make the not sent
+        pending.
+        """
+        left = 0
+        wanted = self.plan.resend_unknown
+        for row in self._campaign.rows:
+            if not row.in_flight and not row.known.counts()[Outcome.NOT_SENT]:
+                continue
+            wakes = not process_is_gone and row.claimed_by in self._campaign.at_work
+            if wanted and wakes:
+                left += row.weigh(row.in_flight)
+            if wakes or not wanted:
+                row.lose()
+            resend = wanted and not wakes
+            row.record(decisions.recovered(row.known, row.in_flight, resend=resend))
+        self.left_alone = Resolved(0, left, _ANOTHER if left else None)
+
     async def due(self, limit: int) -> Dues:
         """
         The next batches in which someone is pending, at most *limit* of them.
@@ -134,6 +154,7 @@ class MemoryWorker:
         """
         Note that *places* of *batch* are about to be sent.
         """
+        self._campaign.at_work.add(self.token)
         self._check_ours()
         row = self._rows[batch.id]
         if row.in_flight or not (row.is_ready or row.late):
@@ -213,24 +234,30 @@ class MemoryWorker:
             )
         return Control(campaign.command, campaign.plan.rate)
 
-    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:  # noqa: ARG002 -- there is but this process
+    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
         """
         Make the unknown pending, or give them up.
         """
         self._check_ours()
-        number = 0
+        number, left = 0, 0
         for row in self._campaign.rows:
-            places = decisions.unresolved(row.known, row.given_up)
-            if row.in_flight or not places:
+            unresolved = frozenset(decisions.unresolved(row.known, row.given_up))
+            if row.in_flight or not unresolved:
                 continue
-            number += row.weigh(places)
+            left_alone: frozenset[int] = frozenset()
+            if resend and not process_is_gone:
+                for token in self._campaign.at_work.intersection(row.lost):
+                    left_alone |= row.lost[token] & unresolved
+            left += row.weigh(left_alone)
+            number += row.weigh(unresolved - left_alone)
             if resend:
-                row.record(decisions.resent(row.known, row.given_up))
+                row.record(decisions.resent(row.known, row.given_up | left_alone))
             else:
-                row.given_up |= frozenset(places)
+                row.given_up |= unresolved
         deed = "pending again" if resend else "given up"
-        self._campaign.note("resolved", f"{number} {deed}")
-        return Resolved(number)
+        told = f"{number} {deed}" + (f", {left} left alone" if left else "")
+        self._campaign.note("resolved", told)
+        return Resolved(number, left, _ANOTHER if left else None)
 
     async def leave(
         self,
@@ -243,6 +270,7 @@ class MemoryWorker:
         Give the campaign back.
         """
         campaign = self._campaign
+        campaign.at_work.discard(self.token)
         if state is CampaignState.CANCELLED:
             # Who wants it cancelled has to hear that it is not.
             self._check_ours()

@@ -20,6 +20,10 @@ from voicepush.ledger.sqlite.schema import DRAFT
 #: A holder that gave no sign for so long is taken for dead, in seconds.
 SILENT_FOR = 15.0
 
+#: The tokens of the workers in this process that have claimed someone and not left,
+#: whichever of its event loops they are in.
+at_work: set[str] = set()
+
 
 def campaign_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
     """
@@ -144,13 +148,14 @@ def is_gone(token: str) -> bool:
 
 def may_wake(token: str | None) -> bool:
     """
-    Whether a worker that claimed by *token* may still send what it has claimed: another
-    process that exists, or one of another machine.
+    Whether a worker that claimed by *token* may still send what it has claimed: one
+    that is at work in this process, or in another that exists, or on another machine.
     """
     if not token or is_gone(token):
         return False
     ours = new_token()
-    return token.rsplit(":", 1)[0] != ours.rsplit(":", 1)[0]
+    is_here = token.rsplit(":", 1)[0] == ours.rsplit(":", 1)[0]
+    return token in at_work if is_here else True
 
 
 def _namespace() -> str:

@@ -113,15 +113,17 @@ def lose(
     connection.execute(LOSE, (pack_lost(lost), campaign, row["number"]))
 
 
-def may_be_sent(row: sqlite3.Row) -> tuple[frozenset[int], str | None]:
+def may_be_sent(
+    row: sqlite3.Row, places: frozenset[int]
+) -> tuple[frozenset[int], str | None]:
     """
-    The places that a process may still send, since it was stopped between its claim and
-    its request, and that process in words.
+    Those of *places* that a worker may still send, since it was stopped between its
+    claim and its request, and the process of that worker in words.
     """
     found: frozenset[int] = frozenset()
     process = None
-    for token, places in unpack_lost(row["lost"]).items():
-        if may_wake(token):
-            found |= places
+    for token, lost in unpack_lost(row["lost"]).items():
+        if lost & places and may_wake(token):
+            found |= lost & places
             process = process_of(token)
     return found, process

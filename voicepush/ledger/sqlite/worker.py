@@ -19,6 +19,7 @@ from voicepush.ledger.protocol import Command, Control, Due, Dues, Finished, Pla
 from voicepush.ledger.sqlite.giving import next_rows
 from voicepush.ledger.sqlite.history import note, note_progress
 from voicepush.ledger.sqlite.holder import (
+    at_work,
     hold,
     is_held,
     may_wake,
@@ -184,6 +185,7 @@ class SQLiteWorker:
                 "another process; this one stops"
             )
 
+        at_work.add(self.token)  # before another could learn of the claim
         try:
             claimed = await self._file.do(work, at_once=True)
             self._file.check_in_place()
@@ -279,17 +281,15 @@ class SQLiteWorker:
             nonlocal number, left, process
             known = batch_result(row)
             given_up = unpack_places(row["given_up_places"])
+            unresolved = frozenset(decisions.unresolved(known, given_up))
             left_alone: frozenset[int] = frozenset()
             if resend and not process_is_gone:
-                left_alone, wakes = may_be_sent(row)
+                left_alone, wakes = may_be_sent(row, unresolved)
                 process = wakes or process
-            unresolved = decisions.unresolved(known, given_up)
-            places_left = left_alone.intersection(unresolved)
-            left += known.batch.weigh(sorted(places_left))
-            chosen = [place for place in unresolved if place not in left_alone]
-            number += known.batch.weigh(chosen)
+            left += known.batch.weigh(sorted(left_alone))
+            number += known.batch.weigh(sorted(unresolved - left_alone))
             if resend:
-                spared = given_up | places_left
+                spared = given_up | left_alone
                 self._write(connection, decisions.resent(known, spared), row["due_at"])
             else:
                 connection.execute(
@@ -321,6 +321,7 @@ class SQLiteWorker:
 
         One in which someone is left is paused, and not finished, whatever *state* says.
         """
+        at_work.discard(self.token)
         if state is CampaignState.CANCELLED:
             why = reason or "cancelled"
 
