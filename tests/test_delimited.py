@@ -221,10 +221,31 @@ def test_quote_that_swallows_the_file() -> None:
     """
     content = f'msisdn,a\n{ANN},b\n{BEN},"c\n' + f"{CAT},d\n" * 50_000
 
-    with pytest.raises(SourceError, match="does a quoted cell not end") as caught:
+    with pytest.raises(SourceError, match="a stray quote") as caught:
         read(content)
 
     assert 3 == caught.value.row
+
+
+@pytest.mark.parametrize("many", [1, 50_000])
+def test_two_quotes_that_swallow_the_rows_between_them(many: int) -> None:
+    """
+    What looks like one cell over many rows, and goes on after its end, is refused: all
+    the numbers in it would be lost without a word.
+    """
+    content = f'msisdn,a\n{ANN},"b\n' + f"{BEN},c\n" * many + f'{CAT},"d\n'
+
+    with pytest.raises(SourceError, match="a stray quote") as caught:
+        read(content)
+
+    assert 2 == caught.value.row
+
+
+def test_what_follows_a_quoted_cell_in_one_row() -> None:
+    """
+    Nobody is lost by it, so it is no reason to refuse a list.
+    """
+    assert [(2, ANN), (3, BEN)] == read(f'msisdn,a\n{ANN},"b" c\n{BEN},"d\ne"\n')
 
 
 @given(

@@ -137,13 +137,18 @@ def _by_csv(
     The records of *piece*, and of as many *pieces* as a quoted cell reaches into.
     """
     lines, ended = piece.lines, False
+    of_record: list[str] = []
 
     def feed() -> Iterator[str]:
         nonlocal lines, ended
-        yield from io.StringIO(piece.text)
+        for line in io.StringIO(piece.text):
+            of_record.append(line)
+            yield line
         for more in pieces:
             lines += more.lines
-            yield from io.StringIO(more.text)
+            for line in io.StringIO(more.text):
+                of_record.append(line)
+                yield line
         ended = True
 
     reader = csv.reader(feed(), delimiter=delimiter)
@@ -151,6 +156,7 @@ def _by_csv(
     try:
         while reader.line_num < lines:
             row = piece.row + reader.line_num
+            of_record.clear()
             cells = next(reader)
             if ended:
                 raise SourceError(
@@ -159,11 +165,16 @@ def _by_csv(
                     source=name,
                     row=row,
                 )
+            if len(of_record) > 1:
+                # Two stray quotes would swallow all the rows between them.
+                next(csv.reader(of_record, delimiter=delimiter, strict=True))
             if cells:
                 yield row, cells
     except csv.Error as error:
         raise SourceError(
-            f"is not CSV from here on ({error}); does a quoted cell not end?",
+            f"a quoted cell of this row is not CSV ({error}); close or remove a stray "
+            f"quote, and shorten cells of more than {csv.field_size_limit():,} "
+            "characters",
             source=name,
             row=row,
         ) from error
