@@ -74,7 +74,9 @@ async def test_a_dispatch_tells_of_its_minutes(
     simulator.next_replies("429:1")
     client = await connect(simulator, concurrency=1)
     campaign = await Campaign.plan(
-        ledger, "june", message, [number(at) for at in range(40)], batch_size=2
+        *(ledger, "june", message, [number(at) for at in range(40)]),
+        batch_size=2,
+        rate=5_000,
     )
     await campaign.dispatch(client)
 
@@ -82,6 +84,7 @@ async def test_a_dispatch_tells_of_its_minutes(
 
     assert 40 == sum(each.progress.recipients for each in minutes)
     assert 1 == sum(each.progress.throttled for each in minutes)
+    assert all(each.progress.rate is not None for each in minutes)
 
 
 def test_the_command_line_shows_it(serve: Serve) -> None:

@@ -5,6 +5,7 @@ Files that are written: whole or not at all, for nobody else, and never over an 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import stat
 import subprocess
@@ -296,17 +297,32 @@ def test_an_export_is_no_list_of_correlation_ids(serve: Serve) -> None:
 
 def test_a_column_that_was_not_kept_can_not_be_exported(serve: Serve) -> None:
     """
-    A column of the export's own, or one that is not there, is wrong usage.
+    That is wrong usage, and nothing is written.
     """
     simulator = serve()
     Path("l.csv").write_text("msisdn,city\n+999000000001,Oz\n", encoding="utf-8")
     assert 0 == say("send", "l.csv", *sending(simulator)[2:], "--keep", "city").code
 
     typo = say("export", "l", "--with", "town")
-    ours = say("export", "l", "--with", "outcome")
     good = say("export", "l", "--with", "city")
 
-    assert (2, 2, 0) == (typo.code, ours.code, good.code)
+    assert (2, "", 0) == (typo.code, typo.out, good.code)
     assert "kept are city" in typo.complaint
-    assert "every export has a column of that name" in ours.complaint
     assert good.out.endswith(",2,+999000000001,Oz\n")
+
+
+def test_a_kept_column_with_a_name_of_ours(serve: Serve) -> None:
+    """
+    It is told from the export's own.
+    """
+    simulator = serve()
+    text = "msisdn,outcome\n+999000000001,busy\n"
+    Path("l.csv").write_text(text, encoding="utf-8")
+    assert 0 == say("send", "l.csv", *sending(simulator)[2:], "--keep", "outcome").code
+
+    table = say("export", "l", "--with", "outcome")
+    objects = say("export", "l", "--with", "outcome", "--format", "jsonl")
+
+    row = next(csv.DictReader(table.out.splitlines()))
+    for each in (row, json.loads(objects.out)):
+        assert ("accepted", "busy") == (each["outcome"], each["kept_outcome"])

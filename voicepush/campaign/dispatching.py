@@ -157,6 +157,8 @@ class Run:
         #: When those who have to wait are due, if it is known that some have to.
         self._later: float | None = None
         self._speedometer = _Speedometer(worker.plan.tag)
+        #: What the last heartbeat did not tell.
+        self._last_progress: Progress | None = None
 
     @property
     def reason(self) -> str | None:
@@ -173,10 +175,9 @@ class Run:
         Give the campaign back, with what the next dispatcher has to know.
         """
         held_until = self._sender.pacer.held_until
-        progress = self._speedometer.since_last(self._sender.pacer.rate)
-        if progress is not None:
+        if self._last_progress is not None:
             with suppress(LedgerError):
-                await self._worker.heartbeat(None, progress=progress)
+                await self._worker.heartbeat(None, progress=self._last_progress)
         await self._worker.leave(state, reason, held_until=held_until)
         self._sender.observers.tell(
             CampaignStopped(
@@ -211,6 +212,8 @@ class Run:
                 task.cancel()
             await asyncio.wait(tasks)
             observers.remove(self._speedometer)
+            rate = self._sender.pacer.rate
+            self._last_progress = self._speedometer.since_last(rate)
             if self._rate is not None:
                 self._sender.pacer.set_rate(self._sender.settings.rate)
         if self.journal.stop.is_set and self.state is CampaignState.FINISHED:

@@ -4,10 +4,6 @@ The command that rings someone now.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import Parameter
-
 from voicepush import clock
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.dispatching import dispatch
@@ -16,8 +12,10 @@ from voicepush.cli.options import (
     Json,
     LedgerPath,
     Message,
+    Patience,
     Service,
     check_expiry,
+    patient,
 )
 from voicepush.cli.terminal import say, tell
 from voicepush.errors import InputError
@@ -28,12 +26,13 @@ from voicepush.screening.refusals import Reason
 
 
 async def call(
-    number: Annotated[list[str], Parameter(negative="")],
+    number: str,
     /,
     *,
     message: Message | None = None,
     service: Service | None = None,
     country: str | None = None,
+    patience: Patience = "1 minute",
     ledger: LedgerPath = DEFAULT_LEDGER,
     json: Json = False,
 ) -> int:
@@ -49,38 +48,44 @@ async def call(
         they are.
     country
         Whose national numbers are completed: a region such as IN, or +44 or the like.
+    patience
+        How long the service may be out of reach before nobody is rung, such as 30s.
     ledger
         Where campaigns are kept.
     json
         Print one JSON object when it ends.
     """
-    settings = (service or Service()).build()
+    settings = patient((service or Service()).build(), patience)
     built = (message or Message()).build()
     check_expiry(built)
-    numbers = [_normal(each, country) for each in number]
+    msisdn = _normal(number, country)
     # Each call is one of its own: the same again would otherwise ring nobody.
-    name = f"call-{clock.utc_now():%Y%m%d-%H%M%S}-{clock.random_hex(6)}"
+    name = f"call-{clock.utc_now():%Y-%m-%d-%H%M%S}-{clock.random_hex(6)}"
     async with open_ledger(ledger) as opened:
         campaign = await Campaign.plan(
             opened,
             name,
             built,
-            numbers,
+            [msisdn],
             source="the command line",
             rate=settings.rate,
             tell=say,
         )
         code = await dispatch(campaign, settings, json=json)
         if not json:
-            for each in dict.fromkeys(numbers):
-                for found in await opened.lookup(each):
-                    if found.campaign == name:
-                        tell(lookup_as_text(found))
+            for found in await opened.lookup(msisdn):
+                if found.campaign == name:
+                    tell(lookup_as_text(found))
     return code
 
 
 def _normal(text: str, country: str | None) -> str:
     found = normalise(text, country=country)
+    if found is Reason.NO_COUNTRY:
+        raise InputError(
+            f"{text}: begin with + and the calling code, or give its country "
+            "(--country)"
+        )
     if isinstance(found, Reason):
         raise InputError(f"{text}: {found}")
     return found

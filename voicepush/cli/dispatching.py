@@ -106,9 +106,10 @@ def _tell_reasons(summary: Summary, status: CampaignStatus) -> None:
         for line in reasons_of(summary).split("\n"):
             say(line)
     if summary.stopped and status.state is CampaignState.PAUSED:
+        stop = "" if summary.stopped.endswith("?") else "."
         say(
-            f"stopped: {mask_numbers(summary.stopped)}. Go on with voicepush resume "
-            f"{status.campaign}",
+            f"stopped: {mask_numbers(summary.stopped)}{stop} Go on with voicepush "
+            f"resume {status.campaign}",
         )
         if summary.stopped.startswith(_WRONG_KEY):
             say("check the key: VOICEPUSH_SERVICE_KEY, or the file of --key-file")

@@ -4,6 +4,7 @@ Commands that tell what became of whom.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,7 +38,7 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
-from voicepush.report.export import EXPORTED, csv_head, csv_rows, json_rows
+from voicepush.report.export import csv_head, csv_rows, json_rows
 from voicepush.report.json import as_object, history_as_object, lookup_as_object
 from voicepush.report.text import (
     as_line,
@@ -130,6 +131,7 @@ async def lookup(
     json
         Print a list of JSON objects.
     """
+    number = number.strip()
     check_text(number, "what is looked up")
     # No one is rung here, so digits alone may be looked for as they stand.
     normal = normalise(number, country=country, international=country is None)
@@ -171,34 +173,36 @@ async def export(
         CSV with a header, or one JSON object per line.
     with_
         A column of the list that send kept by --keep; may be given several times.
+        One that is called as a column of every export is written as kept_outcome.
     output
         The file to write; without it, standard output.
     ledger
         Where campaigns are kept.
     """
     wanted = [outcome_called(each) for each in outcome or []]
-    outcomes, columns = frozenset(wanted or Outcome), with_ or []
-    for column in columns:
-        if column in EXPORTED:
-            raise InputError(f"--with {column}: every export has a column of that name")
+    outcomes, columns = frozenset(wanted or Outcome), list(dict.fromkeys(with_ or []))
     check_output(output, "--output", inputs(ledger))
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         check_output(output, "--output", [("this campaign's list", Path(found.source))])
         with writing(output) as file:
             rows = csv_rows if format == "csv" else json_rows
-            if format == "csv":
-                file.write(csv_head(columns))
+            head = csv_head(columns) if format == "csv" else ""
             async for result in found.batches(*wanted):
-                for column in columns:
-                    if column not in (kept := result.batch.recipients.kept):
-                        known = ", ".join(kept) or "none"
-                        raise InputError(
-                            f"--with {column}: no such column was kept by --keep; "
-                            f"kept are {known}"
-                        )
-                file.write(rows(result, outcomes, columns))
+                _check_kept(columns, result.batch.recipients.kept)
+                file.write(head + rows(result, outcomes, columns))
+                head = ""
+            file.write(head)
     return EVERYONE_ACCEPTED
+
+
+def _check_kept(columns: Iterable[str], kept: Iterable[str]) -> None:
+    for column in columns:
+        if column not in kept:
+            known = ", ".join(kept) or "none"
+            raise InputError(
+                f"--with {column}: no such column was kept by --keep; kept are {known}"
+            )
 
 
 async def resolve(

@@ -39,7 +39,7 @@ def csv_head(kept: Sequence[str] = ()) -> str:
     """
     The header of what `csv_rows` writes.
     """
-    return ",".join(map(_cell, (*EXPORTED, *kept))) + "\n"
+    return ",".join(map(_cell, _names(kept))) + "\n"
 
 
 def csv_rows(
@@ -78,7 +78,7 @@ def json_rows(
     """
     The same as one JSON object per line.
     """
-    names = (*EXPORTED, *kept)
+    names = _names(kept)
     number, columns = _columns(result, wanted, kept)
     whole = [
         [column] * number if isinstance(column, str) else column for column in columns
@@ -93,6 +93,13 @@ def json_rows(
         for cells in zip(*whole, strict=True)
     ]
     return msgspec.json.Encoder().encode_lines(rows).decode()
+
+
+def _names(kept: Sequence[str]) -> list[str]:
+    """
+    What the columns are called: one that was *kept* is not taken for one of ours.
+    """
+    return [*EXPORTED, *(f"kept_{each}" if each in EXPORTED else each for each in kept)]
 
 
 def _columns(
