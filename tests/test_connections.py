@@ -98,6 +98,32 @@ async def test_answers_twice_are_not_believed_by_single_submissions(
         check(server, results, 20)
 
 
+@pytest.mark.parametrize("remembered", [1, 10, 1_000])
+async def test_own_ids_that_are_used_again_prove_nothing(
+    connect: Connect,
+    message: VoiceMessage,
+    remembered: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    An answer on the list before has the very ids of this one.
+    """
+    monkeypatch.setattr("voicepush.sending.carried._FEW", remembered)
+    people = [
+        Destination(each, correlation_id=f"order-{at}")
+        for at, each in enumerate(numbers(10))
+    ]
+    codes = ("1001", "7102", "1001", "7102")
+    async with AnswersLateTwice(echo=Echo.DESTINATIONS, codes=codes) as server:
+        client = await connect(server.url)
+        first = await client.send(message, people)
+        second = await client.send(message, people)
+        third = [await client.submit(message, people[0]) for _ in range(2)]
+
+    assert (10, 10) == (first.accepted, second.rejected)
+    assert [Outcome.ACCEPTED, Outcome.REJECTED] == [each.outcome for each in third]
+
+
 async def test_ids_that_are_not_echoed_cost_a_connection_each(
     connect: Connect, message: VoiceMessage
 ) -> None:

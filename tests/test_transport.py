@@ -16,10 +16,15 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 from conftest import KEY
+from making import batch_of
 
 from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
+from voicepush.model.message import VoiceMessage
 from voicepush.sending.transport import PATH, Reply, Transport
 from voicepush.settings import Settings
+
+
+BATCH = batch_of(VoiceMessage(media="welcome"), "0123456789-0", ["+9991"])
 
 
 async def post(
@@ -32,7 +37,7 @@ async def post(
     """
     Send *body* once, over a connection that may be used again.
     """
-    async with await transport.connection() as connection:
+    async with await transport.connection(BATCH) as connection:
         reply = await connection.post(
             body, timeout=timeout, connect_timeout=transport.settings.connect_timeout
         )
@@ -208,7 +213,7 @@ async def test_a_certificate_of_ones_own_can_be_given() -> None:
     context = ssl.create_default_context()
     transport = Transport(settings("https://localhost:1", tls=context))
     async with transport:
-        connection = await transport.connection()
+        connection = await transport.connection(BATCH)
         assert context is connection._session.connector._ssl  # type: ignore[union-attr]
 
 

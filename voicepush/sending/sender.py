@@ -299,7 +299,7 @@ class Sender:
             status = None if reply is None else reply.status
             return _Posted(answer, asked, status, self._now() - begun, len(body))
 
-        connecting = self._transport.connection(fresh=fresh)
+        connecting = self._transport.connection(delivery.batch, fresh=fresh)
         try:
             with self._trouble.request():
                 async with await connecting as connection:

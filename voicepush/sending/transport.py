@@ -22,6 +22,8 @@ from voicepush.errors import (
     NotSentError,
     UnreachableError,
 )
+from voicepush.model.batch import Batch
+from voicepush.sending.carried import Carried
 from voicepush.settings import ReuseConnections, Settings
 
 #: The path of the messaging API, version 1.
@@ -106,9 +108,9 @@ class Transport:
         if resolver is not None:
             await resolver.close()
 
-    async def connection(self, *, fresh: bool = False) -> Connection:
+    async def connection(self, batch: Batch, *, fresh: bool = False) -> Connection:
         """
-        A connection for one request, to be used with ``async with``.
+        A connection for one request with *batch*, to be used with ``async with``.
 
         Args:
             fresh: It must not have carried any other request.
@@ -118,13 +120,17 @@ class Transport:
         """
         if self._resolver is None:
             raise ClientClosedError("the client is closed; open it with async with")
-        while self._idle and not fresh:
-            connection = self._idle.pop()
-            if connection.seconds_idle < self._longest_idle:
-                return connection
-            await connection.close()
-        connection = Connection(self, self._resolver)
-        self._open.add(connection)
+        while self._idle and self._idle[0].seconds_idle >= self._longest_idle:
+            await self._idle.pop(0).close()
+        anyone = self.settings.reuse_connections is ReuseConnections.ALWAYS
+        for connection in () if fresh else reversed(self._idle):
+            if anyone or not connection.carried.could_answer(batch):
+                self._idle.remove(connection)
+                break
+        else:
+            connection = Connection(self, self._resolver)
+            self._open.add(connection)
+        connection.carried.add(batch)
         return connection
 
     async def keep(self, connection: Connection) -> None:
@@ -164,6 +170,7 @@ class Connection:
     def __init__(self, transport: Transport, resolver: AbstractResolver) -> None:
         settings = transport.settings
         self.proven = False
+        self.carried = Carried()
         self._transport = transport
         self._reuse = settings.reuse_connections
         self._idle_since: float | None = None
