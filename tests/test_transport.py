@@ -23,7 +23,6 @@ from voicepush.model.message import VoiceMessage
 from voicepush.sending.transport import PATH, Reply, Transport
 from voicepush.settings import Settings
 
-
 BATCH = batch_of(VoiceMessage(media="welcome"), "0123456789-0", ["+9991"])
 
 
