@@ -28,6 +28,7 @@ from servers import (
 )
 
 from voicepush import (
+    Campaign,
     Client,
     Destination,
     InputError,
@@ -36,6 +37,7 @@ from voicepush import (
     VoiceMessage,
     read_file,
 )
+from voicepush.ledger import Ledger
 from voicepush.sending import sender
 from voicepush.settings import ReuseConnections, Settings, from_environment
 
@@ -122,6 +124,27 @@ async def test_own_ids_that_are_used_again_prove_nothing(
 
     assert (10, 10) == (first.accepted, second.rejected)
     assert [Outcome.ACCEPTED, Outcome.REJECTED] == [each.outcome for each in third]
+
+
+async def test_a_campaign_with_own_ids_keeps_its_connections(
+    connect: Connect, ledger: Ledger, message: VoiceMessage
+) -> None:
+    """
+    In one campaign no id comes twice.
+    """
+    people = [
+        Destination(each, correlation_id=f"order-{at}")
+        for at, each in enumerate(numbers(2_000))
+    ]
+    async with Server(echo=Echo.DESTINATIONS) as server:
+        client = await connect(server.url, concurrency=2)
+        campaign = await Campaign.plan(
+            *(ledger, "june", message, people), batch_size=100
+        )
+        summary = await campaign.dispatch(client)
+
+        assert 2_000 == summary.accepted
+        assert 2 == server.connections
 
 
 async def test_ids_that_are_not_echoed_cost_a_connection_each(

@@ -139,10 +139,9 @@ class MemoryLedger:
         worker = MemoryWorker(found, found.worker)
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
-            message = load(found.plan.message)
+            group = Group(load(found.plan.message))
             for row in found.rows:
-                batch = row.known.batch
-                batch.group = Group(message, batch.group.number)
+                row.known.batch.group = group
             worker.recover(process_is_gone=process_is_gone)
         found.note("joined")
         return worker

@@ -45,7 +45,7 @@ COUNTED = {
 
 
 #: Where the message does not matter.
-NO_MESSAGE = VoiceMessage(media="-")
+_NO_MESSAGE = Group(VoiceMessage(media="-"))
 
 
 _FIRST = (
@@ -135,15 +135,15 @@ def record_of(
     }
 
 
-def batch_result(row: sqlite3.Row, message: VoiceMessage = NO_MESSAGE) -> BatchResult:
+def batch_result(row: sqlite3.Row, group: Group = _NO_MESSAGE) -> BatchResult:
     """
-    The batch in *row* with what is recorded of it.
+    The batch in *row*, which is one of *group*, with what is recorded of it.
     """
     return BatchResult(
         Batch(
             BatchId(row["tag"], row["number"]),
             unpack_recipients(PackedRecipients(*row[len(_FIRST) :])),
-            Group(message, row["message_group"]),
+            group,
         ),
         Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
         unpack_exceptions(row["exceptions"]),

@@ -155,7 +155,7 @@ class SQLiteWorker:
         return await self._file.do(work, writes=False)
 
     def _due(self, row: sqlite3.Row) -> Due:
-        return Due(batch_result(row, self._group.message), row["due_at"])
+        return Due(batch_result(row, self._group), row["due_at"])
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
