@@ -5,6 +5,7 @@ Campaigns that last as long as an object.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
+from functools import cache, partial
 from typing import Any, Self
 
 import attrs
@@ -139,9 +140,9 @@ class MemoryLedger:
         worker = MemoryWorker(found, found.worker)
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
-            group = Group(load(found.plan.message))
+            groups = cache(partial(Group, load(found.plan.message)))
             for row in found.rows:
-                row.known.batch.group = group
+                row.known.batch.group = groups(row.known.batch.group.number)
             worker.recover(process_is_gone=process_is_gone)
         found.note("joined")
         return worker

@@ -41,7 +41,7 @@ from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.statuses import statuses_of
 from voicepush.ledger.sqlite.worker import SQLiteWorker
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import BatchId, Group
+from voicepush.model.batch import BatchId
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
@@ -258,7 +258,7 @@ class SQLiteLedger:
                 row["id"],
                 token,
                 plan_of(row),
-                group=Group(load(row["message"])),
+                message=load(row["message"]),
                 held_until=row["held_until"],
             )
             if row["state"] != CampaignState.CANCELLED:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ COUNTED = {
 
 
 #: Where the message does not matter.
-_NO_MESSAGE = Group(VoiceMessage(media="-"))
+_without_message = cache(partial(Group, VoiceMessage(media="-")))
 
 
 _FIRST = (
@@ -135,15 +136,20 @@ def record_of(
     }
 
 
-def batch_result(row: sqlite3.Row, group: Group = _NO_MESSAGE) -> BatchResult:
+def batch_result(
+    row: sqlite3.Row, group_of: Callable[[int], Group] = _without_message
+) -> BatchResult:
     """
-    The batch in *row*, which is one of *group*, with what is recorded of it.
+    The batch in *row* with what is recorded of it.
+
+    Args:
+        group_of: Gives its group, by the number of that.
     """
     return BatchResult(
         Batch(
             BatchId(row["tag"], row["number"]),
             unpack_recipients(PackedRecipients(*row[len(_FIRST) :])),
-            group,
+            group_of(row["message_group"]),
         ),
         Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
         unpack_exceptions(row["exceptions"]),

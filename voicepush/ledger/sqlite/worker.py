@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
@@ -53,6 +54,7 @@ from voicepush.model.claim import (
     Recorded,
     Superseded,
 )
+from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import CampaignState, Progress, Resolved, Waiting
 
@@ -71,7 +73,7 @@ class SQLiteWorker:
         token: str,
         plan: Plan,
         *,
-        group: Group,
+        message: VoiceMessage,
         held_until: float | None,
     ) -> None:
         self.plan = plan
@@ -82,7 +84,8 @@ class SQLiteWorker:
         self.left_alone = Resolved(0)
         self._file = file
         self._campaign = campaign
-        self._group = group
+        #: By its number, one for all of its batches.
+        self._group_of = cache(partial(Group, message))
         #: The last batch that was given, in the order of the plan.
         self._last = -1
         #: Given, and not recorded, deferred or due again since.
@@ -155,7 +158,7 @@ class SQLiteWorker:
         return await self._file.do(work, writes=False)
 
     def _due(self, row: sqlite3.Row) -> Due:
-        return Due(batch_result(row, self._group), row["due_at"])
+        return Due(batch_result(row, self._group_of), row["due_at"])
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
