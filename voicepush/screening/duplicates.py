@@ -14,8 +14,9 @@ from voicepush.screening.msisdn import Texts
 if TYPE_CHECKING:
     from voicepush.screening.runs import Keys
 
-#: Up to so many are kept as texts, which takes some 100 MB.
-MOST_TEXTS = 1_200_000
+#: Up to so many are kept as texts. With a million the collector of garbage, which looks
+#: at each of them, and the end of the set would stall the event loop for long.
+MOST_TEXTS = 100_000
 
 #: So many of the texts are turned into integers at a time.
 _MOVED = 2048
@@ -26,7 +27,7 @@ class Seen:
     Texts that came before; made by `of_numbers` or `of_ids`.
 
     In a set of texts they are found and added in less time than in anything else, but
-    it takes 90 bytes for each. So once there are many, whatever comes is kept as
+    it takes 90 bytes for each, and stalls. So once there are many, whatever comes is kept as
     integers of 64 bits, and so are the texts little by little.
 
     Numbers are integers anyway. An id becomes its hash, that of Python's sets, whose
@@ -170,5 +171,5 @@ def _hashes(texts: Texts) -> Keys:
 
 def _second_hashes(texts: Texts) -> Keys:
     # Of another text, and so independent of the first.
-    others = [f"{text}\n" for text in texts]
-    return runs.column(map(hash, others), len(others), halved=True)
+    others = map("\n".__add__, texts)
+    return runs.column(map(hash, others), len(texts), halved=True)
