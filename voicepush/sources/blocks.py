@@ -5,7 +5,8 @@ Recipients as they came, some at a time: what every source gives.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from typing import cast
 
 import attrs
@@ -116,8 +117,14 @@ def blocks_of(group: Sequence[Recipient], row: int) -> Iterator[Block]:
         texts = cast("Sequence[str]", group)
         yield Block(Recipients(Kind.MSISDN, texts, range(row, row + len(group))))
         return
+    rows = range(row, row + len(group))
+    if types == {Destination}:
+        whole = _of_one_kind(cast("Sequence[Destination]", group), rows)
+        if whole is not None:
+            yield Block(whole)
+            return
     if types <= {str, Destination}:
-        yield from _by_kind(group, range(row, row + len(group)))
+        yield from _by_kind(group, rows)
         return
     malformed = []
     good: list[Recipient] = []
@@ -133,6 +140,32 @@ def blocks_of(group: Sequence[Recipient], row: int) -> Iterator[Block]:
     yield from _by_kind(good, rows_)
     if malformed:
         yield Block(Recipients(Kind.MSISDN, ()), malformed)
+
+
+_msisdn, _customer_id, _correlation_id = map(
+    attrgetter, ("msisdn", "customer_id", "correlation_id")
+)
+
+
+def _of_one_kind(group: Sequence[Destination], rows: range) -> Recipients | None:
+    """
+    *group* as columns, if all in it are of one kind: taken column by column, in a third
+    of the time that one by one takes.
+    """
+    kind, values = Kind.MSISDN, list(map(_msisdn, group))
+    if not any(values):
+        kind, values = Kind.CUSTOMER_ID, list(map(_customer_id, group))
+    if not all(values):
+        return None
+    together = list(chain.from_iterable(values))
+    ids = list(map(_correlation_id, group))
+    return Recipients(
+        kind,
+        together,
+        rows,
+        correlation_ids=[each or "" for each in ids] if any(ids) else None,
+        widths=list(map(len, values)) if len(together) > len(values) else None,
+    )
 
 
 def _by_kind(group: Sequence[Recipient], rows: Sequence[int]) -> Iterator[Block]:
