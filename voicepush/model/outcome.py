@@ -190,15 +190,11 @@ class BatchResult:
         """
         The places whose outcome is *outcome*, in order.
         """
-        if not self.exceptions:
-            return (
-                list(range(len(self.batch))) if self.verdict.outcome is outcome else []
-            )
-        return [
-            place
-            for place in range(len(self.batch))
-            if self.at(place).outcome is outcome
-        ]
+        exceptions = self.exceptions.items()
+        if self.verdict.outcome is not outcome:
+            return sorted(at for at, each in exceptions if each.outcome is outcome)
+        others = {at for at, each in exceptions if each.outcome is not outcome}
+        return [place for place in range(len(self.batch)) if place not in others]
 
     def transaction_id(self, place: int) -> str | None:
         """

@@ -27,8 +27,8 @@ class Seen:
     Texts that came before; made by `of_numbers` or `of_ids`.
 
     In a set of texts they are found and added in less time than in anything else, but
-    it takes 90 bytes for each, and stalls. So once there are many, whatever comes is kept as
-    integers of 64 bits, and so are the texts little by little.
+    it takes 90 bytes for each, and stalls. So once there are many, whatever comes is
+    kept as integers of 64 bits, and so are the texts little by little.
 
     Numbers are integers anyway. An id becomes its hash, that of Python's sets, whose
     key is another one in each process. Among ten million ids two have the same hash in

@@ -7,7 +7,9 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from math import inf
+from operator import not_
 from typing import NamedTuple, overload
 
 from voicepush.model.batch import Batch
@@ -317,15 +319,13 @@ def by_item(
     if len(items) == 1:
         return [(items[0], places)]
     # Equal items of an answer are one object.
-    named = {id(each): each for each in items}
-    (most, _), *_ = Counter(map(id, items)).most_common(1)
-    rule = named[most]
-    found: dict[ResponseItem, list[int]] = {rule: []}
-    for place, item in zip(places, items, strict=True):
-        if item is not rule:
-            found.setdefault(item, []).append(place)
-    others = set().union(*found.values())
-    found[rule] += [place for place in places if place not in others]
+    names = list(map(id, items))
+    (most, _), *_ = Counter(names).most_common(1)
+    is_most = list(map(most.__eq__, names))
+    found = {items[names.index(most)]: list(compress(places, is_most))}
+    others = map(not_, is_most)
+    for place, item in compress(zip(places, items, strict=True), others):
+        found.setdefault(item, []).append(place)
     return list(found.items())
 
 

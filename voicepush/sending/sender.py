@@ -172,7 +172,8 @@ class Sender:
         rest: list[Sequence[int]] = []
         verdicts: dict[Verdict, int] = {}
         answer = posted.answer
-        for item, where in by_item(answer.items, places):
+        items = by_item(answer.items, places)
+        for item, where in items:
             if item.meaning is Meaning.TOO_LARGE:
                 rest += delivery.halve(where, item)
                 weight = delivery.batch.weigh(where)
@@ -189,7 +190,8 @@ class Sender:
         delivery.note_transactions(answer, places)
         await _record(delivery, journal, claimed)
         # After the record: whatever happens here, nobody gets lost.
-        is_throttled = any(each.meaning is Meaning.THROTTLED for each in answer.items)
+        meanings = {item.meaning for item, _ in items}
+        is_throttled = Meaning.THROTTLED in meanings
         if is_throttled:
             self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
             pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)
