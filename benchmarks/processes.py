@@ -42,7 +42,13 @@ def spend(command: Sequence[str], folder: Path, *, exits: int = 0) -> Spent:
     began = time.perf_counter()
     with (folder / "talk").open("w+") as talk:
         process = subprocess.Popen(  # noqa: S603 -- our own programs
-            command, stdout=subprocess.PIPE, stderr=talk, env=ENVIRONMENT, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=talk,
+            env=ENVIRONMENT,
+            text=True,
+            # ``-m`` would take a package in the present folder for the one installed.
+            cwd=folder,
         )
         assert process.stdout is not None
         with process.stdout as pipe:

@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicepush.screening.duplicates import Seen
-from voicepush.screening.runs import Integers, column
+from voicepush.screening.runs import Integers, column, load
+
+#: Until it is done, all are kept as texts, however many.
+load()
 
 blocks_of_numbers = st.lists(st.lists(st.integers(0, 60), max_size=8), max_size=20)
 limits = st.fixed_dictionaries(

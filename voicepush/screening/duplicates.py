@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: at each of them, and the end of the set would stall the event loop for long.
 MOST_TEXTS = 100_000
 
+#: The same of ids, whose hashes cost more than the integers of numbers do.
+MOST_IDS = 400_000
+
 #: So many of the texts are turned into integers at a time.
 _MOVED = 2048
 
@@ -68,7 +71,7 @@ class Seen:
         return cls(_integers, None, most_texts=most_texts, **limits)
 
     @classmethod
-    def of_ids(cls, *, most_texts: int = MOST_TEXTS, **limits: int) -> Seen:
+    def of_ids(cls, *, most_texts: int = MOST_IDS, **limits: int) -> Seen:
         """
         For any texts.
         """
@@ -149,16 +152,19 @@ class Seen:
     # From few to many.
 
     def _look_ahead(self) -> None:
-        if len(self._texts) > self._most_texts:
+        if len(self._texts) <= self._most_texts // 2:
+            return
+        if not runs.is_loaded():
+            # The event loop must not wait for an import; more texts are kept meanwhile.
+            if self._loading is None:
+                self._loading = threading.Thread(target=runs.load, daemon=True)
+                self._loading.start()
+        elif len(self._texts) > self._most_texts:
             self._keys = runs.Integers(**self._limits)
             if self._check is not None:
                 self._checks = runs.Integers(
                     filtered=False, halved=True, **self._limits
                 )
-        elif self._loading is None and len(self._texts) > self._most_texts // 2:
-            # The event loop must not wait for an import.
-            self._loading = threading.Thread(target=runs.load, daemon=True)
-            self._loading.start()
 
 
 def _integers(numbers: Texts) -> Keys:

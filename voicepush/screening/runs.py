@@ -4,6 +4,7 @@ Very many integers in little room, and quick to look up.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,11 +35,22 @@ _FIRST_BITS = 1 << 25
 _BITS_PER_KEY = 4
 
 
+_loaded = threading.Event()
+
+
 def load() -> None:
     """
     Import what `Integers` needs, which takes a tenth of a second.
     """
     _numpy()
+    _loaded.set()
+
+
+def is_loaded() -> bool:
+    """
+    Whether that is done.
+    """
+    return _loaded.is_set()
 
 
 def _numpy() -> Any:
