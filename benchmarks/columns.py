@@ -316,7 +316,8 @@ class Columns:
         file = self._file("plain", _FEW * 1000)
         ledger = self._kept(version) / "small.ledger"
         if not ledger.exists():
-            command = commands.send(file, ledger, self._cleared().url)
+            # The older one does not know the id of a request.
+            command = commands.send(file, ledger, self._cleared("unechoed").url)
             spend([str(python), *command], self._folder)
         campaign = commands.campaign_of(file)
         return self._ask(str(python), campaign, ledger, planned(_FEW * 1000))
@@ -375,7 +376,8 @@ class Columns:
         file = self._file("plain", self._many)
         ledger = self._kept("finished") / f"finished-{self._many}.ledger"
         if not ledger.exists():
-            command = commands.send(file, ledger, self._cleared().url)
+            # The older one does not know the id of a request.
+            command = commands.send(file, ledger, self._cleared("unechoed").url)
             spend([sys.executable, *command], self._folder)
         return ledger, commands.campaign_of(file)
 
