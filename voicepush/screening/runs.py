@@ -277,6 +277,8 @@ class _Merging:
         """
         Merge one more slice, and say whether it was the last.
         """
+        # Gives back the room of what was moved; nobody looks at it now.
+        self._other.resize(self._left, refcheck=False)
         rest, _, other = self.parts()
         low = max(0, len(rest) - self._slice_size)
         start = int(other.searchsorted(rest[low])) if low else 0
