@@ -376,8 +376,7 @@ class Columns:
         file = self._file("plain", self._many)
         ledger = self._kept("finished") / f"finished-{self._many}.ledger"
         if not ledger.exists():
-            # The older one does not know the id of a request.
-            command = commands.send(file, ledger, self._cleared("unechoed").url)
+            command = commands.send(file, ledger, self._cleared().url)
             spend([sys.executable, *command], self._folder)
         return ledger, commands.campaign_of(file)
 

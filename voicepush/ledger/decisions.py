@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.status import Resolved
 
 #: On who may be ringing right now.
 IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
@@ -106,6 +107,15 @@ def resent(result: BatchResult, given_up: Collection[int]) -> BatchResult:
     """
     places = unresolved(result, given_up)
     return replaced(result, Outcome.UNKNOWN, Verdict(Outcome.PENDING), places)
+
+
+def told(resolved: Resolved, *, resend: bool) -> str:
+    """
+    What was decided about the unknown, as it stands in the history.
+    """
+    deed = "pending again" if resend else "given up"
+    left = f", {resolved.left_alone} left alone" if resolved.left_alone else ""
+    return f"{resolved.recipients} {deed}{left}"
 
 
 def cancelled(

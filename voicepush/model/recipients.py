@@ -126,13 +126,31 @@ class Recipients:
         kinds = {Kind.MSISDN if one.msisdn else Kind.CUSTOMER_ID for one in each}
         if len(kinds) > 1:
             raise InputError("numbers and customer ids can't stand in one block")
-        ids = [one.correlation_id or "" for one in each]
-        widths = [len(one.values) for one in each]
-        return cls(
+        return cls.of_values(
             kinds.pop() if kinds else Kind.MSISDN,
-            list(chain.from_iterable(one.values for one in each)),
-            correlation_ids=ids if any(ids) else None,
-            widths=widths if any(width != 1 for width in widths) else None,
+            [one.values for one in each],
+            [one.correlation_id or "" for one in each],
+        )
+
+    @classmethod
+    def of_values(
+        cls,
+        kind: Kind,
+        values: Sequence[Sequence[str]],
+        ids: Sequence[str],
+        rows: Sequence[int] | None = None,
+    ) -> Recipients:
+        """
+        Those with these *values*, at least one for each destination, and *ids*, which
+        are empty where there is none.
+        """
+        together = list(chain.from_iterable(values))
+        return cls(
+            kind,
+            together,
+            rows,
+            ids if any(ids) else None,
+            list(map(len, values)) if len(together) > len(values) else None,
         )
 
     @property

@@ -54,7 +54,7 @@ def is_loaded() -> bool:
 
 
 def _numpy() -> Any:
-    # It costs start-up, and only lists of millions need it.
+    # It costs start-up, and only long lists need it.
     import numpy as np  # noqa: PLC0415
 
     return np

@@ -190,8 +190,7 @@ class Sender:
         delivery.note_transactions(answer, places)
         await _record(delivery, journal, claimed)
         # After the record: whatever happens here, nobody gets lost.
-        meanings = {item.meaning for item, _ in items}
-        is_throttled = Meaning.THROTTLED in meanings
+        is_throttled = any(item.meaning is Meaning.THROTTLED for item, _ in items)
         if is_throttled:
             self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
             pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)

@@ -5,7 +5,7 @@ Recipients as they came, some at a time: what every source gives.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from operator import attrgetter
 from typing import cast
 
@@ -157,15 +157,8 @@ def _of_one_kind(group: Sequence[Destination], rows: range) -> Recipients | None
         kind, values = Kind.CUSTOMER_ID, list(map(_customer_id, group))
     if not all(values):
         return None
-    together = list(chain.from_iterable(values))
-    ids = list(map(_correlation_id, group))
-    return Recipients(
-        kind,
-        together,
-        rows,
-        correlation_ids=[each or "" for each in ids] if any(ids) else None,
-        widths=list(map(len, values)) if len(together) > len(values) else None,
-    )
+    ids = [each or "" for each in map(_correlation_id, group)]
+    return Recipients.of_values(kind, values, ids, rows)
 
 
 def _by_kind(group: Sequence[Recipient], rows: Sequence[int]) -> Iterator[Block]:
@@ -184,14 +177,4 @@ def _by_kind(group: Sequence[Recipient], rows: Sequence[int]) -> Iterator[Block]
         of_kind[1].append(own_id)
         of_kind[2].append(row)
     for kind, (groups, ids, rows_) in columns.items():
-        widths = list(map(len, groups))
-        are_single = len(groups) == sum(widths)
-        yield Block(
-            Recipients(
-                kind,
-                [value for group in groups for value in group],
-                rows_,
-                ids if any(ids) else None,
-                None if are_single and set(widths) <= {1} else widths,
-            )
-        )
+        yield Block(Recipients.of_values(kind, groups, ids, rows_))

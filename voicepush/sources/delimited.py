@@ -141,12 +141,10 @@ def _by_csv(
 
     def feed() -> Iterator[str]:
         nonlocal lines, ended
-        for line in io.StringIO(piece.text):
-            of_record.append(line)
-            yield line
-        for more in pieces:
-            lines += more.lines
-            for line in io.StringIO(more.text):
+        for each in chain([piece], pieces):
+            if each is not piece:
+                lines += each.lines
+            for line in io.StringIO(each.text):
                 of_record.append(line)
                 yield line
         ended = True

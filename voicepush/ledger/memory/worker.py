@@ -254,10 +254,9 @@ class MemoryWorker:
                 row.record(decisions.resent(row.known, row.given_up | left_alone))
             else:
                 row.given_up |= unresolved
-        deed = "pending again" if resend else "given up"
-        told = f"{number} {deed}" + (f", {left} left alone" if left else "")
-        self._campaign.note("resolved", told)
-        return Resolved(number, left, _ANOTHER if left else None)
+        resolved = Resolved(number, left, _ANOTHER if left else None)
+        self._campaign.note("resolved", decisions.told(resolved, resend=resend))
+        return resolved
 
     async def leave(
         self,

@@ -12,10 +12,7 @@ from functools import cache, partial
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
-from voicepush.ledger.packing import (
-    pack_places,
-    unpack_places,
-)
+from voicepush.ledger.packing import pack_places, unpack_places
 from voicepush.ledger.protocol import Command, Control, Due, Dues, Finished, Plan
 from voicepush.ledger.sqlite.giving import next_rows
 from voicepush.ledger.sqlite.history import note, note_progress
@@ -305,12 +302,12 @@ class SQLiteWorker:
                 )
 
         await self._for_each("batch.state != 1 AND unknown > given_up", change)
-        deed = "pending again" if resend else "given up"
-        told = f"{number} {deed}" + (f", {left} left alone" if left else "")
+        resolved = Resolved(number, left, process)
+        told = decisions.told(resolved, resend=resend)
         await self._file.do(
             lambda connection: note(connection, self._campaign, "resolved", told)
         )
-        return Resolved(number, left, process)
+        return resolved
 
     async def leave(
         self,
