@@ -23,17 +23,8 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.ledger.protocol import (
-    Command,
-    Control,
-    Draft,
-    Due,
-    Fingerprint,
-    Finished,
-    Ledger,
-    Plan,
-    Worker,
-)
+from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
+from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.claim import Claimed, NotBefore, Recorded, Refused, Superseded
 from voicepush.model.events import (

@@ -17,12 +17,14 @@ from voicepush.campaign.dispatching import Run
 from voicepush.campaign.planning import planned
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.protocol import Command, Ledger, Plan, Worker
+from voicepush.ledger.plan import Command, Plan
+from voicepush.ledger.protocol import Ledger, Worker
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import CampaignState, CampaignStatus, Resolved, UnknownBatch
+from voicepush.report.text import left_alone
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import check_rate
@@ -383,17 +385,6 @@ class Campaign:
             cancelled=cancelled,
             process_is_gone=process_is_gone,
         )
-
-
-def left_alone(resolved: Resolved) -> str:
-    """
-    Why some of the unknown are not sent again, in words.
-    """
-    return (
-        f"{resolved.left_alone:,} unknown are not sent again: {resolved.process} had "
-        "claimed them and may still send to them; make sure that it has ended, and say "
-        "--process-is-gone"
-    )
 
 
 def _words(error: BaseException) -> str:

@@ -16,7 +16,8 @@ from contextlib import aclosing, suppress
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
-from voicepush.ledger.protocol import Command, Finished, Worker
+from voicepush.ledger.plan import Command
+from voicepush.ledger.protocol import Finished, Worker
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
     Claim,

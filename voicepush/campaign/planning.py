@@ -19,7 +19,8 @@ from voicepush.campaign.dispatching import HEARTBEAT_EVERY
 from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Draft, Fingerprint
-from voicepush.ledger.protocol import Ledger, Plan
+from voicepush.ledger.plan import Plan
+from voicepush.ledger.protocol import Ledger
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 
 from voicepush.errors import InputError
-from voicepush.ledger.protocol import Fingerprint, Plan
+from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.masking import mask
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.sending.request import load_message

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from voicepush.campaign.campaign import Campaign, left_alone
+from voicepush.campaign.campaign import Campaign
 from voicepush.cli.dispatching import tell_status
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
 from voicepush.cli.options import (
@@ -44,6 +44,7 @@ from voicepush.report.text import (
     as_line,
     counted,
     history_as_text,
+    left_alone,
     lookup_as_text,
     unknown_as_text,
 )

@@ -9,15 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from voicepush.errors import InputError
-from voicepush.ledger.protocol import (
-    Command,
-    Control,
-    Draft,
-    Fingerprint,
-    Ledger,
-    Plan,
-    Worker,
-)
+from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
+from voicepush.ledger.protocol import Draft, Ledger, Worker
 
 __all__ = [
     "Command",

@@ -15,6 +15,7 @@ from voicepush.model.status import (
     HistoryEntry,
     Lookup,
     Minute,
+    Resolved,
     UnknownBatch,
 )
 from voicepush.report.json import time_text
@@ -258,3 +259,14 @@ def history_as_text(done: Sequence[HistoryEntry], minutes: Sequence[Minute]) -> 
             f"{progress.throttled:,} requests refused for speed, {pace}"
         )
     return "\n".join(lines)
+
+
+def left_alone(resolved: Resolved) -> str:
+    """
+    Why some of the unknown are not sent again, in words.
+    """
+    return (
+        f"{resolved.left_alone:,} unknown are not sent again: {resolved.process} had "
+        "claimed them and may still send to them; make sure that it has ended, and say "
+        "--process-is-gone"
+    )

@@ -12,11 +12,7 @@ import attrs
 from voicepush import clock
 from voicepush.errors import CampaignHeldError
 from voicepush.ledger import decisions
-from voicepush.ledger.protocol import (
-    Command,
-    Fingerprint,
-    Plan,
-)
+from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.model.batch import BatchId
 from voicepush.model.outcome import BatchResult, Outcome, Result
 from voicepush.model.status import (

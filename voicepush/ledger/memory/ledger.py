@@ -15,11 +15,7 @@ from voicepush.errors import InputError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import StoredCampaign, lookup_of, unknown_batch_of
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
-from voicepush.ledger.protocol import (
-    Command,
-    Fingerprint,
-    Plan,
-)
+from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.model.batch import Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome

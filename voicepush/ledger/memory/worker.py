@@ -10,7 +10,8 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
-from voicepush.ledger.protocol import Control, Due, Dues, Fingerprint, Finished
+from voicepush.ledger.plan import Control, Fingerprint
+from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
     Claim,

@@ -13,7 +13,7 @@ import msgspec
 from voicepush import clock
 from voicepush.ledger.index import Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
-from voicepush.ledger.protocol import Fingerprint, Plan
+from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.sqlite.history import note
 from voicepush.ledger.sqlite.holder import hold, note_heartbeat
 from voicepush.ledger.sqlite.index import drop_runs, write_run

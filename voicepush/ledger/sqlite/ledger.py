@@ -16,7 +16,7 @@ from voicepush.errors import (
     LedgerError,
 )
 from voicepush.ledger import decisions
-from voicepush.ledger.protocol import Command, Fingerprint, Plan
+from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
 from voicepush.ledger.sqlite.history import history_of, minutes_of, note, told
 from voicepush.ledger.sqlite.holder import (

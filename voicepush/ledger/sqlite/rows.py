@@ -25,7 +25,7 @@ from voicepush.ledger.packing import (
     unpack_recipients,
     unpack_transactions,
 )
-from voicepush.ledger.protocol import Plan
+from voicepush.ledger.plan import Plan
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.message import VoiceMessage

@@ -13,7 +13,8 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_places, unpack_places
-from voicepush.ledger.protocol import Command, Control, Due, Dues, Finished, Plan
+from voicepush.ledger.plan import Command, Control, Plan
+from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.ledger.sqlite.giving import next_rows
 from voicepush.ledger.sqlite.history import note, note_progress
 from voicepush.ledger.sqlite.holder import (

@@ -1,0 +1,67 @@
+"""
+What a campaign is, apart from its recipients, and what its owner wants of it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """
+    What a campaign is, apart from its recipients.
+    """
+
+    campaign: str
+    #: The message, as `sending.request.dump_message` writes it.
+    message: str = attrs.field(repr=False)
+    #: Where the recipients came from, in words that its owner recognises.
+    source: str
+    #: What its correlation ids begin with.
+    tag: str
+    #: The message's expiry in seconds since 1970, for forecasts.
+    expires_at: float | None = None
+    #: Destinations per second, where its owner has set it.
+    rate: float | None = None
+    #: Whether code 7006 is tried again.
+    retry_internal_error: bool = True
+    #: Whether its owner has decided beforehand that the unknown are sent again.
+    resend_unknown: bool = False
+    #: What its owner typed when planning it, by the option's name.
+    given: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Fingerprint:
+    """
+    What tells a source from another that came under the same name.
+    """
+
+    #: The SHA-256 of its bytes, in hexadecimal digits.
+    digest: str
+    #: Its size in bytes and its time, where it is a file.
+    size: int | None = None
+    modified_ns: int | None = None
+
+
+class Command(enum.StrEnum):
+    """
+    What a campaign's owner wants of its worker.
+    """
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+@attrs.frozen
+class Control:
+    """
+    What a worker learns when it shows that it is alive.
+    """
+
+    command: Command | None
+    rate: float | None

@@ -1,0 +1,3 @@
+"""
+Receipts: what the platform reports of each call, taken, understood and kept.
+"""

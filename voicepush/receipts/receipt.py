@@ -1,0 +1,109 @@
+"""
+Reads what the platform posts, leniently: names and payloads change without notice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import msgspec
+
+from voicepush.model.call import Receipt, Report
+from voicepush.receipts.call_state import call_of
+
+#: So many characters of a text are kept; no id or word of the platform is longer.
+_MOST_CHARACTERS = 300
+
+#: So many calls are looked for in one body; the platform reports one.
+_MOST_REPORTS = 1000
+
+#: An offset may have an hour of one digit.
+_SHORT_OFFSET = re.compile(r"([+-])(\d)(:?\d\d)$")
+
+_decode = msgspec.json.Decoder().decode
+
+
+def read_receipt(body: bytes, received_at: float, zone: tzinfo = UTC) -> Receipt:
+    """
+    What *body* says; nothing where it is no receipt. It never fails.
+
+    Args:
+        received_at: When it came, in seconds since 1970.
+        zone: Of time stamps without an offset.
+    """
+    return Receipt(
+        body=body, received_at=received_at, reports=tuple(_reports_in(body, zone))
+    )
+
+
+def _reports_in(body: bytes, zone: tzinfo) -> Iterator[Report]:
+    try:
+        thing = _decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return
+    things = thing[:_MOST_REPORTS] if isinstance(thing, list) else [thing]
+    for each in things:
+        report = _report(each, zone)
+        if report is not None:
+            yield report
+
+
+def _report(thing: Any, zone: tzinfo) -> Report | None:
+    notification = _inner(thing, "deliveryinfonotification")
+    info = _inner(notification, "deliveryinfo")
+    # What stands further out names the call, further in what happened to it.
+    fields = {**_folded(notification), **_folded(info)}
+    code, status = _text(fields, "code"), _text(fields, "deliverystatus")
+    if not code and not status:
+        return None
+    return Report(
+        call=call_of(
+            code,
+            status,
+            _text(fields, "description"),
+            _moment(fields.get("timestamp"), zone),
+        ),
+        correlation_id=_text(fields, "correlationid"),
+        callback_data=_text(fields, "callbackdata"),
+        transaction_id=_text(fields, "transid") or _text(fields, "transactionid"),
+        recipient=_text(fields, "destination"),
+    )
+
+
+def _inner(thing: Any, name: str) -> Any:
+    """
+    What stands under *name* in *thing*, or *thing* itself where nothing does.
+    """
+    found = _folded(thing).get(name)
+    if isinstance(found, list) and found:
+        found = found[0]
+    return found if isinstance(found, dict) else thing
+
+
+def _folded(thing: Any) -> dict[str, Any]:
+    if not isinstance(thing, dict):
+        return {}
+    return {name.lower(): value for name, value in thing.items()}
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value.strip()[:_MOST_CHARACTERS] if isinstance(value, str) else ""
+
+
+def _moment(value: object, zone: tzinfo) -> float | None:
+    if not isinstance(value, str):
+        return None
+    text = _SHORT_OFFSET.sub(r"\g<1>0\2\3", value.strip())
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=zone)
+        return found.timestamp()
+    except (ValueError, OverflowError):
+        return None
