@@ -179,7 +179,10 @@ def heard(known: BatchResult, told: BatchResult) -> BatchResult:
         place
         for place, verdict in enumerate(verdicts)
         if verdict.outcome is Outcome.PENDING
-        or (verdict == PROVEN and told.at(place).outcome is Outcome.ACCEPTED)
+        or (
+            verdict == PROVEN != told.at(place)
+            and told.at(place).outcome is Outcome.ACCEPTED
+        )
     ]
     for place in places:
         verdicts[place] = told.at(place)

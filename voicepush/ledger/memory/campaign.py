@@ -54,7 +54,7 @@ class Row:
     given_up: frozenset[int] = frozenset()
     due_at: float | None = None
     claimed_at: float | None = None
-    #: The token of the worker with which someone is under way.
+    #: The token of the worker with which the batch is under way.
     claimed_by: str | None = None
     recorded_at: float | None = None
     #: By the tokens of workers that fell silent, whom they had under way.
@@ -75,9 +75,9 @@ class Row:
     @property
     def is_ready(self) -> bool:
         """
-        Whether someone is pending, and nobody under way.
+        Whether someone is pending, and the batch is not under way.
         """
-        return not self.in_flight and bool(self.known.places(Outcome.PENDING))
+        return self.claimed_by is None and bool(self.known.places(Outcome.PENDING))
 
     @property
     def shown(self) -> BatchResult:

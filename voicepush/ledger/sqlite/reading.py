@@ -180,7 +180,9 @@ class SQLiteReader:
             SELECT_WITH_SOURCE,
         ):
             known = batch_result(row)
-            yield decisions.shown(known, in_flight(row, known))
+            result = decisions.shown(known, in_flight(row, known))
+            if row["proven"] is None or any(map(result.places, outcomes)):
+                yield result
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
