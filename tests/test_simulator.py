@@ -272,7 +272,7 @@ async def test_counts_are_served_over_http(session: ClientSession) -> None:
     async with Simulator(service_key=KEY) as simulator:
         await post(session, simulator)
         read = []
-        for path in ("", "/calls", "/requests"):
+        for path in ("", "/numbers", "/requests"):
             async with session.get(f"{simulator.url}/simulator{path}") as response:
                 read.append(await response.json())
 

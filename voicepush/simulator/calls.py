@@ -79,7 +79,8 @@ class Call:
         How many of its events have happened at *now*, by the monotonic clock.
         """
         moment = (now + self.origin.offset) * 1000
-        return sum(each <= moment for each in self.moments)
+        # What is reported has happened, whatever rounding does to its moment.
+        return max(self.next, sum(each <= moment for each in self.moments))
 
 
 @attrs.frozen
