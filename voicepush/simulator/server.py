@@ -66,7 +66,7 @@ class Simulator(ReceiptOptions):
     #: Whether its answers give back the correlation ids, as the API does: the request's
     #: own where one element stands for all, else each destination's.
     echo: bool = True
-    #: CampaignStatus faults in words, such as "7006@20%" or "drop@1/5"; the first that
+    #: Standing faults in words, such as "7006@20%" or "drop@1/5"; the first that
     #: strikes wins.
     faults: tuple[Fault, ...] = attrs.field(default=(), converter=_parse_faults)
     #: Seconds between the ring and the answer.
