@@ -79,6 +79,8 @@ class Call:
         How many of its events have happened at *now*, by the monotonic clock.
         """
         moment = (now + self.origin.offset) * 1000
+        if self.moments[-1] <= moment:
+            return len(self.moments)
         # What is reported has happened, whatever rounding does to its moment.
         return max(self.next, sum(each <= moment for each in self.moments))
 

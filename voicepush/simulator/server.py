@@ -81,7 +81,8 @@ class Simulator(ReceiptOptions):
     seed: int = 0
     #: The largest body that is accepted.
     most_bytes: int = 1 << 20
-    #: Whether to count by number; millions of numbers take memory.
+    #: Whether to count by number, and to keep what became of each call; millions take
+    #: memory.
     count_calls: bool = True
     #: How many of the latest requests to remember; None for all.
     most_records: int | None = None
