@@ -11,7 +11,7 @@ import attrs
 
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.call import Receipt, ReceiptCounts, Received
+from voicepush.model.call import Receipt, ReceiptCounts, Received, Report
 from voicepush.model.claim import Claim, Claimed, NotBefore, Record
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
@@ -351,6 +351,13 @@ class Ledger(Protocol):
 
         Raises:
             LedgerError: They are not stored; the platform has to send them again.
+        """
+        ...
+
+    async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
+        """
+        What is known of those whom the names in each of *reports* stand for, where they
+        tell; nothing is applied.
         """
         ...
 

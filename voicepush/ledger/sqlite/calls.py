@@ -55,13 +55,30 @@ def call_with_bodies(
     """
     What is known of one call, and the bodies that are kept of it.
     """
-    row = connection.execute(
-        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?",
-        (*key, recipient),
-    ).fetchone()
+    row = _row(connection, key, recipient)
     if row is None:
         return None, ()
     return call_in(row), tuple(_bodies(connection, row["bodies"]))
+
+
+def call_of(
+    connection: sqlite3.Connection, key: Key, recipient: int
+) -> tuple[Call | None, tuple[bytes, ...]]:
+    """
+    The same without the bodies, which take a while to be found.
+    """
+    row = _row(connection, key, recipient)
+    return None if row is None else call_in(row), ()
+
+
+def _row(
+    connection: sqlite3.Connection, key: Key, recipient: int
+) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?",
+        (*key, recipient),
+    ).fetchone()
+    return found
 
 
 def _bodies(connection: sqlite3.Connection, kept: str) -> list[bytes]:
