@@ -169,9 +169,10 @@ class SQLiteReader:
         The batches of *campaign* in which someone has one of *outcomes*.
         """
         counted = [each.value for each in outcomes if each is not Outcome.PENDING]
-        some = [f"{name} > 0" for name in counted]
+        some = [f"batch.{name} > 0" for name in counted]
         if Outcome.PENDING in outcomes:
-            some.append(f"size > in_flight + {' + '.join(COUNTED)}")
+            done = " + ".join(f"batch.{name}" for name in COUNTED)
+            some.append(f"size > in_flight + {done}")
         if Outcome.UNKNOWN in outcomes:
             some.append("in_flight > 0")
         if Outcome.ACCEPTED in outcomes:
