@@ -305,7 +305,8 @@ class ModelBatch:
         """
         The one id of all, or the place's own, where an answer decided about it.
         """
-        undecided = (Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED)
+        undecided = {Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED}
+        undecided.add(Outcome.SUPPRESSED)
         if not self.transaction_ids or self.shown()[place].outcome in undecided:
             return None
         return self.ids()[place] or None
