@@ -45,6 +45,7 @@ ANSWERS = (
     Verdict(Outcome.NOT_SENT, None, "tried until the patience ran out"),
     Verdict(Outcome.UNKNOWN, "7010", "Provider exception"),
     Verdict(Outcome.UNKNOWN, None, "the connection was lost"),
+    Verdict(Outcome.SUPPRESSED, None, "does not want to be called"),
     # Whatever the API says, it decides nothing for the owner.
     Verdict(Outcome.UNKNOWN, "7016", "given up: in flight, not answered yet"),
 )
@@ -304,7 +305,8 @@ class ModelBatch:
         """
         The one id of all, or the place's own, where an answer decided about it.
         """
-        undecided = (Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED)
+        undecided = {Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED}
+        undecided.add(Outcome.SUPPRESSED)
         if not self.transaction_ids or self.shown()[place].outcome in undecided:
             return None
         return self.ids()[place] or None
@@ -463,7 +465,8 @@ class ModelCampaign:
         """
         How many values have which outcome, with those in flight apart.
         """
-        found: Counter[str] = Counter()
+        # So many were suppressed when they were planned.
+        found: Counter[str] = Counter(suppressed=3)
         for batch in self.batches:
             for place, recipient in enumerate(batch.recipients):
                 name = batch.verdicts[place].outcome.value

@@ -444,10 +444,13 @@ class SQLiteMachine(LedgerMachine):
         What is counted per campaign is what its batches say, drafts included.
         """
         names = ["in_flight", *COUNTED, "given_up"]
-        left = " - ".join(("size", *names[:-1]))
+        left = " - ".join(("size", *(f"batch.{each}" for each in names[:-1])))
         # Whom receipts prove to be accepted are counted so, and not as what they were.
-        sums = ["total(size)", f"total({left}) - total(shifted_pending)"]
-        sums += [f"total({each}) - total(shifted_{each})" for each in names]
+        sums = [
+            "total(size) - total(batch.suppressed) + total(shifted_suppressed)",
+            f"total({left}) - total(shifted_pending)",
+        ]
+        sums += [f"total(batch.{each}) - total(shifted_{each})" for each in names]
         shifted = ", ".join(
             f"-accepted AS shifted_{each}"
             if each == "accepted"

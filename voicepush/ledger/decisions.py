@@ -27,6 +27,7 @@ _MAY_BECOME = {
     Outcome.PENDING: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
     Outcome.NOT_SENT: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
     Outcome.EXPIRED: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
+    Outcome.SUPPRESSED: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
     Outcome.REJECTED: frozenset({Outcome.ACCEPTED}),
     Outcome.ACCEPTED: frozenset[Outcome](),
 }

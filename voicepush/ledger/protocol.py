@@ -11,7 +11,7 @@ import attrs
 
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.call import Receipt, ReceiptCounts, Received, Report
+from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.claim import Claim, Claimed, NotBefore, Record
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
@@ -327,6 +327,12 @@ class Ledger(Protocol):
     ) -> AsyncIterator[BatchResult]:
         """
         The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        ...
+
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
         """
         ...
 

@@ -195,7 +195,8 @@ class StoredCampaign:
             campaign=self.plan.campaign,
             state=state,
             reason=reason,
-            planned=sum(row.known.batch.size for row in self.rows),
+            planned=sum(row.known.batch.size for row in self.rows)
+            - found["suppressed"],
             pending=found["pending"],
             in_flight=found["in_flight"],
             accepted=found["accepted"],
@@ -207,7 +208,7 @@ class StoredCampaign:
             read=self.counts.get("read", 0),
             invalid=self.counts.get("invalid", 0),
             duplicate=self.counts.get("duplicate", 0),
-            suppressed=self.counts.get("suppressed", 0),
+            suppressed=self.counts.get("suppressed", 0) + found["suppressed"],
             expiry=clock.moment(expires),
             rate=self.plan.rate,
             throughput=self.throughput if runs else None,

@@ -4,7 +4,7 @@ Campaigns that last as long as an object.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Self
 
@@ -23,8 +23,8 @@ from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.placing import whose
 from voicepush.ledger.plan import Command, Fingerprint, Plan
-from voicepush.model.batch import Group
-from voicepush.model.call import Receipt, ReceiptCounts, Received, Report
+from voicepush.model.batch import BatchId, Group
+from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -208,6 +208,15 @@ class MemoryLedger:
         for row in found.rows if found is not None and found.state else ():
             if any(row.shown.counts()[outcome] for outcome in outcomes):
                 yield row.shown
+
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
+        """
+        seats = self._receipts.batch(batch)
+        if seats is None:
+            return {}
+        return {recipient: each.call for recipient, each in seats.key.calls.items()}
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """

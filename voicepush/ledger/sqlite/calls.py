@@ -9,6 +9,7 @@ from typing import Any
 
 from voicepush.ledger.bodies import unpack_bodies
 from voicepush.ledger.sqlite.books import Key
+from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, CallState, ReceiptCounts
 
 #: Nobody listens for longer than a day.
@@ -47,6 +48,18 @@ def columns_of(call: Call) -> dict[str, Any]:
         "heard": -1 if heard is None else min(int(heard), _MOST_HEARD),
         "has_ended": call.has_ended,
     }
+
+
+def calls_in(connection: sqlite3.Connection, batch: BatchId) -> dict[int, Call]:
+    """
+    What is known of the calls of *batch*, by recipient.
+    """
+    rows = connection.execute(
+        "SELECT call.* FROM campaign JOIN call ON call.campaign = campaign.id "
+        "WHERE tag = ? AND number = ?",
+        batch,
+    )
+    return {row["recipient"]: call_in(row) for row in rows}
 
 
 def call_with_bodies(

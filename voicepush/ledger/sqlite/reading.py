@@ -5,7 +5,7 @@ What is asked of campaigns in one SQLite file, with nothing changed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import partial
 
 from voicepush.ledger import decisions
@@ -14,6 +14,7 @@ from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import (
     call_of,
     call_with_bodies,
+    calls_in,
     heard_for,
     receipt_counts,
 )
@@ -38,7 +39,7 @@ from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.statuses import statuses_of
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import BatchId
-from voicepush.model.call import ReceiptCounts, Report
+from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -168,9 +169,10 @@ class SQLiteReader:
         The batches of *campaign* in which someone has one of *outcomes*.
         """
         counted = [each.value for each in outcomes if each is not Outcome.PENDING]
-        some = [f"{name} > 0" for name in counted]
+        some = [f"batch.{name} > 0" for name in counted]
         if Outcome.PENDING in outcomes:
-            some.append(f"size > in_flight + {' + '.join(COUNTED)}")
+            done = " + ".join(f"batch.{name}" for name in COUNTED)
+            some.append(f"size > in_flight + {done}")
         if Outcome.UNKNOWN in outcomes:
             some.append("in_flight > 0")
         if Outcome.ACCEPTED in outcomes:
@@ -187,6 +189,14 @@ class SQLiteReader:
             result = decisions.shown(known, in_flight(row, known))
             if row["proven"] is None or any(map(result.places, outcomes)):
                 yield result
+
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
+        """
+        return await self._file.do(
+            lambda connection: calls_in(connection, batch), writes=False
+        )
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """

@@ -239,7 +239,7 @@ def lookups_at(
     """
     known = batch_result(row)
     under_way = in_flight(row, known)
-    given_up = unpack_places(row["given_up_places"])
+    given_up = decisions.still_given_up(known, unpack_places(row["given_up_places"]))
     result = decisions.shown(known, under_way)
     values, ids = result.batch.recipients.values, result.batch.correlation_ids
     places = result.batch.recipients.places_of_values()
