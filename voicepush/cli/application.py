@@ -26,7 +26,8 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
-from voicepush.cli.questions import export, lookup, resolve, status
+from voicepush.cli.questions import export, lookup, status
+from voicepush.cli.resolving import resolve
 from voicepush.cli.stand_in import demo, simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.terminal import (

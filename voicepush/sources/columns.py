@@ -95,6 +95,9 @@ class SampleRow(NamedTuple):
 
     @property
     def filled(self) -> int:
+        """
+        How many cells have something in them.
+        """
         return sum(map(bool, map(str.strip, self.cells)))
 
 
