@@ -5,6 +5,7 @@ Send voice messages in bulk: no one is called twice by us, and no one is lost.
 import logging
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.following import FollowUp
 from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
@@ -23,9 +24,18 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
+from voicepush.ledger.plan import Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.call import (
+    Call,
+    Calls,
+    CallState,
+    Receipt,
+    ReceiptCounts,
+    Received,
+    Report,
+)
 from voicepush.model.claim import Claimed, NotBefore, Recorded, Refused, Superseded
 from voicepush.model.events import (
     AttemptMade,
@@ -99,6 +109,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # Campaigns
     "open_ledger",
     "Campaign",
+    "FollowUp",
     "CampaignStatus",
     "CampaignState",
     "Waiting",
@@ -117,6 +128,13 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Verdict",
     "Lookup",
     "UnknownBatch",
+    "Call",
+    "CallState",
+    "Calls",
+    "Receipt",
+    "Report",
+    "Received",
+    "ReceiptCounts",
     "Resolved",
     # What happens meanwhile
     "Observers",
@@ -126,6 +144,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What a ledger promises
     "Ledger",
     "Plan",
+    "Follows",
     "Fingerprint",
     "Draft",
     "Worker",
