@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from voicepush.errors import InputError
 from voicepush.sources.choosing import Undecided, is_place, place_of
+from voicepush.sources.choosing import named as has_name
 from voicepush.sources.columns import SampleRow
 from voicepush.sources.headers import Rank, rank_of
 from voicepush.sources.tables import Start
@@ -211,7 +212,9 @@ def find_columns(rows: Sequence[SampleRow], named: Named) -> tuple[Start, Places
     raise undecided(places_in(header.cells, named, header.row), header)
 
 
-def undecided(places: Places, header: SampleRow) -> Undecided:
+def undecided(
+    places: Places, header: SampleRow, *, are_fields: bool = False
+) -> Undecided:
     """
     What is to be said where *places* are not enough.
     """
@@ -222,6 +225,7 @@ def undecided(places: Places, header: SampleRow) -> Undecided:
         header.cells,
         header.row,
         option=f"{OPTION} {column.value}=COLUMN",
+        are_fields=are_fields,
     )
 
 
@@ -230,6 +234,11 @@ def _all(named: Named) -> Places:
 
 
 def _tried(row: SampleRow, named: Named) -> Places:
+    names = [name for name in named.values() if not is_place(name)]
+    if not any(map(known_as, row.cells)) and not any(
+        has_name(name, row.cells) for name in names
+    ):
+        return {}  # places alone make no header of it
     try:
         return places_in(row.cells, named, row.row)
     except Undecided:

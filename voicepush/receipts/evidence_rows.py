@@ -155,7 +155,7 @@ class RowReader:
             # Every object is of another kind: its owner has to say which.
             with deciding(part.name):
                 header = SampleRow("", 1, 1, 0, list(fields))
-                raise undecided(places_in(fields, self._named), header)
+                raise undecided(places_in(fields, self._named), header, are_fields=True)
 
     def _of_text(self, row: int, text: str, depth: int = 0) -> Entry:
         """

@@ -18,6 +18,9 @@ _LONGEST = 1 << 20
 #: What stands between the elements of arrays.
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 
+#: A first line that the next one does not go on with.
+_SECOND_LINE = re.compile(r"[^\n]*\n\s*\{")
+
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -35,13 +38,13 @@ def has_one_per_line(start: str) -> bool:
     Whether a text that begins with *start*, and with an object, has one JSON text in
     each line.
     """
-    line = start.lstrip().split("\n", 1)[0]
+    start = start.lstrip()
     try:
-        json.loads(line)
+        _, end = _decode(start)
     except (ValueError, RecursionError):
-        # One that is longer than what is seen of it, or a broken one.
-        return "}" in line or "\n" not in start.lstrip()
-    return True
+        # It is broken, or goes on further than is seen.
+        return _SECOND_LINE.match(start) is not None
+    return "\n" not in start[:end] and not start[end:].partition("\n")[0].strip()
 
 
 def elements_in(texts: Iterable[str], name: str) -> Iterator[JsonText]:
