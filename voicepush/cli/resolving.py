@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import attrs
@@ -40,13 +41,16 @@ class Evidence:
     The options that say what proves that someone was called.
     """
 
-    evidence: Annotated[list[str] | None, Parameter(negative="")] = None
+    # A hyphen alone is standard input.
+    evidence: Annotated[
+        list[Path] | None, Parameter(negative="", allow_leading_hyphen=True)
+    ] = None
     """A log that the console exported, or notifications that failed, as CSV, JSON,
     Excel or zip: whoever is listed is accepted. May be given several times."""
     evidence_column: Annotated[list[str] | None, Parameter(negative="")] = None
     """What a column of it is called, such as transaction="Txn", or its place; of
     transaction, correlation, number, status, code, time and payload."""
-    evidence_encoding: str | None = None
+    encoding: str | None = None
     """How its text is encoded, such as cp1252, where that can't be told."""
     dry_run: Annotated[bool, Parameter(negative="")] = False
     """Only count what it proves, and change nothing."""
@@ -58,7 +62,7 @@ class Evidence:
         named = named_columns(self.evidence_column or [])
         columns = {column.value: name for column, name in named.items()}
         return [
-            read_evidence(each, columns=columns, encoding=self.evidence_encoding)
+            read_evidence(each, columns=columns, encoding=self.encoding)
             for each in self.evidence or []
         ]
 
@@ -69,11 +73,14 @@ class Evidence:
         alone = {
             "--dry-run": self.dry_run,
             "--evidence-column": self.evidence_column,
-            "--evidence-encoding": self.evidence_encoding,
+            "--encoding": self.encoding,
         }
         for option, value in alone.items():
             if value and not self.evidence:
                 raise InputError(f"{option} needs --evidence FILE")
+        for file in self.evidence or []:
+            if str(file).startswith("--"):
+                raise InputError(f"--evidence needs a file, and not {file}")
 
 
 async def resolve(
@@ -170,7 +177,7 @@ _UNPROVEN = "prove nothing: the platform refused the call, or gave it no id"
 async def _settle(
     ledger: Ledger, campaign: Campaign, evidence: Evidence, *, yes: bool, json: bool
 ) -> None:
-    if not yes and not evidence.dry_run and "-" in (evidence.evidence or []):
+    if not yes and not evidence.dry_run and Path("-") in (evidence.evidence or []):
         raise InputError(
             "standard input can be read only once; add --yes, or look at it first "
             "with --dry-run"

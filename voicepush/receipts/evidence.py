@@ -4,7 +4,8 @@ Reads evidence for the unknown: the console's logs, and notifications that faile
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, tzinfo
 from itertools import chain, islice
 from pathlib import Path
@@ -122,11 +123,13 @@ def read_evidence(
     )
 
 
-def _blocks_of(reader: RowReader, parts: Iterable[Part]) -> _Blocks:
-    entries = chain.from_iterable(map(reader.read, parts))
-    while some := list(islice(entries, BLOCK_SIZE)):
-        yield EvidenceBlock(
-            listed=[each for each in some if isinstance(each, Listed)],
-            unproven=[each.row for each in some if isinstance(each, Unproven)],
-            unreadable=[each.row for each in some if isinstance(each, Unreadable)],
-        )
+def _blocks_of(reader: RowReader, parts: Generator[Part, None, None]) -> _Blocks:
+    # Whatever happens to its rows, the file is closed at once.
+    with closing(parts):
+        entries = chain.from_iterable(map(reader.read, parts))
+        while some := list(islice(entries, BLOCK_SIZE)):
+            yield EvidenceBlock(
+                listed=[each for each in some if isinstance(each, Listed)],
+                unproven=[each.row for each in some if isinstance(each, Unproven)],
+                unreadable=[each.row for each in some if isinstance(each, Unreadable)],
+            )

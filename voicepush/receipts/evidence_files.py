@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, NamedTuple, TypeAlias, cast
@@ -60,7 +60,7 @@ class JsonTexts(NamedTuple):
 Part: TypeAlias = TextTable | Sheet | JsonTexts
 
 
-def parts_of(path: str, encoding: str | None) -> Iterator[Part]:
+def parts_of(path: str, encoding: str | None) -> Generator[Part, None, None]:
     """
     What is in the file at *path*, or on standard input if it is ``-``; each part is
     read before the next is asked for.
