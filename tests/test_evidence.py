@@ -29,6 +29,7 @@ from listing import (
 from voicepush.errors import InputError, SourceError
 from voicepush.model.call import CallState
 from voicepush.receipts.evidence import read_evidence
+from voicepush.receipts.evidence_columns import named_columns
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -565,6 +566,60 @@ def test_a_broken_payload_does_not_hide_who_was_called() -> None:
         report.call.state,
     )
     assert [3] == block.unreadable
+
+
+def test_a_broken_payload_in_an_object() -> None:
+    """
+    The same where it stands in an object; one in one in one is not looked for.
+    """
+    fields = {"transid": "t-1", "correlationid": "c-1", "payload": "{"}
+    deep = {"payload": {"payload": {"payload": payload(0)}}}
+    lines = [json.dumps(each) for each in (fields, deep, {"payload": 5})]
+    (block,) = blocks_in(write("\n".join(lines)))
+
+    assert [("t-1", "c-1", "")] == names_in(block.listed)
+    assert [2, 3] == block.unreadable
+
+
+def test_a_file_of_texts_that_are_none_of_ours() -> None:
+    """
+    There is nothing in them to be named, so that they are only counted.
+    """
+    (block,) = blocks_in(write("[1, 2,\n3]"))
+
+    assert [1, 2, 3] == block.unreadable
+
+
+def test_a_text_without_an_end() -> None:
+    """
+    It does not fill memory.
+    """
+    path = write('[{"a": "' + "x" * 3_000_000)
+
+    with pytest.raises(SourceError, match="row 1: this and what follows"):
+        blocks_in(path)
+
+
+def test_columns_that_are_named_twice() -> None:
+    """
+    They contradict each other.
+    """
+    with pytest.raises(InputError, match="names two columns for status"):
+        named_columns(["status=a", "status=b"])
+    assert {"status": "a=b"} == named_columns([" Status = a=b ", "status=a=b"])
+
+
+def test_a_file_says_what_it_is() -> None:
+    """
+    And what was taken from it, once it was read.
+    """
+    file = read_evidence(write(table(ROWS)))
+
+    assert "<voicepush.EvidenceFile export.csv>" == repr(file)
+    assert file.columns is None
+    next(file)
+    assert "transaction in 'Transaction ID', correlation in" in str(file.columns)
+    file.close()
 
 
 def test_a_log_may_have_a_column_of_texts() -> None:

@@ -191,7 +191,8 @@ def test_the_same_for_programs(serve: Serve) -> None:
     dry = json.loads(settle("--dry-run", "--json").out)
     done = json.loads(settle("--yes", "--json").out)
 
-    assert (False, 20, 15, 6, 5, 1, [7]) == tuple(
+    where = [{"file": "export.csv", "row": 7}]
+    assert (False, 20, 15, 6, 5, 1, where) == tuple(
         dry[name]
         for name in (
             *("applied", "unknown_before", "unknown_after", "read", "proven"),
@@ -224,7 +225,7 @@ def test_every_count_has_its_words(serve: Serve) -> None:
         "1  bear an id that is not in this ledger",
         "a number alone names nobody",
         "1  prove nothing: the platform refused the call, or gave it no id",
-        "6  can't be understood: 7, 8, 9, 10, 11, …",
+        "6  can't be understood: rows 7, 8, 9, 10, 11, …",
     ):
         assert words in said.out
     check_no_numbers(said)
@@ -259,13 +260,15 @@ def test_several_files(serve: Serve) -> None:
     """
     lost(serve, 20)
     rows = logged()
-    export(rows[:5])
-    other = export(rows[3:9], "other.csv")
+    odd = ["", "", "x", ""]
+    export([*rows[:5], odd])
+    other = export([*rows[3:9], odd], "other.csv")
 
     said = settle("--evidence", other, "--yes")
 
     assert "9 of 20 unknown are accepted" in said.out
     assert "2  are of someone who is listed above" in said.out
+    assert "can't be understood: export.csv row 7, other.csv row 8" in said.out
 
 
 def test_a_file_that_breaks_off(serve: Serve) -> None:

@@ -4,7 +4,9 @@ Who is listed was called, whatever is recorded; who is not stays as they are.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +36,7 @@ from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination, Recipient
 from voicepush.model.status import CampaignState, Lookup
 from voicepush.receipts.evidence import read_evidence
-from voicepush.receipts.settling import Settled, settle
+from voicepush.receipts.settling import Row, Settled, settle
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -357,8 +359,26 @@ async def test_rows_that_prove_nothing_are_counted(store: Store) -> None:
     found = await settled(store, write(table(rows)))
 
     assert {"proven": 1, "unproven": 1, "unreadable": 7, "new": 1} == counts(found)
-    assert [4, 5, 6, 7, 8] == found.unreadable_rows
+    assert [Row("export.csv", row) for row in range(4, 9)] == found.unreadable_rows
     assert 9 == found.read
+
+
+async def test_a_silent_pipe_can_be_left(store: Store) -> None:
+    """
+    Whoever waits for its next row can be interrupted.
+    """
+    await sent(store, people(1), IN_DOUBT)
+    reading, writing = os.pipe()
+    with read_evidence(f"/dev/fd/{reading}") as file:
+        task = asyncio.create_task(settle(store.ledger, "june", [file]))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    os.close(writing)
+    os.close(reading)
+
+    assert 1 == (await status_of(store.ledger)).unknown
 
 
 # The owner's correlation ids, which may come again.

@@ -29,7 +29,7 @@ from voicepush.masking import shown
 from voicepush.model.status import Resolved, UnknownBatch
 from voicepush.receipts.evidence import EvidenceFile, read_evidence
 from voicepush.receipts.evidence_columns import named_columns
-from voicepush.receipts.settling import Settling
+from voicepush.receipts.settling import Settled, Settling
 from voicepush.report.text import counted, left_alone
 from voicepush.report.unknown import advised, unknown_as_object, unknown_as_text
 
@@ -231,8 +231,6 @@ def _as_text(settling: Settling, before: int, after: int | None) -> str:
     What was read, in a line for each count, and who is left.
     """
     settled, name = settling.settled, shown(settling.campaign)
-    rows = ", ".join(f"{row:,}" for row in settled.unreadable_rows)
-    more = ", …" if settled.unreadable > len(settled.unreadable_rows) else ""
     given_up = f", {settled.given_up:,} of them given up" if settled.given_up else ""
     counts = [
         (settled.proven, f"list someone who was unknown: accepted{given_up}"),
@@ -245,7 +243,7 @@ def _as_text(settling: Settling, before: int, after: int | None) -> str:
         (settled.foreign, "bear an id that is not in this ledger"),
         (settled.nameless, _NAMELESS),
         (settled.unproven, _UNPROVEN),
-        (settled.unreadable, f"can't be understood: {rows}{more}"),
+        (settled.unreadable, f"can't be understood: {_rows_of(settled)}"),
     ]
     lines = [f"{name}: {counted(settled.read, 'row')} of evidence read, of which"]
     lines += [f"  {number:>10,}  {words}" for number, words in counts if number]
@@ -261,6 +259,20 @@ def _as_text(settling: Settling, before: int, after: int | None) -> str:
             f"see them with voicepush export {name} --outcome unknown"
         )
     return "\n".join(lines)
+
+
+def _rows_of(settled: Settled) -> str:
+    """
+    The first rows that can't be understood, with their file where there are several.
+    """
+    found = settled.unreadable_rows
+    several = len({each.file for each in found}) > 1
+    words = [
+        f"{each.file} row {each.row}" if several else f"{each.row}" for each in found
+    ]
+    if settled.unreadable > len(found):
+        words.append("…")
+    return shown(f"{'' if several else 'rows '}{', '.join(words)}")
 
 
 def _as_object(settling: Settling, before: int, after: int) -> dict[str, object]:

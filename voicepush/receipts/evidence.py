@@ -5,7 +5,7 @@ Reads evidence for the unknown: the console's logs, and notifications that faile
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, tzinfo
 from itertools import chain, islice
 from pathlib import Path
@@ -74,7 +74,9 @@ class EvidenceFile(Iterator[EvidenceBlock]):
         """
         Read no further.
         """
-        self._blocks.close()
+        # Where a thread waits for its next row, it ends with that.
+        with suppress(ValueError):
+            self._blocks.close()
 
     @property
     def columns(self) -> str | None:

@@ -29,9 +29,22 @@ MOST_ROWS = 5
 #: So many blocks are read at a time, in a thread.
 _TOGETHER = 4
 
+#: Up to so many people are kept as texts, and more as integers.
+_MOST_TEXTS = 100_000
+
 #: A time without an offset is wrong by as much at most, in seconds: from one end of the
 #: world's time zones to the other.
 _ZONES = 26 * 3600.0
+
+
+@attrs.frozen
+class Row:
+    """
+    Where something stands.
+    """
+
+    file: str
+    row: int
 
 
 @attrs.define(kw_only=True)
@@ -62,7 +75,7 @@ class Settled:
     unproven: int = 0
     #: Rows that can't be understood, and where the first of them stand.
     unreadable: int = 0
-    unreadable_rows: list[int] = attrs.field(factory=list)
+    unreadable_rows: list[Row] = attrs.field(factory=list)
     #: Of the proven, those whom their owner had given up.
     given_up: int = 0
     #: So many tell the ledger something new, also where nothing was applied.
@@ -128,7 +141,7 @@ class Settling:
         self.applies = apply
         self._is_alone: bool | None = None
         #: Who was counted as someone who was not known to be accepted.
-        self._counted = Seen.of_ids()
+        self._counted = Seen.of_ids(most_texts=_MOST_TEXTS)
         self.settled = Settled()
 
     async def read(self, file: EvidenceFile) -> None:
@@ -136,34 +149,37 @@ class Settling:
         Take what *file* lists.
         """
         async for block in _fed(file):
-            await self._take(block)
+            await self._take(block, file.name)
 
-    async def _take(self, block: EvidenceBlock) -> None:
+    async def _take(self, block: EvidenceBlock, file: str) -> None:
         settled = self.settled
         settled.unproven += len(block.unproven)
         settled.unreadable += len(block.unreadable)
         free = MOST_ROWS - len(settled.unreadable_rows)
-        settled.unreadable_rows += block.unreadable[:free]
+        settled.unreadable_rows += [Row(file, row) for row in block.unreadable[:free]]
         reports = [each for listed in block.listed for each in listed.receipt.reports]
         whose = iter(await self._ledger.whose(reports))
+        ours: list[_Named] = []
         new: list[Receipt] = []
         for listed in block.listed:
-            told = [
-                await self._told(report, listed.at, next(whose))
+            theirs = [
+                named
                 for report in listed.receipt.reports
+                if (named := await self._ours(report, listed.at, next(whose)))
             ]
-            if any(told):
-                reports = list(filter(None, told))
-                new.append(attrs.evolve(listed.receipt, reports=reports))
+            ours += theirs
+            if told := [named.report for named in theirs if _is_new(named)]:
+                new.append(attrs.evolve(listed.receipt, reports=told))
+        self._count([named.known for named in ours])
         if new and self.applies:
             await self._ledger.receive(new)
         settled.new += len(new)
 
-    async def _told(
+    async def _ours(
         self, report: Report, at: float | None, known: Lookup | None
-    ) -> Report | None:
+    ) -> _Named | None:
         """
-        What the ledger does not know yet of what *report* says, after counting it.
+        Whom *report* names, if that is someone of this campaign; else it is counted.
         """
         settled = self.settled
         if known is None:
@@ -177,28 +193,34 @@ class Settling:
             settled.doubtful += 1
         elif named.known.campaign != self.campaign:
             settled.elsewhere += 1
-        else:
-            self._count(named.known)
-            return named.report if _is_new(named) else None
-        return None
+            return None
+        return named
 
-    def _count(self, known: Lookup) -> None:
-        settled, result = self.settled, known.result
-        is_accepted = result.outcome is Outcome.ACCEPTED
-        person = f"{known.batch} {result.correlation_id} {result.recipient}"
-        if self._counted.known([person]):
-            settled.repeated += 1
-        elif is_accepted:
-            settled.accepted += 1
-        else:
-            self._counted.add([person])
+    def _count(self, ours: Sequence[Lookup]) -> None:
+        """
+        Count rows of this campaign, by what was known of whom they name.
+        """
+        settled = self.settled
+        people = list(map(_person, ours))
+        before = self._counted.known(people)
+        new: dict[str, None] = {}
+        for person, known in zip(people, ours, strict=True):
+            outcome = known.result.outcome
+            if person in before or person in new:
+                settled.repeated += 1
+                continue
+            if outcome is Outcome.ACCEPTED:
+                settled.accepted += 1
+                continue
+            new[person] = None
             if known.in_flight:
                 settled.in_flight += 1
-            elif result.outcome is Outcome.UNKNOWN:
+            elif outcome is Outcome.UNKNOWN:
                 settled.proven += 1
                 settled.given_up += known.given_up
             else:
                 settled.corrected += 1
+        self._counted.add(list(new))
 
     # The owner's correlation ids may come again in another campaign, and in its log.
 
@@ -232,6 +254,11 @@ class Settling:
         if self._is_alone is None:
             self._is_alone = len(await self._ledger.campaigns()) == 1
         return self._is_alone
+
+
+def _person(known: Lookup) -> str:
+    result = known.result
+    return f"{known.batch} {result.correlation_id} {result.recipient}"
 
 
 def _is_ours(report: Report) -> bool:
