@@ -146,9 +146,11 @@ def test_who_is_listed_is_not_called_again(serve: Serve) -> None:
     export(rows[:90])
     settle("--yes")
 
-    decided = json.loads(say("resolve", "june", "--resend", "--yes", "--json").out)
+    said = say("resolve", "june", "--resend", "--yes", "--json")
+    decided = json.loads(said.out)
     resume(simulator)
 
+    assert "10 of them are in requests that the platform took" in said.err
     assert ("resend", 10) == (
         decided["decided"]["decision"],
         decided["decided"]["recipients"],

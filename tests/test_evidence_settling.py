@@ -36,7 +36,9 @@ from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination, Recipient
 from voicepush.model.status import CampaignState, Lookup
 from voicepush.receipts.evidence import read_evidence
+from voicepush.receipts.receipt import read_receipt
 from voicepush.receipts.settling import Row, Settled, settle
+from voicepush.report.unknown import Advice, advised
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -332,6 +334,35 @@ async def test_notifications_that_failed(store: Store) -> None:
 
     assert {"proven": 2, "new": 2} == counts(found)
     assert 2 == (await status_of(store.ledger)).accepted
+
+
+async def test_evidence_is_no_sign_that_receipts_arrive(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Otherwise silence about those who are not listed would speak for itself.
+    """
+    ticking = Ticking()
+    ticking.patch(monkeypatch.setattr)
+    await sent(store, people(2), IN_DOUBT)
+    await sent(store, people(2), IN_DOUBT, name="july", tag=OTHER)
+    ticking.move(7200)
+    await settled(store, write(table([row(0), row(1)])))
+    ledger = store.ledger
+    (july,) = advised(
+        await ledger.unknown("july"),
+        await status_of(ledger, "july"),
+        await ledger.receipt_counts(),
+    )
+    told = read_receipt(json.dumps(payload(0)).encode(), clock.now())
+    await ledger.receive([told])
+    ticking.move(7200)
+    before = await ledger.receipt_counts()
+    await settled(store, write(table([row(0, tag=OTHER)])), name="july")
+    after = await ledger.receipt_counts()
+
+    assert Advice.UNCLEAR is july.advice
+    assert before.last_at == after.last_at == told.received_at
 
 
 async def test_several_files_are_one(store: Store) -> None:

@@ -31,7 +31,13 @@ from voicepush.receipts.evidence import EvidenceFile, read_evidence
 from voicepush.receipts.evidence_columns import named_columns
 from voicepush.receipts.settling import Settled, Settling
 from voicepush.report.text import counted, left_alone
-from voicepush.report.unknown import advised, unknown_as_object, unknown_as_text
+from voicepush.report.unknown import (
+    Advice,
+    Advised,
+    advised,
+    unknown_as_object,
+    unknown_as_text,
+)
 
 
 @Parameter(name="*", group="Evidence")
@@ -136,6 +142,8 @@ async def resolve(
                 tell(unknown_as_text(judged))
         if batches and (resend or give_up):
             unknown = sum(batch.unknown for batch in batches)
+            if resend:
+                _warn(judged)
             deed = (
                 "call them again, perhaps a second time" if resend else "give them up"
             )
@@ -156,6 +164,22 @@ def _head(campaign: Campaign, batches: Sequence[UnknownBatch]) -> str:
     unknown = sum(batch.unknown for batch in batches)
     requests = counted(len(batches), "request")
     return f"{shown(campaign.name)}: {unknown:,} unknown in {requests}"
+
+
+def _warn(judged: Sequence[Advised]) -> None:
+    """
+    Say whom resending may ring twice: it takes all requests, whatever speaks for them.
+    """
+    taken = sum(
+        each.batch.unknown
+        for each in judged
+        if each.advice in (Advice.TAKEN, Advice.PARTLY)
+    )
+    if taken:
+        say(
+            f"{taken:,} of them are in requests that the platform took, at least in "
+            "part; they may be rung twice"
+        )
 
 
 def _tell_resolved(resolved: Resolved, *, resend: bool) -> None:
