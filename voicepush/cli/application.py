@@ -27,6 +27,7 @@ from voicepush.cli.exit_status import (
     WRONG_USAGE,
 )
 from voicepush.cli.questions import export, lookup, resolve, status
+from voicepush.cli.receipts import receipts
 from voicepush.cli.stand_in import demo, simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.terminal import (
@@ -63,7 +64,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, resolve, simulate),
+    *(lookup, export, resolve, receipts, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(
