@@ -6,7 +6,8 @@ Each is a plain function on what is known of one batch; a store reads, asks and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import Resolved
@@ -16,6 +17,9 @@ IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
 
 #: On whom a dead worker left in flight.
 LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
+
+#: On whom a receipt shows that the API has taken their request, whatever it said.
+PROVEN = Verdict(Outcome.ACCEPTED, None, "a receipt proves it")
 
 #: What a late record may still say of someone, by what is known by now.
 _MAY_BECOME = {
@@ -164,12 +168,19 @@ def claimable(
 
 def heard(known: BatchResult, told: BatchResult) -> BatchResult:
     """
-    *known*, to which a late record was added, with what its worker has *told* since.
+    *known*, to which a late record or a receipt was added, with what its worker has
+    *told* since.
 
-    That one may not know of the late record, so it is heard only on who is pending.
+    That one may not know of it, so it is heard only on who is pending, and on who is
+    accepted by a receipt alone where it has an answer that says so, too.
     """
-    places = known.places(Outcome.PENDING)
     verdicts = [known.at(place) for place in range(len(known.batch))]
+    places = [
+        place
+        for place, verdict in enumerate(verdicts)
+        if verdict.outcome is Outcome.PENDING
+        or (verdict == PROVEN and told.at(place).outcome is Outcome.ACCEPTED)
+    ]
     for place in places:
         verdicts[place] = told.at(place)
     return BatchResult.of_places(
@@ -178,6 +189,47 @@ def heard(known: BatchResult, told: BatchResult) -> BatchResult:
         _transactions(known, told, places),
         attempts=max(known.attempts, told.attempts),
     )
+
+
+def proven(result: BatchResult, places: Iterable[int]) -> BatchResult:
+    """
+    *result* when receipts show that the API has taken those at *places*.
+    """
+    verdicts = [result.at(place) for place in range(len(result.batch))]
+    for place in unproven(result, places):
+        verdicts[place] = PROVEN
+    return BatchResult.of_places(
+        result.batch, verdicts, result.transaction_ids, attempts=result.attempts
+    )
+
+
+def unproven(result: BatchResult, places: Iterable[int]) -> list[int]:
+    """
+    Those of *places* that nobody knows to be accepted.
+    """
+    return [
+        place for place in places if result.at(place).outcome is not Outcome.ACCEPTED
+    ]
+
+
+def shifted(
+    result: BatchResult,
+    in_flight: Collection[int],
+    given_up: Collection[int],
+    places: Iterable[int],
+) -> Counter[str]:
+    """
+    How many recipients at *places* are counted as something else than accepted, by
+    what they are counted as; those who were given up are counted as that, too.
+    """
+    found: Counter[str] = Counter()
+    for place in unproven(result, places):
+        weight = result.batch.weigh([place])
+        outcome = result.at(place).outcome.value
+        found["in_flight" if place in in_flight else outcome] += weight
+        if place in given_up:
+            found["given_up"] += weight
+    return found
 
 
 def _transactions(

@@ -11,6 +11,7 @@ import attrs
 
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.model.batch import Batch, BatchId
+from voicepush.model.call import Receipt, ReceiptCounts, Received
 from voicepush.model.claim import Claim, Claimed, NotBefore, Record
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
@@ -332,5 +333,52 @@ class Ledger(Protocol):
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
         The batches of *campaign* whose recipients are unknown and not given up.
+        """
+        ...
+
+    async def receive(
+        self, receipts: Sequence[Receipt], *, refused: int = 0
+    ) -> Received:
+        """
+        Make *receipts* durable, and apply what they say to the calls that it is about.
+
+        Whoever has one is accepted from now on, whatever is recorded of them, and is
+        left out of every claim, recovery and resending. What belongs to no known call
+        is kept, and applied when a receipt or a record tells whose it is.
+
+        Args:
+            refused: How many more were refused since, for `receipt_counts`.
+
+        Raises:
+            LedgerError: They are not stored; the platform has to send them again.
+        """
+        ...
+
+    async def place_again(self) -> Received:
+        """
+        Try again to find whose the receipts are that belong to no known call.
+        """
+        ...
+
+    async def forget_bodies(self, before: float) -> int:
+        """
+        Delete some of the bodies that came *before* that moment, in seconds since 1970;
+        what they said of calls stays known.
+
+        Returns:
+            How many; 0 once there are none.
+        """
+        ...
+
+    async def receipt_counts(self) -> ReceiptCounts:
+        """
+        What was received, and what is kept aside.
+        """
+        ...
+
+    async def heard_for(self, campaign: str, seconds: int) -> int:
+        """
+        How many calls of *campaign* were picked up and lasted at least so many
+        *seconds* from then on, as far as their receipts tell.
         """
         ...

@@ -26,6 +26,7 @@ _GENERATED_ID = re.compile(_GENERATED, re.ASCII)
 #: Begins with a line feed, which is found three times as fast as a line's beginning.
 _SOME_GENERATED_ID = re.compile(rf"\n{_GENERATED}(?:\n|\Z)", re.ASCII)
 _ID_OF_PLACE = re.compile(r"([0-9a-f]{10})-([0-9]{1,18})-([0-9]{1,3})", re.ASCII)
+_ID_OF_BATCH = re.compile(r"([0-9a-f]{10})-([0-9]{1,18})(?:-a[0-9a-f]+)?", re.ASCII)
 
 
 def make_tag() -> str:
@@ -92,6 +93,14 @@ class BatchId(NamedTuple):
         """
         found = _ID_OF_PLACE.fullmatch(text)
         return found and (cls(found[1], int(found[2])), int(found[3]))
+
+    @classmethod
+    def named(cls, text: str) -> BatchId | None:
+        """
+        The batch that *text* names, if it is the id of one or of a request for it.
+        """
+        found = _ID_OF_BATCH.fullmatch(text)
+        return found and cls(found[1], int(found[2]))
 
 
 @attrs.frozen

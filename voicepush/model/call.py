@@ -5,7 +5,7 @@ What the platform reports of calls: receipts, and what follows from those of one
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -142,6 +142,16 @@ class Calls:
     dropped: int = 0
     expired: int = 0
     on_its_way: int = 0
+
+    @classmethod
+    def of(cls, found: Mapping[CallState, int], accepted: int) -> Calls:
+        """
+        How many calls were *found* in each state; of the others of the *accepted*
+        nothing was heard yet.
+        """
+        counts = {state.value: number for state, number in found.items()}
+        counts.pop(CallState.ON_ITS_WAY.value, None)
+        return cls(**counts, on_its_way=accepted - sum(counts.values()))
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import attrs
 
+from voicepush.model.call import Call, Calls
 from voicepush.model.outcome import Result
 
 
@@ -72,6 +73,8 @@ class CampaignStatus:
     waiting: str | None = None
     #: Since when.
     waiting_since: datetime | None = None
+    #: What became of the accepted, once a receipt has come.
+    calls: Calls | None = None
 
     @property
     def done(self) -> int:
@@ -110,6 +113,10 @@ class Lookup:
     #: When its batch was last claimed and recorded.
     claimed: datetime | None
     recorded: datetime | None
+    #: What the receipts say, where any came.
+    call: Call | None = None
+    #: Their bodies, the earliest first, as far as they are kept.
+    receipts: tuple[bytes, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +135,9 @@ class UnknownBatch:
     claimed: datetime | None
     #: What is known of the reason, the most frequent first.
     reasons: tuple[str, ...]
+    #: Of how many of its recipients a receipt has come, and when the last one did.
+    receipts: int = 0
+    last_receipt: datetime | None = None
 
 
 @attrs.frozen

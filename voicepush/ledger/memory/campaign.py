@@ -14,7 +14,8 @@ from voicepush.errors import CampaignHeldError
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.model.batch import BatchId
-from voicepush.model.outcome import BatchResult, Outcome, Result
+from voicepush.model.call import Call, Calls, Receipt
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
@@ -27,6 +28,19 @@ from voicepush.model.status import (
 
 #: A worker that gave no sign for so long is taken for dead, in seconds.
 SILENT_FOR = 15.0
+
+
+@attrs.define(eq=False)
+class HeardOf:
+    """
+    A call of which receipts have come.
+    """
+
+    call: Call
+    #: When it was last brought further.
+    received_at: float
+    receipts: list[Receipt] = attrs.field(factory=list)
+    transaction_ids: set[str] = attrs.field(factory=set)
 
 
 @attrs.define(eq=False)
@@ -45,8 +59,11 @@ class Row:
     recorded_at: float | None = None
     #: By the tokens of workers that fell silent, whom they had under way.
     lost: dict[str, frozenset[int]] = attrs.field(factory=dict)
-    #: Whether a late record was added to it, of which its worker may not know.
+    #: Whether a late record or a receipt was added to it, of which its worker may not
+    #: know.
     late: bool = False
+    #: By recipient, counted from 0.
+    calls: dict[int, HeardOf] = attrs.field(factory=dict)
 
     @property
     def id(self) -> BatchId:
@@ -82,6 +99,17 @@ class Row:
         if self.claimed_by is not None:
             before = self.lost.get(self.claimed_by, frozenset())
             self.lost[self.claimed_by] = before | self.in_flight
+
+    def prove(self, places: Sequence[int]) -> None:
+        """
+        Receipts show that the API has taken those at *places*.
+        """
+        unproven = decisions.unproven(self.known, places)
+        if unproven:
+            self.known = decisions.proven(self.known, unproven)
+            self.in_flight = self.in_flight.difference(unproven)
+            left = decisions.still_given_up(self.known, self.given_up)
+            self.given_up, self.late = frozenset(left), True
 
     def record(self, known: BatchResult) -> None:
         """
@@ -157,6 +185,9 @@ class StoredCampaign:
         state, reason = self.state or CampaignState.PLANNED, self.reason
         if state is CampaignState.RUNNING and not self.is_held:
             state, reason = CampaignState.PAUSED, "its worker is gone; resume goes on"
+        calls = Counter(
+            call.call.state for row in self.rows for call in row.calls.values()
+        )
         runs = state is CampaignState.RUNNING
         waiting = self.waiting if runs else None
         expires = self.plan.expires_at
@@ -182,13 +213,17 @@ class StoredCampaign:
             throughput=self.throughput if runs else None,
             waiting=waiting and waiting.reason,
             waiting_since=waiting and waiting.since,
+            calls=Calls.of(calls, found["accepted"]) if calls else None,
         )
 
 
-def lookup_of(campaign: StoredCampaign, row: Row, place: int, result: Result) -> Lookup:
+def lookup_of(campaign: StoredCampaign, row: Row, recipient: int) -> Lookup:
     """
-    What *row* says of the recipient of *result*.
+    What *row* says of a recipient, counted from 0.
     """
+    result = list(row.shown)[recipient]
+    place = row.known.batch.recipients.places_of_values()[recipient]
+    call = row.calls.get(recipient)
     return Lookup(
         campaign=campaign.plan.campaign,
         result=result,
@@ -198,6 +233,8 @@ def lookup_of(campaign: StoredCampaign, row: Row, place: int, result: Result) ->
         attempts=row.known.attempts,
         claimed=clock.moment(row.claimed_at),
         recorded=clock.moment(row.recorded_at),
+        call=None if call is None else call.call,
+        receipts=() if call is None else tuple(each.body for each in call.receipts),
     )
 
 
@@ -214,5 +251,9 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
         reasons=tuple(
             " ".join(filter(None, (verdict.code, verdict.description)))
             for verdict, _ in verdicts.most_common()
+        ),
+        receipts=len(row.calls),
+        last_receipt=clock.moment(
+            max((each.received_at for each in row.calls.values()), default=None)
         ),
     )

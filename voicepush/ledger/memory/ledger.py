@@ -4,7 +4,7 @@ Campaigns that last as long as an object.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import cache, partial
 from typing import Any, Self
 
@@ -14,9 +14,11 @@ from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import StoredCampaign, lookup_of, unknown_batch_of
+from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.model.batch import Group
+from voicepush.model.call import Receipt, ReceiptCounts, Received
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -36,6 +38,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._campaigns: dict[str, StoredCampaign] = {}
+        self._receipts = MemoryReceipts(self._campaigns)
 
     async def __aenter__(self) -> Self:
         return self
@@ -181,13 +184,11 @@ class MemoryLedger:
         What is known of *value*.
         """
         return [
-            lookup_of(campaign, row, place, result)
+            lookup_of(campaign, row, recipient)
             for campaign in self._campaigns.values()
             if campaign.state
             for row in campaign.rows
-            for place, result in zip(
-                row.known.batch.recipients.places_of_values(), row.shown, strict=True
-            )
+            for recipient, result in enumerate(row.shown)
             if value in (result.recipient, result.correlation_id)
         ]
 
@@ -211,3 +212,40 @@ class MemoryLedger:
             for row in self._published(campaign).rows
             if (places := decisions.unresolved(row.known, row.given_up))
         ]
+
+    async def receive(
+        self, receipts: Sequence[Receipt], *, refused: int = 0
+    ) -> Received:
+        """
+        Keep *receipts*, and apply what they say to the calls that it is about.
+        """
+        return self._receipts.receive(receipts, refused)
+
+    async def place_again(self) -> Received:
+        """
+        Try again to find whose the receipts are that belong to no known call.
+        """
+        return self._receipts.place_again()
+
+    async def forget_bodies(self, before: float) -> int:
+        """
+        Delete the bodies that came *before* that moment; gives how many.
+        """
+        return self._receipts.forget_bodies(before)
+
+    async def receipt_counts(self) -> ReceiptCounts:
+        """
+        What was received, and what is kept aside.
+        """
+        return self._receipts.counts()
+
+    async def heard_for(self, campaign: str, seconds: int) -> int:
+        """
+        How many calls of *campaign* were heard for at least so many *seconds*.
+        """
+        heard = [
+            call.call.heard
+            for row in self._published(campaign).rows
+            for call in row.calls.values()
+        ]
+        return sum(each is not None and each >= seconds for each in heard)

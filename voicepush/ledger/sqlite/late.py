@@ -1,11 +1,12 @@
 """
-Records of a worker that was taken for dead, and what they mean for its successor.
+Records of a worker that was taken for dead, and proofs by receipts: what they mean for
+the worker of a batch, which may not know of them.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from voicepush.ledger import decisions
@@ -16,13 +17,18 @@ from voicepush.ledger.sqlite.rows import (
     batch_result,
     in_flight,
     record_of,
+    recorded,
     rows_numbered,
 )
 from voicepush.ledger.sqlite.statements import (
     CLAIM_LEFT,
+    FORGET_PROOF,
     LOSE,
+    PROVE,
     RECORD_LATE,
     RECORD_READ,
+    SHIFTED,
+    UNCLAIM,
 )
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult
@@ -44,28 +50,61 @@ def record_late(
         known = batch_result(row)
         known = decisions.lost(known, in_flight(row, known))
         known = decisions.merged(known, late)
-        places = unpack_places(row["given_up_places"])
-        given_up = decisions.still_given_up(known, places)
-        columns = {
-            **record_of(known, campaign, token, row["due_at"]),
-            "given_up": known.batch.weigh(given_up),
-            "given_up_places": pack_places(given_up) if given_up else None,
-        }
-        connection.execute(RECORD_LATE, columns)
+        _write_late(
+            connection, row, known, record_of(known, campaign, token, row["due_at"])
+        )
+
+
+def write(
+    connection: sqlite3.Connection,
+    row: sqlite3.Row,
+    known: BatchResult,
+    record: Mapping[str, Any],
+) -> None:
+    """
+    Write what is *known* of the batch in *row*, which was read in this transaction.
+
+    Args:
+        record: The columns of *known*, as `record_of` gives them.
+    """
+    if row["proven"] is None:
+        connection.execute(RECORD_READ, record)
+    else:
+        _write_late(connection, row, known, record)
+
+
+def _write_late(
+    connection: sqlite3.Connection,
+    row: sqlite3.Row,
+    known: BatchResult,
+    record: Mapping[str, Any],
+) -> None:
+    """
+    The same where its worker may not know of it.
+    """
+    given_up = decisions.still_given_up(known, unpack_places(row["given_up_places"]))
+    columns = {
+        **record,
+        "given_up": known.batch.weigh(given_up),
+        "given_up_places": pack_places(given_up) if given_up else None,
+    }
+    connection.execute(RECORD_LATE, columns)
+    # What receipts prove stands in its row from now on.
+    connection.execute(FORGET_PROOF, columns)
 
 
 def claim_left(
     connection: sqlite3.Connection, claim: Mapping[str, Any], places: Sequence[int]
 ) -> Claimed | None:
     """
-    Claim those of *places* whom a late record has left pending, if there was one and
-    nobody has the batch under way.
+    Claim those of *places* whom a late record or receipts have left pending, if there
+    were any and nobody has the batch under way.
 
     Args:
         claim: The columns of the claim that was tried.
     """
     for row in rows_numbered(connection, claim["campaign"], claim["number"]):
-        if row["state"] == SENDING or not row["late"]:
+        if row["state"] == SENDING or not (row["late"] or row["proven"]):
             return None
         known = batch_result(row)
         left, left_out = decisions.claimable(known, places)
@@ -85,7 +124,7 @@ def record_after_late(
 ) -> None:
     """
     Record of what the batch's worker has *told* all that does not contradict a late
-    record.
+    record or a receipt.
 
     Args:
         record: The columns of *told*, as `record_of` gives them.
@@ -94,7 +133,45 @@ def record_after_late(
     for row in rows_numbered(connection, campaign, record["number"]):
         known = decisions.heard(batch_result(row), told)
         columns = record_of(known, campaign, token, record["due_at"])
-        connection.execute(RECORD_READ, columns)
+        write(connection, row, known, columns)
+
+
+def unclaim(connection: sqlite3.Connection, claim: Mapping[str, Any]) -> None:
+    """
+    Take a claim of this very moment back.
+
+    Args:
+        claim: Its columns.
+    """
+    connection.execute(UNCLAIM, claim)
+    # Whom receipts prove to be accepted are counted as something else now.
+    prove(connection, claim["campaign"], claim["number"], ())
+
+
+def prove(
+    connection: sqlite3.Connection, campaign: int, number: int, places: Iterable[int]
+) -> None:
+    """
+    Receipts prove that those at *places* of a batch are accepted, too.
+    """
+    for row in rows_numbered(connection, campaign, number):
+        known = recorded(row)
+        proven = decisions.unproven(known, unpack_places(row["proven"]).union(places))
+        if row["proven"] is not None:
+            batch = {"campaign": campaign, "number": number}
+            connection.execute(FORGET_PROOF, batch)
+        if not proven:
+            continue
+        given_up = unpack_places(row["given_up_places"])
+        shifted = decisions.shifted(known, in_flight(row, known), given_up, proven)
+        columns = {
+            **dict.fromkeys(SHIFTED, 0),
+            **shifted,
+            "campaign": campaign,
+            "number": number,
+            "places": pack_places(proven),
+        }
+        connection.execute(PROVE, columns)
 
 
 def lose(

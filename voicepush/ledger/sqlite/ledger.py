@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,52 +15,33 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
-from voicepush.ledger import decisions
-from voicepush.ledger.plan import Command, Fingerprint, Plan
+from voicepush.ledger.bodies import pack_bodies
+from voicepush.ledger.plan import Command, Plan
+from voicepush.ledger.sqlite.books import SQLiteBooks
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
-from voicepush.ledger.sqlite.history import history_of, minutes_of, note, told
+from voicepush.ledger.sqlite.history import note, told
 from voicepush.ledger.sqlite.holder import (
     campaign_row,
     check_free,
     new_token,
     published_row,
 )
-from voicepush.ledger.sqlite.index import batches_with
+from voicepush.ledger.sqlite.reading import SQLiteReader
+from voicepush.ledger.sqlite.receiving import forget_bodies, place_again, receive
 from voicepush.ledger.sqlite.rows import (
-    COUNTED,
-    SELECT_BATCH,
-    SELECT_WITH_SOURCE,
-    batch_result,
-    in_flight,
-    lookups_in,
     plan_of,
-    rows_of,
-    unknown_batch_of,
 )
 from voicepush.ledger.sqlite.schema import DRAFT
-from voicepush.ledger.sqlite.statuses import statuses_of
 from voicepush.ledger.sqlite.worker import SQLiteWorker
 from voicepush.ledger.sqlite.writer import SQLiteFile
-from voicepush.model.batch import BatchId
-from voicepush.model.fields import check_text
+from voicepush.model.call import Receipt, Received
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
-    CampaignStatus,
-    HistoryEntry,
-    Lookup,
-    Minute,
-    UnknownBatch,
-)
-
-_PUBLISHED_BATCH = (
-    f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
-    f"AND campaign.state != '{DRAFT}'"
 )
 
 
-class SQLiteLedger:
+class SQLiteLedger(SQLiteReader):
     """
     Campaigns in one file, with every claim and record flushed to the disk.
 
@@ -69,7 +50,8 @@ class SQLiteLedger:
     """
 
     def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
-        self._file = SQLiteFile(path, log_was_merged=log_was_merged)
+        super().__init__(SQLiteFile(path, log_was_merged=log_was_merged))
+        self._books = SQLiteBooks()
 
     @classmethod
     async def open(cls, path: Path, *, log_was_merged: bool = False) -> Self:
@@ -98,51 +80,6 @@ class SQLiteLedger:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    async def campaigns(self) -> list[CampaignStatus]:
-        """
-        All campaigns, the newest last.
-        """
-        return await self._file.do(
-            lambda connection: statuses_of(connection, None), writes=False
-        )
-
-    async def status(self, campaign: str) -> CampaignStatus | None:
-        """
-        Where *campaign* stands, or None if there is no such campaign.
-        """
-        found = await self._file.do(
-            lambda connection: statuses_of(connection, campaign), writes=False
-        )
-        return found[0] if found else None
-
-    async def plan(self, campaign: str) -> Plan | None:
-        """
-        What *campaign* is, or None if there is no such campaign.
-        """
-
-        def work(connection: sqlite3.Connection) -> Plan | None:
-            row = campaign_row(connection, campaign)
-            return None if row is None or row["state"] == DRAFT else plan_of(row)
-
-        return await self._file.do(work, writes=False)
-
-    async def fingerprint(self, campaign: str) -> Fingerprint | None:
-        """
-        What *campaign*'s source was like when it was planned, where that is known.
-        """
-
-        def work(connection: sqlite3.Connection) -> Fingerprint | None:
-            row = published_row(connection, campaign)
-            if row["digest"] is None:
-                return None
-            return Fingerprint(
-                digest=row["digest"],
-                size=row["source_size"],
-                modified_ns=row["source_modified_ns"],
-            )
-
-        return await self._file.do(work, writes=False)
 
     async def change(
         self,
@@ -302,89 +239,37 @@ class SQLiteLedger:
 
         await self._file.do(work)
 
-    async def lookup(self, value: str) -> list[Lookup]:
+    async def receive(
+        self, receipts: Sequence[Receipt], *, refused: int = 0
+    ) -> Received:
         """
-        What is known of *value*: an msisdn in its normal form, a customer id, or a
-        correlation id.
-        """
-        check_text(value, "what is looked up")
-        # Ours are computed and stand nowhere.
-        ours = BatchId.parse(value)
+        Make *receipts* durable, and apply what they say to the calls that it is about.
 
-        def work(connection: sqlite3.Connection) -> list[Lookup]:
-            batches = batches_with(connection, value)
-            if ours is not None:
-                (tag, number), _ = ours
-                batches |= {
-                    (row["id"], number)
-                    for row in connection.execute(
-                        "SELECT id FROM campaign WHERE tag = ?", (tag,)
-                    )
-                }
-            return [
-                found
-                for batch in sorted(batches)
-                for row in connection.execute(_PUBLISHED_BATCH, batch)
-                for found in lookups_in(row, value)
-            ]
-
-        return await self._file.do(work, writes=False)
-
-    async def history(self, campaign: str) -> list[HistoryEntry]:
+        Args:
+            refused: How many more were refused since.
         """
-        What was done to *campaign* by whom, the oldest first.
-        """
+        # Takes a while, and the lock is better held by others meanwhile.
+        bodies = [receipt.body for receipt in receipts]
+        packed = await asyncio.to_thread(pack_bodies, bodies) if bodies else b""
         return await self._file.do(
-            lambda connection: history_of(
-                connection, published_row(connection, campaign)["id"]
-            ),
-            writes=False,
-        )
-
-    async def minutes(self, campaign: str) -> list[Minute]:
-        """
-        How *campaign* went in each minute in which a worker was at work.
-        """
-        return await self._file.do(
-            lambda connection: minutes_of(
-                connection, published_row(connection, campaign)["id"]
-            ),
-            writes=False,
-        )
-
-    async def results(
-        self, campaign: str, outcomes: Collection[Outcome]
-    ) -> AsyncIterator[BatchResult]:
-        """
-        The batches of *campaign* in which someone has one of *outcomes*.
-        """
-        counted = [each.value for each in outcomes if each is not Outcome.PENDING]
-        some = [f"{name} > 0" for name in counted]
-        if Outcome.PENDING in outcomes:
-            some.append(f"size > in_flight + {' + '.join(COUNTED)}")
-        if Outcome.UNKNOWN in outcomes:
-            some.append("in_flight > 0")
-        if await self.plan(campaign) is None or not some:
-            return
-        async for row in rows_of(
-            self._file,
-            f"campaign.name = ? AND ({' OR '.join(some)})",
-            (campaign,),
-            SELECT_WITH_SOURCE,
-        ):
-            known = batch_result(row)
-            yield decisions.shown(known, in_flight(row, known))
-
-    async def unknown(self, campaign: str) -> list[UnknownBatch]:
-        """
-        The requests of *campaign* whose recipients are unknown and not given up.
-        """
-        return [
-            unknown_batch_of(row)
-            async for row in rows_of(
-                self._file, "campaign.name = ? AND unknown > given_up", (campaign,)
+            lambda connection: receive(
+                connection, self._books, receipts, packed, refused
             )
-        ]
+        )
+
+    async def place_again(self) -> Received:
+        """
+        Try again to find whose the receipts are that belong to no known call.
+        """
+        return await self._file.do(
+            lambda connection: place_again(connection, self._books)
+        )
+
+    async def forget_bodies(self, before: float) -> int:
+        """
+        Delete some of the bodies that came *before* that moment; gives how many.
+        """
+        return await self._file.do(lambda connection: forget_bodies(connection, before))
 
 
 def _whole(path: Path) -> Path:

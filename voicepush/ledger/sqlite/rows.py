@@ -28,8 +28,9 @@ from voicepush.ledger.packing import (
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.call import Call
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.outcome import BatchResult, Outcome, Result, Verdict
 from voicepush.model.status import Lookup, UnknownBatch
 
 READY, SENDING, RECORDED = range(3)
@@ -49,13 +50,25 @@ COUNTED = {
 _without_message = cache(partial(Group, VoiceMessage(media="-")))
 
 
+#: Whom receipts prove to be accepted, where the batch's row does not say so itself.
+_PROVEN = """
+    SELECT places FROM proof
+    WHERE proof.campaign = batch.campaign AND proof.number = batch.number
+"""
+
+IS_PROVEN = f"EXISTS ({_PROVEN})"
+
 _FIRST = (
     *("campaign.name", "campaign.tag", "batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
     *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "lost"),
-    *("given_up_places", "late"),
+    *("given_up_places", "late", f"({_PROVEN}) AS proven"),
     *("outcome", "code", "description", "exceptions", "transactions"),
 )
+
+
+#: Where in a row the columns of its recipients stand, as many of them as were read.
+_RECIPIENTS = slice(len(_FIRST), len(_FIRST) + len(COLUMNS))
 
 
 def _select(columns: Sequence[str]) -> str:
@@ -74,6 +87,21 @@ SELECT_BATCH = _select(TO_SEND)
 
 
 SELECT_WITH_SOURCE = _select(COLUMNS)
+
+
+_RECEIPTS = """
+    FROM call WHERE call.campaign = batch.campaign AND call.number = batch.number
+"""
+
+
+#: Batches with what receipts say for or against who is unknown.
+SELECT_WITH_RECEIPTS = _select(
+    (
+        *COLUMNS,
+        f"(SELECT count(*) {_RECEIPTS}) AS receipts",
+        f"(SELECT max(received_at) {_RECEIPTS}) AS last_receipt",
+    )
+)
 
 
 async def rows_of(
@@ -140,15 +168,29 @@ def batch_result(
     row: sqlite3.Row, group_of: Callable[[int], Group] = _without_message
 ) -> BatchResult:
     """
-    The batch in *row* with what is recorded of it.
+    The batch in *row* with what is recorded of it, and with what receipts prove.
 
     Args:
         group_of: Gives its group, by the number of that.
     """
+    known = recorded(row, group_of)
+    if row["proven"] is None:
+        return known
+    return decisions.proven(known, unpack_places(row["proven"]))
+
+
+def recorded(
+    row: sqlite3.Row, group_of: Callable[[int], Group] = _without_message
+) -> BatchResult:
+    """
+    The same without what receipts prove.
+    """
     return BatchResult(
         Batch(
             BatchId(row["tag"], row["number"]),
-            unpack_recipients(PackedRecipients(*row[len(_FIRST) :])),
+            unpack_recipients(
+                PackedRecipients(*row[len(_FIRST) : len(_FIRST) + len(COLUMNS)])
+            ),
             group_of(row["message_group"]),
         ),
         Verdict(Outcome(row["outcome"]), row["code"], row["description"]),
@@ -160,66 +202,88 @@ def batch_result(
 
 def in_flight(row: sqlite3.Row, known: BatchResult) -> frozenset[int]:
     """
-    The places that are claimed and not recorded.
+    The places that are claimed and not recorded, as far as they are pending in *known*.
     """
     if row["state"] != SENDING:
         return frozenset()
-    if row["claimed"] is None:
-        return frozenset(known.places(Outcome.PENDING))
-    return unpack_places(row["claimed"])
+    pending = frozenset(known.places(Outcome.PENDING))
+    return (
+        pending if row["claimed"] is None else unpack_places(row["claimed"]) & pending
+    )
 
 
-def lookups_in(row: sqlite3.Row, value: str) -> list[Lookup]:
+def lookups_in(
+    row: sqlite3.Row,
+    value: str,
+    call_of: Callable[[int], tuple[Call | None, tuple[bytes, ...]]],
+) -> list[Lookup]:
     """
     What the batch in *row* says of *value*.
+
+    Args:
+        call_of: Gives what is known of the call of a recipient, counted from 0 in the
+            batch, and the bodies of its receipts.
     """
     known = batch_result(row)
     under_way = in_flight(row, known)
     given_up = unpack_places(row["given_up_places"])
     result = decisions.shown(known, under_way)
-    recipients, ids = result.batch.recipients, result.batch.correlation_ids
-    places = {
-        place
-        for place, each in zip(
-            recipients.places_of_values(), recipients.values, strict=True
+    values, ids = result.batch.recipients.values, result.batch.correlation_ids
+    found = []
+    for recipient, place in enumerate(result.batch.recipients.places_of_values()):
+        if value not in (values[recipient], ids[place]):
+            continue
+        call, receipts = call_of(recipient)
+        each = Result(
+            *(values[recipient], *result.at(place)),
+            *(result.transaction_id(place), ids[place]),
         )
-        if each == value
-    }
-    places |= {place for place, each in enumerate(ids) if each == value}
-    return [
-        Lookup(
-            campaign=row["name"],
-            result=each,
-            in_flight=place in under_way,
-            given_up=place in given_up,
-            batch=str(result.batch.id),
-            attempts=row["attempts"],
-            claimed=clock.moment(row["claimed_at"]),
-            recorded=clock.moment(row["recorded_at"]),
+        found.append(
+            Lookup(
+                campaign=row["name"],
+                result=each,
+                in_flight=place in under_way,
+                given_up=place in given_up,
+                batch=str(result.batch.id),
+                attempts=row["attempts"],
+                claimed=clock.moment(row["claimed_at"]),
+                recorded=clock.moment(row["recorded_at"]),
+                call=call,
+                receipts=receipts,
+            )
         )
-        for place in sorted(places)
-        for each in result.results_at([place])
-        if value in (each.recipient, each.correlation_id)
-    ]
+    return found
 
 
-def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch:
+def unresolved_of(row: sqlite3.Row, result: BatchResult) -> list[int]:
     """
-    The unknown of the batch in *row*, with what speaks for either side.
+    The places of the batch in *row* that are unknown and not given up.
+    """
+    return decisions.unresolved(result, unpack_places(row["given_up_places"]))
+
+
+def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch | None:
+    """
+    The unknown of the batch in *row*, with what speaks for either side; None if there
+    are none left.
     """
     result = batch_result(row)
-    given_up = unpack_places(row["given_up_places"])
-    verdicts = Counter(map(result.at, decisions.unresolved(result, given_up)))
+    unresolved = unresolved_of(row, result)
+    verdicts = Counter(map(result.at, unresolved))
     reasons = [
         " ".join(filter(None, (verdict.code, verdict.description)))
         for verdict, _ in verdicts.most_common()
     ]
+    if not unresolved:
+        return None
     return UnknownBatch(
         batch=str(result.batch.id),
-        unknown=row["unknown"] - row["given_up"],
-        accepted=row["accepted"],
+        unknown=result.batch.weigh(unresolved),
+        accepted=result.counts()[Outcome.ACCEPTED],
         claimed=clock.moment(row["claimed_at"]),
         reasons=tuple(reasons),
+        receipts=row["receipts"],
+        last_receipt=clock.moment(row["last_receipt"]),
     )
 
 

@@ -20,7 +20,7 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 _TABLES = """
@@ -180,6 +180,141 @@ _TABLES = """
 """
 
 
+#: What version 7 has added: what became of each call.
+_CALLS = """
+    -- What the receipts say of one call; written by who receives them, never by who
+    -- dispatches.
+    CREATE TABLE call (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,               -- of its batch
+        recipient INTEGER NOT NULL,            -- in that, counted from 0
+        state TEXT NOT NULL,
+        rank INTEGER NOT NULL,
+        code TEXT NOT NULL,
+        words TEXT NOT NULL,
+        at REAL,                               -- by the platform's stamp
+        answered_at REAL,
+        ended_at REAL,
+        heard INTEGER NOT NULL,                -- whole seconds, or -1
+        has_ended INTEGER NOT NULL,
+        received_at REAL NOT NULL,             -- when it was last brought further
+        transactions TEXT,                     -- those that no answer gave, as JSON
+        bodies TEXT NOT NULL,                  -- where they are kept: block.place ...
+        PRIMARY KEY (campaign, number, recipient)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE call_tally (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        state TEXT NOT NULL,
+        heard INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (campaign, state, heard)
+    ) WITHOUT ROWID;
+
+    CREATE TRIGGER call_is_known AFTER INSERT ON call BEGIN
+        INSERT INTO call_tally VALUES (new.campaign, new.state, new.heard, 1)
+        ON CONFLICT DO UPDATE SET number = number + 1;
+    END;
+
+    CREATE TRIGGER call_goes_on AFTER UPDATE OF state, heard ON call
+    WHEN old.state != new.state OR old.heard != new.heard BEGIN
+        UPDATE call_tally SET number = number - 1
+        WHERE campaign = old.campaign AND state = old.state AND heard = old.heard;
+        INSERT INTO call_tally VALUES (new.campaign, new.state, new.heard, 1)
+        ON CONFLICT DO UPDATE SET number = number + 1;
+    END;
+
+    -- Whom receipts prove to be accepted although their batch's row says otherwise,
+    -- and how many recipients are counted as what there. The dispatcher reads it in
+    -- each claim and record; once its row says so, too, it is deleted.
+    CREATE TABLE proof (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,
+        places TEXT NOT NULL,
+        pending INTEGER NOT NULL,
+        in_flight INTEGER NOT NULL,
+        rejected INTEGER NOT NULL,
+        expired INTEGER NOT NULL,
+        not_sent INTEGER NOT NULL,
+        unknown INTEGER NOT NULL,
+        given_up INTEGER NOT NULL,
+        accepted INTEGER GENERATED ALWAYS AS (
+            pending + in_flight + rejected + expired + not_sent + unknown
+        ) VIRTUAL,
+        PRIMARY KEY (campaign, number)
+    ) WITHOUT ROWID;
+
+    CREATE TRIGGER proof_is_counted AFTER INSERT ON proof BEGIN
+        UPDATE tally
+        SET in_flight = in_flight - new.in_flight,
+            accepted = accepted + new.accepted,
+            rejected = rejected - new.rejected,
+            expired = expired - new.expired,
+            not_sent = not_sent - new.not_sent,
+            unknown = unknown - new.unknown,
+            given_up = given_up - new.given_up
+        WHERE campaign = new.campaign;
+    END;
+
+    CREATE TRIGGER proof_is_taken_back AFTER DELETE ON proof BEGIN
+        UPDATE tally
+        SET in_flight = in_flight + old.in_flight,
+            accepted = accepted - old.accepted,
+            rejected = rejected + old.rejected,
+            expired = expired + old.expired,
+            not_sent = not_sent + old.not_sent,
+            unknown = unknown + old.unknown,
+            given_up = given_up + old.given_up
+        WHERE campaign = old.campaign;
+    END;
+
+    -- The bodies of those that came together, see bodies.py.
+    CREATE TABLE body_block (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        received_at REAL NOT NULL,
+        number INTEGER NOT NULL,
+        packed BLOB NOT NULL
+    );
+
+    -- What belongs to no known call, and what could not be understood.
+    CREATE TABLE aside (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        body TEXT NOT NULL,                    -- where it is kept: block.place
+        received_at REAL NOT NULL,
+        transaction_id TEXT NOT NULL,
+        report BLOB,                           -- as JSON; NULL if not understood
+        again_at REAL                          -- when it is tried again
+    );
+    CREATE INDEX aside_of_transaction ON aside (transaction_id)
+    WHERE transaction_id != '';
+    CREATE INDEX aside_again ON aside (again_at) WHERE again_at IS NOT NULL;
+
+    CREATE TABLE receipt_count (
+        received INTEGER NOT NULL DEFAULT 0,
+        refused INTEGER NOT NULL DEFAULT 0,
+        unplaced INTEGER NOT NULL DEFAULT 0,
+        unreadable INTEGER NOT NULL DEFAULT 0,
+        last_at REAL
+    );
+    INSERT INTO receipt_count DEFAULT VALUES;
+
+    CREATE TRIGGER aside_is_counted AFTER INSERT ON aside BEGIN
+        UPDATE receipt_count
+        SET unplaced = unplaced + (new.report IS NOT NULL),
+            unreadable = unreadable + (new.report IS NULL);
+    END;
+
+    CREATE TRIGGER aside_is_taken_back AFTER DELETE ON aside BEGIN
+        UPDATE receipt_count
+        SET unplaced = unplaced - (old.report IS NOT NULL),
+            unreadable = unreadable - (old.report IS NULL);
+    END;
+"""
+
+#: The first version that this one can go on with.
+_FIRST = 6
+
+
 def check_ours(connection: sqlite3.Connection, path: Path) -> None:
     """
     Refuse a file of another program, or of another version.
@@ -196,7 +331,7 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer voicepush (schema version "
             f"{version}, this one knows {SCHEMA_VERSION}); upgrade voicepush to use it"
         )
-    if 0 < version < SCHEMA_VERSION:
+    if 0 < version < _FIRST:
         raise LedgerError(
             f"{path} was written by a voicepush before the first release; finish its "
             "campaigns with that one, and name another file with --ledger"
@@ -205,11 +340,12 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> None:
 
 def make_tables(connection: sqlite3.Connection) -> None:
     """
-    Make the tables in a new file.
+    Make the tables that a file lacks: all of them in a new one.
     """
     with transaction(connection):
-        if pragma(connection, "user_version") < SCHEMA_VERSION:
-            for statement in _statements(_TABLES):
+        version = pragma(connection, "user_version")
+        if version < SCHEMA_VERSION:
+            for statement in _statements(_CALLS if version else _TABLES + _CALLS):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -10,8 +10,13 @@ _IS_HELD = """
     EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :{})
 """
 
-#: The worker may not know of a late record; it has to be looked at then.
-_NOT_LATE = "AND late = 0"
+#: The worker may not know of a late record, or of a receipt; they have to be looked at
+#: then.
+_NOT_LATE = """
+    AND late = 0 AND NOT EXISTS (
+        SELECT * FROM proof WHERE campaign = :campaign AND number = :number
+    )
+"""
 
 #: Claims what is pending after a late record, which was looked at.
 CLAIM_LEFT = f"""
@@ -57,3 +62,16 @@ RECORD_LATE = _RECORD.format(
 #: What was lost with a worker stays known until it is resolved, also when another
 #: worker claims the rest of the batch meanwhile.
 LOSE = "UPDATE batch SET lost = ? WHERE campaign = ? AND number = ?"
+
+#: What those are counted as whom receipts prove to be accepted.
+SHIFTED = (
+    *("pending", "in_flight", "rejected", "expired", "not_sent", "unknown"),
+    "given_up",
+)
+
+PROVE = f"""
+    INSERT INTO proof (campaign, number, places, {", ".join(SHIFTED)})
+    VALUES (:campaign, :number, :places, {", ".join(f":{name}" for name in SHIFTED)})
+"""  # noqa: S608 -- ours
+
+FORGET_PROOF = "DELETE FROM proof WHERE campaign = :campaign AND number = :number"

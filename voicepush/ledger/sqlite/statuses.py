@@ -8,8 +8,10 @@ import sqlite3
 from typing import Any
 
 from voicepush import clock
+from voicepush.ledger.sqlite.calls import calls_of
 from voicepush.ledger.sqlite.holder import describe, is_alive
 from voicepush.ledger.sqlite.rows import COUNTED
+from voicepush.model.call import Calls, CallState
 from voicepush.model.status import CampaignState, CampaignStatus
 
 _STATUSES = """
@@ -27,10 +29,14 @@ def statuses_of(
     """
     Where the campaign called *name* stands, or where all do.
     """
-    return [_status(row) for row in connection.execute(_STATUSES, (name,))]
+    calls = calls_of(connection)
+    return [
+        _status(row, calls.get(row["campaign"]))
+        for row in connection.execute(_STATUSES, (name,))
+    ]
 
 
-def _status(row: sqlite3.Row) -> CampaignStatus:
+def _status(row: sqlite3.Row, calls: dict[CallState, int] | None) -> CampaignStatus:
     state, reason = CampaignState(row["state"]), row["reason"]
     if state is CampaignState.RUNNING and not is_alive(row):
         state = CampaignState.PAUSED
@@ -50,6 +56,7 @@ def _status(row: sqlite3.Row) -> CampaignStatus:
         expiry=clock.moment(row["expires_at"]),
         rate=row["rate"],
         throughput=row["throughput"] if state is CampaignState.RUNNING else None,
+        calls=None if calls is None else Calls.of(calls, row["accepted"]),
         **_waiting(row, state),
         **{name: row[name] for name in COUNTED},
     )

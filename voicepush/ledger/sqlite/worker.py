@@ -12,36 +12,33 @@ from functools import cache, partial
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
-from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.packing import pack_places
 from voicepush.ledger.plan import Command, Control, Plan
 from voicepush.ledger.protocol import Due, Dues, Finished
+from voicepush.ledger.sqlite.deciding import Cancelling, Recovery, Resolution
 from voicepush.ledger.sqlite.giving import next_rows
 from voicepush.ledger.sqlite.history import note, note_progress
 from voicepush.ledger.sqlite.holder import (
     at_work,
     hold,
     is_held,
-    may_wake,
     note_heartbeat,
-    process_of,
 )
 from voicepush.ledger.sqlite.late import (
     claim_left,
-    lose,
-    may_be_sent,
     record_after_late,
     record_late,
+    unclaim,
 )
 from voicepush.ledger.sqlite.rows import (
     READY,
     SELECT_BATCH,
     TOGETHER,
     batch_result,
-    in_flight,
     record_of,
     rows_numbered,
 )
-from voicepush.ledger.sqlite.statements import CLAIM, RECORD, RECORD_READ, UNCLAIM
+from voicepush.ledger.sqlite.statements import CLAIM, RECORD
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.claim import (
@@ -53,7 +50,7 @@ from voicepush.model.claim import (
     Superseded,
 )
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState, Progress, Resolved, Waiting
 
 _TAKEN_OVER = "the campaign was taken over by another process; this one stops"
@@ -94,37 +91,41 @@ class SQLiteWorker:
         Decide about those whom an earlier worker left in flight, and make the not sent
         pending.
         """
-        left, process = 0, None
-
-        def change(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-            nonlocal left, process
-            known = batch_result(row)
-            under_way = in_flight(row, known)
-            wakes = not process_is_gone and may_wake(row["claimed_by"])
-            resend = self.plan.resend_unknown and not wakes
-            if under_way and self.plan.resend_unknown and wakes:
-                left += known.batch.weigh(sorted(under_way))
-                process = process_of(row["claimed_by"])
-            if under_way and not resend:
-                lose(connection, self._campaign, row, under_way)
-            recovered = decisions.recovered(known, under_way, resend=resend)
-            self._write(connection, recovered, row["due_at"])
-
-        await self._for_each("batch.state = 1 OR not_sent > 0", change)
-        self.left_alone = Resolved(0, left, process)
+        recovery = Recovery(
+            self._campaign,
+            self.token,
+            resend=self.plan.resend_unknown,
+            process_is_gone=process_is_gone,
+        )
+        await self._for_each(recovery.where, recovery)
+        self.left_alone = recovery.resolved
 
     async def due(self, limit: int) -> Dues:
         """
         The next batches in which someone is pending, at most *limit* of them.
         """
-        found = await self._file.do(
-            lambda connection: self._next(connection, limit), writes=False
-        )
-        if not isinstance(found, list):
-            return found
-        self._given.update(row["number"] for row in found)
-        # Here and not in the thread: two threads at work make each other wait.
-        return list(map(self._due, found))
+        while True:
+            found = await self._file.do(
+                lambda connection: self._next(connection, limit), writes=False
+            )
+            if not isinstance(found, list):
+                return found
+            # Here and not in the thread: two threads at work make each other wait.
+            due = list(map(self._due, found))
+            if any(row["proven"] for row in found):
+                due = await self._still_due(due)
+            if due:
+                self._given.update(each.known.batch.id.number for each in due)
+                return due
+
+    async def _still_due(self, due: list[Due]) -> list[Due]:
+        """
+        Those in which receipts have left someone pending; the others are recorded.
+        """
+        for each in due:
+            if not each.known.places(Outcome.PENDING):
+                await self.record(None, each.known)
+        return [each for each in due if each.known.places(Outcome.PENDING)]
 
     def _next(
         self, connection: sqlite3.Connection, limit: int
@@ -149,8 +150,9 @@ class SQLiteWorker:
         def work(connection: sqlite3.Connection) -> Due | None:
             hold(connection, self._campaign, self.token)
             for row in rows_numbered(connection, self._campaign, batch.number):
+                due = self._due(row)
                 if row["state"] == READY and batch.tag == self.plan.tag:
-                    return self._due(row)
+                    return due if due.known.places(Outcome.PENDING) else None
             return None
 
         return await self._file.do(work, writes=False)
@@ -192,7 +194,7 @@ class SQLiteWorker:
             self._file.check_in_place()
         except (asyncio.CancelledError, LedgerError):
             # It may be done, or be done yet, and nothing will be sent.
-            self._file.do_later(lambda connection: connection.execute(UNCLAIM, row))
+            self._file.do_later(lambda connection: unclaim(connection, row))
             raise
         return claimed
 
@@ -276,34 +278,14 @@ class SQLiteWorker:
         """
         Make the unknown pending, or give them up.
         """
-        number, left, process = 0, 0, None
-
-        def change(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-            nonlocal number, left, process
-            known = batch_result(row)
-            given_up = unpack_places(row["given_up_places"])
-            unresolved = frozenset(decisions.unresolved(known, given_up))
-            left_alone: frozenset[int] = frozenset()
-            if resend and not process_is_gone:
-                left_alone, wakes = may_be_sent(row, unresolved)
-                process = wakes or process
-            left += known.batch.weigh(sorted(left_alone))
-            number += known.batch.weigh(sorted(unresolved - left_alone))
-            if resend:
-                spared = given_up | left_alone
-                self._write(connection, decisions.resent(known, spared), row["due_at"])
-            else:
-                connection.execute(
-                    "UPDATE batch SET given_up = unknown, given_up_places = ? "
-                    "WHERE campaign = ? AND number = ?",
-                    (
-                        pack_places(given_up.union(unresolved)),
-                        *(self._campaign, row["number"]),
-                    ),
-                )
-
-        await self._for_each("batch.state != 1 AND unknown > given_up", change)
-        resolved = Resolved(number, left, process)
+        resolution = Resolution(
+            self._campaign,
+            self.token,
+            resend=resend,
+            process_is_gone=process_is_gone,
+        )
+        await self._for_each(resolution.where, resolution)
+        resolved = resolution.resolved
         told = decisions.told(resolved, resend=resend)
         await self._file.do(
             lambda connection: note(connection, self._campaign, "resolved", told)
@@ -324,17 +306,10 @@ class SQLiteWorker:
         """
         at_work.discard(self.token)
         if state is CampaignState.CANCELLED:
-            why = reason or "cancelled"
-
-            def cancel(connection: sqlite3.Connection, row: sqlite3.Row) -> None:
-                known = batch_result(row)
-                under_way = in_flight(row, known)
-                if under_way:
-                    lose(connection, self._campaign, row, under_way)
-                cancelled = decisions.cancelled(known, under_way, why)
-                self._write(connection, cancelled)
-
-            await self._for_each("batch.state != 2", cancel)
+            cancelling = Cancelling(
+                self._campaign, self.token, reason=reason or "cancelled"
+            )
+            await self._for_each(cancelling.where, cancelling)
 
         def work(connection: sqlite3.Connection) -> None:
             end, why = state, reason
@@ -363,15 +338,6 @@ class SQLiteWorker:
             (self._campaign,),
         ).fetchone()
         return int(row[0])
-
-    def _write(
-        self,
-        connection: sqlite3.Connection,
-        result: BatchResult,
-        due_at: float | None = None,
-    ) -> None:
-        row = record_of(result, self._campaign, self.token, due_at)
-        connection.execute(RECORD_READ, row)
 
     async def _for_each(
         self, where: str, change: Callable[[sqlite3.Connection, sqlite3.Row], None]

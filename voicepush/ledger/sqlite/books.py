@@ -1,0 +1,151 @@
+"""
+Finds batches for receipts, and remembers those that were asked for lately.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from voicepush.ledger.packing import unpack_transactions
+from voicepush.ledger.placing import Column, Seat, Seats, is_named_so, whose
+from voicepush.ledger.sqlite.index import batches_with
+from voicepush.ledger.sqlite.schema import DRAFT
+from voicepush.model.batch import BatchId
+from voicepush.model.call import Report
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+#: A campaign and the number of a batch.
+Key = tuple[int, int]
+
+#: So many batches are remembered, of about 20 KB each where names are looked for.
+_MOST_BATCHES = 256
+
+#: So many calls are remembered by the platform's name for them.
+_MOST_CALLS = 50_000
+
+
+class SQLiteBooks:
+    """
+    The batches of a file, for one connection at a time.
+    """
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection
+        self._campaigns: dict[str, int] = {}
+        self._published: set[int] = set()
+        self._seats: dict[Key, Seats[Key]] = {}
+        #: By transaction id and recipient, as the platform wrote them.
+        self._calls: dict[tuple[str, str], tuple[Key, Seat]] = {}
+
+    def use(self, connection: sqlite3.Connection) -> None:
+        """
+        Look into the file through *connection* from now on.
+        """
+        self._connection = connection
+
+    def place(self, report: Report) -> tuple[Key, Seat] | None:
+        """
+        The batch and the recipient that *report* is about, if its names tell.
+        """
+        call = (report.transaction_id, report.recipient)
+        if not report.correlation_id and not report.callback_data:
+            known = self._calls.get(call)
+            if known is not None:
+                return known
+        found = whose(report, self)
+        if found is not None and report.transaction_id:
+            _remember(self._calls, call, found, _MOST_CALLS)
+        return found
+
+    def batch(self, batch: BatchId) -> Seats[Key] | None:
+        """
+        The batch of that id, in a campaign that is planned.
+        """
+        campaign = self._campaigns.get(batch.tag)
+        if campaign is None:
+            row = self._connection.execute(
+                "SELECT id FROM campaign WHERE tag = ? AND state != ?",
+                (batch.tag, DRAFT),
+            ).fetchone()
+            if row is None:
+                return None
+            campaign = self._campaigns[batch.tag] = row["id"]
+        return self._seats_in((campaign, batch.number))
+
+    def batches_with(self, value: str) -> Iterator[Seats[Key]]:
+        """
+        The batches in which *value*, or an owner's correlation id, may stand.
+        """
+        for key in sorted(batches_with(self._connection, value)):
+            seats = self._seats_in(key) if self._is_published(key[0]) else None
+            if seats is not None:
+                yield seats
+
+    def has_transaction(self, key: Key, seat: Seat, transaction_id: str) -> bool:
+        """
+        Whether the platform has called the call of *seat* so, in an answer or in a
+        receipt that named its recipient.
+        """
+        execute = self._connection.execute
+        (packed,) = execute(
+            "SELECT transactions FROM batch WHERE campaign = ? AND number = ?", key
+        ).fetchone()
+        known = unpack_transactions(packed)
+        if known and is_named_so(
+            known[seat.place if len(known) > 1 else 0], transaction_id
+        ):
+            return True
+        row = execute(
+            "SELECT transactions FROM call "
+            "WHERE campaign = ? AND number = ? AND recipient = ?",
+            (*key, seat.recipient),
+        ).fetchone()
+        return row is not None and transaction_id in unpack_transactions(row[0])
+
+    def _is_published(self, campaign: int) -> bool:
+        if campaign not in self._published:
+            row = self._connection.execute(
+                "SELECT 1 FROM campaign WHERE id = ? AND state != ?", (campaign, DRAFT)
+            ).fetchone()
+            if row is None:
+                return False
+            self._published.add(campaign)
+        return True
+
+    def _seats_in(self, key: Key) -> Seats[Key] | None:
+        seats = self._seats.get(key)
+        if seats is None:
+            row = self._connection.execute(
+                "SELECT size, widths FROM batch JOIN recipients "
+                "USING (campaign, number) WHERE campaign = ? AND number = ?",
+                key,
+            ).fetchone()
+            if row is None:
+                return None
+            packed = row["widths"]
+            widths = packed and msgspec.json.decode(packed, type=list[int])
+            seats = Seats(key, row["size"], widths, partial(self._columns, key))
+            _remember(self._seats, key, seats, _MOST_BATCHES)
+        return seats
+
+    def _columns(self, key: Key) -> tuple[Column, Column | None]:
+        packed, ids = self._connection.execute(
+            "SELECT packed, ids FROM recipients WHERE campaign = ? AND number = ?", key
+        ).fetchone()
+        return Column(packed), None if ids is None else Column(ids)
+
+
+def _remember(known: dict[_K, _V], key: _K, value: _V, most: int) -> None:
+    """
+    Let *key* be known, and the one that is known the longest be forgotten.
+    """
+    if len(known) >= most:
+        del known[next(iter(known))]
+    known[key] = value

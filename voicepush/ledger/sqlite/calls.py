@@ -1,0 +1,109 @@
+"""
+What is known of calls: rows become values, and values rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from voicepush.ledger.bodies import unpack_bodies
+from voicepush.ledger.sqlite.books import Key
+from voicepush.model.call import Call, CallState, ReceiptCounts
+
+#: Nobody listens for longer than a day.
+_MOST_HEARD = 86_400
+
+
+def call_in(row: sqlite3.Row) -> Call:
+    """
+    What is known of the call in *row*.
+    """
+    return Call(
+        state=CallState(row["state"]),
+        rank=row["rank"],
+        code=row["code"],
+        words=row["words"],
+        at=row["at"],
+        answered_at=row["answered_at"],
+        ended_at=row["ended_at"],
+        has_ended=bool(row["has_ended"]),
+    )
+
+
+def columns_of(call: Call) -> dict[str, Any]:
+    """
+    The columns that hold *call*.
+    """
+    heard = call.heard
+    return {
+        "state": call.state.value,
+        "rank": call.rank,
+        "code": call.code,
+        "words": call.words,
+        "at": call.at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "heard": -1 if heard is None else min(int(heard), _MOST_HEARD),
+        "has_ended": call.has_ended,
+    }
+
+
+def call_with_bodies(
+    connection: sqlite3.Connection, key: Key, recipient: int
+) -> tuple[Call | None, tuple[bytes, ...]]:
+    """
+    What is known of one call, and the bodies that are kept of it.
+    """
+    row = connection.execute(
+        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?",
+        (*key, recipient),
+    ).fetchone()
+    if row is None:
+        return None, ()
+    return call_in(row), tuple(_bodies(connection, row["bodies"]))
+
+
+def _bodies(connection: sqlite3.Connection, kept: str) -> list[bytes]:
+    found = []
+    for each in kept.split():
+        block, _, place = each.partition(".")
+        row = connection.execute(
+            "SELECT packed FROM body_block WHERE id = ?", (int(block),)
+        ).fetchone()
+        if row is not None:
+            found.append(unpack_bodies(row["packed"])[int(place)])
+    return found
+
+
+def calls_of(connection: sqlite3.Connection) -> dict[int, dict[CallState, int]]:
+    """
+    How many calls of each campaign are in each state, where there are any.
+    """
+    found: dict[int, dict[CallState, int]] = {}
+    for row in connection.execute(
+        "SELECT campaign, state, sum(number) AS calls FROM call_tally "
+        "GROUP BY campaign, state"
+    ):
+        found.setdefault(row["campaign"], {})[CallState(row["state"])] = row["calls"]
+    return found
+
+
+def heard_for(connection: sqlite3.Connection, campaign: int, seconds: int) -> int:
+    """
+    How many calls of *campaign* were heard for at least so many *seconds*.
+    """
+    (found,) = connection.execute(
+        "SELECT coalesce(sum(number), 0) FROM call_tally "
+        "WHERE campaign = ? AND heard >= ?",
+        (campaign, seconds),
+    ).fetchone()
+    return int(found)
+
+
+def receipt_counts(connection: sqlite3.Connection) -> ReceiptCounts:
+    """
+    What was received, and what is kept aside.
+    """
+    row = connection.execute("SELECT * FROM receipt_count").fetchone()
+    return ReceiptCounts(**dict(row))

@@ -1,0 +1,157 @@
+"""
+What is decided about every batch of a campaign, one after the other: when a worker
+joins it, when its owner decides about the unknown, and when it is cancelled.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import ClassVar
+
+from voicepush.ledger import decisions
+from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.sqlite.holder import may_wake, process_of
+from voicepush.ledger.sqlite.late import lose, may_be_sent, write
+from voicepush.ledger.sqlite.rows import (
+    IS_PROVEN,
+    batch_result,
+    in_flight,
+    record_of,
+    unresolved_of,
+)
+from voicepush.model.outcome import BatchResult
+from voicepush.model.status import Resolved
+
+
+class _Decision:
+    """
+    Is called with each batch for which `where` holds.
+    """
+
+    #: In SQL.
+    where: ClassVar[str]
+
+    def __init__(self, campaign: int, token: str) -> None:
+        self._campaign = campaign
+        self._token = token
+        self._number = 0
+        self._left = 0
+        self._process: str | None = None
+
+    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+        """
+        Decide about the batch in *row*.
+        """
+        raise NotImplementedError
+
+    @property
+    def resolved(self) -> Resolved:
+        """
+        What came of it.
+        """
+        return Resolved(self._number, self._left, self._process)
+
+    def _write(
+        self, connection: sqlite3.Connection, row: sqlite3.Row, known: BatchResult
+    ) -> None:
+        record = record_of(known, self._campaign, self._token, row["due_at"])
+        write(connection, row, known, record)
+
+
+class Recovery(_Decision):
+    """
+    What a worker makes of what an earlier one has left: who was in flight is unknown,
+    or pending where the owner wants that, and who was not sent is pending.
+    """
+
+    where = f"batch.state = 1 OR not_sent > 0 OR {IS_PROVEN}"
+
+    def __init__(
+        self, campaign: int, token: str, *, resend: bool, process_is_gone: bool
+    ) -> None:
+        super().__init__(campaign, token)
+        self._resend = resend
+        self._process_is_gone = process_is_gone
+
+    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+        """
+        Decide about the batch in *row*.
+        """
+        known = batch_result(row)
+        under_way = in_flight(row, known)
+        wakes = not self._process_is_gone and may_wake(row["claimed_by"])
+        resend = self._resend and not wakes
+        if under_way and self._resend and wakes:
+            self._left += known.batch.weigh(sorted(under_way))
+            self._process = process_of(row["claimed_by"])
+        if under_way and not resend:
+            lose(connection, self._campaign, row, under_way)
+        recovered = decisions.recovered(known, under_way, resend=resend)
+        self._write(connection, row, recovered)
+
+
+class Resolution(_Decision):
+    """
+    What an owner makes of the unknown: they are pending again, or given up.
+    """
+
+    where = "batch.state != 1 AND unknown > given_up"
+
+    def __init__(
+        self, campaign: int, token: str, *, resend: bool, process_is_gone: bool
+    ) -> None:
+        super().__init__(campaign, token)
+        self._resend = resend
+        self._process_is_gone = process_is_gone
+
+    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+        """
+        Decide about the batch in *row*.
+        """
+        known = batch_result(row)
+        unresolved = frozenset(unresolved_of(row, known))
+        left_alone: frozenset[int] = frozenset()
+        if self._resend and not self._process_is_gone:
+            left_alone, wakes = may_be_sent(row, unresolved)
+            self._process = wakes or self._process
+        self._left += known.batch.weigh(sorted(left_alone))
+        self._number += known.batch.weigh(sorted(unresolved - left_alone))
+        given_up = unpack_places(row["given_up_places"])
+        if self._resend:
+            spared = given_up | left_alone
+            self._write(connection, row, decisions.resent(known, spared))
+            return
+        if row["proven"] is not None:
+            self._write(connection, row, known)
+            given_up = frozenset(decisions.still_given_up(known, given_up))
+        connection.execute(
+            "UPDATE batch SET given_up = unknown, given_up_places = ? "
+            "WHERE campaign = ? AND number = ?",
+            (
+                pack_places(given_up.union(unresolved)),
+                *(self._campaign, row["number"]),
+            ),
+        )
+
+
+class Cancelling(_Decision):
+    """
+    What is left when an owner has ended a campaign: nobody is pending any more.
+    """
+
+    where = "batch.state != 2"
+
+    def __init__(self, campaign: int, token: str, *, reason: str) -> None:
+        super().__init__(campaign, token)
+        self._reason = reason
+
+    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+        """
+        Decide about the batch in *row*.
+        """
+        known = batch_result(row)
+        under_way = in_flight(row, known)
+        if under_way:
+            lose(connection, self._campaign, row, under_way)
+        cancelled = decisions.cancelled(known, under_way, self._reason)
+        self._write(connection, row, cancelled)

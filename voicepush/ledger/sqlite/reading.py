@@ -1,0 +1,215 @@
+"""
+What is asked of campaigns in one SQLite file, with nothing changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Collection
+from functools import partial
+
+from voicepush.ledger import decisions
+from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.ledger.sqlite.calls import (
+    call_with_bodies,
+    heard_for,
+    receipt_counts,
+)
+from voicepush.ledger.sqlite.history import history_of, minutes_of
+from voicepush.ledger.sqlite.holder import campaign_row, published_row
+from voicepush.ledger.sqlite.index import batches_with
+from voicepush.ledger.sqlite.rows import (
+    COUNTED,
+    IS_PROVEN,
+    SELECT_BATCH,
+    SELECT_WITH_RECEIPTS,
+    SELECT_WITH_SOURCE,
+    batch_result,
+    in_flight,
+    lookups_in,
+    plan_of,
+    rows_of,
+    unknown_batch_of,
+)
+from voicepush.ledger.sqlite.schema import DRAFT
+from voicepush.ledger.sqlite.statuses import statuses_of
+from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.batch import BatchId
+from voicepush.model.call import ReceiptCounts
+from voicepush.model.fields import check_text
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.status import (
+    CampaignStatus,
+    HistoryEntry,
+    Lookup,
+    Minute,
+    UnknownBatch,
+)
+
+_PUBLISHED_BATCH = (
+    f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
+    f"AND campaign.state != '{DRAFT}'"
+)
+
+
+class SQLiteReader:
+    """
+    Tells what stands in the file.
+    """
+
+    def __init__(self, file: SQLiteFile) -> None:
+        self._file = file
+
+    async def campaigns(self) -> list[CampaignStatus]:
+        """
+        All campaigns, the newest last.
+        """
+        return await self._file.do(
+            lambda connection: statuses_of(connection, None), writes=False
+        )
+
+    async def status(self, campaign: str) -> CampaignStatus | None:
+        """
+        Where *campaign* stands, or None if there is no such campaign.
+        """
+        found = await self._file.do(
+            lambda connection: statuses_of(connection, campaign), writes=False
+        )
+        return found[0] if found else None
+
+    async def plan(self, campaign: str) -> Plan | None:
+        """
+        What *campaign* is, or None if there is no such campaign.
+        """
+
+        def work(connection: sqlite3.Connection) -> Plan | None:
+            row = campaign_row(connection, campaign)
+            return None if row is None or row["state"] == DRAFT else plan_of(row)
+
+        return await self._file.do(work, writes=False)
+
+    async def fingerprint(self, campaign: str) -> Fingerprint | None:
+        """
+        What *campaign*'s source was like when it was planned, where that is known.
+        """
+
+        def work(connection: sqlite3.Connection) -> Fingerprint | None:
+            row = published_row(connection, campaign)
+            if row["digest"] is None:
+                return None
+            return Fingerprint(
+                digest=row["digest"],
+                size=row["source_size"],
+                modified_ns=row["source_modified_ns"],
+            )
+
+        return await self._file.do(work, writes=False)
+
+    async def lookup(self, value: str) -> list[Lookup]:
+        """
+        What is known of *value*: an msisdn in its normal form, a customer id, or a
+        correlation id.
+        """
+        check_text(value, "what is looked up")
+        # Ours are computed and stand nowhere.
+        ours = BatchId.parse(value)
+
+        def work(connection: sqlite3.Connection) -> list[Lookup]:
+            batches = batches_with(connection, value)
+            if ours is not None:
+                (tag, number), _ = ours
+                batches |= {
+                    (row["id"], number)
+                    for row in connection.execute(
+                        "SELECT id FROM campaign WHERE tag = ?", (tag,)
+                    )
+                }
+            return [
+                found
+                for batch in sorted(batches)
+                for row in connection.execute(_PUBLISHED_BATCH, batch)
+                for found in lookups_in(
+                    row, value, partial(call_with_bodies, connection, batch)
+                )
+            ]
+
+        return await self._file.do(work, writes=False)
+
+    async def history(self, campaign: str) -> list[HistoryEntry]:
+        """
+        What was done to *campaign* by whom, the oldest first.
+        """
+        return await self._file.do(
+            lambda connection: history_of(
+                connection, published_row(connection, campaign)["id"]
+            ),
+            writes=False,
+        )
+
+    async def minutes(self, campaign: str) -> list[Minute]:
+        """
+        How *campaign* went in each minute in which a worker was at work.
+        """
+        return await self._file.do(
+            lambda connection: minutes_of(
+                connection, published_row(connection, campaign)["id"]
+            ),
+            writes=False,
+        )
+
+    async def results(
+        self, campaign: str, outcomes: Collection[Outcome]
+    ) -> AsyncIterator[BatchResult]:
+        """
+        The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        counted = [each.value for each in outcomes if each is not Outcome.PENDING]
+        some = [f"{name} > 0" for name in counted]
+        if Outcome.PENDING in outcomes:
+            some.append(f"size > in_flight + {' + '.join(COUNTED)}")
+        if Outcome.UNKNOWN in outcomes:
+            some.append("in_flight > 0")
+        if Outcome.ACCEPTED in outcomes:
+            some.append(IS_PROVEN)
+        if await self.plan(campaign) is None or not some:
+            return
+        async for row in rows_of(
+            self._file,
+            f"campaign.name = ? AND ({' OR '.join(some)})",
+            (campaign,),
+            SELECT_WITH_SOURCE,
+        ):
+            known = batch_result(row)
+            yield decisions.shown(known, in_flight(row, known))
+
+    async def unknown(self, campaign: str) -> list[UnknownBatch]:
+        """
+        The requests of *campaign* whose recipients are unknown and not given up.
+        """
+        found = [
+            unknown_batch_of(row)
+            async for row in rows_of(
+                self._file,
+                "campaign.name = ? AND unknown > given_up",
+                (campaign,),
+                SELECT_WITH_RECEIPTS,
+            )
+        ]
+        return [each for each in found if each is not None]
+
+    async def heard_for(self, campaign: str, seconds: int) -> int:
+        """
+        How many calls of *campaign* were heard for at least so many *seconds*.
+        """
+        return await self._file.do(
+            lambda connection: heard_for(
+                connection, published_row(connection, campaign)["id"], seconds
+            ),
+            writes=False,
+        )
+
+    async def receipt_counts(self) -> ReceiptCounts:
+        """
+        What was received, and what is kept aside.
+        """
+        return await self._file.do(receipt_counts, writes=False)

@@ -1,0 +1,299 @@
+"""
+Receipts go into the file: bodies, what they say of each call, and whom they prove.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from voicepush import clock
+from voicepush.ledger.packing import (
+    pack_transactions,
+    unpack_exceptions,
+    unpack_places,
+    unpack_transactions,
+)
+from voicepush.ledger.placing import Seat
+from voicepush.ledger.sqlite.books import Key, SQLiteBooks
+from voicepush.ledger.sqlite.calls import call_in, columns_of
+from voicepush.ledger.sqlite.late import prove
+from voicepush.model.call import Receipt, Received, Report
+from voicepush.model.outcome import Outcome
+
+#: So many bodies of one call are found again by `lookup`; all are kept.
+_MOST_BODIES = 64
+
+#: What belongs to no known call is tried again after so many seconds, and then again
+#: after as long as it has been waiting, for a day.
+_AGAIN_AFTER = 5.0
+_AGAIN_FOR = 86_400.0
+
+#: So many are tried again at once.
+_TOGETHER = 200
+
+#: So many blocks are deleted at once, and so many of what was kept aside.
+_FORGOTTEN_AT_ONCE = 50
+_ASIDE_AT_ONCE = 5_000
+
+
+class _Placed(NamedTuple):
+    """
+    What is said of whom, and where the body is kept.
+    """
+
+    seat: Seat
+    report: Report
+    body: str
+
+
+def receive(
+    connection: sqlite3.Connection,
+    books: SQLiteBooks,
+    receipts: Sequence[Receipt],
+    packed: bytes,
+    refused: int,
+) -> Received:
+    """
+    Write *receipts* down, with their bodies *packed*, and apply them.
+    """
+    books.use(connection)
+    now = clock.now()
+    placed: dict[Key, list[_Placed]] = {}
+    unplaced = unreadable = 0
+    if receipts:
+        block = connection.execute(
+            "INSERT INTO body_block (received_at, number, packed) VALUES (?, ?, ?)",
+            (receipts[-1].received_at, len(receipts), packed),
+        ).lastrowid
+        for place, receipt in enumerate(receipts):
+            body = f"{block}.{place}"
+            if not receipt.reports:
+                unreadable += 1
+                _keep_aside(connection, body, receipt.received_at, None)
+            for report in receipt.reports:
+                found = books.place(report)
+                if found is None:
+                    unplaced += 1
+                    _keep_aside(connection, body, receipt.received_at, report)
+                else:
+                    key, seat = found
+                    placed.setdefault(key, []).append(_Placed(seat, report, body))
+    for key, theirs in placed.items():
+        _apply(connection, key, theirs, now)
+    taught = [each.report.transaction_id for some in placed.values() for each in some]
+    late = _place_taught(connection, books, taught, now)
+    connection.execute(
+        "UPDATE receipt_count SET received = received + ?, refused = refused + ?, "
+        "last_at = coalesce(?, last_at)",
+        (len(receipts), refused, receipts[-1].received_at if receipts else None),
+    )
+    return Received(sum(map(len, placed.values())), unplaced, unreadable, late)
+
+
+def place_again(connection: sqlite3.Connection, books: SQLiteBooks) -> Received:
+    """
+    Try again to find whose those are that were kept aside some time ago.
+    """
+    books.use(connection)
+    now = clock.now()
+    rows = connection.execute(
+        "SELECT * FROM aside WHERE again_at <= ? ORDER BY again_at LIMIT ?",
+        (now, _TOGETHER),
+    ).fetchall()
+    late = _place_late(connection, books, rows, now)
+    connection.executemany(
+        "UPDATE aside SET again_at = ? WHERE id = ?",
+        [(_again_at(row["received_at"], now), row["id"]) for row in rows],
+    )
+    return Received(placed_late=late)
+
+
+def forget_bodies(connection: sqlite3.Connection, before: float) -> int:
+    """
+    Delete the first bodies that came *before* that moment; gives how many.
+    """
+    aside = connection.execute(
+        "DELETE FROM aside WHERE id IN "
+        "(SELECT id FROM aside WHERE received_at < ? ORDER BY id LIMIT ?)",
+        (before, _ASIDE_AT_ONCE),
+    ).rowcount
+    rows = connection.execute(
+        "SELECT id, number FROM body_block WHERE received_at < ? ORDER BY id LIMIT ?",
+        (before, _FORGOTTEN_AT_ONCE),
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM body_block WHERE id = ?", [(row["id"],) for row in rows]
+    )
+    return sum(row["number"] for row in rows) or aside
+
+
+def _again_at(received_at: float, now: float) -> float | None:
+    waited = now - received_at
+    return None if waited > _AGAIN_FOR else now + max(waited, _AGAIN_AFTER)
+
+
+def _keep_aside(
+    connection: sqlite3.Connection, body: str, received_at: float, report: Report | None
+) -> None:
+    connection.execute(
+        "INSERT INTO aside (body, received_at, transaction_id, report, again_at) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (
+            *(body, received_at),
+            "" if report is None else report.transaction_id,
+            None if report is None else msgspec.json.encode(report),
+            None if report is None else clock.now() + _AGAIN_AFTER,
+        ),
+    )
+
+
+def _place_taught(
+    connection: sqlite3.Connection,
+    books: SQLiteBooks,
+    transaction_ids: Iterable[str],
+    now: float,
+) -> int:
+    """
+    Apply what was kept aside under *transaction_ids*, whose calls are known by now.
+    """
+    (waiting,) = connection.execute("SELECT unplaced FROM receipt_count").fetchone()
+    if not waiting:
+        return 0
+    rows = [
+        row
+        for each in dict.fromkeys(filter(None, transaction_ids))
+        for row in connection.execute(
+            "SELECT * FROM aside WHERE transaction_id = ? AND transaction_id != '' "
+            "AND report IS NOT NULL",
+            (each,),
+        )
+    ]
+    return _place_late(connection, books, rows, now)
+
+
+def _place_late(
+    connection: sqlite3.Connection,
+    books: SQLiteBooks,
+    rows: Sequence[sqlite3.Row],
+    now: float,
+) -> int:
+    placed: dict[Key, list[_Placed]] = {}
+    for row in rows:
+        report = msgspec.json.decode(row["report"], type=Report)
+        found = books.place(report)
+        if found is not None:
+            key, seat = found
+            placed.setdefault(key, []).append(_Placed(seat, report, row["body"]))
+            connection.execute("DELETE FROM aside WHERE id = ?", (row["id"],))
+    for key, theirs in placed.items():
+        _apply(connection, key, theirs, now)
+    return sum(map(len, placed.values()))
+
+
+def _apply(
+    connection: sqlite3.Connection, key: Key, placed: Sequence[_Placed], now: float
+) -> None:
+    """
+    Merge what is *placed* in one batch with what is known of its calls.
+    """
+    batch = connection.execute(_BATCH, key).fetchone()
+    by_recipient: dict[int, list[_Placed]] = {}
+    for each in placed:
+        by_recipient.setdefault(each.seat.recipient, []).append(each)
+    for recipient, theirs in by_recipient.items():
+        _merge(connection, (*key, recipient), theirs, batch, now)
+    unproven = _unproven(batch, {each.seat.place for each in placed})
+    if unproven:
+        prove(connection, *key, unproven)
+
+
+#: What decides whether a receipt tells anything new of a batch.
+_BATCH = """
+    SELECT size, accepted, outcome, exceptions, transactions,
+        (SELECT places FROM proof WHERE proof.campaign = batch.campaign
+         AND proof.number = batch.number) AS proven
+    FROM batch WHERE campaign = ? AND number = ?
+"""
+
+
+def _unproven(batch: sqlite3.Row, places: set[int]) -> set[int]:
+    """
+    Those of *places* that nobody knows to be accepted.
+    """
+    if batch["accepted"] == batch["size"]:
+        return set()
+    accepted, rule = Outcome.ACCEPTED.value, batch["outcome"]
+    exceptions = unpack_exceptions(batch["exceptions"])
+    left = {
+        place
+        for place in places
+        if (exceptions[place].outcome if place in exceptions else rule) != accepted
+    }
+    return left - unpack_places(batch["proven"]) if left else left
+
+
+def _merge(
+    connection: sqlite3.Connection,
+    key: tuple[int, int, int],
+    placed: Sequence[_Placed],
+    batch: sqlite3.Row,
+    now: float,
+) -> None:
+    row = connection.execute(
+        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?", key
+    ).fetchone()
+    before = None if row is None else call_in(row)
+    call = before
+    for each in placed:
+        said = each.report.call
+        call = said if call is None else call.merged(said)
+    assert call is not None  # noqa: S101 -- someone is placed
+    bodies = [] if row is None else row["bodies"].split()
+    bodies += [each.body for each in placed]
+    columns = {
+        **columns_of(call),
+        "campaign": key[0],
+        "number": key[1],
+        "recipient": key[2],
+        "received_at": now if call != before else row["received_at"],
+        "transactions": _taught(row and row["transactions"], placed, batch),
+        "bodies": " ".join(bodies[:_MOST_BODIES]),
+    }
+    connection.execute(_UPSERT, columns)
+
+
+def _taught(
+    known: str | None, placed: Sequence[_Placed], batch: sqlite3.Row
+) -> str | None:
+    """
+    The platform's names for a call that no answer gave, with those in *placed*.
+    """
+    told = batch["transactions"] or ""
+    found = list(unpack_transactions(known))
+    for each in placed:
+        name = each.report.transaction_id
+        whole = name.rpartition("_")[0]
+        if (
+            name
+            and name not in found
+            and f'"{name}"' not in told
+            and not (whole and f'"{whole}"' in told)
+        ):
+            found.append(name)
+    return pack_transactions(found)
+
+
+_COLUMNS = (
+    *("state", "rank", "code", "words", "at", "answered_at", "ended_at", "heard"),
+    *("has_ended", "received_at", "transactions", "bodies"),
+)
+
+_UPSERT = f"""
+    INSERT INTO call (campaign, number, recipient, {", ".join(_COLUMNS)})
+    VALUES (:campaign, :number, :recipient, {", ".join(f":{each}" for each in _COLUMNS)})
+    ON CONFLICT DO UPDATE SET {", ".join(f"{each} = excluded.{each}" for each in _COLUMNS)}
+"""  # noqa: E501, S608 -- our names
