@@ -6,44 +6,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-import attrs
-
-from voicepush import LedgerError
+from voicepush import Ledger, LedgerError
+from voicepush.ledger.memory.ledger import MemoryLedger
 from voicepush.model.call import Receipt, ReceiptCounts, Received
 from voicepush.receipts.app import receipts_app
 from voicepush.receipts.serving import serving
 
 
-@attrs.define(eq=False)
-class OnlyReceives:
+class Gated(MemoryLedger):
     """
-    A ledger in memory that can be stopped, and made to fail.
+    A ledger in memory that can be held up, and made to fail.
     """
 
-    #: The bodies, by the commits that they shared.
-    commits: list[list[bytes]] = attrs.field(factory=list)
-    refused: int = 0
-    #: What the next calls raise, until it is None again.
-    failure: Exception | None = None
-    #: While it is not set, nothing is committed.
-    gate: asyncio.Event = attrs.field(factory=asyncio.Event)
-    #: So many calls of `receive` have begun.
-    begun: int = 0
-    #: So many are kept aside; all can be placed.
-    unplaced: int = 0
-    #: So many bodies can be forgotten, each time so many at most.
-    old: int = 0
-    #: What each call of `forget_bodies` was given.
-    forgotten: list[float] = attrs.field(factory=list)
-    at_once: int = 10
-
-    def __attrs_post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        #: The bodies, by the commits that they shared.
+        self.commits: list[list[bytes]] = []
+        #: While it is not set, nothing is committed.
+        self.gate = asyncio.Event()
         self.gate.set()
+        #: What every call raises, unless it is None.
+        self.failure: Exception | None = None
+        #: So many commits have begun.
+        self.begun = 0
 
     @property
     def bodies(self) -> list[bytes]:
@@ -62,40 +52,102 @@ class OnlyReceives:
         await self.gate.wait()
         self._fail()
         self.commits.append([receipt.body for receipt in receipts])
-        self.refused += refused
-        unreadable = sum(not receipt.reports for receipt in receipts)
-        return Received(applied=len(receipts) - unreadable, unreadable=unreadable)
+        return await super().receive(receipts, refused=refused)
 
     async def place_again(self) -> Received:
         """
-        Place all that are kept aside.
+        Place those that can be placed.
         """
         self._fail()
-        placed, self.unplaced = self.unplaced, 0
-        return Received(placed_late=placed)
+        return await super().place_again()
 
     async def forget_bodies(self, before: float) -> int:
         """
-        Forget some.
+        Forget the old.
         """
         self._fail()
-        self.forgotten.append(before)
-        some = min(self.old, self.at_once)
-        self.old -= some
-        return some
+        return await super().forget_bodies(before)
 
     async def receipt_counts(self) -> ReceiptCounts:
         """
         What is stored.
         """
         self._fail()
-        return ReceiptCounts(
-            received=len(self.bodies), unplaced=self.unplaced, refused=self.refused
-        )
+        return await super().receipt_counts()
 
     def _fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+
+class HandClock:
+    """
+    A clock that only a test moves; who sleeps is woken when it is time.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        #: How long everyone has slept, one after the other.
+        self.slept: list[float] = []
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def now(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        return 1_000_000_000 + self.seconds
+
+    def monotonic(self) -> float:
+        """
+        Seconds since the test began.
+        """
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """
+        Wait until the clock was moved so far.
+        """
+        self.slept.append(seconds)
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        waking = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.seconds + seconds, waking))
+        await waking
+
+    async def move(self, seconds: float) -> None:
+        """
+        Let *seconds* pass, and those be woken whose time has come, in its order.
+        """
+        until = self.seconds + seconds
+        await settle()
+        while self._sleepers and min(self._sleepers, key=_due)[0] <= until:
+            first = min(self._sleepers, key=_due)
+            self._sleepers.remove(first)
+            self.seconds = max(self.seconds, first[0])
+            if not first[1].done():
+                first[1].set_result(None)
+            await settle()
+        self.seconds = max(self.seconds, until)
+
+    def patch(self, setattr_: Callable[[str, object], None]) -> None:
+        """
+        Let everyone live by this clock.
+        """
+        for name in ("now", "monotonic", "sleep"):
+            setattr_(f"voicepush.clock.{name}", getattr(self, name))
+
+
+def _due(sleeper: tuple[float, object]) -> float:
+    return sleeper[0]
+
+
+async def settle() -> None:
+    """
+    Let everyone do what can be done without waiting.
+    """
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 FULL = LedgerError("the disk is full")
@@ -112,7 +164,7 @@ def receipt(number: int = 1, code: str = "7407") -> bytes:
 
 
 @asynccontextmanager
-async def served(ledger: Any, **options: Any) -> AsyncIterator[str]:
+async def served(ledger: Ledger, **options: Any) -> AsyncIterator[str]:
     """
     The address of a notify URL, without its path.
     """
@@ -139,7 +191,7 @@ class Line:
         parts = urlsplit(address)
         self._where = (parts.hostname, parts.port)
 
-    async def __aenter__(self) -> Line:
+    async def __aenter__(self) -> Self:
         """
         Connect.
         """
@@ -170,7 +222,9 @@ class Line:
         """
         top = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         line, *rest = top.strip().split("\r\n")
-        headers = {k.lower(): v.strip() for k, v in (each.split(":", 1) for each in rest)}
+        headers = {
+            k.lower(): v.strip() for k, v in (each.split(":", 1) for each in rest)
+        }
         body = await self._reader.readexactly(int(headers.get("content-length", 0)))
         return Answer(int(line.split()[1]), headers, body)
 

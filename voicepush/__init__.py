@@ -3,6 +3,7 @@ Send voice messages in bulk: no one is called twice by us, and no one is lost.
 """
 
 import logging
+from typing import TYPE_CHECKING
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.client.client import Client
@@ -26,6 +27,15 @@ from voicepush.ledger import open_ledger
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.call import (
+    Call,
+    Calls,
+    CallState,
+    Receipt,
+    ReceiptCounts,
+    Received,
+    Report,
+)
 from voicepush.model.claim import Claimed, NotBefore, Recorded, Refused, Superseded
 from voicepush.model.events import (
     AttemptMade,
@@ -55,6 +65,7 @@ from voicepush.model.status import (
     UnknownBatch,
     Waiting,
 )
+from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
@@ -63,10 +74,23 @@ from voicepush.sources.blocks import Block, Malformed
 from voicepush.sources.files import ListFile, read_file
 from voicepush.sources.opening import digest_of
 
+if TYPE_CHECKING:
+    from voicepush.receipts.app import receipts_app
+
 __version__ = "0.1.0"
 
 # What becomes of records is the application's business.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> object:
+    # A server takes a tenth of a second to load, and few need one.
+    if name == "receipts_app":
+        from voicepush.receipts.app import receipts_app  # noqa: PLC0415
+
+        return receipts_app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What is sent, to whom
@@ -118,6 +142,16 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Lookup",
     "UnknownBatch",
     "Resolved",
+    # What the platform reports
+    "receipts_app",
+    "ReceiptsApplied",
+    "Receipt",
+    "Report",
+    "Received",
+    "ReceiptCounts",
+    "Call",
+    "CallState",
+    "Calls",
     # What happens meanwhile
     "Observers",
     "AttemptMade",

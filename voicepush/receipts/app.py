@@ -17,7 +17,8 @@ from aiohttp import hdrs, web
 
 from voicepush import clock
 from voicepush.errors import InputError, LedgerError
-from voicepush.receipts.applying import ReceiptLedger, ReceiptsApplied, Receiver
+from voicepush.ledger.protocol import Ledger
+from voicepush.receipts.applying import ReceiptsApplied, Receiver
 from voicepush.receipts.bodies import Bodies, NotReadError, TooLargeError
 from voicepush.receipts.signatures import Password, Signatures
 from voicepush.receipts.tending import tending
@@ -54,7 +55,7 @@ _NOT_STORED = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
-    ledger: ReceiptLedger,
+    ledger: Ledger,
     *,
     path: str = "/receipts",
     secret: str | bytes | None = None,

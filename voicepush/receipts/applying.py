@@ -9,12 +9,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Self
 
 import attrs
 
 from voicepush import clock
 from voicepush.errors import LedgerError
+from voicepush.ledger.protocol import Ledger
 from voicepush.masking import mask_numbers
 from voicepush.model.call import Receipt, ReceiptCounts, Received
 from voicepush.receipts.receipt import read_receipt
@@ -32,41 +33,6 @@ _MOST_BYTES_WAITING = 64 << 20
 #: After a commit a dispatcher in another process has the lock to itself for as long as
 #: that took, but no longer than so many seconds. More receipts gather meanwhile.
 _LONGEST_PAUSE = 0.02
-
-
-class ReceiptLedger(Protocol):
-    """
-    What receipts need of a ledger.
-    """
-
-    async def receive(
-        self, receipts: Sequence[Receipt], *, refused: int = 0
-    ) -> Received:
-        """
-        Make *receipts* durable and apply them, in one commit.
-
-        Raises:
-            LedgerError: They are not durable; the platform has to send them again.
-        """
-        ...
-
-    async def place_again(self) -> Received:
-        """
-        Apply those that were kept aside and whose call is known by now.
-        """
-        ...
-
-    async def forget_bodies(self, before: float) -> int:
-        """
-        Delete some of the bodies that came *before* then, and tell how many.
-        """
-        ...
-
-    async def receipt_counts(self) -> ReceiptCounts:
-        """
-        What was received until now.
-        """
-        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +69,7 @@ class Receiver:
 
     def __init__(
         self,
-        ledger: ReceiptLedger,
+        ledger: Ledger,
         *,
         zone: tzinfo = UTC,
         told: Callable[[ReceiptsApplied], object] | None = None,

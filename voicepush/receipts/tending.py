@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from voicepush import clock
+from voicepush.ledger.protocol import Ledger
 from voicepush.model.call import Received
-from voicepush.receipts.applying import ReceiptLedger, ReceiptsApplied, Receiver
+from voicepush.receipts.applying import ReceiptsApplied, Receiver
 
 #: In seconds: how often refusals are written, receipts kept aside are tried again, and
 #: old bodies are forgotten.
@@ -26,7 +27,7 @@ _SHORTEST_PAUSE = 0.05
 
 @asynccontextmanager
 async def tending(
-    ledger: ReceiptLedger, receiver: Receiver, keep: timedelta | None
+    ledger: Ledger, receiver: Receiver, keep: timedelta | None
 ) -> AsyncIterator[None]:
     """
     Do it within an ``async with``.
@@ -45,7 +46,7 @@ async def tending(
         await asyncio.wait(tasks)
 
 
-async def _sweep_for_ever(ledger: ReceiptLedger, receiver: Receiver) -> None:
+async def _sweep_for_ever(ledger: Ledger, receiver: Receiver) -> None:
     due = clock.monotonic()
     while True:
         if clock.monotonic() >= due:
@@ -55,7 +56,7 @@ async def _sweep_for_ever(ledger: ReceiptLedger, receiver: Receiver) -> None:
         receiver.write_refused()
 
 
-async def _sweep(ledger: ReceiptLedger, receiver: Receiver) -> None:
+async def _sweep(ledger: Ledger, receiver: Receiver) -> None:
     began = clock.monotonic()
     try:
         # Where the ledger could not be written it is tried although nothing is kept
@@ -75,9 +76,7 @@ async def _sweep(ledger: ReceiptLedger, receiver: Receiver) -> None:
         receiver.could_write(error)
 
 
-async def _forget_for_ever(
-    ledger: ReceiptLedger, receiver: Receiver, keep: timedelta
-) -> None:
+async def _forget_for_ever(ledger: Ledger, receiver: Receiver, keep: timedelta) -> None:
     while True:
         try:
             await _forget(ledger, clock.now() - keep.total_seconds())
@@ -86,7 +85,7 @@ async def _forget_for_ever(
         await clock.sleep(_FORGETS)
 
 
-async def _forget(ledger: ReceiptLedger, before: float) -> None:
+async def _forget(ledger: Ledger, before: float) -> None:
     while True:
         began = clock.monotonic()
         if not await ledger.forget_bodies(before):
