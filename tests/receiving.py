@@ -32,8 +32,9 @@ class Gated(MemoryLedger):
         self.gate.set()
         #: What every call raises, unless it is None.
         self.failure: Exception | None = None
-        #: So many commits have begun.
+        #: So many commits have begun, and one at least.
         self.begun = 0
+        self.has_begun = asyncio.Event()
 
     @property
     def bodies(self) -> list[bytes]:
@@ -49,6 +50,7 @@ class Gated(MemoryLedger):
         Store *receipts* once the gate is open.
         """
         self.begun += 1
+        self.has_begun.set()
         await self.gate.wait()
         self._fail()
         self.commits.append([receipt.body for receipt in receipts])

@@ -403,13 +403,13 @@ async def test_where_forgetting_fails_the_next_hour_does_it(
     """
     async with (
         Receiver(gated) as receiver,
-        tending(gated, receiver, timedelta(days=1)),
+        tending(gated, receiver, timedelta(minutes=10)),
     ):
         gated.failure = FULL
         await moved.move(1)
         gated.failure = None
         await receiver.take(receipt())
-        await moved.move(90_000)
+        await moved.move(3600)
         stored = (await gated.receipt_counts()).unplaced
 
     assert 0 == stored

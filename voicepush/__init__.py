@@ -74,22 +74,23 @@ from voicepush.sources.blocks import Block, Malformed
 from voicepush.sources.files import ListFile, read_file
 from voicepush.sources.opening import digest_of
 
-if TYPE_CHECKING:
-    from voicepush.receipts.app import receipts_app
-
 __version__ = "0.1.0"
 
 # What becomes of records is the application's business.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
-def __getattr__(name: str) -> object:
-    # A server takes a tenth of a second to load, and few need one.
-    if name == "receipts_app":
-        from voicepush.receipts.app import receipts_app  # noqa: PLC0415
+if TYPE_CHECKING:
+    from voicepush.receipts.app import receipts_app
+else:
 
-        return receipts_app
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # A server takes a tenth of a second to load, and few need one.
+        if name == "receipts_app":
+            from voicepush.receipts.app import receipts_app  # noqa: PLC0415
+
+            return receipts_app
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [  # noqa: RUF022 -- in the order of the journey

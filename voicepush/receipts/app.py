@@ -256,7 +256,7 @@ _SERVER = {
     "auto_decompress": False,
     "read_bufsize": 1 << 14,
     "keepalive_timeout": 75.0,
-    "lingering_time": 2.0,
+    "lingering_time": 1.0,
     # See `_log_access` for what is written instead.
     "access_log": None,
     "logger": _WithoutContent(logging.getLogger("voicepush.receipts.protocol")),
