@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -21,7 +23,6 @@ from receiving import FULL, Gated, HandClock, Line, head, receipt, served, settl
 import voicepush
 from voicepush import InputError, Ledger, LedgerError, ReceiptsApplied
 from voicepush.receipts.app import receipts_app
-from voicepush.receipts.serving import serving
 
 SECRET = "hub-secret"
 
@@ -560,6 +561,19 @@ async def test_a_warning_is_repeated_after_a_minute(
 # Within other applications
 
 
+@asynccontextmanager
+async def running(app: web.Application) -> AsyncIterator[str]:
+    """
+    The address of *app*, served by aiohttp's own means.
+    """
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    yield f"http://127.0.0.1:{site.port}"
+    await runner.cleanup()
+
+
 async def test_it_can_be_part_of_another_application(session: ClientSession) -> None:
     """
     Under a prefix, started and ended with it.
@@ -570,7 +584,7 @@ async def test_it_can_be_part_of_another_application(session: ClientSession) -> 
     whole.add_subapp("/hooks", receipts_app(gated, secret=SECRET, told=heard.append))
     whole.add_subapp("/bare", receipts_app(gated, path="/"))
     body = receipt()
-    async with serving(whole, "127.0.0.1", 0) as address:
+    async with running(whole) as address:
         url = f"{address}/hooks/receipts"
         signed = await status_of(session, url, body, headers=signature(body))
         unsigned = await status_of(session, url, body)
@@ -581,7 +595,26 @@ async def test_it_can_be_part_of_another_application(session: ClientSession) -> 
             assert 1 == (await answer.json())["stored"]
 
     assert (200, 401, [200, 200]) == (signed, unsigned, bare)
-    assert [1, 0] == [each.stored for each in heard]
+    assert [(1, 0), (0, 1)] == [(each.stored, each.refused) for each in heard]
+
+
+async def test_a_server_that_inflates_can_be_made_to_fill_nothing(
+    gated: Gated, session: ClientSession
+) -> None:
+    """
+    Small bytes that would be a very large body are too large.
+    """
+    whole = web.Application()
+    whole.add_subapp("/hooks", receipts_app(gated))
+    headers = {"Content-Encoding": "gzip"}
+    async with running(whole) as address:
+        url = f"{address}/hooks/receipts"
+        large = gzip.compress(b" " * 50_000_000)
+
+        assert 413 == await status_of(session, url, large, headers=headers)
+        small = gzip.compress(receipt())
+        assert 200 == await status_of(session, url, small, headers=headers)
+    assert [receipt()] == gated.bodies
 
 
 async def test_it_can_be_started_again(gated: Gated, session: ClientSession) -> None:
@@ -590,14 +623,8 @@ async def test_it_can_be_started_again(gated: Gated, session: ClientSession) -> 
     """
     app = receipts_app(gated)
     for _ in range(2):
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        url = f"http://127.0.0.1:{site.port}/receipts"
-
-        assert 200 == await status_of(session, url, receipt())
-        await runner.cleanup()
+        async with running(app) as address:
+            assert 200 == await status_of(session, f"{address}/receipts", receipt())
     assert 2 == len(gated.bodies)
 
 

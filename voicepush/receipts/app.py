@@ -25,6 +25,9 @@ from voicepush.receipts.tending import tending
 
 _log = logging.getLogger("voicepush.receipts")
 
+#: The bodies that are being read, for who wants to wait for them.
+BODIES = web.AppKey("bodies", Bodies)
+
 _SIGNATURE = "x-hub-signature"
 _HEALTH = "/healthz"
 _PATH = re.compile(r"(?:/[\w.~:@!$&'()*+,;=-]*)+", re.ASCII)
@@ -116,6 +119,7 @@ def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
             yield
 
     app = web.Application(handler_args=_SERVER)
+    app[BODIES] = url.bodies
     app.cleanup_ctx.append(run)
     for each in (path.rstrip("/"), path.rstrip("/") + "/"):
         app.router.add_get(each, url.show)
@@ -206,7 +210,7 @@ class _NotifyUrl:
             self._warn("a body is too large for a receipt, and is not stored")
             return _TOO_LARGE
         except NotReadError:
-            self._warn("a body did not come in time, and is not stored")
+            self._warn("a body came too slowly, or too many at once, and is not stored")
         except (web.RequestPayloadError, OSError, RuntimeError):
             pass  # it broke off; where its connection did, nobody hears of it
         return _NOT_STORED

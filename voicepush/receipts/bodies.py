@@ -63,6 +63,14 @@ class Bodies:
         self._most_held = most_held
         self._most_at_once = most_at_once
         self._held = self._at_once = 0
+        self._none_is_read = asyncio.Event()
+        self._none_is_read.set()
+
+    async def finished(self) -> None:
+        """
+        Return once no body is in the middle of its way.
+        """
+        await self._none_is_read.wait()
 
     async def read(self, content: Content, length: int | None) -> bytes:
         """
@@ -91,6 +99,7 @@ class Bodies:
         # Not a list of its parts, which may be single bytes.
         body = bytearray()
         self._at_once += 1
+        self._none_is_read.clear()
         try:
             async with asyncio.timeout(self._seconds):
                 while part := await content.readany():
@@ -105,4 +114,6 @@ class Bodies:
         finally:
             self._at_once -= 1
             self._held -= len(body)
+            if not self._at_once:
+                self._none_is_read.set()
         return bytes(body)

@@ -1,19 +1,21 @@
 """
-Serves an application on a port of its own, with bounds, and drains it at the end.
+Serves the notify URL on a port of its own, with bounds, and drains it at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from typing import cast
 
 from aiohttp import web
 
 from voicepush.errors import InputError
+from voicepush.receipts.app import BODIES
 
 #: Each connection may hold some 256 KiB that were read and not looked at yet.
 _MOST_CONNECTIONS = 800
@@ -21,9 +23,9 @@ _MOST_CONNECTIONS = 800
 #: Files that are open besides: the ledger's, and what Python needs.
 _OTHER_FILES = 64
 
-#: Requests that are under way at the end have so many seconds, and once more as many
-#: for those that wait for the rest of their body.
-_PATIENCE = 5.0
+#: At the end, bodies that are in the middle of their way have so many seconds, and
+#: after that as many for those that are to be stored, and once more as many.
+_PATIENCE = 4.0
 
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -34,13 +36,13 @@ _FULL = (
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
     """
-    The address of *app*, such as ``http://127.0.0.1:8090``, for an ``async with``.
+    The address of *app*, a `receipts_app`, for an ``async with``.
 
     At its end nobody is let in any more, requests that are under way are answered, and
     then the application is cleaned up.
 
     Raises:
-        InputError: There is no listening at *host* and *port*.
+        InputError: It can't listen at *host* and *port*.
     """
     runner = web.AppRunner(app, shutdown_timeout=_PATIENCE)
     try:
@@ -50,6 +52,10 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[s
             yield _address(server)
         finally:
             server.close()
+            # From the next step on, aiohttp takes no byte of any body.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await app[BODIES].finished()
     finally:
         await runner.cleanup()
 
@@ -71,10 +77,9 @@ async def _listen(requests: web.Server, host: str, port: int) -> asyncio.Server:
         # The event loop's own words repeat the address; a name's errors are negative.
         number = error.errno or 0
         why = os.strerror(number) if number > 0 else error.strerror or str(error)
-        raise InputError(
-            f"there is no listening at {host}, port {port}: {why}; port 0 takes any "
-            "that is free"
-        ) from error
+        if number == errno.EADDRINUSE:
+            why += "; port 0 takes any that is free"
+        raise InputError(f"can't listen at {host}, port {port}: {why}") from error
 
 
 class _Full(asyncio.Protocol):
