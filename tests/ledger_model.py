@@ -23,6 +23,7 @@ from voicepush.ledger.protocol import Due, Finished
 from voicepush.ledger.sqlite import holder
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.batch import Batch
+from voicepush.model.call import Call
 from voicepush.model.claim import Claim, Claimed, NotBefore
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
@@ -33,6 +34,7 @@ MESSAGE = VoiceMessage(media="welcome")
 PENDING = Verdict(Outcome.PENDING)
 LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
 IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
+PROVEN = Verdict(Outcome.ACCEPTED, None, "a receipt proves it")
 EXPIRED = Verdict(Outcome.EXPIRED, None, "the expiry passed before it was sent")
 
 #: What an answer may say of a destination, and what a sender makes of it.
@@ -43,6 +45,7 @@ ANSWERS = (
     Verdict(Outcome.NOT_SENT, None, "tried until the patience ran out"),
     Verdict(Outcome.UNKNOWN, "7010", "Provider exception"),
     Verdict(Outcome.UNKNOWN, None, "the connection was lost"),
+    Verdict(Outcome.SUPPRESSED, None, "does not want to be called"),
     # Whatever the API says, it decides nothing for the owner.
     Verdict(Outcome.UNKNOWN, "7016", "given up: in flight, not answered yet"),
 )
@@ -250,8 +253,10 @@ class ModelBatch:
     transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
     attempts: int = 0
     due_at: float | None = None
-    #: Whether a late record was added to it.
+    #: Whether a late record or a receipt was added to it.
     was_late: bool = False
+    #: What the receipts say of its recipients, counted from 0.
+    calls: dict[int, Call] = attrs.field(factory=dict, repr=False)
     rows: list[int] | None = attrs.field(default=None, repr=False)
     as_came: dict[int, str] = attrs.field(factory=dict, repr=False)
     kept: dict[str, list[str]] = attrs.field(factory=dict, repr=False)
@@ -281,7 +286,7 @@ class ModelBatch:
         """
         Whether somebody can be claimed.
         """
-        return not self.claimed and bool(self.pending())
+        return self.claim is None and bool(self.pending())
 
     def real(self) -> Batch:
         """
@@ -300,7 +305,8 @@ class ModelBatch:
         """
         The one id of all, or the place's own, where an answer decided about it.
         """
-        undecided = (Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED)
+        undecided = {Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED}
+        undecided.add(Outcome.SUPPRESSED)
         if not self.transaction_ids or self.shown()[place].outcome in undecided:
             return None
         return self.ids()[place] or None
@@ -321,18 +327,44 @@ class ModelBatch:
             self.real(), self.verdicts, self.transaction_ids, attempts=self.attempts
         )
 
-    def answered(self, ids: Sequence[str]) -> None:
+    def answered(self, said: dict[int, Verdict], ids: Sequence[str]) -> BatchResult:
         """
-        Take the transaction *ids* of an answer; of whom a late record has spoken, they
-        say nothing.
+        Take an answer; gives what its worker makes of it, who may not know of a late
+        record or a receipt. Of whom those have spoken it says nothing, but of whom a
+        receipt has it may say that they were accepted.
         """
+        told = [said.get(at, verdict) for at, verdict in enumerate(self.verdicts)]
+        heard = [
+            place
+            for place, verdict in enumerate(self.verdicts)
+            if verdict.outcome is Outcome.PENDING
+            or (
+                (verdict == PROVEN != told[place])
+                and told[place].outcome is Outcome.ACCEPTED
+            )
+        ]
         before, self.transaction_ids = self.ids(), ids
         if self.was_late:
-            after, pending = self.ids(), self.pending()
+            after = self.ids()
             self.transaction_ids = [
-                after[place] if place in pending else before[place]
+                after[place] if place in heard else before[place]
                 for place in range(len(before))
             ]
+        for place in heard:
+            self.verdicts[place] = told[place]
+        return BatchResult.of_places(self.real(), told, ids, attempts=self.attempts)
+
+    def prove(self, place: int) -> None:
+        """
+        A receipt shows that someone at *place* was called.
+        """
+        if self.verdicts[place].outcome is not Outcome.ACCEPTED:
+            self.verdicts[place] = PROVEN
+            self.claimed.discard(place)
+            self.given_up.discard(place)
+            self.was_late = True
+            if not self.pending():
+                self.due_at = None
 
     def landed(self) -> None:
         """
@@ -433,7 +465,8 @@ class ModelCampaign:
         """
         How many values have which outcome, with those in flight apart.
         """
-        found: Counter[str] = Counter()
+        # So many were suppressed when they were planned.
+        found: Counter[str] = Counter(suppressed=3)
         for batch in self.batches:
             for place, recipient in enumerate(batch.recipients):
                 name = batch.verdicts[place].outcome.value

@@ -100,6 +100,7 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
     assert sent == status("june", capsys)
     assert {
         "campaign": "june",
+        "calls": None,
         "state": "finished",
         "reason": None,
         "read": 5,

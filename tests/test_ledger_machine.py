@@ -27,6 +27,7 @@ from ledger_model import (
     is_claimed,
     load,
 )
+from ledger_reported import Reported
 from making import batch_id
 
 from voicepush.errors import (
@@ -38,7 +39,7 @@ from voicepush.ledger import Worker
 from voicepush.ledger.protocol import Dues, Finished
 from voicepush.ledger.sqlite.rows import COUNTED
 from voicepush.model.claim import NotBefore, Recorded, Superseded
-from voicepush.model.outcome import Outcome
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState
 
 #: From now on, in seconds; a moment may be past.
@@ -52,7 +53,7 @@ def one_of(data: st.DataObject, batches: list[ModelBatch]) -> ModelBatch:
     return batches[data.draw(st.integers(0, len(batches) - 1))]
 
 
-class LedgerMachine(Held):
+class LedgerMachine(Reported):
     """
     Any order of claiming, recording and deciding as well.
     """
@@ -71,7 +72,7 @@ class LedgerMachine(Held):
         Whether somebody is in flight.
         """
         return any(
-            each.worker is not None and any(batch.claimed for batch in each.batches)
+            each.worker is not None and any(batch.claim for batch in each.batches)
             for each in self.campaigns.values()
         )
 
@@ -184,10 +185,10 @@ class LedgerMachine(Held):
         """
         campaign = self.pick(data, held=True)
         for batch in campaign.batches:
-            if batch.claimed:
+            if batch.claim:
                 assert campaign.worker is not None
                 with pytest.raises(LedgerError):
-                    self.do(campaign.worker.claim(batch.real(), sorted(batch.claimed)))
+                    self.do(campaign.worker.claim(batch.real(), batch.claim.places))
 
     @precondition(some_claimed)
     @rule(data=st.data(), seconds=st.none() | MOMENTS)
@@ -196,18 +197,20 @@ class LedgerMachine(Held):
         An answer decides about those who were claimed, and leaves the others.
         """
         campaign = self.pick(data, held=True)
-        claimed = [batch for batch in campaign.batches if batch.claimed]
+        claimed = [batch for batch in campaign.batches if batch.claim]
         if not claimed:
             return
         batch = one_of(data, claimed)
+        assert batch.claim is not None
         one = data.draw(st.sampled_from(ANSWERS))
         alike = data.draw(st.booleans())
         ids = data.draw(_transactions(len(batch.recipients)))
-        batch.answered(ids)
-        for place in sorted(batch.claimed):
-            verdict = one if alike else data.draw(st.sampled_from(ANSWERS))
-            batch.verdicts[place] = verdict
-        self.write_down(campaign, batch, seconds)
+        said = {
+            place: one if alike else data.draw(st.sampled_from(ANSWERS))
+            for place in batch.claim.places
+        }
+        batch.attempts += 1
+        self.write_down(campaign, batch, batch.answered(said, ids), seconds)
 
     @precondition(some_due)
     @rule(data=st.data())
@@ -222,23 +225,26 @@ class LedgerMachine(Held):
         batch = one_of(data, due)
         for place in batch.pending():
             batch.verdicts[place] = EXPIRED
-        self.write_down(campaign, batch)
+        self.write_down(campaign, batch, batch.result())
 
     def write_down(
-        self, campaign: ModelCampaign, batch: ModelBatch, seconds: float | None = None
+        self,
+        campaign: ModelCampaign,
+        batch: ModelBatch,
+        told: BatchResult,
+        seconds: float | None = None,
     ) -> None:
         """
-        Record *batch* as the model has it; in *seconds* it may be sent again.
+        Record what the worker of *batch* has *told*; in *seconds* it may be sent again.
         """
         assert campaign.worker is not None
-        batch.attempts += len(batch.claimed) > 0
         claim = batch.claim
         batch.due_at = None if seconds is None else self.clock.now() + seconds
         due_at = batch.due_at
         batch.landed()
         if due_at is not None or not batch.pending():
             campaign.given.discard(batch.key)
-        recorded = self.do(campaign.worker.record(claim, batch.result(), due_at))
+        recorded = self.do(campaign.worker.record(claim, told, due_at))
         assert Recorded() == recorded
 
     def pick_stale(self, data: st.DataObject) -> tuple[ModelCampaign, Worker]:
@@ -367,7 +373,7 @@ class LedgerMachine(Held):
         assert campaign.worker is not None
         decided = left = 0
         for batch in campaign.batches:
-            if batch.claimed:
+            if batch.claim:
                 continue
             may_be_sent: set[int] = set()
             if resend and not gone:
@@ -438,8 +444,19 @@ class SQLiteMachine(LedgerMachine):
         What is counted per campaign is what its batches say, drafts included.
         """
         names = ["in_flight", *COUNTED, "given_up"]
-        left = " - ".join(("size", *names[:-1]))
-        sums = [f"total({each})" for each in ("size", left, *names)]
+        left = " - ".join(("size", *(f"batch.{each}" for each in names[:-1])))
+        # Whom receipts prove to be accepted are counted so, and not as what they were.
+        sums = [
+            "total(size) - total(batch.suppressed) + total(shifted_suppressed)",
+            f"total({left}) - total(shifted_pending)",
+        ]
+        sums += [f"total(batch.{each}) - total(shifted_{each})" for each in names]
+        shifted = ", ".join(
+            f"-accepted AS shifted_{each}"
+            if each == "accepted"
+            else f"{each} AS shifted_{each}"
+            for each in ("pending", *names)
+        )
         with closing(sqlite3.connect(self.store.path)) as connection:
             counted = connection.execute(
                 f"SELECT campaign, planned, pending, {', '.join(names)} "  # noqa: S608
@@ -448,6 +465,8 @@ class SQLiteMachine(LedgerMachine):
             summed = connection.execute(
                 f"SELECT campaign.id, {', '.join(sums)} "  # noqa: S608
                 "FROM campaign LEFT JOIN batch ON batch.campaign = campaign.id "
+                f"LEFT JOIN (SELECT campaign AS of, number AS at, {shifted} "
+                "FROM proof) ON of = batch.campaign AND at = batch.number "
                 "GROUP BY campaign.id ORDER BY campaign.id"
             ).fetchall()
 

@@ -308,7 +308,7 @@ def test_a_column_that_was_not_kept_can_not_be_exported(serve: Serve) -> None:
 
     assert (2, "", 0) == (typo.code, typo.out, good.code)
     assert "kept are city" in typo.complaint
-    assert good.out.endswith(",2,+999000000001,Oz\n")
+    assert good.out.endswith(",2,+999000000001,,,,,,,Oz\n")
 
 
 def test_a_kept_column_with_a_name_of_ours(serve: Serve) -> None:

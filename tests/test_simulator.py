@@ -150,6 +150,8 @@ async def test_summary_counts_rings(session: ClientSession) -> None:
         for count in (3, 2, 5):
             await post(session, simulator, message(count))
 
+    summary = simulator.summary()
+    assert 0 == summary.pop("receipts")["made"]
     assert {
         "requests": 3,
         "rung": 5,
@@ -158,7 +160,15 @@ async def test_summary_counts_rings(session: ClientSession) -> None:
         "most_in_flight": 1,
         "largest_request": 5,
         "replies": {"1001": 2, "7006": 1},
-    } == simulator.summary()
+        "calls": {
+            "reached": 0,
+            "agent": 0,
+            "not_reached": 0,
+            "dropped": 0,
+            "expired": 0,
+            "on_its_way": 5,
+        },
+    } == summary
 
 
 async def test_number_twice_in_a_request_rings_twice(session: ClientSession) -> None:
@@ -262,13 +272,13 @@ async def test_counts_are_served_over_http(session: ClientSession) -> None:
     async with Simulator(service_key=KEY) as simulator:
         await post(session, simulator)
         read = []
-        for path in ("", "/calls", "/requests"):
+        for path in ("", "/numbers", "/requests"):
             async with session.get(f"{simulator.url}/simulator{path}") as response:
                 read.append(await response.json())
 
-    summary, calls, requests = read
+    summary, numbers, requests = read
     assert simulator.summary() == summary
-    assert simulator.calls == calls
+    assert simulator.calls == numbers
     assert [("1001", 200, "1001", 3, ["c-0", "c-1", "c-2"])] == [
         tuple(
             record[name]

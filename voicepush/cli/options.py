@@ -24,6 +24,7 @@ from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger import Ledger, open_ledger
+from voicepush.model.call import CallState
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import Outcome
 from voicepush.screening.suppression import Suppressed
@@ -283,3 +284,14 @@ def outcome_called(name: str) -> Outcome:
     except ValueError:
         known = ", ".join(Outcome)
         raise InputError(f"--outcome {name!r} is none of {known}") from None
+
+
+def state_called(name: str) -> CallState:
+    """
+    The state of a call of that *name*, as it may be typed.
+    """
+    try:
+        return CallState(name.replace("-", "_"))
+    except ValueError:
+        known = ", ".join(CallState)
+        raise InputError(f"--call {name!r} is none of {known}") from None

@@ -22,6 +22,8 @@ from voicepush.cli.options import (
     existing,
     inputs,
     outcome_called,
+    seconds,
+    state_called,
 )
 from voicepush.cli.outputs import check_output, writing
 from voicepush.cli.terminal import (
@@ -38,7 +40,7 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
-from voicepush.report.export import csv_head, csv_rows, json_rows
+from voicepush.report.export import Wanted, csv_head, csv_rows, json_rows
 from voicepush.report.json import as_object, history_as_object, lookup_as_object
 from voicepush.report.text import (
     as_line,
@@ -46,6 +48,7 @@ from voicepush.report.text import (
     history_as_text,
     left_alone,
     lookup_as_text,
+    receipts_as_text,
     unknown_as_text,
 )
 from voicepush.screening.msisdn import normalise
@@ -58,6 +61,7 @@ async def status(
     *,
     watch: Annotated[bool, Parameter(negative="")] = False,
     history: Annotated[bool, Parameter(negative="")] = False,
+    heard_after: str | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
     json: Json = False,
 ) -> int:
@@ -72,30 +76,50 @@ async def status(
         Show the progress until the process that dispatches it has ended.
     history
         Show who did what with it when, and how it went minute by minute.
+    heard_after
+        Count the calls that were picked up and lasted as long from then on, such as
+        10s; in whole seconds.
     ledger
         Where campaigns are kept.
     json
         Print one JSON object, or a list of them.
     """
-    if (watch or history) and campaign is None:
-        option = "--watch" if watch else "--history"
-        raise InputError(f"{option} needs the name of a campaign")
+    options = {"--watch": watch, "--history": history, "--heard-after": heard_after}
+    for option, is_given in options.items():
+        if is_given and campaign is None:
+            raise InputError(f"{option} needs the name of a campaign")
+    least = None if heard_after is None else _whole_seconds(heard_after)
     async with existing(ledger) as opened:
         if watch and campaign is not None:
             await follow(await Campaign.open(opened, campaign))
         if campaign is not None and history:
             return await _tell_history(opened, campaign, json=json)
         if campaign is not None:
-            tell_status(
-                await (await Campaign.open(opened, campaign)).status(), json=json
-            )
+            found = await (await Campaign.open(opened, campaign)).status()
+            heard = await opened.heard_for(campaign, least) if least else None
+            if json and heard is not None:
+                tell_json({**as_object(found), "heard_after": least, "heard": heard})
+                return EVERYONE_ACCEPTED
+            tell_status(found, json=json)
+            if heard is not None:
+                tell(f"  heard for {least} s or longer{heard:>14,}")
             return EVERYONE_ACCEPTED
-        found = await opened.campaigns()
+        all_of_them = await opened.campaigns()
         if json:
-            tell_json([as_object(each) for each in found])
-        else:
-            tell("\n".join(map(as_line, found)) or "no campaign yet")
+            tell_json([as_object(each) for each in all_of_them])
+            return EVERYONE_ACCEPTED
+        tell("\n".join(map(as_line, all_of_them)) or "no campaign yet")
+        receipts = await opened.receipt_counts()
+        if receipts.received or receipts.refused:
+            tell(receipts_as_text(receipts))
     return EVERYONE_ACCEPTED
+
+
+def _whole_seconds(text: str) -> int:
+    found = seconds("--heard-after", text)
+    if found != int(found):
+        raise InputError(f"--heard-after {text}: whole seconds are counted")
+    return int(found)
 
 
 async def _tell_history(ledger: Ledger, campaign: str, *, json: bool) -> int:
@@ -155,13 +179,14 @@ async def export(
     /,
     *,
     outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
+    call: Annotated[list[str] | None, Parameter(negative="")] = None,
     format: Literal["csv", "jsonl"] = "csv",  # noqa: A002 -- the option's name
     with_: Annotated[list[str] | None, Parameter(name="--with", negative="")] = None,
     output: Path | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
     """
-    Write everyone in CAMPAIGN, or everyone with an outcome, with whole numbers.
+    Write everyone in CAMPAIGN, or some by outcome or call state, with whole numbers.
 
     Parameters
     ----------
@@ -170,6 +195,9 @@ async def export(
     outcome
         accepted, rejected, expired, not_sent, unknown or pending; may be given several
         times.
+    call
+        What became of the calls of the accepted: reached, agent, not_reached, dropped,
+        expired or on_its_way; may be given several times.
     format
         CSV with a header, or one JSON object per line.
     with_
@@ -180,18 +208,26 @@ async def export(
     ledger
         Where campaigns are kept.
     """
-    wanted = [outcome_called(each) for each in outcome or []]
-    outcomes, columns = frozenset(wanted or Outcome), list(dict.fromkeys(with_ or []))
+    outcomes = [outcome_called(each) for each in outcome or []]
+    states = [state_called(each) for each in call or []]
+    if states and not outcomes:
+        outcomes = [Outcome.ACCEPTED]
+    columns = list(dict.fromkeys(with_ or []))
+    wanted = Wanted(
+        outcomes=frozenset(outcomes or Outcome), states=states, kept=columns
+    )
     check_output(output, "--output", inputs(ledger))
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         check_output(output, "--output", [("this campaign's list", Path(found.source))])
+        has_calls = (await found.status()).calls is not None
         with writing(output) as file:
             rows = csv_rows if format == "csv" else json_rows
             head = csv_head(columns) if format == "csv" else ""
-            async for result in found.batches(*wanted):
+            async for result in found.batches(*outcomes):
                 _check_kept(columns, result.batch.recipients.kept)
-                file.write(head + rows(result, outcomes, columns))
+                calls = await opened.calls(result.batch.id) if has_calls else None
+                file.write(head + rows(result, wanted, calls))
                 head = ""
             file.write(head)
     return EVERYONE_ACCEPTED

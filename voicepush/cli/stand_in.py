@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import attrs
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
@@ -34,6 +35,60 @@ from voicepush.settings import Settings
 from voicepush.sources.files import read_file
 
 
+@Parameter(name="*", group="Receipts")
+@attrs.frozen(kw_only=True)
+class Receipts:
+    """
+    The options of what the stand-in reports of its calls.
+    """
+
+    notify_url: str | None = None
+    """Where to post receipts, on this machine; a request's own goes first."""
+    ring: Annotated[list[str] | None, Parameter(negative="")] = None
+    """What happens on the phones and how often, such as heard@60%, busy@10%,
+    rang-out@15%, hung-up, hung-up-ringing, agent, expired; may be given several
+    times."""
+    ring_seconds: float = 0.05
+    """Seconds between two events of a call."""
+    dial_rate: float | None = None
+    """How many of the accepted calls it dials per second."""
+    receipt_fault: Annotated[list[str] | None, Parameter(negative="")] = None
+    """What goes wrong with receipts and how often, such as lost@2%, twice@5%,
+    late@10%, late:30@5%, forged@1%, unsigned@1%, no-id@5%; may be given several
+    times."""
+    hub_secret_file: Path | None = None
+    """A file with the secret that signs receipts."""
+    retry_seconds: float = 60.0
+    """Seconds until a receipt that was not taken is tried again."""
+
+    def options(self) -> dict[str, Any]:
+        """
+        What a simulator takes.
+        """
+        return {
+            "notify_url": self.notify_url,
+            "rings": self.ring or [],
+            "ring_seconds": self.ring_seconds,
+            "dial_rate": self.dial_rate,
+            "receipt_faults": self.receipt_fault or [],
+            "hub_secret": _secret_from_file(self.hub_secret_file),
+            "retry_seconds": self.retry_seconds,
+        }
+
+
+def _secret_from_file(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(f"--hub-secret-file {file} can't be read: {reason}") from error
+    if not secret:
+        raise InputError(f"--hub-secret-file {file} is empty")
+    return secret
+
+
 async def simulate(
     *,
     port: int = 8080,
@@ -43,6 +98,7 @@ async def simulate(
     latency: float = 0.0,
     tps: int | None = None,
     seed: int = 0,
+    receipts: Receipts | None = None,
 ) -> int:
     """
     Serve a stand-in for the API on this machine, with faults on demand.
@@ -81,6 +137,7 @@ async def simulate(
             latency=latency,
             tps=tps,
             seed=seed,
+            **(receipts or Receipts()).options(),
         )
     except ValueError as error:
         raise InputError(str(error)) from error

@@ -27,6 +27,7 @@ _MAY_BECOME = {
     Outcome.PENDING: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
     Outcome.NOT_SENT: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
     Outcome.EXPIRED: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
+    Outcome.SUPPRESSED: frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN}),
     Outcome.REJECTED: frozenset({Outcome.ACCEPTED}),
     Outcome.ACCEPTED: frozenset[Outcome](),
 }
@@ -179,7 +180,10 @@ def heard(known: BatchResult, told: BatchResult) -> BatchResult:
         place
         for place, verdict in enumerate(verdicts)
         if verdict.outcome is Outcome.PENDING
-        or (verdict == PROVEN and told.at(place).outcome is Outcome.ACCEPTED)
+        or (
+            verdict == PROVEN != told.at(place)
+            and told.at(place).outcome is Outcome.ACCEPTED
+        )
     ]
     for place in places:
         verdicts[place] = told.at(place)

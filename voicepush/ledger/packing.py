@@ -33,6 +33,8 @@ class PackedRecipients(NamedTuple):
     as_came: bytes | None = None
     #: The columns that the owner keeps, by header, as a JSON object of arrays.
     kept: bytes | None = None
+    #: Which earlier calls they follow up, packed as rows are.
+    origins: bytes | None = None
 
 
 #: The names of those columns, and of those among them that sending needs.
@@ -56,6 +58,7 @@ def pack_recipients(recipients: Recipients) -> PackedRecipients:
         pack_rows(recipients.rows),
         msgspec.json.encode(as_came) if as_came else None,
         msgspec.json.encode(kept) if kept else None,
+        pack_rows(recipients.origins),
     )
 
 
@@ -63,7 +66,7 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
     """
     The recipients that `pack_recipients` packed.
     """
-    kind, values, ids, widths, rows, as_came, kept = packed
+    kind, values, ids, widths, rows, as_came, kept, origins = packed
     decode = msgspec.json.decode
     return Recipients(
         Kind(kind),
@@ -73,6 +76,7 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
         None if widths is None else decode(widths, type=list[int]),
         {} if as_came is None else decode(as_came, type=dict[int, str]),
         {} if kept is None else decode(kept, type=dict[str, list[str]]),
+        unpack_rows(origins),
     )
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.call import Receipt, ReceiptCounts, Received
+from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.claim import Claim, Claimed, NotBefore, Record
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
@@ -330,6 +330,12 @@ class Ledger(Protocol):
         """
         ...
 
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
+        """
+        ...
+
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
         The batches of *campaign* whose recipients are unknown and not given up.
@@ -351,6 +357,13 @@ class Ledger(Protocol):
 
         Raises:
             LedgerError: They are not stored; the platform has to send them again.
+        """
+        ...
+
+    async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
+        """
+        What is known of those whom the names in each of *reports* stand for, where they
+        tell; nothing is applied.
         """
         ...
 

@@ -41,11 +41,15 @@ class Outcome(enum.StrEnum):
     EXPIRED = "expired"  #: the expiry passed first; provably not sent
     NOT_SENT = "not_sent"  #: provably never taken by the API; may be sent again
     UNKNOWN = "unknown"  #: the API may have taken it; never sent again by itself
+    SUPPRESSED = "suppressed"  #: left out when it was its turn; no longer planned
     PENDING = "pending"  #: not tried yet, or waiting for its next attempt
 
 
 #: The outcomes for which an answer, if there was one, is of no account.
-_WITHOUT_ANSWER = (Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED)
+_WITHOUT_ANSWER = (
+    *(Outcome.PENDING, Outcome.NOT_SENT, Outcome.EXPIRED),
+    Outcome.SUPPRESSED,
+)
 
 
 class Verdict(NamedTuple):
@@ -109,6 +113,7 @@ _ERRORS: Mapping[Outcome, type[DeliveryError]] = {
     Outcome.EXPIRED: ExpiredError,
     Outcome.NOT_SENT: NotSentError,
     Outcome.PENDING: NotSentError,
+    Outcome.SUPPRESSED: RejectedError,
     Outcome.UNKNOWN: InDoubtError,
 }
 
@@ -297,6 +302,8 @@ class Summary:
     expired: int = 0
     not_sent: int = 0
     unknown: int = 0
+    #: Left out when it was their turn, and so no longer planned.
+    suppressed: int = 0
     #: How many requests were made.
     requests: int = 0
     #: Why it ended early, where it did.
@@ -315,9 +322,8 @@ class Summary:
         """
         How many recipients it speaks of.
         """
-        return (
-            self.accepted + self.rejected + self.expired + self.not_sent + self.unknown
-        )
+        called = self.accepted + self.rejected + self.unknown
+        return called + self.expired + self.not_sent + self.suppressed
 
     def add(self, result: BatchResult, since: BatchResult | None = None) -> None:
         """

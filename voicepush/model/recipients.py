@@ -113,6 +113,8 @@ class Recipients:
     as_came: Mapping[int, str] = attrs.field(factory=dict, repr=only_count)
     #: The columns of the source that its owner wants to keep, by header.
     kept: Mapping[str, Sequence[str]] = attrs.field(factory=dict, repr=only_count)
+    #: Which calls of an earlier campaign they follow up, as `origin_of` writes them.
+    origins: Sequence[int] | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def of(cls, *recipients: Recipient) -> Recipients:
@@ -225,6 +227,7 @@ class Recipients:
                 if start <= place < stop
             },
             {header: column[part] for header, column in self.kept.items()},
+            self.origins and self.origins[part],
         )
 
     def taken(self, good: Sequence[object]) -> Recipients:
@@ -253,6 +256,7 @@ class Recipients:
                 header: list(compress(column, good))
                 for header, column in self.kept.items()
             },
+            self.origins and list(compress(self.origins, good)),
         )
 
     @classmethod
@@ -291,7 +295,22 @@ class Recipients:
                 header: list(chain.from_iterable(part.kept[header] for part in parts))
                 for header in first.kept
             },
+            _joined_rows([part.origins for part in parts]),
         )
+
+
+def origin_of(number: int, recipient: int) -> int:
+    """
+    The call of a *recipient*, counted from 0, of the batch with that *number*.
+    """
+    return number * MOST_PER_REQUEST + recipient
+
+
+def origin_in(origin: int) -> tuple[int, int]:
+    """
+    The number of the batch, and the recipient in it, that *origin* stands for.
+    """
+    return divmod(origin, MOST_PER_REQUEST)
 
 
 def _at(column: Sequence[str], places: Sequence[int]) -> list[str]:

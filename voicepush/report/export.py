@@ -5,23 +5,46 @@ Everyone in a batch as rows of a table, joined from columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
 from typing import TypeAlias
 
+import attrs
 import msgspec
 
+from voicepush import clock
+from voicepush.model.call import Call, CallState
 from voicepush.model.outcome import BatchResult, Outcome, Result
 
 #: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
 #: ids: those of one campaign must not be used again by another.
-EXPORTED = (*Result._fields[:-1], "sent_as", "row", "as_came")
+EXPORTED = (
+    *(*Result._fields[:-1], "sent_as", "row", "as_came"),
+    *("call", "call_code", "call_words", "picked_up_at", "ended_at", "heard_seconds"),
+)
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """
+    Who is exported, and what of them.
+    """
+
+    outcomes: Collection[Outcome]
+    #: Only whose call is in one of these states, if there are any.
+    states: Collection[CallState] = ()
+    #: Which of the columns that were kept are written, too.
+    kept: Sequence[str] = ()
+
 
 #: What a spreadsheet takes for a formula; a plus and digits alone are a number.
 _FORMULA = re.compile(r"[=@\-\t\r]|\+(?!\d+\Z)")
 _SOME_FORMULA = re.compile(r"^(?:[=@\-\t\r]|\+(?!\d+$))", re.MULTILINE)
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')
+
+#: What is known of the calls of a batch, by recipient counted from 0.
+CallsOf: TypeAlias = Mapping[int, Call] | None
 
 #: A column of cells, or the one cell that stands in all rows.
 _Column: TypeAlias = Sequence[str] | str
@@ -42,16 +65,15 @@ def csv_head(kept: Sequence[str] = ()) -> str:
     return ",".join(map(_cell, _names(kept))) + "\n"
 
 
-def csv_rows(
-    result: BatchResult, wanted: Collection[Outcome], kept: Sequence[str] = ()
-) -> str:
+def csv_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str:
     """
-    Everyone in *result* with a *wanted* outcome, as lines of CSV.
+    Everyone in *result* who is *wanted*, as lines of CSV.
 
     Args:
-        kept: Which of the columns that were kept are written, too.
+        calls: What is known of their calls, by recipient counted from 0; None where
+            nothing is known of any call of the campaign.
     """
-    number, columns = _columns(result, wanted, kept)
+    number, columns = _columns(result, wanted, calls)
     if not number:
         return ""
     # Constant cells and the commas around them become one text; all that stands in a
@@ -72,14 +94,12 @@ def csv_rows(
     return "".join(pieces)
 
 
-def json_rows(
-    result: BatchResult, wanted: Collection[Outcome], kept: Sequence[str] = ()
-) -> str:
+def json_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str:
     """
     The same as one JSON object per line.
     """
-    names = _names(kept)
-    number, columns = _columns(result, wanted, kept)
+    names = _names(wanted.kept)
+    number, columns = _columns(result, wanted, calls)
     whole = [
         [column] * number if isinstance(column, str) else column for column in columns
     ]
@@ -89,6 +109,11 @@ def json_rows(
             "row": int(cells[6]) if cells[6] else None,
             "code": cells[2] or None,
             "transaction_id": cells[4] or None,
+            "call": cells[8] or None,
+            "call_code": cells[9] or None,
+            "picked_up_at": cells[11] or None,
+            "ended_at": cells[12] or None,
+            "heard_seconds": float(cells[13]) if cells[13] else None,
         }
         for cells in zip(*whole, strict=True)
     ]
@@ -103,7 +128,7 @@ def _names(kept: Sequence[str]) -> list[str]:
 
 
 def _columns(
-    result: BatchResult, wanted: Collection[Outcome], kept: Sequence[str]
+    result: BatchResult, wanted: Wanted, calls: CallsOf
 ) -> tuple[int, list[_Column]]:
     """
     How many rows there are, and their columns in the order of `EXPORTED`.
@@ -111,10 +136,22 @@ def _columns(
     batch, recipients = result.batch, result.batch.recipients
     places: Sequence[int] = recipients.places_of_values()
     values: Sequence[str] = recipients.values
-    if result.exceptions or result.verdict.outcome not in wanted:
-        good = [result.at(place).outcome in wanted for place in places]
+    reported = None if calls is None else _reported(result, calls)
+    if (
+        result.exceptions
+        or wanted.states
+        or result.verdict.outcome not in wanted.outcomes
+    ):
+        good = [result.at(place).outcome in wanted.outcomes for place in places]
+        if wanted.states:
+            states = [each and each.state for each in reported or [None] * len(values)]
+            good = [
+                is_good and state in wanted.states
+                for is_good, state in zip(good, states, strict=True)
+            ]
         places = list(compress(places, good))
         values = list(compress(values, good))
+        reported = reported and list(compress(reported, good))
     verdict: list[_Column] = [
         str(result.verdict.outcome.value),
         result.verdict.code or "",
@@ -147,11 +184,50 @@ def _columns(
         _at(ids, places),
         rows,
         as_came,
+        *_call_columns(reported),
     ]
-    for header in kept:
+    for header in wanted.kept:
         column = recipients.kept.get(header)
         columns.append(_at(column, places) if column else "")
     return len(values), columns
+
+
+#: On a call of which no receipt has come.
+_NOT_HEARD_OF = Call(state=CallState.ON_ITS_WAY, rank=0)
+
+
+def _reported(result: BatchResult, calls: Mapping[int, Call]) -> list[Call | None]:
+    """
+    What is known of the call of each recipient; None where there was none.
+    """
+    accepted = [
+        result.at(place).outcome is Outcome.ACCEPTED
+        for place in result.batch.recipients.places_of_values()
+    ]
+    return [
+        calls.get(recipient, _NOT_HEARD_OF) if was_called else None
+        for recipient, was_called in enumerate(accepted)
+    ]
+
+
+def _call_columns(calls: Sequence[Call | None] | None) -> list[_Column]:
+    if calls is None:
+        return [""] * 6
+    return [
+        [each.state.value if each else "" for each in calls],
+        [each.code if each else "" for each in calls],
+        [each.words if each else "" for each in calls],
+        [_moment(each.answered_at if each else None) for each in calls],
+        [_moment(each.ended_at if each else None) for each in calls],
+        [
+            "" if each is None or each.heard is None else f"{each.heard:.3f}"
+            for each in calls
+        ],
+    ]
+
+
+def _moment(seconds: float | None) -> str:
+    return "" if seconds is None else clock.moment(seconds).isoformat()
 
 
 def _at(column: Sequence[str], places: Sequence[int]) -> Sequence[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.masking import UNSHOWN
+from voicepush.model.call import Call, ReceiptCounts
 from voicepush.model.status import CampaignStatus, HistoryEntry, Lookup, Minute
 
 
@@ -60,7 +61,32 @@ def lookup_as_object(found: Lookup) -> dict[str, object]:
         "attempts": found.attempts,
         "claimed": found.claimed,
         "recorded": found.recorded,
+        "call": None if found.call is None else call_as_object(found.call),
+        "receipts": [body.decode("utf-8", "replace") for body in found.receipts],
     }
+
+
+def call_as_object(call: Call) -> dict[str, object]:
+    """
+    What became of a call, for JSON.
+    """
+    return {
+        "state": call.state,
+        "code": call.code,
+        "words": call.words,
+        "at": clock.moment(call.at),
+        "answered": clock.moment(call.answered_at),
+        "ended": clock.moment(call.ended_at),
+        "heard": call.heard,
+        "has_ended": call.has_ended,
+    }
+
+
+def receipts_as_object(counts: ReceiptCounts) -> dict[str, object]:
+    """
+    What a ledger has received, for JSON.
+    """
+    return {**attrs.asdict(counts), "last_at": clock.moment(counts.last_at)}
 
 
 def history_as_object(

@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import attrs
+
 from voicepush import clock
 from voicepush.masking import mask_numbers, shown
+from voicepush.model.call import Call, ReceiptCounts
 from voicepush.model.outcome import Outcome, Summary, Verdict
 from voicepush.model.status import (
     CampaignStatus,
@@ -132,8 +135,15 @@ def as_text(status: CampaignStatus) -> str:
         ("  unknown", status.unknown),
     ]
     always = {"read", "planned", "  pending", "  accepted"}
+    if status.calls is not None:
+        after = rows.index(("  accepted", status.accepted)) + 1
+        calls = attrs.asdict(status.calls).items()
+        rows[after:after] = [
+            (f"    {name.replace('_', ' ')}", number) for name, number in calls
+        ]
+        always |= {"    reached", "    not reached"}
     lines += [
-        f"  {name:<14}{number:>14,}"
+        f"  {name:<16}{number:>12,}"
         for name, number in rows
         if number or name in always
     ]
@@ -182,7 +192,14 @@ def lookup_as_text(found: Lookup) -> str:
         shown(f"  correlation id {result.correlation_id}"),
         shown(f"  transaction id {result.transaction_id or 'none'}"),
     ]
+    if found.call is not None:
+        lines.append(f"  {call_as_text(found.call)}")
+    lines += [shown(f"  receipt {_text(body)}") for body in found.receipts]
     return "\n".join(lines)
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
 
 
 def _words(outcome: Outcome) -> str:
@@ -270,3 +287,35 @@ def left_alone(resolved: Resolved) -> str:
         "claimed them and may still send to them; make sure that it has ended, and say "
         "--process-is-gone"
     )
+
+
+def call_as_text(call: Call) -> str:
+    """
+    What became of one call.
+    """
+    said = _said(call.code, call.words)
+    text = f"call {call.state.replace('_', ' ')}"
+    text += f" ({said})" if said else ""
+    if call.answered_at is not None:
+        text += f", picked up {time_text(clock.moment(call.answered_at))}"
+    if call.ended_at is not None:
+        text += f", ended {time_text(clock.moment(call.ended_at))}"
+    if call.heard is not None:
+        text += f", heard for {call.heard:,.0f} s"
+    return text
+
+
+def receipts_as_text(counts: ReceiptCounts) -> str:
+    """
+    What a ledger has received, in one line.
+    """
+    told = [f"{counted(counts.received, 'receipt')} received"]
+    if counts.last_at is not None:
+        told[0] += f", the last {time_text(clock.moment(counts.last_at))}"
+    if counts.unplaced:
+        told.append(f"{counts.unplaced:,} of no known call")
+    if counts.unreadable:
+        told.append(f"{counts.unreadable:,} not understood")
+    if counts.refused:
+        told.append(f"{counts.refused:,} refused for a wrong signature or password")
+    return "; ".join(told)

@@ -6,7 +6,24 @@ mistake in one cannot hide in the other.
 """
 
 from voicepush.simulator.answers import SHAPES
+from voicepush.simulator.fates import ReceiptFault
+from voicepush.simulator.options import ALGORITHMS
+from voicepush.simulator.records import Record
 from voicepush.simulator.replies import Fault, Reply
-from voicepush.simulator.server import Record, Simulator
+from voicepush.simulator.sequences import Ring
+from voicepush.simulator.server import Simulator
+from voicepush.simulator.truth import STATES, CallTruth, Happened
 
-__all__ = ["SHAPES", "Fault", "Record", "Reply", "Simulator"]
+__all__ = [
+    "ALGORITHMS",
+    "SHAPES",
+    "STATES",
+    "CallTruth",
+    "Fault",
+    "Happened",
+    "ReceiptFault",
+    "Record",
+    "Reply",
+    "Ring",
+    "Simulator",
+]

@@ -24,6 +24,22 @@ _CODELESS = ("page", "garbage", "empty")
 
 
 @attrs.frozen
+class Transactions:
+    """
+    The transaction ids of a request: one for the whole of it, or one for each entry.
+    """
+
+    ids: tuple[str, ...]
+    whole: bool
+
+    def of(self, place: int) -> str:
+        """
+        The id that holds for the entry at *place*.
+        """
+        return self.ids[0] if self.whole else self.ids[place]
+
+
+@attrs.frozen
 class Answers:
     """
     Writes the bodies of answers.
@@ -48,7 +64,23 @@ class Answers:
         family = f"{self._chance.getrandbits(32):08x}-0000-4000-8000"
         return (f"{family}-{number:012x}" for number in itertools.count(1))
 
-    def write(self, reply: Reply, request: CallRequest, verdicts: list[str]) -> bytes:
+    def identify(self, reply: Reply, request: CallRequest) -> Transactions:
+        """
+        The transaction ids of *request*, whether or not its answer comes to tell them.
+        """
+        shape = self.shape if reply.shape in _CODELESS else reply.shape or self.shape
+        if shape in _WHOLE or not reply.rings:
+            return Transactions((next(self._transids),), whole=True)
+        count = len(request.destinations)
+        return Transactions(tuple(itertools.islice(self._transids, count)), whole=False)
+
+    def write(
+        self,
+        reply: Reply,
+        request: CallRequest,
+        verdicts: list[str],
+        transactions: Transactions,
+    ) -> bytes:
         """
         The body that tells what became of *request*.
 
@@ -66,24 +98,25 @@ class Answers:
                 return b"\x00\xff this is not JSON {"
             case "empty":
                 return b""
-        if shape in _WHOLE or not reply.rings:
+        if transactions.whole:
             words = reply.description if code == reply.code else describe(code)
-            elements = [self._element(code, words, _id_of(request))]
+            (transid,) = transactions.ids
+            elements = [self._element(code, words, _id_of(request), transid)]
         else:
             elements = [
-                self._element(code, describe(code), correlation_id)
-                for code, correlation_id in zip(
-                    verdicts, request.correlation_ids, strict=True
+                self._element(code, describe(code), correlation_id, transid)
+                for code, correlation_id, transid in zip(
+                    verdicts, request.correlation_ids, transactions.ids, strict=True
                 )
             ]
         return msgspec.json.encode(self._arrange(shape, elements))
 
     def _element(
-        self, code: str, description: str, correlation_id: str
+        self, code: str, description: str, correlation_id: str, transid: str
     ) -> dict[str, Any]:
         return {
             "code": code,
-            "transid": next(self._transids),
+            "transid": transid,
             "description": description,
             "correlationid": correlation_id if self.echo else "",
         }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from voicepush.simulator.codes import ACCEPTED, describe
+from voicepush.simulator.shares import add_up, parse_share
 
 
 @attrs.frozen
@@ -118,7 +119,7 @@ class Fault:
         reply = Reply.parse(what)
         if not at:
             return cls(reply)
-        if share := _parse_share(how_often):
+        if share := parse_share(how_often):
             return cls(reply, share=share)
         if match := re.fullmatch(r"1/([1-9][0-9]{0,8})", how_often):
             return cls(reply, every=int(match[1]))
@@ -145,21 +146,15 @@ def pick(faults: Sequence[Fault], number: int, chance: random.Random) -> Reply:
     return ORDINARY
 
 
-def _parse_share(text: str) -> float | None:
-    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%", text)
-    share = float(match[1]) / 100 if match else 0.0
-    return share if 0 < share <= 1 else None
-
-
 def _parse_shares(text: str) -> tuple[tuple[str, float], ...] | None:
     shares = []
     for part in text.split(","):
         code, _, percentage = part.partition("=")
-        share = _parse_share(percentage)
+        share = parse_share(percentage)
         if share is None or not re.fullmatch(r"[0-9]{4}", code):
             return None
         shares.append((code, share))
-    return tuple(shares) if sum(share for _, share in shares) < 1 + 1e-9 else None
+    return tuple(shares) if add_up([share for _, share in shares]) else None
 
 
 def _turned_away(word: str, status: int, *, retry_after: str | None = None) -> Reply:

@@ -59,6 +59,13 @@ class CallRequest:
     correlation_ids: tuple[str, ...] = ()
     #: The id of the request itself.
     correlation_id: str = ""
+    #: What the values of each entry are: msisdn or customerid.
+    kinds: tuple[str, ...] = ()
+    #: Where its receipts go, and what they give back; "" for nowhere and nothing.
+    notify_url: str = attrs.field(default="", repr=False)
+    callback_data: str = attrs.field(default="", repr=False)
+    #: After it nobody is rung; None for no such time.
+    expiry: datetime | None = None
 
     @property
     def size(self) -> int:
@@ -96,8 +103,9 @@ def read_request(
     _check_fields(message, "the request", required=_REQUIRED, optional=_TEXTS)
     _check_texts(message)
     _check_channels(message)
-    request = _read_destinations(message)
-    if "expiry" in message and _read_expiry(message["expiry"]) <= now:
+    expiry = _read_expiry(message["expiry"]) if "expiry" in message else None
+    request = _read_destinations(message, expiry)
+    if expiry is not None and expiry <= now:
         _refuse("7005", "expiry is in the past")
     return request
 
@@ -152,7 +160,7 @@ def _check_channels(message: dict[str, Any]) -> None:
         _refuse("7004", "channels.voice has both callflowid and media")
 
 
-def _read_destinations(message: dict[str, Any]) -> CallRequest:
+def _read_destinations(message: dict[str, Any], expiry: datetime | None) -> CallRequest:
     entries = message["destination"]
     if not (isinstance(entries, list) and entries):
         _refuse("7004", "destination is not a non-empty list")
@@ -165,7 +173,16 @@ def _read_destinations(message: dict[str, Any]) -> CallRequest:
             correlation_ids.append(_read_correlation_id(entry, shared))
         except RefusedError as refusal:
             _refuse(refusal.code, f"in destination[{place}] {refusal.detail}")
-    request = CallRequest(destinations, tuple(correlation_ids), shared)
+    request = CallRequest(
+        destinations,
+        tuple(correlation_ids),
+        shared,
+        # Each entry has either of the two by now.
+        tuple("msisdn" if "msisdn" in entry else "customerid" for entry in entries),
+        message.get("notifyurl", ""),
+        message.get("callbackData", ""),
+        expiry,
+    )
     # Every entry has a value, so counting values counts the entries as well.
     if request.size > MOST_DESTINATIONS:
         _refuse("7009", f"{request.size} values")

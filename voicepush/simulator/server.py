@@ -7,7 +7,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, Self
 
 import attrs
@@ -17,9 +16,14 @@ from yarl import URL
 
 from voicepush.simulator.answers import Answers, code_shown
 from voicepush.simulator.codes import ACCEPTED
+from voicepush.simulator.options import ReceiptOptions
 from voicepush.simulator.rate import RateLimit
+from voicepush.simulator.records import Record
 from voicepush.simulator.replies import Fault, Reply, pick
 from voicepush.simulator.requests import CallRequest, RefusedError, read_request
+from voicepush.simulator.responding import respond, send_once_more, shows, streams
+from voicepush.simulator.ringing import Ringing
+from voicepush.simulator.truth import CallTruth
 
 _PATH = "/resources/v1/messaging"
 
@@ -30,38 +34,12 @@ _GLANCE = 0.02
 _PATIENCE = 0.1
 
 
-@attrs.frozen
-class Record:
-    """
-    What the simulator remembers of one request.
-
-    It is written when the request is taken, so a client that gave up while it waited
-    has a status here that it never saw.
-    """
-
-    #: When the request was complete: monotonic seconds, and seconds of the epoch.
-    arrived: float
-    at: float
-    #: How many values it asked to ring; 0 if it could not be read.
-    size: int
-    #: The word of the reply, such as "1001" or "drop".
-    reply: str
-    #: The HTTP status; None if there is no answer.
-    status: int | None
-    #: The code in the answer, "mixed" for several, None if there is none to read.
-    code: str | None
-    #: The id that holds for each entry, its own or the request's; "" for none.
-    correlation_ids: tuple[str, ...] = attrs.field(repr=False)
-    #: The id of the request itself; "" for none.
-    correlation_id: str = ""
-
-
 def _parse_faults(words: Iterable[str | int]) -> tuple[Fault, ...]:
     return tuple(map(Fault.parse, words))
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class Simulator:
+class Simulator(ReceiptOptions):
     """
     A stand-in for the API that rings nobody, and counts whom it would have rung.
 
@@ -70,8 +48,12 @@ class Simulator:
     only then uses up a scripted reply or meets with a status fault. A ring counts as
     soon as the request is complete: no client can take it back by leaving.
 
-    Other processes see it under `/simulator`, `/simulator/calls` and
-    `/simulator/requests`, and script it by posting words to `/simulator/replies`.
+    With a notify URL it also reports what becomes of its calls; see `ReceiptOptions`.
+
+    Other processes see it under `/simulator` (the counts), `/simulator/calls` (what
+    became of each call), `/simulator/receipts` (what became of the receipts),
+    `/simulator/numbers` (how often each was rung) and `/simulator/requests`, and script
+    it by posting words to `/simulator/replies`.
     """
 
     #: The key that requests have to bear.
@@ -84,7 +66,7 @@ class Simulator:
     #: Whether its answers give back the correlation ids, as the API does: the request's
     #: own where one element stands for all, else each destination's.
     echo: bool = True
-    #: CampaignStatus faults in words, such as "7006@20%" or "drop@1/5"; the first that
+    #: Standing faults in words, such as "7006@20%" or "drop@1/5"; the first that
     #: strikes wins.
     faults: tuple[Fault, ...] = attrs.field(default=(), converter=_parse_faults)
     #: Seconds between the ring and the answer.
@@ -99,7 +81,8 @@ class Simulator:
     seed: int = 0
     #: The largest body that is accepted.
     most_bytes: int = 1 << 20
-    #: Whether to count by number; millions of numbers take memory.
+    #: Whether to count by number, and to keep what became of each call; millions take
+    #: memory.
     count_calls: bool = True
     #: How many of the latest requests to remember; None for all.
     most_records: int | None = None
@@ -124,6 +107,7 @@ class Simulator:
     _too_fast: Reply = attrs.field(init=False)
     _chance: random.Random = attrs.field(init=False)
     _answers: Answers = attrs.field(init=False)
+    _ringing: Ringing = attrs.field(init=False)
     _runner: web.AppRunner | None = attrs.field(init=False, default=None)
     _stopping: asyncio.Future[None] = attrs.field(init=False)
     _url: str = attrs.field(init=False, default="")
@@ -148,6 +132,11 @@ class Simulator:
     def _make_answers(self) -> Answers:
         return Answers(self.answer, self.echo, self._chance)
 
+    @_ringing.default
+    def _make_ringing(self) -> Ringing:
+        # Chance of its own: who is rung does not depend on what happens then.
+        return Ringing(self, random.Random(f"ringing {self.seed}"))  # noqa: S311
+
     @property
     def url(self) -> str:
         """
@@ -162,9 +151,11 @@ class Simulator:
         # What is too large or compressed is for `read_request` to refuse.
         app = web.Application(client_max_size=0)
         app.router.add_post(_PATH, self._serve)
-        app.router.add_get("/simulator", self._show_summary)
-        app.router.add_get("/simulator/calls", self._show_calls)
-        app.router.add_get("/simulator/requests", self._show_requests)
+        app.router.add_get("/simulator", shows(self.summary))
+        app.router.add_get("/simulator/calls", streams(self._ringing.truth))
+        app.router.add_get("/simulator/numbers", shows(lambda: self.calls))
+        app.router.add_get("/simulator/requests", shows(lambda: self.requests))
+        app.router.add_get("/simulator/receipts", shows(self.receipts))
         app.router.add_post("/simulator/replies", self._script)
         self._stopping = asyncio.get_running_loop().create_future()
         runner = web.AppRunner(
@@ -179,6 +170,7 @@ class Simulator:
         port = runner.addresses[0][1]
         self._url = str(URL.build(scheme="http", host=self.host, port=port))
         self._runner = runner
+        self._ringing.poster.start()
 
     async def stop(self) -> None:
         """
@@ -189,6 +181,7 @@ class Simulator:
         runner, self._runner = self._runner, None
         if runner is not None:
             self._stopping.set_result(None)
+            await self._ringing.poster.stop()
             await runner.cleanup()
 
     async def __aenter__(self) -> Self:
@@ -217,8 +210,8 @@ class Simulator:
         """
         The counts, ready for JSON.
 
-        Without `count_calls` there is no telling *numbers* and *rung_twice*, which
-        then are None.
+        Without `count_calls` there is no telling *numbers*, *rung_twice* and *calls*,
+        which then are None.
         """
         times = self.calls.values()
         return {
@@ -229,7 +222,30 @@ class Simulator:
             "most_in_flight": self.most_in_flight,
             "largest_request": self.largest_request,
             "replies": dict(self.replies),
+            "calls": self._ringing.states() if self.count_calls else None,
+            "receipts": self.receipts(),
         }
+
+    def truth(self) -> list[CallTruth]:
+        """
+        What became of each call until now, in the order in which they were rung.
+
+        Empty without `count_calls`. No story is told where there is no notify URL and
+        there are no `rings`.
+        """
+        return list(self._ringing.truth())
+
+    def receipts(self) -> dict[str, Any]:
+        """
+        What became of the receipts, ready for JSON; see `posting.Counts`.
+        """
+        return self._ringing.poster.counts.summary()
+
+    async def receipts_done(self) -> None:
+        """
+        Wait until each receipt is delivered or lost, or until the simulator stops.
+        """
+        await self._ringing.poster.done()
 
     async def _serve(self, http: web.Request) -> web.Response:
         self._in_flight += 1
@@ -250,7 +266,7 @@ class Simulator:
         await self._wait(http, self.latency + reply.delay)
         if answer is not None and not self._stopping.done():
             if reply.twice:
-                _send_once_more(http, answer)
+                send_once_more(http, answer)
             return answer
         if http.transport is not None:
             http.transport.abort()
@@ -277,7 +293,16 @@ class Simulator:
         else:
             reply = self._choose(request.size, arrived)
         verdicts = reply.deal(len(request.destinations), self._chance)
+        transactions = self._answers.identify(reply, request)
         self._ring(request, verdicts)
+        self._ringing.ring(
+            request,
+            verdicts,
+            transactions,
+            now=arrived,
+            offset=at - arrived,
+            keep=self.count_calls,
+        )
         status = self.refusal_status if reply.refuses else reply.status
         self._remember(
             Record(
@@ -293,8 +318,10 @@ class Simulator:
         )
         if status is None:
             return reply, None
-        return reply, _respond(
-            reply, status, self._answers.write(reply, request, verdicts)
+        return reply, respond(
+            reply,
+            status,
+            self._answers.write(reply, request, verdicts, transactions),
         )
 
     def _choose(self, size: int, now: float) -> Reply:
@@ -332,15 +359,6 @@ class Simulator:
         ):
             await asyncio.wait([self._stopping], timeout=min(left, _GLANCE))
 
-    async def _show_summary(self, _: web.Request) -> web.Response:
-        return _as_json(self.summary())
-
-    async def _show_calls(self, _: web.Request) -> web.Response:
-        return _as_json(self.calls)
-
-    async def _show_requests(self, _: web.Request) -> web.Response:
-        return _as_json([attrs.asdict(record) for record in self.requests])
-
     async def _script(self, http: web.Request) -> web.Response:
         try:
             words = msgspec.json.decode(await http.read())
@@ -353,43 +371,3 @@ class Simulator:
         except ValueError as error:
             raise web.HTTPBadRequest(text=str(error)) from error
         return web.Response(status=204)
-
-
-def _as_json(thing: Any) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(thing), content_type="application/json"
-    )
-
-
-def _send_once_more(http: web.Request, answer: web.Response) -> None:
-    """
-    Write *answer* before aiohttp writes it: one response too many, as broken proxies
-    send it.
-    """
-    body = answer.body
-    if http.transport is None or not isinstance(body, bytes):
-        return
-    head = (
-        f"HTTP/1.1 {answer.status} {answer.reason}\r\n"
-        f"Content-Type: {answer.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    http.transport.write(head.encode() + body)
-
-
-def _respond(reply: Reply, status: int, body: bytes) -> web.Response:
-    page = reply.shape == "page"
-    response = web.Response(
-        status=status,
-        body=body,
-        content_type="text/html" if page else "application/json",
-    )
-    if reply.retry_after is not None:
-        response.headers["Retry-After"] = reply.retry_after
-    if status == HTTPStatus.FOUND:
-        # Leads back to the simulator, where a client that follows can be seen to.
-        response.headers["Location"] = "/moved"
-    if reply.truncated:
-        response.headers["Content-Length"] = str(len(body))
-        response.body = body[: len(body) // 2]
-        response.force_close()
-    return response

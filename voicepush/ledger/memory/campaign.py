@@ -54,7 +54,7 @@ class Row:
     given_up: frozenset[int] = frozenset()
     due_at: float | None = None
     claimed_at: float | None = None
-    #: The token of the worker with which someone is under way.
+    #: The token of the worker with which the batch is under way.
     claimed_by: str | None = None
     recorded_at: float | None = None
     #: By the tokens of workers that fell silent, whom they had under way.
@@ -75,9 +75,9 @@ class Row:
     @property
     def is_ready(self) -> bool:
         """
-        Whether someone is pending, and nobody under way.
+        Whether someone is pending, and the batch is not under way.
         """
-        return not self.in_flight and bool(self.known.places(Outcome.PENDING))
+        return self.claimed_by is None and bool(self.known.places(Outcome.PENDING))
 
     @property
     def shown(self) -> BatchResult:
@@ -195,7 +195,8 @@ class StoredCampaign:
             campaign=self.plan.campaign,
             state=state,
             reason=reason,
-            planned=sum(row.known.batch.size for row in self.rows),
+            planned=sum(row.known.batch.size for row in self.rows)
+            - found["suppressed"],
             pending=found["pending"],
             in_flight=found["in_flight"],
             accepted=found["accepted"],
@@ -207,7 +208,7 @@ class StoredCampaign:
             read=self.counts.get("read", 0),
             invalid=self.counts.get("invalid", 0),
             duplicate=self.counts.get("duplicate", 0),
-            suppressed=self.counts.get("suppressed", 0),
+            suppressed=self.counts.get("suppressed", 0) + found["suppressed"],
             expiry=clock.moment(expires),
             rate=self.plan.rate,
             throughput=self.throughput if runs else None,

@@ -4,7 +4,7 @@ Campaigns that last as long as an object.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Self
 
@@ -13,12 +13,18 @@ import attrs
 from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger import decisions
-from voicepush.ledger.memory.campaign import StoredCampaign, lookup_of, unknown_batch_of
+from voicepush.ledger.memory.campaign import (
+    Row,
+    StoredCampaign,
+    lookup_of,
+    unknown_batch_of,
+)
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
+from voicepush.ledger.placing import whose
 from voicepush.ledger.plan import Command, Fingerprint, Plan
-from voicepush.model.batch import Group
-from voicepush.model.call import Receipt, ReceiptCounts, Received
+from voicepush.model.batch import BatchId, Group
+from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -203,6 +209,15 @@ class MemoryLedger:
             if any(row.shown.counts()[outcome] for outcome in outcomes):
                 yield row.shown
 
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
+        """
+        seats = self._receipts.batch(batch)
+        if seats is None:
+            return {}
+        return {recipient: each.call for recipient, each in seats.key.calls.items()}
+
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
         The batches of *campaign* whose recipients are unknown and not given up.
@@ -220,6 +235,22 @@ class MemoryLedger:
         Keep *receipts*, and apply what they say to the calls that it is about.
         """
         return self._receipts.receive(receipts, refused)
+
+    async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
+        """
+        Whom the names in each of *reports* stand for, where they tell.
+        """
+        found = [whose(report, self._receipts) for report in reports]
+        return [
+            None
+            if each is None
+            else lookup_of(self._campaign_of(each[0]), each[0], each[1].recipient)
+            for each in found
+        ]
+
+    def _campaign_of(self, row: Row) -> StoredCampaign:
+        (found,) = (each for each in self._campaigns.values() if row in each.rows)
+        return found
 
     async def place_again(self) -> Received:
         """

@@ -114,7 +114,7 @@ class MemoryWorker:
         left = 0
         wanted = self.plan.resend_unknown
         for row in self._campaign.rows:
-            if not row.in_flight and not row.known.counts()[Outcome.NOT_SENT]:
+            if row.claimed_by is None and not row.known.counts()[Outcome.NOT_SENT]:
                 continue
             wakes = not process_is_gone and row.claimed_by in self._campaign.at_work
             if wanted and wakes:
@@ -158,7 +158,7 @@ class MemoryWorker:
         self._campaign.at_work.add(self.token)
         self._check_ours()
         row = self._rows[batch.id]
-        if row.in_flight or not (row.is_ready or row.late):
+        if row.claimed_by is not None or not (row.is_ready or row.late):
             raise CampaignLostError(
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
@@ -191,7 +191,7 @@ class MemoryWorker:
         """
         Add what another worker does not know, if that one is not sending it.
         """
-        if not row.in_flight or row.claimed_by == self.token:
+        if row.claimed_by in (None, self.token):
             known = decisions.lost(row.known, row.in_flight)
             row.record(decisions.merged(known, late))
             row.late = True
@@ -243,7 +243,7 @@ class MemoryWorker:
         number, left = 0, 0
         for row in self._campaign.rows:
             unresolved = frozenset(decisions.unresolved(row.known, row.given_up))
-            if row.in_flight or not unresolved:
+            if row.claimed_by is not None or not unresolved:
                 continue
             left_alone: frozenset[int] = frozenset()
             if resend and not process_is_gone:
@@ -278,7 +278,7 @@ class MemoryWorker:
             return
         if state is CampaignState.CANCELLED:
             for row in campaign.rows:
-                if row.in_flight or row.is_ready:
+                if row.claimed_by is not None or row.is_ready:
                     why = reason or "cancelled"
                     row.record(decisions.cancelled(row.known, row.in_flight, why))
         counted = campaign.status()

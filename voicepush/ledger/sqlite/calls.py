@@ -9,6 +9,7 @@ from typing import Any
 
 from voicepush.ledger.bodies import unpack_bodies
 from voicepush.ledger.sqlite.books import Key
+from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, CallState, ReceiptCounts
 
 #: Nobody listens for longer than a day.
@@ -49,19 +50,48 @@ def columns_of(call: Call) -> dict[str, Any]:
     }
 
 
+def calls_in(connection: sqlite3.Connection, batch: BatchId) -> dict[int, Call]:
+    """
+    What is known of the calls of *batch*, by recipient.
+    """
+    rows = connection.execute(
+        "SELECT call.* FROM campaign JOIN call ON call.campaign = campaign.id "
+        "WHERE tag = ? AND number = ?",
+        batch,
+    )
+    return {row["recipient"]: call_in(row) for row in rows}
+
+
 def call_with_bodies(
     connection: sqlite3.Connection, key: Key, recipient: int
 ) -> tuple[Call | None, tuple[bytes, ...]]:
     """
     What is known of one call, and the bodies that are kept of it.
     """
-    row = connection.execute(
-        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?",
-        (*key, recipient),
-    ).fetchone()
+    row = _row(connection, key, recipient)
     if row is None:
         return None, ()
     return call_in(row), tuple(_bodies(connection, row["bodies"]))
+
+
+def call_of(
+    connection: sqlite3.Connection, key: Key, recipient: int
+) -> tuple[Call | None, tuple[bytes, ...]]:
+    """
+    The same without the bodies, which take a while to be found.
+    """
+    row = _row(connection, key, recipient)
+    return None if row is None else call_in(row), ()
+
+
+def _row(
+    connection: sqlite3.Connection, key: Key, recipient: int
+) -> sqlite3.Row | None:
+    found: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?",
+        (*key, recipient),
+    ).fetchone()
+    return found
 
 
 def _bodies(connection: sqlite3.Connection, kept: str) -> list[bytes]:

@@ -23,7 +23,10 @@ from voicepush.model.batch import Batch
 from voicepush.model.status import CampaignState
 
 #: One mark for each column.
-_INSERT_RECIPIENTS = f"INSERT INTO recipients VALUES (?, ?{', ?' * len(COLUMNS)})"  # noqa: S608
+_INSERT_RECIPIENTS = (
+    f"INSERT INTO recipients (campaign, number, {', '.join(COLUMNS)}) "  # noqa: S608
+    f"VALUES (?, ?{', ?' * len(COLUMNS)})"
+)
 
 
 class SQLiteDraft:

@@ -17,7 +17,6 @@ from voicepush.errors import (
 )
 from voicepush.ledger.bodies import pack_bodies
 from voicepush.ledger.plan import Command, Plan
-from voicepush.ledger.sqlite.books import SQLiteBooks
 from voicepush.ledger.sqlite.draft import SQLiteDraft, drop, drop_of, insert
 from voicepush.ledger.sqlite.history import note, told
 from voicepush.ledger.sqlite.holder import (
@@ -51,7 +50,6 @@ class SQLiteLedger(SQLiteReader):
 
     def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
         super().__init__(SQLiteFile(path, log_was_merged=log_was_merged))
-        self._books = SQLiteBooks()
 
     @classmethod
     async def open(cls, path: Path, *, log_was_merged: bool = False) -> Self:

@@ -5,13 +5,16 @@ What is asked of campaigns in one SQLite file, with nothing changed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import partial
 
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import (
+    call_of,
     call_with_bodies,
+    calls_in,
     heard_for,
     receipt_counts,
 )
@@ -26,6 +29,7 @@ from voicepush.ledger.sqlite.rows import (
     SELECT_WITH_SOURCE,
     batch_result,
     in_flight,
+    lookups_at,
     lookups_in,
     plan_of,
     rows_of,
@@ -35,7 +39,7 @@ from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.statuses import statuses_of
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import BatchId
-from voicepush.model.call import ReceiptCounts
+from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -59,6 +63,7 @@ class SQLiteReader:
 
     def __init__(self, file: SQLiteFile) -> None:
         self._file = file
+        self._books = SQLiteBooks()
 
     async def campaigns(self) -> list[CampaignStatus]:
         """
@@ -164,9 +169,10 @@ class SQLiteReader:
         The batches of *campaign* in which someone has one of *outcomes*.
         """
         counted = [each.value for each in outcomes if each is not Outcome.PENDING]
-        some = [f"{name} > 0" for name in counted]
+        some = [f"batch.{name} > 0" for name in counted]
         if Outcome.PENDING in outcomes:
-            some.append(f"size > in_flight + {' + '.join(COUNTED)}")
+            done = " + ".join(f"batch.{name}" for name in COUNTED)
+            some.append(f"size > in_flight + {done}")
         if Outcome.UNKNOWN in outcomes:
             some.append("in_flight > 0")
         if Outcome.ACCEPTED in outcomes:
@@ -180,7 +186,17 @@ class SQLiteReader:
             SELECT_WITH_SOURCE,
         ):
             known = batch_result(row)
-            yield decisions.shown(known, in_flight(row, known))
+            result = decisions.shown(known, in_flight(row, known))
+            if row["proven"] is None or any(map(result.places, outcomes)):
+                yield result
+
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
+        """
+        return await self._file.do(
+            lambda connection: calls_in(connection, batch), writes=False
+        )
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """
@@ -213,3 +229,28 @@ class SQLiteReader:
         What was received, and what is kept aside.
         """
         return await self._file.do(receipt_counts, writes=False)
+
+    async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
+        """
+        Whom the names in each of *reports* stand for, where they tell.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[Lookup | None]:
+            self._books.use(connection)
+            found = [self._books.place(report) for report in reports]
+            wanted: dict[Key, set[int]] = {}
+            for key, seat in filter(None, found):
+                wanted.setdefault(key, set()).add(seat.recipient)
+            known = {
+                (key, recipient): lookup
+                for key, recipients in wanted.items()
+                for row in connection.execute(_PUBLISHED_BATCH, key)
+                for recipient, lookup in zip(
+                    recipients,
+                    lookups_at(row, recipients, partial(call_of, connection, key)),
+                    strict=True,
+                )
+            }
+            return [each and known[each[0], each[1].recipient] for each in found]
+
+        return await self._file.do(work, writes=False)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -212,27 +212,40 @@ def in_flight(row: sqlite3.Row, known: BatchResult) -> frozenset[int]:
     )
 
 
-def lookups_in(
-    row: sqlite3.Row,
-    value: str,
-    call_of: Callable[[int], tuple[Call | None, tuple[bytes, ...]]],
-) -> list[Lookup]:
+#: Gives what is known of the call of a recipient, counted from 0 in its batch, and the
+#: bodies of its receipts.
+CallOf: TypeAlias = Callable[[int], tuple[Call | None, tuple[bytes, ...]]]
+
+
+def lookups_in(row: sqlite3.Row, value: str, call_of: CallOf) -> list[Lookup]:
     """
     What the batch in *row* says of *value*.
+    """
+    batch = recorded(row).batch
+    values, ids = batch.recipients.values, batch.correlation_ids
+    found = [
+        recipient
+        for recipient, place in enumerate(batch.recipients.places_of_values())
+        if value in (values[recipient], ids[place])
+    ]
+    return lookups_at(row, found, call_of)
 
-    Args:
-        call_of: Gives what is known of the call of a recipient, counted from 0 in the
-            batch, and the bodies of its receipts.
+
+def lookups_at(
+    row: sqlite3.Row, recipients: Iterable[int], call_of: CallOf
+) -> list[Lookup]:
+    """
+    What the batch in *row* says of *recipients*, counted from 0 in it.
     """
     known = batch_result(row)
     under_way = in_flight(row, known)
-    given_up = unpack_places(row["given_up_places"])
+    given_up = decisions.still_given_up(known, unpack_places(row["given_up_places"]))
     result = decisions.shown(known, under_way)
     values, ids = result.batch.recipients.values, result.batch.correlation_ids
+    places = result.batch.recipients.places_of_values()
     found = []
-    for recipient, place in enumerate(result.batch.recipients.places_of_values()):
-        if value not in (values[recipient], ids[place]):
-            continue
+    for recipient in recipients:
+        place = places[recipient]
         call, receipts = call_of(recipient)
         each = Result(
             *(values[recipient], *result.at(place)),

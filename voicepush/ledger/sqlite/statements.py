@@ -42,8 +42,8 @@ _RECORD = """
     UPDATE batch
     SET state = :state, in_flight = 0, claimed = NULL, recorded_at = :now,
         accepted = :accepted, rejected = :rejected, expired = :expired,
-        not_sent = :not_sent, unknown = :unknown, due_at = :due_at,
-        attempts = :attempts, outcome = :outcome, code = :code,
+        not_sent = :not_sent, unknown = :unknown, suppressed = :suppressed,
+        due_at = :due_at, attempts = :attempts, outcome = :outcome, code = :code,
         description = :description, exceptions = :exceptions,
         transactions = :transactions{}
     WHERE campaign = :campaign AND number = :number
@@ -66,7 +66,7 @@ LOSE = "UPDATE batch SET lost = ? WHERE campaign = ? AND number = ?"
 #: What those are counted as whom receipts prove to be accepted.
 SHIFTED = (
     *("pending", "in_flight", "rejected", "expired", "not_sent", "unknown"),
-    "given_up",
+    *("suppressed", "given_up"),
 )
 
 PROVE = f"""

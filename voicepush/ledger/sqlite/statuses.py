@@ -16,7 +16,8 @@ from voicepush.model.status import CampaignState, CampaignStatus
 
 _STATUSES = """
     SELECT name, state, reason, holder, heartbeat_at, read, invalid, duplicate,
-           suppressed, expires_at, rate, throughput, waiting, waiting_since, tally.*
+           campaign.suppressed + tally.suppressed AS left_out, expires_at, rate,
+           throughput, waiting, waiting_since, tally.*
     FROM campaign JOIN tally ON tally.campaign = campaign.id
     WHERE state != 'draft' AND name = coalesce(?, name)
     ORDER BY campaign.id
@@ -51,14 +52,14 @@ def _status(row: sqlite3.Row, calls: dict[CallState, int] | None) -> CampaignSta
         in_flight=row["in_flight"],
         invalid=row["invalid"],
         duplicate=row["duplicate"],
-        suppressed=row["suppressed"],
+        suppressed=row["left_out"],
         given_up=row["given_up"],
         expiry=clock.moment(row["expires_at"]),
         rate=row["rate"],
         throughput=row["throughput"] if state is CampaignState.RUNNING else None,
         calls=None if calls is None else Calls.of(calls, row["accepted"]),
         **_waiting(row, state),
-        **{name: row[name] for name in COUNTED},
+        **{name: row[name] for name in COUNTED if name != "suppressed"},
     )
 
 

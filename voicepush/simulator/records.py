@@ -1,0 +1,29 @@
+"""What the simulator remembers of requests."""
+
+import attrs
+
+
+@attrs.frozen
+class Record:
+    """
+    What the simulator remembers of one request.
+
+    It is written when the request is taken, so a client that gave up while it waited
+    has a status here that it never saw.
+    """
+
+    #: When the request was complete: monotonic seconds, and seconds of the epoch.
+    arrived: float
+    at: float
+    #: How many values it asked to ring; 0 if it could not be read.
+    size: int
+    #: The word of the reply, such as "1001" or "drop".
+    reply: str
+    #: The HTTP status; None if there is no answer.
+    status: int | None
+    #: The code in the answer, "mixed" for several, None if there is none to read.
+    code: str | None
+    #: The id that holds for each entry, its own or the request's; "" for none.
+    correlation_ids: tuple[str, ...] = attrs.field(repr=False)
+    #: The id of the request itself; "" for none.
+    correlation_id: str = ""
