@@ -334,6 +334,10 @@ async def test_a_body_that_is_too_large_is_not_lost_silently(gated: Gated) -> No
             line.post(b"x" * 1001)
             sent = await line.hear()
         async with Line(address) as line:
+            whole = b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
+            line.say(head("Transfer-Encoding: chunked") + whole)
+            one_chunk = await line.hear()
+        async with Line(address) as line:
             line.say(head("Transfer-Encoding: chunked"))
             for _ in range(11):
                 line.say(b"64\r\n" + b"x" * 100 + b"\r\n")
@@ -344,7 +348,8 @@ async def test_a_body_that_is_too_large_is_not_lost_silently(gated: Gated) -> No
             line.post(b"x" * 1000)
             fits = await line.hear()
 
-    assert [413] * 3 == [told.status, sent.status, chunked.status]
+    statuses = [told.status, sent.status, one_chunk.status, chunked.status]
+    assert [413] * 4 == statuses
     assert ([b"x" * 1000], 200) == (gated.bodies, fits.status)
     assert 413 not in FINAL
 
@@ -643,6 +648,23 @@ async def test_requests_under_way_are_answered_at_the_end(gated: Gated) -> None:
     await line.__aexit__()
 
     assert ([receipt()], 200) == (gated.bodies, answer.status)
+
+
+async def test_the_end_does_not_wait_for_ever(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Who stops in the middle of a body gets no answer, and has to come again.
+    """
+    monkeypatch.setattr("voicepush.receipts.serving._PATIENCE", 0.05)
+    async with served(gated) as address:
+        line = await Line(address).__aenter__()
+        line.say(head("Content-Length: 10") + b"123")
+        await asyncio.sleep(0.05)
+    assert await line.is_closed()
+    await line.__aexit__()
+
+    assert [] == gated.bodies
 
 
 async def test_a_ledger_that_cannot_be_read_lets_nothing_begin(gated: Gated) -> None:
