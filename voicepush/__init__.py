@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.following import FollowUp
 from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
@@ -24,7 +25,7 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
+from voicepush.ledger.plan import Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import (
@@ -124,6 +125,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # Campaigns
     "open_ledger",
     "Campaign",
+    "FollowUp",
     "CampaignStatus",
     "CampaignState",
     "Waiting",
@@ -142,6 +144,13 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Verdict",
     "Lookup",
     "UnknownBatch",
+    "Call",
+    "CallState",
+    "Calls",
+    "Receipt",
+    "Report",
+    "Received",
+    "ReceiptCounts",
     "Resolved",
     # What the platform reports
     "receipts_app",
@@ -161,6 +170,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What a ledger promises
     "Ledger",
     "Plan",
+    "Follows",
     "Fingerprint",
     "Draft",
     "Worker",

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from voicepush import clock
 from voicepush.campaign.dispatching import HEARTBEAT_EVERY
+from voicepush.campaign.following import FollowUp
 from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Draft, Fingerprint
@@ -88,7 +89,10 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         retry_internal_error=retry_internal_error is not False,
         resend_unknown=resend_unknown is True,
         given=given,
+        follows=recipients.follows if isinstance(recipients, FollowUp) else None,
     )
+    if isinstance(recipients, FollowUp):
+        await recipients.check()
     try:
         draft = await ledger.draft(plan)
     except InputError:

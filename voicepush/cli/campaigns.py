@@ -4,18 +4,14 @@ Commands that send.
 
 from __future__ import annotations
 
-import asyncio
-import csv
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.dispatching import dispatch
-from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
+from voicepush.cli.following import SecondRound
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Drain,
@@ -27,7 +23,6 @@ from voicepush.cli.options import (
     Patience,
     ProcessIsGone,
     Service,
-    check_expiry,
     existing,
     inputs,
     name_of,
@@ -38,44 +33,27 @@ from voicepush.cli.options import (
     typed_batch_size,
     with_digest,
 )
-from voicepush.cli.outputs import check_output, writing
-from voicepush.cli.rehearsal import column_said, rehearse
-from voicepush.cli.terminal import (
-    interruptible,
-    say,
-    signals,
-    tell,
-    tell_json,
-    working,
+from voicepush.cli.outputs import check_output
+from voicepush.cli.planning import (
+    Order,
 )
-from voicepush.cli.times import told_expiry
 from voicepush.errors import (
     InputError,
-    SourceError,
 )
 from voicepush.ledger import open_ledger
 from voicepush.model.fields import check_text
-from voicepush.model.status import CampaignStatus
-from voicepush.report.export import guarded
-from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
-from voicepush.sending.pacing import most_at
-from voicepush.sources.files import ListFile, read_file
-
-_T = TypeVar("_T")
-
-
-#: So many reasons are told for which rows were refused.
-_MOST_REASONS = 5
+from voicepush.sources.files import read_file
 
 
 async def send(  # noqa: PLR0913 -- each is an option
     # A lone hyphen is standard input, and no option.
-    file: Annotated[Path, Parameter(allow_leading_hyphen=True)],
+    file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
     message: Message | None = None,
     service: Service | None = None,
+    again: SecondRound | None = None,
     column: str | None = None,
     keep: Annotated[list[str] | None, Parameter(negative="")] = None,
     encoding: str | None = None,
@@ -128,7 +106,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     ledger
         Where campaigns are kept.
     campaign
-        The campaign's name; by default FILE's, without its endings.
+        The campaign's name; by default FILE's, without its endings, or that of the
+        first round with a number behind.
     retry_internal_error
         Try code 7006 again; turn it off if the service dials and then says 7006.
     on_unknown
@@ -149,59 +128,22 @@ async def send(  # noqa: PLR0913 -- each is an option
     json
         Print one JSON object when it ends.
     """
-    chosen = service or Service()
-    check_output(
-        rejects,
-        "--rejects",
-        inputs(ledger, chosen.key_file, file, *(suppress or [])),
-    )
+    chosen, again = service or Service(), again or SecondRound()
+    if (file is None) is (again.from_campaign is None):
+        raise InputError("name either a FILE of recipients or --from-campaign")
+    reading: dict[str, object] = {
+        "--column": column,
+        "--keep": keep,
+        "--encoding": encoding,
+    }
+    reading |= {"--country": country, "--international": international}
+    again.check_unused() if file else again.check_alone(reading)
+    lists = [*filter(None, [file]), *(suppress or [])]
+    check_output(rejects, "--rejects", inputs(ledger, chosen.key_file, *lists))
     message_ = (message or Message()).build()
     chosen_settings = chosen.rehearsed() if dry_run else chosen.build()
-    settings = patient(chosen_settings, patience)
-    longest = None if drain is None else seconds("--drain", drain)
-    name = campaign or name_of(file)
-    check_text(name, "--campaign, or the file's name,")
     for each in keep or ():
         check_text(each, "--keep")
-    source = named(file)
-    blocks = read_file(file, column=column, encoding=encoding, keep=keep or ())
-    screening = Screening(
-        country=country,
-        international=international,
-        validity=validity,
-        suppressed=suppressed_by(
-            suppress or [],
-            country=country,
-            international=international,
-            column=suppress_column,
-            allow_unusable=allow_unusable,
-        ),
-    )
-    size = most_at(settings.rate, settings.batch_size)
-    if dry_run:
-        check_expiry(message_)
-        with _refusals(rejects) as refused, interruptible():
-            rehearsal = rehearse(
-                name,
-                message_,
-                blocks,
-                file=source,
-                screening=screening,
-                refused=refused,
-                batch_size=size,
-                rate=settings.rate,
-            )
-        _tell_refusals(screening)
-        tell_json(rehearsal.as_object()) if json else tell(rehearsal.as_text())
-        if ledger.exists():
-            async with existing(ledger) as opened:
-                if await opened.plan(name) is not None:
-                    say(
-                        f"but {name} is planned in {ledger} already: send goes on there"
-                    )
-        if rehearsal.planned:
-            return EVERYONE_ACCEPTED
-        raise InputError(f"{source}: there is nobody to call in it")
     given = {
         "expiry": message and message.expiry,
         "column": column,
@@ -213,46 +155,52 @@ async def send(  # noqa: PLR0913 -- each is an option
         "batch-size": typed_batch_size(service),
         "suppress": ", ".join(map(with_digest, suppress or [])),
         "suppress-column": suppress_column,
+        "after": again.after,
     }
+    order = Order(
+        message=message_,
+        settings=patient(chosen_settings, patience),
+        screening=Screening(
+            country=country,
+            international=international,
+            validity=validity,
+            suppressed=suppressed_by(
+                suppress or [],
+                country=country,
+                international=international,
+                column=suppress_column,
+                allow_unusable=allow_unusable,
+            ),
+        ),
+        rejects=rejects,
+        retry_internal_error=retry_internal_error,
+        resend_unknown=on_unknown and on_unknown == "resend",
+        given={option: typed for option, typed in given.items() if typed},
+        drain=None if drain is None else seconds("--drain", drain),
+        process_is_gone=process_is_gone,
+        json=json,
+    )
+    if file is None:
+        async with existing(ledger, log_was_merged=log_was_merged) as opened:
+            people = again.build(opened)
+            name = campaign or await again.name(opened)
+            if dry_run:
+                blocks = [block async for block in people]
+                return await order.rehearse(name, blocks, people.source, ledger)
+            return await order.plan_and_send(opened, name, people, people.source)
+    name = campaign or name_of(file)
+    check_text(name, "--campaign, or the file's name,")
+    recipients = read_file(file, column=column, encoding=encoding, keep=keep or ())
+    if dry_run:
+        return await order.rehearse(name, recipients, named(file), ledger)
     ledger_is_new = not ledger.exists()
     async with open_ledger(ledger, log_was_merged=log_was_merged) as opened:
-        # Going on reads no file, and keeps the rejects of the planning.
-        is_new = await opened.plan(name) is None
-        if is_new:
-            check_expiry(message_)
-        with (
-            _refusals(rejects if is_new else None) as refused,
-            working("planning"),
-        ):
-            planned = await _until_interrupted(
-                Campaign.plan(
-                    opened,
-                    name,
-                    message_,
-                    blocks,
-                    source=source,
-                    screening=screening,
-                    refused=refused,
-                    batch_size=size,
-                    rate=settings.rate,
-                    retry_internal_error=retry_internal_error,
-                    resend_unknown=on_unknown and on_unknown == "resend",
-                    given={option: typed for option, typed in given.items() if typed},
-                    tell=say,
-                )
-            )
-        if planned is None:
-            return INTERRUPTED
-        if ledger_is_new:
-            say(f"a new ledger was made: {ledger.resolve()}")
-        if rejects is not None and not is_new:
-            say(
-                "--rejects is left alone: rows are refused when planning, which is done"
-            )
-        _tell_refusals(screening)
-        _tell_plan(await planned.status(), blocks if is_new else None)
-        return await dispatch(
-            planned, settings, drain=longest, process_is_gone=process_is_gone, json=json
+        return await order.plan_and_send(
+            opened,
+            name,
+            recipients,
+            named(file),
+            new_ledger=ledger if ledger_is_new else None,
         )
 
 
@@ -309,88 +257,3 @@ async def resume(  # noqa: PLR0913 -- each is an option
         return await dispatch(
             found, settings, drain=longest, process_is_gone=process_is_gone, json=json
         )
-
-
-async def _until_interrupted(work: Coroutine[Any, Any, _T]) -> _T | None:
-    """
-    The value of *work*, or None if a signal has ended it.
-    """
-    doing = asyncio.ensure_future(work)
-    interrupted = False
-
-    def stop() -> None:
-        nonlocal interrupted
-        interrupted = True
-        say("stopping: nothing new is planned")
-        doing.cancel()
-
-    with signals(stop):
-        try:
-            return await doing
-        except asyncio.CancelledError:
-            if not interrupted:
-                doing.cancel()
-                raise
-            return None
-
-
-@contextmanager
-def _refusals(path: Path | None) -> Iterator[Callable[[list[Refusal]], None] | None]:
-    """
-    Writes refused rows into *path*, if there is one.
-
-    A list in which nobody is left to be called is an error that they explain, so they
-    are kept then, too.
-    """
-    if path is None:
-        yield None
-        return
-    nobody_left: InputError | None = None
-    told = 0
-    with writing(path) as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["row", "recipient", "kind", "reason"])
-
-        def write(refusals: list[Refusal]) -> None:
-            nonlocal told
-            told += len(refusals)
-            rows.writerows(
-                (each.row, guarded(each.recipient), each.kind, each.reason)
-                for each in refusals
-            )
-
-        try:
-            yield write
-        except InputError as error:
-            if isinstance(error, SourceError) or not told:
-                raise
-            nobody_left = error
-    if nobody_left is not None:
-        raise nobody_left
-
-
-def _tell_refusals(screening: Screening) -> None:
-    """
-    Say why rows were refused, the most frequent reasons first.
-    """
-    for reason, number in screening.reasons.most_common(_MOST_REASONS):
-        say(f"  {number:>10,}  {reason}")
-
-
-def _tell_plan(status: CampaignStatus, source: ListFile | None) -> None:
-    """
-    Say what is planned, and from which column where *blocks* were read just now.
-    """
-    left_out = [
-        f"{number:,} {name}"
-        for name in ("invalid", "duplicate", "suppressed")
-        if (number := getattr(status, name))
-    ]
-    column = column_said(source.column, source.titles) if source else ""
-    say(
-        f"{status.campaign}: {status.planned:,} of {status.read:,} planned"
-        + (f", from {column}" if column else "")
-        + (f"; {', '.join(left_out)}" if left_out else "")
-    )
-    if status.expiry is not None:
-        say(told_expiry(status.expiry))

@@ -286,7 +286,7 @@ def outcome_called(name: str) -> Outcome:
         raise InputError(f"--outcome {name!r} is none of {known}") from None
 
 
-def state_called(name: str) -> CallState:
+def state_called(name: str, option: str = "--call") -> CallState:
     """
     The state of a call of that *name*, as it may be typed.
     """
@@ -294,4 +294,4 @@ def state_called(name: str) -> CallState:
         return CallState(name.replace("-", "_"))
     except ValueError:
         known = ", ".join(CallState)
-        raise InputError(f"--call {name!r} is none of {known}") from None
+        raise InputError(f"{option} {name!r} is none of {known}") from None

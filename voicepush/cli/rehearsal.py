@@ -111,7 +111,7 @@ def column_said(column: str | None, titles: int) -> str:
 def rehearse(
     campaign: str,
     message: VoiceMessage,
-    blocks: ListFile,
+    blocks: Iterable[Block],
     *,
     file: Path | str,
     screening: Screening,
@@ -134,8 +134,8 @@ def rehearse(
     return Rehearsal(
         campaign=campaign,
         file=str(file),
-        column=blocks.column,
-        titles=blocks.titles,
+        column=blocks.column if isinstance(blocks, ListFile) else None,
+        titles=blocks.titles if isinstance(blocks, ListFile) else 0,
         expiry=expiry if isinstance(expiry, datetime) else None,
         read=screening.read,
         planned=planned,

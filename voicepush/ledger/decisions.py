@@ -7,8 +7,11 @@ Each is a plain function on what is known of one batch; a store reads, asks and 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from voicepush.ledger.plan import Follows
+from voicepush.model.call import Call
+from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import Resolved
 
@@ -234,6 +237,42 @@ def shifted(
         if place in given_up:
             found["given_up"] += weight
     return found
+
+
+#: On whom a later receipt of the earlier call has shown not to need another.
+NOT_AGAIN = Verdict(
+    Outcome.SUPPRESSED, None, "the earlier call is in another state by now"
+)
+
+
+def followed_up(
+    calls: Mapping[int, Call | None], follows: Follows, now: float
+) -> NotBefore | dict[int, Verdict]:
+    """
+    Who must not be called again, by place, or when all of them may be.
+
+    Args:
+        calls: The earlier call of each who is to be called, by place.
+    """
+    left_out = {
+        place: NOT_AGAIN for place, call in calls.items() if not ripe(call, follows)
+    }
+    ends = [
+        call.received_at
+        for place, call in calls.items()
+        if place not in left_out and call is not None and call.received_at is not None
+    ]
+    moment = max(ends, default=0.0) + follows.after
+    if moment > now:
+        return NotBefore(moment, "so long after the earlier call as --after says")
+    return left_out
+
+
+def ripe(call: Call | None, follows: Follows) -> bool:
+    """
+    Whether an earlier *call* has ended in a state that is followed up.
+    """
+    return call is not None and call.has_ended and call.state in follows.states
 
 
 def _transactions(

@@ -9,6 +9,22 @@ from collections.abc import Mapping
 
 import attrs
 
+from voicepush.model.call import CallState
+
+
+@attrs.frozen(kw_only=True)
+class Follows:
+    """
+    Whose earlier calls a campaign follows up: it calls them again.
+    """
+
+    #: The campaign of those calls.
+    campaign: str
+    #: What must have become of a call.
+    states: tuple[CallState, ...]
+    #: How long ago its end must have been reported, in seconds.
+    after: float = 0.0
+
 
 @attrs.frozen(kw_only=True)
 class Plan:
@@ -33,6 +49,8 @@ class Plan:
     resend_unknown: bool = False
     #: What its owner typed when planning it, by the option's name.
     given: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    #: Whose calls it follows up, where it does.
+    follows: Follows | None = None
 
 
 @attrs.frozen(kw_only=True)

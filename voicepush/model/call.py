@@ -44,6 +44,9 @@ class Call:
     ended_at: float | None = None
     #: Whether it can't ring any more.
     has_ended: bool = False
+    #: When a ledger was last told something new of it, in seconds since 1970 by our
+    #: clock.
+    received_at: float | None = attrs.field(default=None, eq=False)
 
     @property
     def heard(self) -> float | None:

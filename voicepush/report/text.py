@@ -117,6 +117,8 @@ def as_text(status: CampaignStatus) -> str:
     lines = [f"campaign {shown(status.campaign)}: {status.state.value}"]
     if status.reason:
         lines.append(f"  because {shown(status.reason)}")
+    if status.follows:
+        lines.append(f"  calls people of {shown(status.follows)} again")
     why = why_waiting(status)
     if why:
         lines.append(f"  {why}")

@@ -85,16 +85,22 @@ def from_iterable(
 
 
 async def from_async(
-    recipients: AsyncIterable[Recipient], *, size: int = BLOCK_SIZE
+    recipients: AsyncIterable[Recipient] | AsyncIterable[Block],
+    *,
+    size: int = BLOCK_SIZE,
 ) -> AsyncIterator[Block]:
     """
-    Blocks of *size* from *recipients*; the last may be smaller.
+    Blocks of *size* from *recipients*; the last may be smaller. Blocks stay as they
+    are.
 
     What the iterable raises comes out unchanged.
     """
     row = 1
     group: list[Recipient] = []
     async for recipient in recipients:
+        if isinstance(recipient, Block):
+            yield recipient
+            continue
         group.append(recipient)
         if len(group) == size:
             for block in blocks_of(group, row):

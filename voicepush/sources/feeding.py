@@ -26,7 +26,12 @@ _T = TypeVar("_T")
 
 #: Where recipients come from: a list, anything that yields them, of any length, or
 #: what `read_file` gives.
-Source: TypeAlias = Iterable[Recipient] | AsyncIterable[Recipient] | Iterable[Block]
+Source: TypeAlias = (
+    Iterable[Recipient]
+    | AsyncIterable[Recipient]
+    | Iterable[Block]
+    | AsyncIterable[Block]
+)
 
 #: What a thread is called that reads a file, and may wait for it for ever.
 READING = "voicepush-reading"

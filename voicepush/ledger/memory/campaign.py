@@ -42,6 +42,13 @@ class HeardOf:
     receipts: list[Receipt] = attrs.field(factory=list)
     transaction_ids: set[str] = attrs.field(factory=set)
 
+    @property
+    def shown(self) -> Call:
+        """
+        What is known of it, and since when.
+        """
+        return attrs.evolve(self.call, received_at=self.received_at)
+
 
 @attrs.define(eq=False)
 class Row:
@@ -215,6 +222,7 @@ class StoredCampaign:
             waiting=waiting and waiting.reason,
             waiting_since=waiting and waiting.since,
             calls=Calls.of(calls, found["accepted"]) if calls else None,
+            follows=self.plan.follows.campaign if self.plan.follows else None,
         )
 
 
@@ -234,7 +242,7 @@ def lookup_of(campaign: StoredCampaign, row: Row, recipient: int) -> Lookup:
         attempts=row.known.attempts,
         claimed=clock.moment(row.claimed_at),
         recorded=clock.moment(row.recorded_at),
-        call=None if call is None else call.call,
+        call=None if call is None else call.shown,
         receipts=() if call is None else tuple(each.body for each in call.receipts),
     )
 

@@ -117,6 +117,8 @@ class MemoryLedger:
                 raise InputError(f"campaign {plan.campaign!r} is planned already")
             found.check_free()
             del self._campaigns[plan.campaign]
+        if plan.follows is not None:
+            self._published(plan.follows.campaign)
         campaign = StoredCampaign(plan, clock.random_hex(8))
         self._campaigns[plan.campaign] = campaign
         return MemoryDraft(self._campaigns, campaign)
@@ -142,7 +144,7 @@ class MemoryLedger:
         found.check_free()
         found.worker, found.heard_at = clock.random_hex(8), clock.monotonic()
         found.command = found.throughput = found.waiting = None
-        worker = MemoryWorker(found, found.worker)
+        worker = MemoryWorker(self._campaigns, found, found.worker)
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
             groups = cache(partial(Group, load(found.plan.message)))
@@ -216,7 +218,7 @@ class MemoryLedger:
         seats = self._receipts.batch(batch)
         if seats is None:
             return {}
-        return {recipient: each.call for recipient, each in seats.key.calls.items()}
+        return {recipient: each.shown for recipient, each in seats.key.calls.items()}
 
     async def unknown(self, campaign: str) -> list[UnknownBatch]:
         """

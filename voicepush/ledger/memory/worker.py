@@ -21,7 +21,8 @@ from voicepush.model.claim import (
     Recorded,
     Superseded,
 )
-from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.recipients import origin_in
 from voicepush.model.status import (
     CampaignState,
     Progress,
@@ -91,11 +92,17 @@ class MemoryWorker:
     The worker of one campaign.
     """
 
-    def __init__(self, campaign: StoredCampaign, token: str) -> None:
+    def __init__(
+        self,
+        campaigns: Mapping[str, StoredCampaign],
+        campaign: StoredCampaign,
+        token: str,
+    ) -> None:
         self.plan = campaign.plan
         self.token = token
         self.held_until = campaign.held_until
         self.left_alone = Resolved(0)
+        self._campaigns = campaigns
         self._campaign = campaign
         #: Given, and not recorded, deferred or due again since.
         self._given: set[BatchId] = set()
@@ -162,11 +169,37 @@ class MemoryWorker:
             raise CampaignLostError(
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
-        left, left_out = decisions.claimable(row.known, places)
+        out = self._left_out(row, places)
+        if isinstance(out, NotBefore):
+            return out
+        wanted = [place for place in places if place not in out]
+        left, known = decisions.claimable(row.known, wanted)
+        left_out = {**known, **out}
         if left:
             row.in_flight, row.claimed_at = frozenset(left), clock.now()
             row.claimed_by, row.due_at = self.token, None
         return Claimed(self.token, left, left_out)
+
+    def _left_out(
+        self, row: Row, places: Sequence[int]
+    ) -> NotBefore | dict[int, Verdict]:
+        """
+        Those at *places* who must not be called any more, or when they may be.
+        """
+        follows, origins = self.plan.follows, row.known.batch.recipients.origins
+        if follows is None or origins is None:
+            return {}
+        earlier = {
+            each.id.number: each.calls
+            for each in self._campaigns[follows.campaign].rows
+        }
+        found = {place: origin_in(origins[place]) for place in places}
+        calls = {
+            place: None if call is None else call.shown
+            for place, (number, recipient) in found.items()
+            for call in [earlier[number].get(recipient)]
+        }
+        return decisions.followed_up(calls, follows, clock.now())
 
     async def record(
         self,

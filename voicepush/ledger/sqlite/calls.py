@@ -29,6 +29,7 @@ def call_in(row: sqlite3.Row) -> Call:
         answered_at=row["answered_at"],
         ended_at=row["ended_at"],
         has_ended=bool(row["has_ended"]),
+        received_at=row["received_at"],
     )
 
 

@@ -15,7 +15,7 @@ from voicepush.ledger.index import Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.sqlite.history import note
-from voicepush.ledger.sqlite.holder import hold, note_heartbeat
+from voicepush.ledger.sqlite.holder import hold, note_heartbeat, published_row
 from voicepush.ledger.sqlite.index import drop_runs, write_run
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.writer import SQLiteFile
@@ -148,6 +148,9 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
         "retry_internal_error": plan.retry_internal_error,
         "resend_unknown": plan.resend_unknown,
         "given": msgspec.json.encode(plan.given).decode(),
+        "follows": plan.follows and msgspec.json.encode(plan.follows).decode(),
+        "parent": plan.follows
+        and published_row(connection, plan.follows.campaign)["id"],
     }
     names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
     inserted = connection.execute(

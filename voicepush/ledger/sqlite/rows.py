@@ -25,7 +25,7 @@ from voicepush.ledger.packing import (
     unpack_recipients,
     unpack_transactions,
 )
-from voicepush.ledger.plan import Plan
+from voicepush.ledger.plan import Follows, Plan
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
@@ -314,4 +314,13 @@ def plan_of(row: sqlite3.Row) -> Plan:
         retry_internal_error=bool(row["retry_internal_error"]),
         resend_unknown=bool(row["resend_unknown"]),
         given=msgspec.json.decode(row["given"], type=dict[str, str]),
+        follows=follows_of(row),
     )
+
+
+def follows_of(row: sqlite3.Row) -> Follows | None:
+    """
+    Whose calls the campaign in *row* follows up.
+    """
+    packed = row["follows"]
+    return None if packed is None else msgspec.json.decode(packed, type=Follows)

@@ -10,14 +10,14 @@ from typing import Any
 from voicepush import clock
 from voicepush.ledger.sqlite.calls import calls_of
 from voicepush.ledger.sqlite.holder import describe, is_alive
-from voicepush.ledger.sqlite.rows import COUNTED
+from voicepush.ledger.sqlite.rows import COUNTED, follows_of
 from voicepush.model.call import Calls, CallState
 from voicepush.model.status import CampaignState, CampaignStatus
 
 _STATUSES = """
     SELECT name, state, reason, holder, heartbeat_at, read, invalid, duplicate,
            campaign.suppressed + tally.suppressed AS left_out, expires_at, rate,
-           throughput, waiting, waiting_since, tally.*
+           throughput, waiting, waiting_since, follows, tally.*
     FROM campaign JOIN tally ON tally.campaign = campaign.id
     WHERE state != 'draft' AND name = coalesce(?, name)
     ORDER BY campaign.id
@@ -58,6 +58,7 @@ def _status(row: sqlite3.Row, calls: dict[CallState, int] | None) -> CampaignSta
         rate=row["rate"],
         throughput=row["throughput"] if state is CampaignState.RUNNING else None,
         calls=None if calls is None else Calls.of(calls, row["accepted"]),
+        follows=follows.campaign if (follows := follows_of(row)) else None,
         **_waiting(row, state),
         **{name: row[name] for name in COUNTED if name != "suppressed"},
     )

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from typing import Any
+
+import attrs
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
@@ -30,6 +33,7 @@ from voicepush.ledger.sqlite.late import (
     record_late,
     unclaim,
 )
+from voicepush.ledger.sqlite.leaving_out import left_out
 from voicepush.ledger.sqlite.rows import (
     READY,
     SELECT_BATCH,
@@ -167,26 +171,23 @@ class SQLiteWorker:
         Raises:
             LedgerError: It is not; they must not be sent.
         """
-        whole = len(places) == len(batch)
-        row = {
-            "campaign": self._campaign,
-            "token": self.token,
-            "number": batch.id.number,
-            "in_flight": batch.size if whole else batch.weigh(places),
-            "claimed": None if whole else pack_places(places),
-            "now": clock.now(),
-        }
+        row = self._claim_of(batch, places)
 
-        def work(connection: sqlite3.Connection) -> Claimed:
-            if connection.execute(CLAIM, row).rowcount == 1:
-                return Claimed(self.token, places)
-            hold(connection, self._campaign, self.token)
-            if left := claim_left(connection, row, places):
-                return left
-            raise CampaignLostError(
-                f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
-                "another process; this one stops"
+        def work(connection: sqlite3.Connection) -> Claim:
+            out = left_out(
+                *(connection, self._campaign, batch.id.number, places),
+                self.plan.follows,
             )
+            if isinstance(out, NotBefore):
+                return out
+            if not out:
+                return self._claim(connection, row, places)
+            left = [place for place in places if place not in out]
+            if not left:
+                return Claimed(self.token, [], out)
+            fewer = {**self._claim_of(batch, left), "now": row["now"]}
+            claimed = self._claim(connection, fewer, left)
+            return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
 
         at_work.add(self.token)  # before another could learn of the claim
         try:
@@ -197,6 +198,36 @@ class SQLiteWorker:
             self._file.do_later(lambda connection: unclaim(connection, row))
             raise
         return claimed
+
+    def _claim_of(self, batch: Batch, places: Sequence[int]) -> dict[str, Any]:
+        """
+        The columns of a claim.
+        """
+        whole = len(places) == len(batch)
+        return {
+            "campaign": self._campaign,
+            "token": self.token,
+            "number": batch.id.number,
+            "in_flight": batch.size if whole else batch.weigh(places),
+            "claimed": None if whole else pack_places(places),
+            "now": clock.now(),
+        }
+
+    def _claim(
+        self,
+        connection: sqlite3.Connection,
+        row: Mapping[str, Any],
+        places: Sequence[int],
+    ) -> Claimed:
+        if connection.execute(CLAIM, row).rowcount == 1:
+            return Claimed(self.token, places)
+        hold(connection, self._campaign, self.token)
+        if left := claim_left(connection, row, places):
+            return left
+        raise CampaignLostError(
+            f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
+            "another process; this one stops"
+        )
 
     async def record(
         self,
