@@ -155,13 +155,6 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What the platform reports
     "receipts_app",
     "ReceiptsApplied",
-    "Receipt",
-    "Report",
-    "Received",
-    "ReceiptCounts",
-    "Call",
-    "CallState",
-    "Calls",
     # What happens meanwhile
     "Observers",
     "AttemptMade",
