@@ -239,3 +239,52 @@ def _mixed(found: Any, word: Any, np: Any) -> Any:
     found = (found ^ word) * np.uint64(_FACTOR)
     found ^= found >> np.uint64(32)
     return found
+
+
+class Hashes:
+    """
+    Very many texts, of which it is known quickly whether one may be among them.
+    """
+
+    def __init__(self, few: int = 2**18) -> None:
+        self._most = few
+        self._few: set[int] = set()
+        self._many: list[NDArray[np.int64]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._few or self._many)
+
+    def add(self, texts: Iterable[str]) -> None:
+        """
+        Let *texts* be among them.
+        """
+        self._few.update(map(hash, texts))
+        if len(self._few) <= self._most:
+            return
+        # In a set each takes ten times as much.
+        import numpy as np  # noqa: PLC0415
+
+        self._many.append(np.fromiter(self._few, np.int64, len(self._few)))
+        self._few = set()
+        if len(self._many) > _RUNS:
+            self._many = [np.concatenate(self._many)]
+        self._many[-1].sort()
+
+    def places(self, texts: Sequence[str]) -> list[int]:
+        """
+        The places of those of *texts* that may be among them.
+        """
+        keys = list(map(hash, texts))
+        found = {place for place, key in enumerate(keys) if key in self._few}
+        for run in self._many:
+            at = run.searchsorted(keys)
+            found.update(
+                place
+                for place, (where, key) in enumerate(zip(at, keys, strict=True))
+                if where < len(run) and run[where] == key
+            )
+        return sorted(found)
+
+
+#: So many sorted runs are searched one after the other.
+_RUNS = 8

@@ -149,6 +149,7 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
         "resend_unknown": plan.resend_unknown,
         "given": msgspec.json.encode(plan.given).decode(),
         "follows": plan.follows and msgspec.json.encode(plan.follows).decode(),
+        "caps": msgspec.json.encode(plan.caps).decode() if plan.caps else None,
         "parent": plan.follows
         and published_row(connection, plan.follows.campaign)["id"],
     }
