@@ -25,8 +25,9 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.ledger.plan import Command, Control, Fingerprint, Follows, Plan
+from voicepush.ledger.plan import Cap, Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
+from voicepush.ledger.reader import CalledBatch, LedgerReader
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import (
     Call,
@@ -162,8 +163,11 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "CampaignStopped",
     # What a ledger promises
     "Ledger",
+    "LedgerReader",
+    "CalledBatch",
     "Plan",
     "Follows",
+    "Cap",
     "Fingerprint",
     "Draft",
     "Worker",

@@ -20,6 +20,7 @@ from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.protocol import Ledger
 from voicepush.receipts.applying import ReceiptsApplied, Receiver
 from voicepush.receipts.bodies import Bodies, NotReadError, TooLargeError
+from voicepush.receipts.receipt import read_receipt
 from voicepush.receipts.signatures import Password, Signatures
 from voicepush.receipts.tending import tending
 
@@ -35,6 +36,9 @@ _PATH = re.compile(r"(?:/[\w.~:@!$&'()*+,;=-]*)+", re.ASCII)
 #: A receipt has about 1,000 bytes, and the platform waits for its answer that long.
 _MOST_BYTES = 1 << 20
 _MOST_SECONDS = 10.0
+
+#: No receipt is as short as that.
+_SHORTEST = 200
 
 #: So many bytes of bodies, and so many bodies, whose end has not come yet.
 _MOST_BYTES_READ = 64 << 20
@@ -189,6 +193,8 @@ class _NotifyUrl:
         if self.signatures is not None and not self.signatures.fit(
             request.headers.get(_SIGNATURE), body
         ):
+            if _is_only_a_try(request, body):
+                return _STORED, len(body)
             return self._refuse("signature"), len(body)
         try:
             await self.receiver.take(body)
@@ -225,6 +231,18 @@ class _NotifyUrl:
         if now >= self._warned.get(text, now):
             self._warned[text] = now + _WARNS
             _log.warning("%s; this is said once a minute", text)
+
+
+def _is_only_a_try(request: web.Request, body: bytes) -> bool:
+    """
+    Whether it is what the console posts before it saves an address: not signed, and too
+    short for a receipt, so that nothing is lost although it is not stored.
+    """
+    return (
+        _SIGNATURE not in request.headers
+        and len(body) <= _SHORTEST
+        and not read_receipt(body, 0.0).reports
+    )
 
 
 def _log_access(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from voicepush.ledger.packing import unpack_transactions
+from voicepush.ledger.packing import unpack_texts, unpack_transactions
 from voicepush.ledger.placing import Column, Seat, Seats, is_named_so, whose
 from voicepush.ledger.sqlite.index import batches_with
 from voicepush.ledger.sqlite.schema import DRAFT
@@ -27,6 +27,9 @@ Key = tuple[int, int]
 #: So many batches are remembered, of about 20 KB each where names are looked for.
 _MOST_BATCHES = 256
 
+#: So many of the owner's ids are remembered, of about 150 bytes each.
+_MOST_IDS = 100_000
+
 #: So many calls are remembered by the platform's name for them.
 _MOST_CALLS = 50_000
 
@@ -41,6 +44,9 @@ class SQLiteBooks:
         self._campaigns: dict[str, int] = {}
         self._published: set[int] = set()
         self._seats: dict[Key, Seats[Key]] = {}
+        #: The owner's ids in the batches that were looked into lately: receipts of those
+        #: who were called together mostly come together.
+        self._ids: dict[str, Key] = {}
         #: By transaction id and recipient, as the platform wrote them.
         self._calls: dict[tuple[str, str], tuple[Key, Seat]] = {}
 
@@ -83,6 +89,9 @@ class SQLiteBooks:
         """
         The batches in which *value*, or an owner's correlation id, may stand.
         """
+        lately = self._ids.get(value)
+        if lately is not None and (seats := self._seats_in(lately)) is not None:
+            yield seats
         for key in sorted(batches_with(self._connection, value)):
             seats = self._seats_in(key) if self._is_published(key[0]) else None
             if seats is not None:
@@ -139,7 +148,12 @@ class SQLiteBooks:
         packed, ids = self._connection.execute(
             "SELECT packed, ids FROM recipients WHERE campaign = ? AND number = ?", key
         ).fetchone()
-        return Column(packed), None if ids is None else Column(ids)
+        if ids is None:
+            return Column(packed), None
+        if len(self._ids) >= _MOST_IDS:
+            self._ids.clear()
+        self._ids.update(dict.fromkeys(filter(None, unpack_texts(ids)), key))
+        return Column(packed), Column(ids)
 
 
 def _remember(known: dict[_K, _V], key: _K, value: _V, most: int) -> None:
