@@ -44,8 +44,8 @@ class SQLiteBooks:
         self._campaigns: dict[str, int] = {}
         self._published: set[int] = set()
         self._seats: dict[Key, Seats[Key]] = {}
-        #: The owner's ids in the batches that were looked into lately: receipts of those
-        #: who were called together mostly come together.
+        #: The owner's ids in the batches that were looked into lately: receipts of who
+        #: were called together mostly come together.
         self._ids: dict[str, Key] = {}
         #: By transaction id and recipient, as the platform wrote them.
         self._calls: dict[tuple[str, str], tuple[Key, Seat]] = {}
