@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
+from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     HELD_BY_ANOTHER,
@@ -28,7 +29,7 @@ from voicepush.cli.exit_status import (
 )
 from voicepush.cli.questions import export, lookup, resolve, status
 from voicepush.cli.receipts import receipts
-from voicepush.cli.stand_in import demo, simulate
+from voicepush.cli.stand_in import simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.terminal import (
     accept_any_text,
