@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from voicepush.ledger.packing import unpack_texts, unpack_transactions
+from voicepush.ledger.packing import unpack_transactions
 from voicepush.ledger.placing import Column, Seat, Seats, is_named_so, whose
 from voicepush.ledger.sqlite.index import batches_with
 from voicepush.ledger.sqlite.schema import DRAFT
@@ -47,6 +47,7 @@ class SQLiteBooks:
         #: The owner's ids in the batches that were looked into lately: receipts of who
         #: were called together mostly come together.
         self._ids: dict[str, Key] = {}
+        self._looked_into: dict[Key, int] = {}
         #: By transaction id and recipient, as the platform wrote them.
         self._calls: dict[tuple[str, str], tuple[Key, Seat]] = {}
 
@@ -95,6 +96,7 @@ class SQLiteBooks:
         for key in sorted(batches_with(self._connection, value)):
             seats = self._seats_in(key) if self._is_published(key[0]) else None
             if seats is not None:
+                self._note_ids(seats)
                 yield seats
 
     def has_transaction(self, key: Key, seat: Seat, transaction_id: str) -> bool:
@@ -148,18 +150,25 @@ class SQLiteBooks:
         packed, ids = self._connection.execute(
             "SELECT packed, ids FROM recipients WHERE campaign = ? AND number = ?", key
         ).fetchone()
-        if ids is None:
-            return Column(packed), None
-        if len(self._ids) >= _MOST_IDS:
-            self._ids.clear()
-        self._ids.update(dict.fromkeys(filter(None, unpack_texts(ids)), key))
-        return Column(packed), Column(ids)
+        return Column(packed), None if ids is None else Column(ids)
+
+    def _note_ids(self, seats: Seats[Key]) -> None:
+        """
+        Remember the owner's ids in a batch that was looked into a second time.
+        """
+        times = self._looked_into.get(seats.key, 0) + 1
+        _remember(self._looked_into, seats.key, times, _MOST_BATCHES)
+        if times == 2:  # noqa: PLR2004 -- once may be chance
+            if len(self._ids) >= _MOST_IDS:
+                self._ids.clear()
+                self._looked_into.clear()
+            self._ids.update(dict.fromkeys(seats.own_ids(), seats.key))
 
 
 def _remember(known: dict[_K, _V], key: _K, value: _V, most: int) -> None:
     """
     Let *key* be known, and the one that is known the longest be forgotten.
     """
-    if len(known) >= most:
+    if len(known) >= most and key not in known:
         del known[next(iter(known))]
     known[key] = value
