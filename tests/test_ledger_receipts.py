@@ -490,6 +490,7 @@ TO_6 = """
     DROP TABLE call; DROP TABLE call_tally; DROP TABLE proof; DROP TABLE body_block;
     DROP TABLE aside; DROP TABLE receipt_count;
     DROP TRIGGER batch_is_counted;
+    DROP INDEX batch_claimed;
     ALTER TABLE batch DROP COLUMN suppressed;
     ALTER TABLE tally DROP COLUMN suppressed;
     ALTER TABLE campaign DROP COLUMN parent;

@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncGenerator,
     Callable,
     Mapping,
+    Sequence,
 )
 from contextlib import suppress
 
@@ -17,7 +18,7 @@ from voicepush.campaign.dispatching import Run
 from voicepush.campaign.planning import planned
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.plan import Command, Plan
+from voicepush.ledger.plan import Cap, Command, Plan
 from voicepush.ledger.protocol import Ledger, Worker
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
@@ -92,6 +93,7 @@ class Campaign:
         rate: float | None = None,
         retry_internal_error: bool | None = None,
         resend_unknown: bool | None = None,
+        caps: Sequence[Cap] = (),
         given: Mapping[str, str] | None = None,
         tell: Callable[[str], object] = _no_one,
     ) -> Campaign:
@@ -114,6 +116,9 @@ class Campaign:
                 Turn it off for a service that was seen to dial and then say 7006.
             resend_unknown: Whether those in doubt are called again, at the risk of
                 a second call; by default they are not.
+            caps: How often someone may be called by all campaigns of this ledger; who
+                is accepted, unknown or in flight counts. Others are suppressed, now or
+                when it is their turn.
             given: What its owner typed, by the option's name; the same options must
                 be given the same values next time.
             tell: Hears what the owner should know meanwhile.
@@ -136,6 +141,7 @@ class Campaign:
             rate=rate,
             retry_internal_error=retry_internal_error,
             resend_unknown=resend_unknown,
+            caps=caps,
             given=given or {},
             tell=tell,
         )

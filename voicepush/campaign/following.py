@@ -75,9 +75,10 @@ class FollowUp:
         words = " or ".join(self.follows.states).replace("_", " ")
         return f"the calls of {self.follows.campaign} that are {words}"
 
-    async def check(self) -> None:
+    async def check(self) -> list[str]:
         """
-        Make sure that nobody would be called more often than in so many rounds.
+        Make sure that nobody would be called more often than in so many rounds; gives
+        the names of those that there were.
 
         Raises:
             InputError: There is no such campaign, or this would be one round too many.
@@ -88,6 +89,7 @@ class FollowUp:
                 f"nobody to call: {self.follows.campaign!r} is round {len(chain)} "
                 f"({' > '.join(chain)}), and --rounds is {self._rounds}"
             )
+        return chain
 
     async def __aiter__(self) -> AsyncIterator[Block]:
         """

@@ -10,17 +10,19 @@ from collections.abc import (
     Callable,
     Iterable,
     Mapping,
+    Sequence,
 )
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import NamedTuple
 
 from voicepush import clock
+from voicepush.campaign.caps import CalledBefore
 from voicepush.campaign.dispatching import HEARTBEAT_EVERY
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Draft, Fingerprint
-from voicepush.ledger.plan import Plan
+from voicepush.ledger.plan import Cap, Plan
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.fields import check_text
@@ -51,6 +53,7 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     rate: float | None,
     retry_internal_error: bool | None,
     resend_unknown: bool | None,
+    caps: Sequence[Cap],
     given: Mapping[str, str],
     tell: Callable[[str], object],
 ) -> Plan:
@@ -90,9 +93,13 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         resend_unknown=resend_unknown is True,
         given=given,
         follows=recipients.follows if isinstance(recipients, FollowUp) else None,
+        caps=tuple(caps),
     )
+    # Calls that are followed up after a time of its owner's choice count for no cap.
+    besides: list[str] = []
     if isinstance(recipients, FollowUp):
-        await recipients.check()
+        chain = await recipients.check()
+        besides = chain if recipients.follows.after else []
     try:
         draft = await ledger.draft(plan)
     except InputError:
@@ -101,6 +108,11 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
             return await again(existing)
         raise
     try:
+        if caps:
+            called = CalledBefore(caps)
+            async with heartbeats(draft):
+                await called.look(ledger, besides=besides)
+            screening.leave_out(called.known)
         batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
         if not await _fill(draft, recipients, screening, batcher, refused):
             raise InputError(_nobody(source, screening))  # noqa: TRY301 -- ours

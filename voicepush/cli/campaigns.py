@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.cli.caps import CallCaps
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
 from voicepush.cli.options import (
@@ -54,6 +55,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     message: Message | None = None,
     service: Service | None = None,
     again: SecondRound | None = None,
+    caps: CallCaps | None = None,
     column: str | None = None,
     keep: Annotated[list[str] | None, Parameter(negative="")] = None,
     encoding: str | None = None,
@@ -156,6 +158,8 @@ async def send(  # noqa: PLR0913 -- each is an option
         "suppress": ", ".join(map(with_digest, suppress or [])),
         "suppress-column": suppress_column,
         "after": again.after,
+        "not-within": caps and caps.not_within,
+        "at-most": caps and caps.at_most,
     }
     order = Order(
         message=message_,
@@ -172,6 +176,7 @@ async def send(  # noqa: PLR0913 -- each is an option
                 allow_unusable=allow_unusable,
             ),
         ),
+        caps=(caps or CallCaps()).build(),
         rejects=rejects,
         retry_internal_error=retry_internal_error,
         resend_unknown=on_unknown and on_unknown == "resend",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from voicepush.cli.terminal import (
 )
 from voicepush.cli.times import told_expiry
 from voicepush.errors import InputError, SourceError
+from voicepush.ledger.plan import Cap
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
@@ -57,6 +58,7 @@ class Order:
     message: VoiceMessage
     settings: Settings
     screening: Screening
+    caps: Sequence[Cap]
     #: Where refused rows are written.
     rejects: Path | None
     retry_internal_error: bool | None
@@ -140,6 +142,7 @@ class Order:
                     rate=self.settings.rate,
                     retry_internal_error=self.retry_internal_error,
                     resend_unknown=self.resend_unknown,
+                    caps=self.caps,
                     given=self.given,
                     tell=say,
                 )

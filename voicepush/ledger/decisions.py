@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from voicepush.ledger.plan import Follows
+from voicepush.ledger.plan import Cap, Follows
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
@@ -266,6 +266,41 @@ def followed_up(
     if moment > now:
         return NotBefore(moment, "so long after the earlier call as --after says")
     return left_out
+
+
+def too_often(
+    times: Sequence[float], caps: Sequence[Cap], now: float
+) -> Verdict | None:
+    """
+    On someone who was called at these *times*, in seconds since 1970: why they must not
+    be called once more, if so.
+    """
+    for cap in caps:
+        number = sum(at > now - cap.seconds for at in times)
+        if number >= cap.most:
+            period = duration_text(cap.seconds)
+            often = "" if cap.most == 1 else f" {number} times"
+            words = f"was called{often} within {period} already"
+            return Verdict(Outcome.SUPPRESSED, None, words)
+    return None
+
+
+def was_called(verdict: Verdict) -> bool:
+    """
+    Whether someone with *verdict*, as its owner sees it, was called or may have been.
+    """
+    return verdict.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+
+
+def duration_text(seconds: float) -> str:
+    """
+    A period in the largest unit that divides it.
+    """
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        number, rest = divmod(seconds, length)
+        if number and not rest:
+            return f"{number:.0f} {unit}" + ("s" if number > 1 else "")
+    return f"{seconds:g} seconds"
 
 
 def ripe(call: Call | None, follows: Follows) -> bool:

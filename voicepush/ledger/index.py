@@ -12,6 +12,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicepush.ledger.packing import PackedRecipients, unpack_texts
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 #: runs to search.
 RUN = 2**19
 
+#: More runs than that are merged into one, since each has to be searched.
+MOST_RUNS = 4
+
 #: So many entries are read at once in a search.
 PAGE = 2048
 
@@ -36,6 +40,9 @@ _FEW = 2**9
 
 #: So many characters are hashed at once.
 _TOGETHER = 2**18
+
+#: Entries are below that.
+_ENTRIES = 2**63
 
 _WORD = 8
 _FACTOR = 0x9E37_79B9_7F4A_7C15
@@ -102,6 +109,34 @@ def sorted_pages(columns: Sequence[Column]) -> Iterator[tuple[int, memoryview]]:
     for place, first in enumerate(firsts):
         start = place * PAGE * _WORD
         yield first, view[start : start + PAGE * _WORD]
+
+
+def merged_pages(
+    pages: Sequence[bytes], least: int, greatest: int
+) -> Iterator[tuple[int, bytes]]:
+    """
+    The entries of *pages* of several runs from *least* to *greatest*, in order, as
+    pages of one run.
+    """
+    import numpy as np  # noqa: PLC0415 -- see _sorted_by_numpy
+
+    entries = np.concatenate([np.frombuffer(page, "<i8") for page in pages])
+    entries = entries[(entries >= least) & (entries <= greatest)]
+    entries.sort()
+    for start in range(0, len(entries), PAGE):
+        page = entries[start : start + PAGE]
+        yield int(page[0]), page.tobytes()
+
+
+def parts(number: int) -> Iterator[tuple[int, int]]:
+    """
+    The least and the greatest entry of each of a *number* of parts of all entries.
+
+    Keys are hashes, so about as many entries lie in each.
+    """
+    bounds = [_ENTRIES * part // number for part in range(number + 1)]
+    for least, end in pairwise(bounds):
+        yield least, end - 1
 
 
 def bounds(value: str) -> tuple[int, int]:
@@ -239,3 +274,52 @@ def _mixed(found: Any, word: Any, np: Any) -> Any:
     found = (found ^ word) * np.uint64(_FACTOR)
     found ^= found >> np.uint64(32)
     return found
+
+
+class Hashes:
+    """
+    Very many texts, of which it is known quickly whether one may be among them.
+    """
+
+    def __init__(self, few: int = 2**18) -> None:
+        self._most = few
+        self._few: set[int] = set()
+        self._many: list[NDArray[np.int64]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._few or self._many)
+
+    def add(self, texts: Iterable[str]) -> None:
+        """
+        Let *texts* be among them.
+        """
+        self._few.update(map(hash, texts))
+        if len(self._few) <= self._most:
+            return
+        # In a set each takes ten times as much.
+        import numpy as np  # noqa: PLC0415
+
+        self._many.append(np.fromiter(self._few, np.int64, len(self._few)))
+        self._few = set()
+        if len(self._many) > _RUNS:
+            self._many = [np.concatenate(self._many)]
+        self._many[-1].sort()
+
+    def places(self, texts: Sequence[str]) -> list[int]:
+        """
+        The places of those of *texts* that may be among them.
+        """
+        keys = list(map(hash, texts))
+        found = {place for place, key in enumerate(keys) if key in self._few}
+        for run in self._many:
+            at = run.searchsorted(keys)
+            found.update(
+                place
+                for place, (where, key) in enumerate(zip(at, keys, strict=True))
+                if where < len(run) and run[where] == key
+            )
+        return sorted(found)
+
+
+#: So many sorted runs are searched one after the other.
+_RUNS = 8

@@ -26,6 +26,18 @@ class Follows:
     after: float = 0.0
 
 
+@attrs.frozen
+class Cap:
+    """
+    How often someone may be called.
+    """
+
+    #: At most so many calls, the next one included,
+    most: int
+    #: within so many seconds.
+    seconds: float
+
+
 @attrs.frozen(kw_only=True)
 class Plan:
     """
@@ -51,6 +63,8 @@ class Plan:
     given: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     #: Whose calls it follows up, where it does.
     follows: Follows | None = None
+    #: How often its people may be called, by whatever campaign of the ledger.
+    caps: tuple[Cap, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

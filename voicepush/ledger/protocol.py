@@ -4,26 +4,22 @@ What every ledger promises, whatever it is kept in.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self, TypeAlias
 
 import attrs
 
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
+from voicepush.ledger.reader import LedgerReader
 from voicepush.model.batch import Batch, BatchId
-from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
+from voicepush.model.call import Receipt, Received
 from voicepush.model.claim import Claim, Claimed, NotBefore, Record
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.outcome import BatchResult
 from voicepush.model.status import (
     CampaignState,
-    CampaignStatus,
-    HistoryEntry,
-    Lookup,
-    Minute,
     Progress,
     Resolved,
-    UnknownBatch,
     Waiting,
 )
 
@@ -202,7 +198,7 @@ class Draft(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class Ledger(LedgerReader, Protocol):
     """
     Where campaigns are kept; `open_ledger` gives one. Used with ``async with``.
 
@@ -212,30 +208,6 @@ class Ledger(Protocol):
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *_: object) -> None: ...
-
-    async def campaigns(self) -> list[CampaignStatus]:
-        """
-        All campaigns, the newest last.
-        """
-        ...
-
-    async def status(self, campaign: str) -> CampaignStatus | None:
-        """
-        Where *campaign* stands, or None if there is no such campaign.
-        """
-        ...
-
-    async def plan(self, campaign: str) -> Plan | None:
-        """
-        What *campaign* is, or None if there is no such campaign.
-        """
-        ...
-
-    async def fingerprint(self, campaign: str) -> Fingerprint | None:
-        """
-        What *campaign*'s source was like when it was planned, where that is known.
-        """
-        ...
 
     async def change(
         self,
@@ -303,45 +275,6 @@ class Ledger(Protocol):
         """
         ...
 
-    async def lookup(self, value: str) -> list[Lookup]:
-        """
-        What is known of *value*: an msisdn in its normal form, a customer id, or a
-        correlation id.
-        """
-        ...
-
-    async def history(self, campaign: str) -> list[HistoryEntry]:
-        """
-        What was done to *campaign* by whom, the oldest first.
-        """
-        ...
-
-    async def minutes(self, campaign: str) -> list[Minute]:
-        """
-        How *campaign* went in each minute in which a worker was at work.
-        """
-        ...
-
-    def results(
-        self, campaign: str, outcomes: Collection[Outcome]
-    ) -> AsyncIterator[BatchResult]:
-        """
-        The batches of *campaign* in which someone has one of *outcomes*.
-        """
-        ...
-
-    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
-        """
-        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
-        """
-        ...
-
-    async def unknown(self, campaign: str) -> list[UnknownBatch]:
-        """
-        The batches of *campaign* whose recipients are unknown and not given up.
-        """
-        ...
-
     async def receive(
         self, receipts: Sequence[Receipt], *, refused: int = 0
     ) -> Received:
@@ -360,13 +293,6 @@ class Ledger(Protocol):
         """
         ...
 
-    async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
-        """
-        What is known of those whom the names in each of *reports* stand for, where they
-        tell; nothing is applied.
-        """
-        ...
-
     async def place_again(self) -> Received:
         """
         Try again to find whose the receipts are that belong to no known call.
@@ -380,18 +306,5 @@ class Ledger(Protocol):
 
         Returns:
             How many; 0 once there are none.
-        """
-        ...
-
-    async def receipt_counts(self) -> ReceiptCounts:
-        """
-        What was received, and what is kept aside.
-        """
-        ...
-
-    async def heard_for(self, campaign: str, seconds: int) -> int:
-        """
-        How many calls of *campaign* were picked up and lasted at least so many
-        *seconds* from then on, as far as their receipts tell.
         """
         ...

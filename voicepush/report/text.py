@@ -180,12 +180,9 @@ def lookup_as_text(found: Lookup) -> str:
     ]
     if found.call is not None:
         lines.append(f"  {call_as_text(found.call)}")
-    lines += [shown(f"  receipt {_text(body)}") for body in found.receipts]
+    if found.receipts:
+        lines.append(f"  {counted(len(found.receipts), 'receipt')} kept; see --json")
     return "\n".join(lines)
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace")
 
 
 def _words(outcome: Outcome) -> str:
@@ -273,6 +270,20 @@ def left_alone(resolved: Resolved) -> str:
         "claimed them and may still send to them; make sure that it has ended, and say "
         "--process-is-gone"
     )
+
+
+def calls_as_line(status: CampaignStatus) -> str:
+    """
+    What became of the accepted so far, in one line.
+    """
+    if status.calls is None:
+        return "no receipt yet"
+    told = [
+        f"{number:,} {name.replace('_', ' ')}"
+        for name, number in attrs.asdict(status.calls).items()
+        if number
+    ]
+    return f"of {status.accepted:,} calls: {', '.join(told)}"
 
 
 def call_as_text(call: Call) -> str:

@@ -52,6 +52,7 @@ class Reason(enum.StrEnum):
     )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
+    CALLED_BEFORE = "was called too lately or too often (--not-within, --at-most)"
 
     @property
     def kind(self) -> RefusalKind:
@@ -64,6 +65,7 @@ class Reason(enum.StrEnum):
 _KINDS = {
     Reason.DUPLICATE: RefusalKind.DUPLICATE,
     Reason.SUPPRESSED: RefusalKind.SUPPRESSED,
+    Reason.CALLED_BEFORE: RefusalKind.SUPPRESSED,
 }
 
 

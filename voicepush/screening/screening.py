@@ -5,7 +5,7 @@ Recipients are brought into one form; bad, repeated and suppressed ones refused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from operator import attrgetter
 
@@ -115,6 +115,7 @@ class Screening:
         self._numbers = Seen.of_numbers()
         self._customer_ids = Seen.of_ids()
         self._correlation_ids = Seen.of_ids()
+        self._called_before: Callable[[Kind, Sequence[str]], set[str]] | None = None
         self._refused: Counter[RefusalKind] = Counter()
         #: How many values came in.
         self.read = 0
@@ -141,6 +142,15 @@ class Screening:
         How many values are on the suppression list.
         """
         return self._refused[RefusalKind.SUPPRESSED]
+
+    def leave_out(self, known: Callable[[Kind, Sequence[str]], set[str]]) -> None:
+        """
+        Refuse, as suppressed, whoever was called too lately or too often.
+
+        Args:
+            known: Gives those of some values, which are of one kind.
+        """
+        self._called_before = known
 
     def screen(self, block: Block) -> Screened:
         """
@@ -221,6 +231,7 @@ class Screening:
         if self._suppressed.numbers:
             listed = self._suppressed.numbers.known(column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
+        self._drop_called(Kind.MSISDN, column)
         if self._duplicates:
             repeated = self._numbers.repeated(column.values)
             column.drop_for(Reason.DUPLICATE, repeated)
@@ -235,10 +246,16 @@ class Screening:
         if self._suppressed.customer_ids:
             listed = self._suppressed.customer_ids.intersection(column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
+        self._drop_called(Kind.CUSTOMER_ID, column)
         if self._duplicates:
             repeated = self._customer_ids.repeated(column.values)
             column.drop_for(Reason.DUPLICATE, repeated)
         return column
+
+    def _drop_called(self, kind: Kind, column: _Column) -> None:
+        if self._called_before is not None:
+            called = self._called_before(kind, column.values)
+            column.drop_those(Reason.CALLED_BEFORE, called)
 
 
 def _repeated(ids: Sequence[str]) -> Sequence[tuple[int, str]]:

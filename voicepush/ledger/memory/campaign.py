@@ -14,7 +14,7 @@ from voicepush.errors import CampaignHeldError
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.model.batch import BatchId
-from voicepush.model.call import Call, Calls, Receipt
+from voicepush.model.call import Call, Calls, CallState, Receipt
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
@@ -98,6 +98,22 @@ class Row:
         How many recipients stand at *places*.
         """
         return self.known.batch.weigh(sorted(places))
+
+    def called(self) -> list[str]:
+        """
+        Those who were called, or may have been, and whose call has not expired before
+        it was offered.
+        """
+        result, recipients = self.shown, self.known.batch.recipients
+        return [
+            recipients.values[recipient]
+            for recipient, place in enumerate(recipients.places_of_values())
+            if decisions.was_called(result.at(place))
+            and (
+                recipient not in self.calls
+                or self.calls[recipient].call.state is not CallState.EXPIRED
+            )
+        ]
 
     def lose(self) -> None:
         """

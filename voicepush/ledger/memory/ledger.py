@@ -23,6 +23,7 @@ from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.placing import whose
 from voicepush.ledger.plan import Command, Fingerprint, Plan
+from voicepush.ledger.reader import CalledBatch
 from voicepush.model.batch import BatchId, Group
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
@@ -229,6 +230,21 @@ class MemoryLedger:
             for row in self._published(campaign).rows
             if (places := decisions.unresolved(row.known, row.given_up))
         ]
+
+    async def called(
+        self, since: float, *, besides: Collection[str] = ()
+    ) -> AsyncIterator[CalledBatch]:
+        """
+        Who was claimed *since* that moment, and is accepted, unknown or in flight.
+        """
+        for campaign in list(self._campaigns.values()):
+            if campaign.state is None or campaign.plan.campaign in besides:
+                continue
+            for row in campaign.rows:
+                values = row.called()
+                if row.claimed_at is not None and row.claimed_at >= since and values:
+                    kind = row.known.batch.recipients.kind
+                    yield CalledBatch(row.claimed_at, kind, values)
 
     async def receive(
         self, receipts: Sequence[Receipt], *, refused: int = 0

@@ -10,7 +10,7 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
-from voicepush.ledger.plan import Control, Fingerprint
+from voicepush.ledger.plan import Control, Fingerprint, Follows
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
@@ -186,9 +186,42 @@ class MemoryWorker:
         """
         Those at *places* who must not be called any more, or when they may be.
         """
-        follows, origins = self.plan.follows, row.known.batch.recipients.origins
-        if follows is None or origins is None:
-            return {}
+        out: dict[int, Verdict] = {}
+        if self.plan.follows is not None:
+            found = self._followed_up(row, places, self.plan.follows)
+            if isinstance(found, NotBefore):
+                return found
+            out |= found
+        if self.plan.caps:
+            out |= self._too_often(row, frozenset(places))
+        return out
+
+    def _too_often(self, row: Row, places: frozenset[int]) -> dict[int, Verdict]:
+        recipients, out = row.known.batch.recipients, dict[int, Verdict]()
+        besides, plan = {self.plan.campaign}, self.plan
+        # Calls that are followed up after a time of its owner's choice do not count.
+        after = plan.follows is not None and plan.follows.after
+        while after and plan.follows is not None:
+            plan = self._campaigns[plan.follows.campaign].plan
+            besides.add(plan.campaign)
+        for recipient, place in enumerate(recipients.places_of_values()):
+            times = [
+                other.claimed_at
+                for name, campaign in self._campaigns.items()
+                if name not in besides
+                for other in campaign.rows
+                if other.claimed_at is not None
+                and recipients.values[recipient] in other.called()
+            ]
+            verdict = decisions.too_often(times, self.plan.caps, clock.now())
+            if verdict is not None and place in places:
+                out[place] = verdict
+        return out
+
+    def _followed_up(
+        self, row: Row, places: Sequence[int], follows: Follows
+    ) -> NotBefore | dict[int, Verdict]:
+        origins = row.known.batch.recipients.origins or ()
         earlier = {
             each.id.number: each.calls
             for each in self._campaigns[follows.campaign].rows

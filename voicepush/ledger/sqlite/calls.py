@@ -63,6 +63,18 @@ def calls_in(connection: sqlite3.Connection, batch: BatchId) -> dict[int, Call]:
     return {row["recipient"]: call_in(row) for row in rows}
 
 
+def expired_in(connection: sqlite3.Connection, batch: BatchId) -> set[int]:
+    """
+    The recipients of *batch* whose call has expired before it was offered.
+    """
+    rows = connection.execute(
+        "SELECT recipient FROM campaign JOIN call ON call.campaign = campaign.id "
+        "WHERE tag = ? AND number = ? AND call.state = ?",
+        (*batch, CallState.EXPIRED),
+    )
+    return {row["recipient"] for row in rows}
+
+
 def call_with_bodies(
     connection: sqlite3.Connection, key: Key, recipient: int
 ) -> tuple[Call | None, tuple[bytes, ...]]:

@@ -194,6 +194,7 @@ class SQLiteLedger(SQLiteReader):
                 token,
                 plan_of(row),
                 message=load(row["message"]),
+                planned_at=row["planned_at"],
                 held_until=row["held_until"],
             )
             if row["state"] != CampaignState.CANCELLED:

@@ -10,11 +10,13 @@ from functools import partial
 
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import (
     call_of,
     call_with_bodies,
     calls_in,
+    expired_in,
     heard_for,
     receipt_counts,
 )
@@ -28,6 +30,7 @@ from voicepush.ledger.sqlite.rows import (
     SELECT_WITH_RECEIPTS,
     SELECT_WITH_SOURCE,
     batch_result,
+    called_in,
     in_flight,
     lookups_at,
     lookups_in,
@@ -42,6 +45,7 @@ from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
     HistoryEntry,
@@ -54,6 +58,10 @@ _PUBLISHED_BATCH = (
     f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
     f"AND campaign.state != '{DRAFT}'"
 )
+
+
+def _expired(row: sqlite3.Row, connection: sqlite3.Connection) -> set[int]:
+    return expired_in(connection, BatchId(row["tag"], row["number"]))
 
 
 class SQLiteReader:
@@ -223,6 +231,30 @@ class SQLiteReader:
             ),
             writes=False,
         )
+
+    async def called(
+        self, since: float, *, besides: Collection[str] = ()
+    ) -> AsyncIterator[CalledBatch]:
+        """
+        Who was claimed *since* that moment, and is accepted, unknown or in flight; but
+        not whose call has expired before the platform offered it.
+        """
+        for campaign in await self.campaigns():
+            if campaign.campaign in besides:
+                continue
+            calls = campaign.calls
+            async for row in rows_of(
+                self._file,
+                "campaign.name = ? AND claimed_at >= ? AND (batch.accepted > 0 "
+                f"OR batch.unknown > 0 OR in_flight > 0 OR {IS_PROVEN})",
+                (campaign.campaign, since),
+            ):
+                expired: set[int] = set()
+                if calls is not None and calls.expired:
+                    expired = await self._file.do(partial(_expired, row), writes=False)
+                values = called_in(row, expired)
+                if values:
+                    yield CalledBatch(row["claimed_at"], Kind(row["kind"]), values)
 
     async def receipt_counts(self) -> ReceiptCounts:
         """

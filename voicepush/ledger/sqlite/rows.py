@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from functools import cache, partial
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ from voicepush.ledger.packing import (
     unpack_recipients,
     unpack_transactions,
 )
-from voicepush.ledger.plan import Follows, Plan
+from voicepush.ledger.plan import Cap, Follows, Plan
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
@@ -268,6 +268,23 @@ def lookups_at(
     return found
 
 
+def called_in(row: sqlite3.Row, expired: Collection[int]) -> list[str]:
+    """
+    Those in the batch in *row* who were called, or may have been.
+
+    Args:
+        expired: The recipients whose call has expired before it was offered.
+    """
+    known = batch_result(row)
+    result = decisions.shown(known, in_flight(row, known))
+    recipients = result.batch.recipients
+    return [
+        recipients.values[recipient]
+        for recipient, place in enumerate(recipients.places_of_values())
+        if decisions.was_called(result.at(place)) and recipient not in expired
+    ]
+
+
 def unresolved_of(row: sqlite3.Row, result: BatchResult) -> list[int]:
     """
     The places of the batch in *row* that are unknown and not given up.
@@ -315,6 +332,9 @@ def plan_of(row: sqlite3.Row) -> Plan:
         resend_unknown=bool(row["resend_unknown"]),
         given=msgspec.json.decode(row["given"], type=dict[str, str]),
         follows=follows_of(row),
+        caps=()
+        if row["caps"] is None
+        else msgspec.json.decode(row["caps"], type=tuple[Cap, ...]),
     )
 
 

@@ -96,6 +96,10 @@ _CAMPAIGNS = """
         UNIQUE (campaign, number)
     );
 
+    -- Whom others have called lately.
+    CREATE INDEX batch_claimed ON batch (campaign, claimed_at)
+    WHERE claimed_at IS NOT NULL;
+
     -- The sums over the batches of a campaign, so that nobody has to look at them all.
     CREATE TABLE tally (
         campaign INTEGER PRIMARY KEY REFERENCES campaign (id),
@@ -320,6 +324,8 @@ FROM_6 = f"""
     ALTER TABLE recipients ADD COLUMN origins BLOB;
     ALTER TABLE batch ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tally ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX batch_claimed ON batch (campaign, claimed_at)
+    WHERE claimed_at IS NOT NULL;
     DROP TRIGGER batch_is_counted;
     {_COUNTING}
     {_CALLS}

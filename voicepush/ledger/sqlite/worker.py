@@ -33,7 +33,7 @@ from voicepush.ledger.sqlite.late import (
     record_late,
     unclaim,
 )
-from voicepush.ledger.sqlite.leaving_out import left_out
+from voicepush.ledger.sqlite.leaving_out import LeavingOut
 from voicepush.ledger.sqlite.rows import (
     READY,
     SELECT_BATCH,
@@ -73,6 +73,7 @@ class SQLiteWorker:
         plan: Plan,
         *,
         message: VoiceMessage,
+        planned_at: float,
         held_until: float | None,
     ) -> None:
         self.plan = plan
@@ -83,6 +84,7 @@ class SQLiteWorker:
         self.left_alone = Resolved(0)
         self._file = file
         self._campaign = campaign
+        self._leaving_out = LeavingOut(campaign, plan, planned_at)
         #: By its number, one for all of its batches.
         self._group_of = cache(partial(Group, message))
         #: The last batch that was given, in the order of the plan.
@@ -174,10 +176,7 @@ class SQLiteWorker:
         row = self._claim_of(batch, places)
 
         def work(connection: sqlite3.Connection) -> Claim:
-            out = left_out(
-                *(connection, self._campaign, batch.id.number, places),
-                self.plan.follows,
-            )
+            out = self._leaving_out.look(connection, batch, places)
             if isinstance(out, NotBefore):
                 return out
             if not out:

@@ -1,0 +1,134 @@
+"""
+What a ledger answers, whatever it is kept in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.model.batch import BatchId
+from voicepush.model.call import Call, ReceiptCounts, Report
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.recipients import Kind
+from voicepush.model.status import (
+    CampaignStatus,
+    HistoryEntry,
+    Lookup,
+    Minute,
+    UnknownBatch,
+)
+
+
+class CalledBatch(NamedTuple):
+    """
+    People of one batch who were called, or may have been.
+    """
+
+    #: When they were last claimed, in seconds since 1970.
+    at: float
+    kind: Kind
+    values: Sequence[str]
+
+
+class LedgerReader(Protocol):
+    """
+    The half of a ledger that changes nothing.
+    """
+
+    async def campaigns(self) -> list[CampaignStatus]:
+        """
+        All campaigns, the newest last.
+        """
+        ...
+
+    async def status(self, campaign: str) -> CampaignStatus | None:
+        """
+        Where *campaign* stands, or None if there is no such campaign.
+        """
+        ...
+
+    async def plan(self, campaign: str) -> Plan | None:
+        """
+        What *campaign* is, or None if there is no such campaign.
+        """
+        ...
+
+    async def fingerprint(self, campaign: str) -> Fingerprint | None:
+        """
+        What *campaign*'s source was like when it was planned, where that is known.
+        """
+        ...
+
+    async def lookup(self, value: str) -> list[Lookup]:
+        """
+        What is known of *value*: an msisdn in its normal form, a customer id, or a
+        correlation id.
+        """
+        ...
+
+    async def history(self, campaign: str) -> list[HistoryEntry]:
+        """
+        What was done to *campaign* by whom, the oldest first.
+        """
+        ...
+
+    async def minutes(self, campaign: str) -> list[Minute]:
+        """
+        How *campaign* went in each minute in which a worker was at work.
+        """
+        ...
+
+    def results(
+        self, campaign: str, outcomes: Collection[Outcome]
+    ) -> AsyncIterator[BatchResult]:
+        """
+        The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        ...
+
+    async def calls(self, batch: BatchId) -> Mapping[int, Call]:
+        """
+        What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
+        """
+        ...
+
+    async def unknown(self, campaign: str) -> list[UnknownBatch]:
+        """
+        The batches of *campaign* whose recipients are unknown and not given up.
+        """
+        ...
+
+    async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
+        """
+        What is known of those whom the names in each of *reports* stand for, where they
+        tell; nothing is applied.
+        """
+        ...
+
+    async def receipt_counts(self) -> ReceiptCounts:
+        """
+        What was received, and what is kept aside.
+        """
+        ...
+
+    async def heard_for(self, campaign: str, seconds: int) -> int:
+        """
+        How many calls of *campaign* were picked up and lasted at least so many
+        *seconds* from then on, as far as their receipts tell.
+        """
+        ...
+
+    def called(
+        self, since: float, *, besides: Collection[str] = ()
+    ) -> AsyncIterator[CalledBatch]:
+        """
+        Who was claimed *since* that moment, in seconds since 1970, in any campaign,
+        and is accepted, unknown or in flight; but not whose call has expired before the
+        platform offered it.
+
+        Args:
+            besides: The names of campaigns that do not count.
+        """
+        ...
