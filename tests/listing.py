@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from voicepush.receipts.evidence import EvidenceBlock, read_evidence
-from voicepush.receipts.evidence_rows import Listed
+from voicepush.receipts.evidence.reading import EvidenceBlock, read_evidence
+from voicepush.receipts.evidence.rows import Listed
 
 #: The columns of an export, in the console's words.
 HEADERS = ("Transaction ID", "Correlation ID", "MSISDN", "Current Status")

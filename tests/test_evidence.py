@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from listing import (
     HEADERS,
@@ -28,8 +28,8 @@ from listing import (
 
 from voicepush.errors import InputError, SourceError
 from voicepush.model.call import CallState
-from voicepush.receipts.evidence import read_evidence
-from voicepush.receipts.evidence_columns import named_columns
+from voicepush.receipts.evidence.columns import named_columns
+from voicepush.receipts.evidence.reading import read_evidence
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -664,6 +664,7 @@ def test_lines_that_are_no_receipts_are_told_by_number() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example(b'"\x01\n"\x01')
 @given(
     st.binary(max_size=300)
     | st.text(alphabet='{}[]",:\n\\ a1é', max_size=60).map(str.encode)

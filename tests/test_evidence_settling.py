@@ -35,9 +35,9 @@ from voicepush.model.call import CallState
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination, Recipient
 from voicepush.model.status import CampaignState, Lookup
-from voicepush.receipts.evidence import read_evidence
+from voicepush.receipts.evidence.reading import read_evidence
+from voicepush.receipts.evidence.settling import Row, Settled, settle
 from voicepush.receipts.receipt import read_receipt
-from voicepush.receipts.settling import Row, Settled, settle
 from voicepush.report.unknown import Advice, advised
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
@@ -361,7 +361,7 @@ async def test_evidence_is_no_sign_that_receipts_arrive(
     await settled(store, write(table([row(0, tag=OTHER)])), name="july")
     after = await ledger.receipt_counts()
 
-    assert Advice.UNCLEAR is july.advice
+    assert Advice.NO_RECEIPTS is july.advice
     assert before.last_at == after.last_at == told.received_at
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from voicepush.model.call import Call, CallState
 from voicepush.receipts.call_state import EVENTS, call_of
-from voicepush.receipts.logged import logged_call
+from voicepush.receipts.evidence.logged import logged_call
 
 
 def state_of(status: str, code: str = "") -> CallState | None:

@@ -27,9 +27,9 @@ from voicepush.errors import CampaignHeldError, InputError, VoicepushError
 from voicepush.ledger.protocol import Ledger
 from voicepush.masking import shown
 from voicepush.model.status import Resolved, UnknownBatch
-from voicepush.receipts.evidence import EvidenceFile, read_evidence
-from voicepush.receipts.evidence_columns import named_columns
-from voicepush.receipts.settling import Settled, Settling
+from voicepush.receipts.evidence.columns import named_columns
+from voicepush.receipts.evidence.reading import EvidenceFile, read_evidence
+from voicepush.receipts.evidence.settling import Settled, Settling
 from voicepush.report.text import counted, left_alone
 from voicepush.report.unknown import (
     Advice,

@@ -91,9 +91,9 @@ class Advised(NamedTuple):
     @property
     def size(self) -> int:
         """
-        How many recipients it has, as far as they are accepted or unknown.
+        How many recipients it has.
         """
-        return self.batch.accepted + self.batch.unknown
+        return self.batch.size
 
 
 def advised(

@@ -19,7 +19,7 @@ from voicepush.model.batch import BatchId
 from voicepush.model.call import Receipt, Report
 from voicepush.model.outcome import Outcome
 from voicepush.model.status import Lookup
-from voicepush.receipts.evidence import EvidenceBlock, EvidenceFile
+from voicepush.receipts.evidence.reading import EvidenceBlock, EvidenceFile
 from voicepush.screening.duplicates import Seen
 from voicepush.sources.feeding import beside
 
@@ -140,7 +140,6 @@ class Settling:
         self.campaign = campaign
         self.applies = apply
         self._is_alone: bool | None = None
-        self._came_at: float | None = None
         #: Who was counted as someone who was not known to be accepted.
         self._counted = Seen.of_ids(most_texts=_MOST_TEXTS)
         self.settled = Settled()
@@ -149,8 +148,6 @@ class Settling:
         """
         Take what *file* lists.
         """
-        if self._came_at is None:
-            self._came_at = await _last_heard(self._ledger)
         async for block in _fed(file):
             await self._take(block, file.name)
 
@@ -172,13 +169,7 @@ class Settling:
             ]
             ours += theirs
             if told := [named.report for named in theirs if _is_new(named)]:
-                new.append(
-                    attrs.evolve(
-                        listed.receipt,
-                        reports=told,
-                        received_at=self._came_at or listed.receipt.received_at,
-                    )
-                )
+                new.append(attrs.evolve(listed.receipt, reports=told, is_evidence=True))
         self._count([named.known for named in ours])
         if new and self.applies:
             await self._ledger.receive(new)
@@ -325,26 +316,6 @@ def _is_new(named: _Named) -> bool:
     if known.result.outcome is not Outcome.ACCEPTED or known.call is None:
         return True
     return known.call.merged(named.report.call) != known.call
-
-
-async def _last_heard(ledger: Ledger) -> float | None:
-    """
-    When evidence may be said to have come, so that it is not taken for a sign that
-    receipts arrive: with the last of them, or before anyone who is unknown was called.
-
-    None if there is nobody whom that could mislead.
-    """
-    counts = await ledger.receipt_counts()
-    if counts.last_at is not None:
-        return counts.last_at
-    claimed = [
-        batch.claimed.timestamp()
-        for status in await ledger.campaigns()
-        if status.unknown
-        for batch in await ledger.unknown(status.campaign)
-        if batch.claimed is not None
-    ]
-    return min(claimed, default=None)
 
 
 async def _fed(file: EvidenceFile) -> AsyncIterator[EvidenceBlock]:

@@ -14,7 +14,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.model.call import Receipt, Report
-from voicepush.receipts.evidence_columns import (
+from voicepush.receipts.evidence.columns import (
     Column,
     Named,
     Places,
@@ -23,8 +23,8 @@ from voicepush.receipts.evidence_columns import (
     places_in,
     undecided,
 )
-from voicepush.receipts.evidence_files import JsonTexts, Part, Sheet
-from voicepush.receipts.logged import logged_call
+from voicepush.receipts.evidence.files import JsonTexts, Part, Sheet
+from voicepush.receipts.evidence.logged import logged_call
 from voicepush.receipts.receipt import MOST_CHARACTERS, moment_of, read_receipt
 from voicepush.sources.choosing import Undecided, deciding, looks_like_number
 from voicepush.sources.columns import SampleRow

@@ -15,9 +15,9 @@ from typing import Self, TypeAlias
 import attrs
 
 from voicepush.masking import only_count
-from voicepush.receipts.evidence_columns import named_columns
-from voicepush.receipts.evidence_files import Part, parts_of
-from voicepush.receipts.evidence_rows import (
+from voicepush.receipts.evidence.columns import named_columns
+from voicepush.receipts.evidence.files import Part, parts_of
+from voicepush.receipts.evidence.rows import (
     Listed,
     RowReader,
     Unproven,
