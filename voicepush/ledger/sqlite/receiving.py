@@ -35,6 +35,10 @@ _AGAIN_FOR = 86_400.0
 #: So many are tried again at once.
 _TOGETHER = 200
 
+#: The same of those under a name that was just learnt: as many as a request rings. All
+#: else under it waits for its time, or strangers with that name could hold the lock.
+_TAUGHT_TOGETHER = 1_000
+
 #: So many blocks are deleted at once, and so many of what was kept aside.
 _FORGOTTEN_AT_ONCE = 50
 _ASIDE_AT_ONCE = 5_000
@@ -163,15 +167,13 @@ def _place_taught(
     (waiting,) = connection.execute("SELECT unplaced FROM receipt_count").fetchone()
     if not waiting:
         return 0
-    rows = [
-        row
-        for each in dict.fromkeys(filter(None, transaction_ids))
-        for row in connection.execute(
+    rows: list[sqlite3.Row] = []
+    for each in dict.fromkeys(filter(None, transaction_ids)):
+        rows += connection.execute(
             "SELECT * FROM aside WHERE transaction_id = ? AND transaction_id != '' "
-            "AND report IS NOT NULL",
-            (each,),
+            "AND report IS NOT NULL LIMIT ?",
+            (each, _TAUGHT_TOGETHER - len(rows)),
         )
-    ]
     return _place_late(connection, books, rows, now)
 
 
