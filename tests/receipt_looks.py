@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from mishaps import looking
@@ -75,14 +76,8 @@ def named_bodies(path: Path) -> tuple[int, int]:
 def _check_tallies(connection: sqlite3.Connection) -> None:
     for tally in connection.execute("SELECT * FROM tally").fetchall():
         campaign = (tally["campaign"],)
-        sums = {
-            name: _sum(connection, f"sum({name}) FROM batch", campaign)
-            for name in (*_COUNTED, "size")
-        }
-        proven = {
-            name: _sum(connection, f"sum({name}) FROM proof", campaign)
-            for name in (*_COUNTED, "pending")
-        }
+        sums = _sums(connection, "batch", (*_COUNTED, "size"), campaign)
+        proven = _sums(connection, "proof", _COUNTED, campaign)
         expected = {name: sums[name] - proven[name] for name in _COUNTED}
         expected["accepted"] = sums["accepted"] + proven["accepted"]
         assert expected == {name: tally[name] for name in _COUNTED}
@@ -91,12 +86,15 @@ def _check_tallies(connection: sqlite3.Connection) -> None:
         assert tally["pending"] >= 0
 
 
-def _sum(connection: sqlite3.Connection, what: str, campaign: tuple[int]) -> int:
-    (found,) = connection.execute(
-        f"SELECT coalesce({what.replace(' FROM', ', 0) FROM')} WHERE campaign = ?",  # noqa: S608 -- ours
-        campaign,
-    ).fetchone()
-    return int(found)
+def _sums(
+    connection: sqlite3.Connection,
+    table: str,
+    names: Sequence[str],
+    campaign: tuple[int],
+) -> dict[str, int]:
+    columns = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in names)
+    query = f"SELECT {columns} FROM {table} WHERE campaign = ?"  # noqa: S608 -- ours
+    return dict(connection.execute(query, campaign).fetchone())
 
 
 def _check_calls(connection: sqlite3.Connection) -> None:
@@ -142,9 +140,7 @@ def _check_proofs(connection: sqlite3.Connection) -> None:
 
 def _check_bodies(connection: sqlite3.Connection) -> None:
     count = connection.execute("SELECT * FROM receipt_count").fetchone()
-    blocks = dict(
-        map(tuple, connection.execute("SELECT id, number FROM body_block"))  # type: ignore[arg-type]
-    )
+    blocks = dict(map(tuple, connection.execute("SELECT id, number FROM body_block")))
     assert sum(blocks.values()) == count["received"]
     aside = connection.execute("SELECT body, report FROM aside").fetchall()
     unreadable = sum(row["report"] is None for row in aside)

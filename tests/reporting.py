@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -42,9 +41,7 @@ SECRET = "hub-secret"
 Ids = Literal["made", "own", "customer"]
 Answer = Literal["one", "each"]
 COMBINATIONS: list[tuple[Ids, Answer]] = [
-    (ids, answer)
-    for ids in ("made", "own", "customer")
-    for answer in ("one", "each")
+    (ids, answer) for ids in ("made", "own", "customer") for answer in ("one", "each")
 ]
 
 RINGS = ("busy@15%", "rang-out@15%", "hung-up@15%", "hung-up-ringing@10%", "agent@10%")
@@ -239,7 +236,7 @@ class Reporting:
         Wait until what came before its call was known has found it.
         """
         until = time.monotonic() + _PATIENCE + self.recipients / 50
-        while asyncio.run(_unplaced(self.ledger)):
+        while asyncio.run(unplaced(self.ledger)):
             assert time.monotonic() < until, "some are kept aside for ever"
             time.sleep(0.05)
 
@@ -282,7 +279,10 @@ class Reporting:
         )
 
 
-async def _unplaced(path: Path) -> int:
+async def unplaced(path: Path) -> int:
+    """
+    How many receipts of no known call are kept aside.
+    """
     async with open_ledger(path) as ledger:
         return (await ledger.receipt_counts()).unplaced
 
