@@ -20,7 +20,7 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from conftest import Serve, numbers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mishaps import process, wait_until
+from mishaps import looking, process, wait_until
 from receipt_looks import check_books, check_file, stored_bodies
 from receiving import Line, head, served
 from reporting import (
@@ -395,7 +395,7 @@ async def test_a_transaction_that_strangers_used_is_still_learnt(
 ) -> None:
     """
     A receipt without id that came before its call was known is placed, however many
-    others bear the same transaction; if not at once, then when it is tried again.
+    others bear the same transaction.
     """
     ids = await planned(ledger)
     first = numbers(1)[0]
@@ -416,6 +416,39 @@ async def test_a_transaction_that_strangers_used_is_still_learnt(
     assert CallState.NOT_REACHED is found.call.state
     assert 1_200 == counts.unplaced
     check_books(tmp_path / "test.db")
+
+
+async def test_a_call_with_names_without_number_stays_small(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """
+    All receipts are applied, and what is known of the call takes no more room than
+    that of others.
+    """
+    (own_id, *_) = await planned(ledger)
+    first = numbers(1)[0]
+    bodies = [
+        json.dumps(
+            [
+                thing_of(first, "7408", own_id, f"name-{each}-{place}")
+                for place in range(200)
+            ]
+        ).encode()
+        for each in range(20)
+    ]
+    async with served(ledger) as address, many_posts() as session:
+        statuses = await post_all(session, f"{address}/receipts", bodies)
+        await post_all(session, f"{address}/receipts", [body_of("", "7519", own_id)])
+    with looking(tmp_path / "test.db") as connection:
+        [(names, kept)] = connection.execute(
+            "SELECT length(transactions), length(bodies) FROM call"
+        ).fetchall()
+    (found,) = await ledger.lookup(first)
+
+    assert Counter({200: 20}) == statuses
+    assert max(names, kept) < 2_000
+    assert found.call is not None
+    assert CallState.REACHED is found.call.state
 
 
 async def test_bodies_replayed_a_thousand_times_change_nothing(tmp_path: Path) -> None:
