@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -59,9 +60,11 @@ class ReceiptCrashing:
     kills: int
     seed: int = 0
     recipients: int = 1_200
-    #: How many were killed before they listened, and how many under load.
+    #: How many were killed before they listened, how many under load, and how many
+    #: were asked to end under load.
     early: int = attrs.field(init=False, default=0)
     loaded: int = attrs.field(init=False, default=0)
+    asked: int = attrs.field(init=False, default=0)
     #: How many posts were answered how; None for not at all.
     statuses: Counter[int | None] = attrs.field(init=False, factory=Counter)
     #: Every body that was answered 200, and how often.
@@ -101,7 +104,7 @@ class ReceiptCrashing:
         options = {"latency": 0.05, "seed": self.seed, "answer": "each"}
         with _in_thread(_FAULTS, options) as simulator:
             asyncio.run(self._plan())
-            for _ in range(self.kills):
+            while self.loaded < self.kills:
                 with self._dispatching(simulator):
                     self._kill()
                 self._look()
@@ -194,10 +197,13 @@ class ReceiptCrashing:
                 assert time.monotonic() < until, "nothing is stored"
                 await asyncio.sleep(0.002)
             await asyncio.sleep(self._chance.uniform(0.0, 0.02))
-            process.kill()
+            is_asked = self._chance.random() < 1 / 10
+            process.send_signal(signal.SIGTERM if is_asked else signal.SIGKILL)
             await asyncio.gather(*posters)
-            self.loaded += 1
-        await asyncio.to_thread(process.wait)
+        code = await asyncio.to_thread(process.wait)
+        assert (0 if is_asked else -signal.SIGKILL) == code
+        self.asked += is_asked
+        self.loaded += not is_asked
 
     async def _post_on(self, session: ClientSession, url: str) -> None:
         while True:
@@ -323,12 +329,12 @@ class ReceiptCrashing:
         What was seen, in words.
         """
         return (
-            f"seed {self.seed}: {self.loaded} kills under load and {self.early} while "
-            f"starting; {self.statuses[200]:,} posts were answered 200 and all are "
-            f"there, {self.statuses[None]:,} were not answered, of which "
-            f"{self.unanswered:,} are there, too; the campaign was begun again "
-            f"{self.dispatched} times; at {self.proven} kills someone was proven by "
-            "receipts alone; nobody was rung twice"
+            f"seed {self.seed}: {self.loaded} kills under load, {self.early} while "
+            f"starting, {self.asked} asked to end; {self.statuses[200]:,} posts were "
+            f"answered 200 and all are there, {self.statuses[None]:,} were not "
+            f"answered, of which {self.unanswered:,} are there, too; the campaign was "
+            f"begun again {self.dispatched} times; at {self.proven} kills someone was "
+            "proven by receipts alone; nobody was rung twice"
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import signal
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 from conftest import KEY, _in_thread
@@ -37,14 +38,18 @@ from voicepush.simulator.truth import CallTruth
 
 SECRET = "hub-secret"
 
-#: Whose ids the receipts bear, and how the answers name the calls.
-Ids = Literal["made", "own", "customer"]
+#: Whose ids the receipts bear, and how the answers name the calls. Several of a
+#: household share an id, and are told apart by number only.
+Ids = Literal["made", "own", "customer", "household"]
 Answer = Literal["one", "each"]
 COMBINATIONS: list[tuple[Ids, Answer]] = [
     (ids, answer) for ids in ("made", "own", "customer") for answer in ("one", "each")
 ]
 
-RINGS = ("busy@15%", "rang-out@15%", "hung-up@15%", "hung-up-ringing@10%", "agent@10%")
+RINGS = (
+    *("busy@15%", "rang-out@10%", "hung-up@15%", "hung-up-ringing@10%", "agent@10%"),
+    "expired@5%",
+)
 FAULTS = ("twice:0.5@10%", "late:0.5@20%", "forged@1%", "lost@2%", "no-id@10%")
 
 #: No process is waited for any longer, in seconds.
@@ -174,7 +179,7 @@ class Reporting:
                 "ring_seconds": 0.1,
                 "receipt_faults": self.faults,
                 "hub_secret": SECRET,
-                "numbered_transids": self.answer == "one",
+                "numbered_transids": self.answer == "one" and self.ids != "own",
                 "retry_seconds": 0.5,
                 "answer_seconds": 60.0,
                 "latency": 0.02,
@@ -195,9 +200,19 @@ class Reporting:
         self._compare(truth)
         check_books(self.ledger)
 
+    @property
+    def _file(self) -> str:
+        return "june.jsonl" if self.ids == "household" else "june.csv"
+
     def _write_list(self) -> None:
-        with (self.folder / "june.csv").open("w", encoding="utf-8") as lines:
-            if self.ids == "customer":
+        with (self.folder / self._file).open("w", encoding="utf-8") as lines:
+            if self.ids == "household":
+                for first in range(0, self.recipients, 3):
+                    people = range(first, min(first + 3, self.recipients))
+                    values = [f"+999{i:09d}" for i in people]
+                    entry = {"msisdn": values, "correlationid": f"home-{first}"}
+                    lines.write(json.dumps(entry) + "\n")
+            elif self.ids == "customer":
                 lines.write("customerid\n")
                 lines.writelines(f"cust {i:07d}\n" for i in range(self.recipients))
             elif self.ids == "own":
@@ -217,7 +232,7 @@ class Reporting:
         with said.open("wb") as file:
             code = subprocess.run(  # noqa: S603 -- our own program
                 [
-                    *[sys.executable, "-m", "voicepush", "send", "june.csv"],
+                    *[sys.executable, "-m", "voicepush", "send", self._file],
                     *["--media", "hello", "--base-url", simulator.url, *callback],
                     *["--ledger", str(self.ledger), "--concurrency", "8"],
                     *["--batch-size", str(self.batch_size)],
@@ -307,8 +322,8 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--recipients", type=int, default=100_000)
-    parser.add_argument("--ids", choices=["made", "own", "customer"], default="made")
-    parser.add_argument("--answer", choices=["one", "each"], default="one")
+    parser.add_argument("--ids", choices=get_args(Ids), default="made")
+    parser.add_argument("--answer", choices=get_args(Answer), default="one")
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

@@ -5,19 +5,14 @@ reports: nobody is called twice, and no receipt that was answered 200 is lost.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import Connect, Serve, Simulate, numbers
-from held_answers import held_answers
+from held_answers import gate, held_answers, in_a_thread
 from mishaps import (
     SLOWLY,
     check_finished,
@@ -49,34 +44,6 @@ LOST = ("drop@1/4", "504@1/3", "garbage@1/2", "truncated")
 _SIZE = ("--batch-size", "25", "--concurrency", "4")
 
 
-@contextmanager
-def held(simulator: Simulator) -> Iterator[str]:
-    """
-    The address of a proxy to *simulator* that holds its answers until every receipt is
-    delivered, in a thread of its own.
-    """
-    loop = asyncio.new_event_loop()
-    ready = threading.Event()
-    stop = asyncio.Event()
-    found: list[str] = []
-
-    async def run() -> None:
-        async with held_answers(simulator) as url:
-            found.append(url)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=[run()])
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
-
-
 def is_resumed(simulator: Simulator, *options: str) -> None:
     """
     The campaign comes to its end, everyone is accepted, and was rung once.
@@ -105,17 +72,17 @@ def test_whom_receipts_prove_is_not_called_again(
     that down, or after it has ended. All are accepted, whatever is decided.
     """
     june(250)
-    with receiver(LEDGER) as (taking, url):
+    with receiver(LEDGER) as (_, url), in_a_thread(gate(url)) as posts:
         simulator = serve(
             *LOST,
-            notify_url=url,
+            notify_url=posts.url,
             ring_seconds=0.001,
             rings=["busy@30%", "hung-up@30%"],
             answer_seconds=60.0,
         )
-        if not early:
-            taking.send_signal(signal.SIGSTOP)
-        with held(simulator) as address:
+        if early:
+            posts.open()
+        with in_a_thread(held_answers(simulator)) as address:
             base = address if early else simulator.url
             with process(
                 *["send", "june.csv", "--media", "x", "--base-url", base, *_SIZE],
@@ -123,7 +90,7 @@ def test_whom_receipts_prove_is_not_called_again(
             ) as running:
                 said = ended(running, 60)
         rung = len(simulator.requests)
-        taking.send_signal(signal.SIGCONT)
+        posts.open()
         done(simulator, 60)
         is_resumed(simulator, *(["--on-unknown", "resend"] if resend else []))
 
@@ -143,19 +110,19 @@ def test_a_dead_dispatcher_is_told_by_receipts(
     Those who were in flight are accepted, the others are called, and nobody again.
     """
     june(250)
-    with receiver(LEDGER) as (taking, url):
+    with receiver(LEDGER) as (_, url), in_a_thread(gate(url)) as posts:
         simulator = serve(
-            notify_url=url, ring_seconds=0.001, latency=60.0, answer_seconds=60.0
+            notify_url=posts.url, ring_seconds=0.001, latency=60.0, answer_seconds=60.0
         )
-        if not early:
-            taking.send_signal(signal.SIGSTOP)
+        if early:
+            posts.open()
         with process(*sending(simulator, *_SIZE)) as running:
             wait_until(lambda: len(simulator.requests) == 4)
             if early:
                 done(simulator, 60)
             running.kill()
             running.wait()
-        taking.send_signal(signal.SIGCONT)
+        posts.open()
         done(simulator, 60)
         simulator.latency = 0.0
         said = say(
@@ -180,7 +147,7 @@ def test_whom_it_rang_and_denied_is_not_asked_for_again(serve: Serve) -> None:
         simulator = serve(notify_url=url, ring_seconds=0.001)
         simulator.next_replies(*["ring-7006", "mix:7006=40%"] * 5)
         with (
-            held(simulator) as address,
+            in_a_thread(held_answers(simulator)) as address,
             process(
                 *["send", "june.csv", "--media", "x", "--base-url", address, *_SIZE]
             ) as running,
@@ -243,8 +210,9 @@ async def test_receipts_that_come_while_it_waits_to_ask_again(
 
 def test_what_was_answered_200_outlives_thirty_kills(tmp_path: Path) -> None:
     """
-    Of the receiver, under load and while it starts, with a dispatcher beside it that
-    dies as well: nothing is lost, nobody is rung twice, and all sums hold.
+    Of the receiver, under load and while it starts, or where it is asked to end, with a
+    dispatcher beside it that dies as well: nothing is lost, nobody is rung twice, and
+    all sums hold.
     """
     crashing = ReceiptCrashing(tmp_path, kills=30, seed=1)
 
@@ -255,6 +223,21 @@ def test_what_was_answered_200_outlives_thirty_kills(tmp_path: Path) -> None:
     # Nor may chance let every post be answered, or every receipt come in time.
     assert crashing.statuses[None]
     assert crashing.proven
+
+
+@pytest.mark.xfail(reason="the receiver does not look whether its file is in place")
+@pytest.mark.usefixtures("in_a_folder")
+def test_a_ledger_that_was_deleted_takes_no_receipt() -> None:
+    """
+    As no dispatcher claims in one: what is written there nobody would ever read.
+    """
+    with receiver(LEDGER) as (_, url):
+        before = post_one(url, b'{"code": "7519"}')
+        for file in Path().glob("voicepush.db*"):
+            file.unlink()
+        after = {post_one(url, b'{"code": "7519"}') for _ in range(3)}
+
+    assert (200, {503}) == (before, after)
 
 
 # A disk that is full
