@@ -500,3 +500,26 @@ TO_6 = """
     CREATE TRIGGER batch_is_counted AFTER UPDATE ON batch BEGIN SELECT 1; END;
     PRAGMA user_version = 6;
 """
+
+
+async def test_a_receipt_corrects_the_transaction_that_an_answer_gave_to_another(
+    store: Store,
+) -> None:
+    """
+    Elements without ids are taken in the order of their request, and may have come in
+    another; what a receipt with an id says of its call is believed.
+    """
+    batch, worker = await two_planned(store.ledger)
+    claimed = is_claimed(await worker.claim(batch, [0, 1]))
+    await worker.record(claimed, BatchResult(batch, ACCEPTED, {}, ("t-1", "t-0"), 1))
+    told = [receipt("7408", place=at, transaction=f"t-{at}") for at in range(2)]
+    nameless = [
+        receipt("7410", transaction=f"t-{at}", recipient=f"+999{at + 1}")
+        for at in range(2)
+    ]
+    received = [await store.ledger.receive(each) for each in (nameless, told)]
+    status = await status_of(store.ledger)
+
+    assert [Received(unplaced=2), Received(applied=2, placed_late=2)] == received
+    assert status.calls is not None
+    assert 2 == status.calls.not_reached

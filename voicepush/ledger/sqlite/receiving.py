@@ -17,7 +17,7 @@ from voicepush.ledger.packing import (
     unpack_places,
     unpack_transactions,
 )
-from voicepush.ledger.placing import Seat
+from voicepush.ledger.placing import Seat, is_named_so
 from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import call_in, columns_of
 from voicepush.ledger.sqlite.late import prove
@@ -27,6 +27,9 @@ from voicepush.model.outcome import Outcome
 #: So many bodies of one call are found again by `lookup`; all are kept.
 _MOST_BODIES = 64
 
+#: So many of the platform's names for one call are kept; it gives one.
+_MOST_NAMES = 64
+
 #: What belongs to no known call is tried again after so many seconds, and then again
 #: after as long as it has been waiting, for a day.
 _AGAIN_AFTER = 5.0
@@ -34,6 +37,10 @@ _AGAIN_FOR = 86_400.0
 
 #: So many are tried again at once.
 _TOGETHER = 200
+
+#: The same of those under a name that was just learnt: as many as a request rings. All
+#: else under it waits for its time, or strangers with that name could hold the lock.
+_TAUGHT_TOGETHER = 1_000
 
 #: So many blocks are deleted at once, and so many of what was kept aside.
 _FORGOTTEN_AT_ONCE = 50
@@ -164,15 +171,13 @@ def _place_taught(
     (waiting,) = connection.execute("SELECT unplaced FROM receipt_count").fetchone()
     if not waiting:
         return 0
-    rows = [
-        row
-        for each in dict.fromkeys(filter(None, transaction_ids))
-        for row in connection.execute(
+    rows: list[sqlite3.Row] = []
+    for each in dict.fromkeys(filter(None, transaction_ids)):
+        rows += connection.execute(
             "SELECT * FROM aside WHERE transaction_id = ? AND transaction_id != '' "
-            "AND report IS NOT NULL",
-            (each,),
+            "AND report IS NOT NULL LIMIT ?",
+            (each, _TAUGHT_TOGETHER - len(rows)),
         )
-    ]
     return _place_late(connection, books, rows, now)
 
 
@@ -205,8 +210,9 @@ def _apply(
     by_recipient: dict[int, list[_Placed]] = {}
     for each in placed:
         by_recipient.setdefault(each.seat.recipient, []).append(each)
+    told = unpack_transactions(batch["transactions"])
     for recipient, theirs in by_recipient.items():
-        _merge(connection, (*key, recipient), theirs, batch, now)
+        _merge(connection, (*key, recipient), theirs, told, now)
     unproven = _unproven(batch, {each.seat.place for each in placed})
     if unproven:
         prove(connection, *key, unproven)
@@ -241,7 +247,7 @@ def _merge(
     connection: sqlite3.Connection,
     key: tuple[int, int, int],
     placed: Sequence[_Placed],
-    batch: sqlite3.Row,
+    told: Sequence[str],
     now: float,
 ) -> None:
     row = connection.execute(
@@ -261,31 +267,29 @@ def _merge(
         "number": key[1],
         "recipient": key[2],
         "received_at": now if call != before else row["received_at"],
-        "transactions": _taught(row and row["transactions"], placed, batch),
+        "transactions": _taught(row and row["transactions"], placed, told),
         "bodies": " ".join(bodies[:_MOST_BODIES]),
     }
     connection.execute(_UPSERT, columns)
 
 
 def _taught(
-    known: str | None, placed: Sequence[_Placed], batch: sqlite3.Row
+    known: str | None, placed: Sequence[_Placed], told: Sequence[str]
 ) -> str | None:
     """
     The platform's names for a call that no answer gave, with those in *placed*.
+
+    Args:
+        told: The names that answers gave, one for the whole batch or one per place.
     """
-    told = batch["transactions"] or ""
     found = list(unpack_transactions(known))
     for each in placed:
         name = each.report.transaction_id
-        whole = name.rpartition("_")[0]
-        if (
-            name
-            and name not in found
-            and f'"{name}"' not in told
-            and not (whole and f'"{whole}"' in told)
-        ):
+        by_answer = told[each.seat.place if len(told) > 1 else 0] if told else ""
+        # An answer without ids may have given the name to another.
+        if name and name not in found and not is_named_so(by_answer, name):
             found.append(name)
-    return pack_transactions(found)
+    return pack_transactions(found[:_MOST_NAMES])
 
 
 _COLUMNS = (
