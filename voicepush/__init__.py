@@ -26,6 +26,7 @@ from voicepush.errors import (
 from voicepush.ledger import open_ledger
 from voicepush.ledger.plan import Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
+from voicepush.ledger.silence import Silent
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import (
     Call,
@@ -150,6 +151,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Worker",
     "Due",
     "Finished",
+    "Silent",
     "Claimed",
     "NotBefore",
     "Refused",

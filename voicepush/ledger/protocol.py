@@ -4,7 +4,7 @@ What every ledger promises, whatever it is kept in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, Self, TypeAlias
 
 import attrs
@@ -296,6 +296,16 @@ class Ledger(LedgerReader, Protocol):
     async def place_again(self) -> Received:
         """
         Try again to find whose the receipts are that belong to no known call.
+        """
+        ...
+
+    async def note_asked(self, batch: BatchId, places: Collection[int] | None) -> None:
+        """
+        Make it durable that the platform was asked what became of calls of *batch*, the
+        last of them now, so that whoever asks next goes on after them.
+
+        Args:
+            places: Of all that were asked about lately; None for all that are silent.
         """
         ...
 

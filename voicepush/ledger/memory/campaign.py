@@ -50,6 +50,17 @@ class HeardOf:
         return attrs.evolve(self.call, received_at=self.received_at)
 
 
+@attrs.frozen
+class Asked:
+    """
+    When it was last asked what became of calls of a batch.
+    """
+
+    at: float
+    #: About which of them lately; None for all that were silent.
+    places: frozenset[int] | None
+
+
 @attrs.define(eq=False)
 class Row:
     """
@@ -71,6 +82,7 @@ class Row:
     late: bool = False
     #: By recipient, counted from 0.
     calls: dict[int, HeardOf] = attrs.field(factory=dict)
+    asked: Asked | None = None
 
     @property
     def id(self) -> BatchId:

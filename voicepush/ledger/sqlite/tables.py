@@ -200,6 +200,31 @@ _CALLS = """
         PRIMARY KEY (campaign, number, recipient)
     ) WITHOUT ROWID;
 
+    -- How many calls of a batch have ended, and how far it was asked what became of
+    -- the others.
+    CREATE TABLE poll (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,               -- of the batch
+        ended INTEGER NOT NULL DEFAULT 0,
+        asked_at REAL,                         -- for the last time
+        asked TEXT,                            -- places asked lately, or NULL: all
+        PRIMARY KEY (campaign, number)
+    ) WITHOUT ROWID;
+
+    CREATE TRIGGER call_is_known_to_have_ended AFTER INSERT ON call
+    WHEN new.has_ended BEGIN
+        INSERT INTO poll (campaign, number, ended)
+        VALUES (new.campaign, new.number, 1)
+        ON CONFLICT DO UPDATE SET ended = ended + 1;
+    END;
+
+    CREATE TRIGGER call_ends AFTER UPDATE OF has_ended ON call
+    WHEN new.has_ended AND NOT old.has_ended BEGIN
+        INSERT INTO poll (campaign, number, ended)
+        VALUES (new.campaign, new.number, 1)
+        ON CONFLICT DO UPDATE SET ended = ended + 1;
+    END;
+
     CREATE TABLE call_tally (
         campaign INTEGER NOT NULL REFERENCES campaign (id),
         state TEXT NOT NULL,
