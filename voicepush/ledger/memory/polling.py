@@ -18,7 +18,7 @@ def silent(
     The batches among *rows* in which someone is silent.
     """
     for row in rows:
-        if row.claimed_at is None or row.claimed_at > claimed_before:
+        if (row.claimed_at or 0.0) > claimed_before:
             continue
         asked: frozenset[int] | None = frozenset()
         if row.asked is not None and row.asked.at >= asked_before:

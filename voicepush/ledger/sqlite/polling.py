@@ -23,7 +23,7 @@ _SELECT = f"""
 
 #: In which batches someone may be silent; of the others nothing else is read.
 _MAY_BE_SILENT = """
-    campaign.name = ? AND claimed_at <= ? AND transactions IS NOT NULL
+    campaign.name = ? AND coalesce(claimed_at, 0) <= ? AND transactions IS NOT NULL
     AND batch.accepted + coalesce(
         (SELECT accepted FROM proof
          WHERE proof.campaign = batch.campaign AND proof.number = batch.number), 0
