@@ -31,7 +31,11 @@ from voicepush.model.outcome import BatchResult, Outcome
 _T = TypeVar("_T")
 
 #: What makes the index of a few as that of millions.
-_MILLIONS = {"RUN": 4, "PAGE": 2, "_FEW": 2, "_FEW_TO_IMPORT": 2}
+_MILLIONS = {
+    **{f"index.{name}": few for name, few in (("RUN", 4), ("PAGE", 2), ("_FEW", 2))},
+    "index._FEW_TO_IMPORT": 2,
+    "sqlite.index.MOST_RUNS": 1,
+}
 
 
 def check_due(expected: Sequence[ModelBatch], due: Sequence[Due]) -> None:
@@ -68,7 +72,7 @@ class Checked(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         # An index as of millions: several runs of several pages, made by numpy.
         for name, few in _MILLIONS.items():
-            self.patch.setattr(f"voicepush.ledger.index.{name}", few)
+            self.patch.setattr(f"voicepush.ledger.{name}", few)
         self.clock = Ticking()
         self.clock.patch(self.patch.setattr)
         self.store = self.store_of(self.folder)

@@ -15,7 +15,9 @@ from voicepush.ledger.index import (
     _entries_of,
     _entries_one_by_one,
     bounds,
+    merged_pages,
     numbers_in,
+    parts,
     sorted_pages,
 )
 from voicepush.ledger.packing import (
@@ -375,3 +377,28 @@ class TestIndex:
         A key is written into ledgers, and has to be the same for ever.
         """
         assert KEYS == [bounds(each)[0] >> 32 for each in ("+9995550001", "order-1")]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(texts, min_size=1), min_size=1, max_size=6), st.integers(1, 4))
+def test_merged_runs_hold_what_the_runs_held(found: list[list[str]], many: int) -> None:
+    """
+    In one order, whichever part is merged first.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("voicepush.ledger.index.PAGE", 2)
+        runs = [
+            page.tobytes()
+            for number, each in enumerate(found)
+            for _, page in sorted_pages([column_of(number, each)])
+        ]
+        merged = [
+            page
+            for least, greatest in parts(many)
+            for page in (merged_pages(runs, least, greatest) if runs else ())
+        ]
+    columns = [column_of(number, each) for number, each in enumerate(found)]
+    entries = [each for _, page in merged for each in memoryview(page).cast("q")]
+
+    assert by_hand(columns) == entries
+    assert all(memoryview(page).cast("q")[0] == first for first, page in merged)

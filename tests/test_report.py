@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicepush.model.outcome import Outcome, Result, Summary, Verdict
-from voicepush.model.status import CampaignState, CampaignStatus, Lookup, UnknownBatch
+from voicepush.model.status import CampaignState, CampaignStatus, Lookup
 from voicepush.report.json import as_object, dump, lookup_as_object
 from voicepush.report.text import (
     as_line,
@@ -21,7 +21,6 @@ from voicepush.report.text import (
     lookup_as_text,
     outcomes_of,
     reasons_of,
-    unknown_as_text,
 )
 
 
@@ -279,49 +278,6 @@ class TestOneRecipient:
                 "recorded",
             )
         )
-
-
-class TestDoubts:
-    """
-    The evidence on requests whose answer is not known.
-    """
-
-    def test_each(self) -> None:
-        """
-        Each request is told with how many are unknown in it, since when, and why.
-        """
-        doubt = UnknownBatch(
-            batch="k-7",
-            unknown=1_000,
-            accepted=3,
-            claimed=datetime(2030, 4, 12, 12, tzinfo=UTC),
-            reasons=("timed out", "HTTP 504"),
-        )
-        (line,) = unknown_as_text([doubt]).splitlines()
-
-        for fact in (
-            "k-7 ",
-            "2030-04-12 12:00:00Z",
-            "1,000 unknown",
-            "3 accepted",
-            "timed out; HTTP 504",
-        ):
-            assert fact in line
-
-    def test_many(self) -> None:
-        """
-        A long list is cut, and says by how much.
-        """
-        batches = [
-            UnknownBatch(
-                batch=f"k-{place}", unknown=1, accepted=0, claimed=None, reasons=()
-            )
-            for place in range(30)
-        ]
-        lines = unknown_as_text(batches).splitlines()
-
-        assert "k-0" in lines[0]
-        assert f"and {30 - len(lines) + 1} more requests" == lines[-1].strip()
 
 
 class TestReasons:

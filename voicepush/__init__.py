@@ -3,6 +3,7 @@ Send voice messages in bulk: no one is called twice by us, and no one is lost.
 """
 
 import logging
+from typing import TYPE_CHECKING
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
@@ -24,8 +25,9 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.ledger.plan import Command, Control, Fingerprint, Follows, Plan
+from voicepush.ledger.plan import Cap, Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
+from voicepush.ledger.reader import CalledBatch, LedgerReader
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import (
@@ -66,6 +68,7 @@ from voicepush.model.status import (
     UnknownBatch,
     Waiting,
 )
+from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
@@ -78,6 +81,20 @@ __version__ = "0.1.0"
 
 # What becomes of records is the application's business.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+if TYPE_CHECKING:
+    from voicepush.receipts.app import receipts_app
+else:
+
+    def __getattr__(name: str) -> object:
+        # A server takes a tenth of a second to load, and few need one.
+        if name == "receipts_app":
+            from voicepush.receipts.app import receipts_app  # noqa: PLC0415
+
+            return receipts_app
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What is sent, to whom
@@ -137,6 +154,9 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Received",
     "ReceiptCounts",
     "Resolved",
+    # What the platform reports
+    "receipts_app",
+    "ReceiptsApplied",
     # What happens meanwhile
     "Observers",
     "AttemptMade",
@@ -144,8 +164,11 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "CampaignStopped",
     # What a ledger promises
     "Ledger",
+    "LedgerReader",
+    "CalledBatch",
     "Plan",
     "Follows",
+    "Cap",
     "Fingerprint",
     "Draft",
     "Worker",

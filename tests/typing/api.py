@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import assert_type
 
+from aiohttp import web
+
 import voicepush
 from voicepush import (
     BatchResult,
@@ -19,6 +21,7 @@ from voicepush import (
     CampaignStatus,
     Client,
     Destination,
+    Ledger,
     Outcome,
     Result,
     Summary,
@@ -80,3 +83,12 @@ def keywords() -> None:
     Client(voicepush.Settings(service_key="k", base_url="https://api.example"))
     Client(service_kee="k")  # type: ignore[call-arg]
     Client(concurrency="many")  # type: ignore[arg-type]
+
+
+def receipts(ledger: Ledger) -> None:
+    """
+    The notify URL is an application of aiohttp's, although it is loaded late.
+    """
+    assert_type(voicepush.receipts_app(ledger, secret="s"), web.Application)
+    voicepush.receipts_app(ledger, secrets="s")  # type: ignore[call-arg]
+    voicepush.receipts_apps  # type: ignore[attr-defined]  # noqa: B018

@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
+from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     HELD_BY_ANOTHER,
@@ -26,8 +27,10 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
-from voicepush.cli.questions import export, lookup, resolve, status
-from voicepush.cli.stand_in import demo, simulate
+from voicepush.cli.questions import export, lookup, status
+from voicepush.cli.receipts import receipts
+from voicepush.cli.resolving import resolve
+from voicepush.cli.stand_in import simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.terminal import (
     accept_any_text,
@@ -63,7 +66,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, resolve, simulate),
+    *(lookup, export, resolve, receipts, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

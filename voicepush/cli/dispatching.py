@@ -53,9 +53,13 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
     drain: float | None = None,
     process_is_gone: bool = False,
     json: bool,
+    tells: bool = True,
 ) -> int:
     """
     Dispatch with a show, and say in the end what came of it.
+
+    Args:
+        tells: Print where the campaign stands then.
     """
     interrupted = False
     task = asyncio.current_task()
@@ -88,7 +92,8 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
         failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
         complain(error)
     status = await campaign.status()
-    tell_status(status, json=json)
+    if tells:
+        tell_status(status, json=json)
     if summary is not None:
         _tell_reasons(summary, status)
     if failed is not None:

@@ -17,8 +17,6 @@ from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Json,
     LedgerPath,
-    ProcessIsGone,
-    Yes,
     existing,
     inputs,
     outcome_called,
@@ -27,7 +25,6 @@ from voicepush.cli.options import (
 )
 from voicepush.cli.outputs import check_output, writing
 from voicepush.cli.terminal import (
-    confirm,
     follow,
     say,
     tell,
@@ -37,19 +34,15 @@ from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger.protocol import Ledger
-from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
 from voicepush.report.export import Wanted, csv_head, csv_rows, json_rows
 from voicepush.report.json import as_object, history_as_object, lookup_as_object
 from voicepush.report.text import (
     as_line,
-    counted,
     history_as_text,
-    left_alone,
     lookup_as_text,
     receipts_as_text,
-    unknown_as_text,
 )
 from voicepush.screening.msisdn import normalise
 from voicepush.screening.refusals import Reason
@@ -240,53 +233,3 @@ def _check_kept(columns: Iterable[str], kept: Iterable[str]) -> None:
             raise InputError(
                 f"--with {column}: no such column was kept by --keep; kept are {known}"
             )
-
-
-async def resolve(
-    campaign: str,
-    /,
-    *,
-    resend: Annotated[bool, Parameter(negative="")] = False,
-    give_up: Annotated[bool, Parameter(negative="")] = False,
-    process_is_gone: ProcessIsGone = False,
-    yes: Yes = False,
-    ledger: LedgerPath = DEFAULT_LEDGER,
-) -> int:
-    """
-    Show whose fate in CAMPAIGN is unknown and why, and decide what to do with them.
-
-    Parameters
-    ----------
-    campaign
-        The campaign's name.
-    resend
-        Make them pending, at the risk of a second call; resume then sends to them.
-    give_up
-        Leave them as they are for good, and do not show them here again.
-    process_is_gone
-        With --resend: no process exists any more that may have claimed people and not
-        called them yet.
-    yes
-        Do not ask.
-    ledger
-        Where campaigns are kept.
-    """
-    if resend and give_up:
-        raise InputError("choose either --resend or --give-up")
-    async with existing(ledger) as opened:
-        found = await Campaign.open(opened, campaign)
-        batches = await found.unknown()
-        unknown = sum(batch.unknown for batch in batches)
-        requests = counted(len(batches), "request")
-        tell(f"{shown(campaign)}: {unknown:,} unknown in {requests}")
-        if batches:
-            tell(unknown_as_text(batches))
-        if not batches or not (resend or give_up):
-            return EVERYONE_ACCEPTED
-        deed = "call them again, perhaps a second time" if resend else "give them up"
-        confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
-        resolved = await found.resolve(resend=resend, process_is_gone=process_is_gone)
-        tell(f"{resolved.recipients:,} {'are pending again' if resend else 'given up'}")
-        if resolved.left_alone:
-            tell(left_alone(resolved))
-    return EVERYONE_ACCEPTED

@@ -5,20 +5,13 @@ Commands around the stand-in for the API.
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 from cyclopts import Parameter
 
-from voicepush.campaign.campaign import Campaign
-from voicepush.cli.dispatching import dispatch
-from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
-from voicepush.cli.options import Json
+from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.terminal import (
     say,
     signals,
@@ -28,11 +21,6 @@ from voicepush.cli.terminal import (
 from voicepush.errors import (
     InputError,
 )
-from voicepush.ledger import open_ledger
-from voicepush.model.message import VoiceMessage
-from voicepush.model.status import CampaignStatus
-from voicepush.settings import Settings
-from voicepush.sources.files import read_file
 
 
 @Parameter(name="*", group="Receipts")
@@ -159,111 +147,4 @@ async def simulate(
     return EVERYONE_ACCEPTED
 
 
-async def demo(
-    *,
-    recipients: int = 100_000,
-    rate: float = 12_000,
-    keep: Path | None = None,
-    json: Json = False,
-) -> int:
-    """
-    Run a whole campaign with faults against a stand-in on this machine.
-
-    Parameters
-    ----------
-    recipients
-        How many made-up numbers to call.
-    rate
-        Destinations per second.
-    keep
-        A folder to keep its files in; without it they are removed.
-    json
-        Print one JSON object when it ends.
-    """
-    from voicepush.simulator import Simulator  # noqa: PLC0415 -- only here is it needed
-
-    if recipients < 1:
-        raise InputError(f"--recipients must be at least 1, not {recipients}")
-    with _folder(keep) as folder:
-        file = folder / "recipients.csv"
-        _write_made_up_numbers(file, recipients)
-        say(f"wrote {recipients:,} made-up numbers to {file}")
-        async with Simulator(
-            service_key="demo", faults=_DEMO_FAULTS, latency=0.05, tps=_DEMO_TPS
-        ) as simulator:
-            say(
-                f"started a stand-in for the API at {simulator.url}, which fails "
-                f"on purpose ({', '.join(_DEMO_FAULTS)}) and takes "
-                f"{_DEMO_TPS:,} destinations per second"
-            )
-            settings = Settings(
-                service_key="demo", base_url=simulator.url, rate=rate, concurrency=16
-            )
-            patience = timedelta(minutes=10, seconds=3 * recipients / _DEMO_TPS)
-            message = VoiceMessage(media="welcome", expiry=patience)
-            async with open_ledger(folder / "voicepush.db") as ledger:
-                campaign = await Campaign.plan(
-                    ledger,
-                    "demo",
-                    message,
-                    read_file(file),
-                    source=str(file),
-                    batch_size=250,
-                )
-                code = await dispatch(campaign, settings, json=json)
-                status = await campaign.status()
-    return _compare(status, simulator.summary()) or code
-
-
-#: Errors of the service's own, lost answers, numbers that it does not allow.
-_DEMO_FAULTS = ["7006@5%", "drop@1/50", "mix:7102=2%@1/10"]
-
-
-#: Less than the demo asks for, so that the pace is seen to fall and come back.
-_DEMO_TPS = 10_000
-
-
 _HIGHEST_PORT = 65_535
-
-
-def _compare(status: CampaignStatus, counted: dict[str, int]) -> int:
-    """
-    Hold what the ledger says against what the stand-in counted itself.
-    """
-    rung, twice = counted["rung"], counted["rung_twice"]
-    say(
-        f"the stand-in counted {rung:,} calls in {counted['requests']:,} requests, "
-        f"{twice or 'no'} number was rung twice"
-    )
-    if twice or not status.accepted <= rung <= status.accepted + status.unknown:
-        say("the counts do not agree; please report this")
-        return NOT_EVERYONE
-    say(
-        f"that is the {status.accepted:,} accepted and {rung - status.accepted:,} "
-        f"of the {status.unknown:,} unknown, whose answers were lost on purpose"
-    )
-    return 0
-
-
-def _write_made_up_numbers(file: Path, number: int) -> None:
-    # +999 is no country's code.
-    with file.open("w", encoding="utf-8") as lines:
-        lines.write("name,msisdn\n")
-        lines.writelines(f"person {i},+999{i:09d}\n" for i in range(number))
-
-
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    if keep is not None:
-        try:
-            keep.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"--keep {keep} can't be made: {error.strerror}"
-            ) from error
-        if (keep / "voicepush.db").exists():
-            raise InputError(f"--keep {keep} holds a ledger already; name another")
-        yield keep
-    else:
-        with tempfile.TemporaryDirectory(prefix="voicepush-") as name:
-            yield Path(name)

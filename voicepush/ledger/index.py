@@ -12,6 +12,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicepush.ledger.packing import PackedRecipients, unpack_texts
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 #: runs to search.
 RUN = 2**19
 
+#: More runs than that are merged into one, since each has to be searched.
+MOST_RUNS = 4
+
 #: So many entries are read at once in a search.
 PAGE = 2048
 
@@ -36,6 +40,9 @@ _FEW = 2**9
 
 #: So many characters are hashed at once.
 _TOGETHER = 2**18
+
+#: Entries are below that.
+_ENTRIES = 2**63
 
 _WORD = 8
 _FACTOR = 0x9E37_79B9_7F4A_7C15
@@ -102,6 +109,34 @@ def sorted_pages(columns: Sequence[Column]) -> Iterator[tuple[int, memoryview]]:
     for place, first in enumerate(firsts):
         start = place * PAGE * _WORD
         yield first, view[start : start + PAGE * _WORD]
+
+
+def merged_pages(
+    pages: Sequence[bytes], least: int, greatest: int
+) -> Iterator[tuple[int, bytes]]:
+    """
+    The entries of *pages* of several runs from *least* to *greatest*, in order, as
+    pages of one run.
+    """
+    import numpy as np  # noqa: PLC0415 -- see _sorted_by_numpy
+
+    entries = np.concatenate([np.frombuffer(page, "<i8") for page in pages])
+    entries = entries[(entries >= least) & (entries <= greatest)]
+    entries.sort()
+    for start in range(0, len(entries), PAGE):
+        page = entries[start : start + PAGE]
+        yield int(page[0]), page.tobytes()
+
+
+def parts(number: int) -> Iterator[tuple[int, int]]:
+    """
+    The least and the greatest entry of each of a *number* of parts of all entries.
+
+    Keys are hashes, so about as many entries lie in each.
+    """
+    bounds = [_ENTRIES * part // number for part in range(number + 1)]
+    for least, end in pairwise(bounds):
+        yield least, end - 1
 
 
 def bounds(value: str) -> tuple[int, int]:

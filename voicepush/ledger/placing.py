@@ -52,8 +52,13 @@ class Column:
         """
         What stands at *place*.
         """
-        texts = self._texts if self._lines is None else self._lines[1:-1].split("\n")
-        return texts[place]
+        return self.texts()[place]
+
+    def texts(self) -> list[str]:
+        """
+        All of them.
+        """
+        return self._texts if self._lines is None else self._lines[1:-1].split("\n")
 
 
 class Seats(Generic[_Key]):
@@ -109,6 +114,13 @@ class Seats(Generic[_Key]):
         _, ids = self._columns
         place = ids.find(correlation_id) if ids and correlation_id else None
         return None if place is None else self.at(place, names)
+
+    def own_ids(self) -> list[str]:
+        """
+        The owner's ids in it.
+        """
+        _, ids = self._columns
+        return [] if ids is None else [each for each in ids.texts() if each]
 
     def with_value(self, names: Iterable[str]) -> Seat | None:
         """

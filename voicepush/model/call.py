@@ -115,6 +115,8 @@ class Receipt:
     received_at: float
     #: What it says; nothing where it could not be understood.
     reports: Sequence[Report] = ()
+    #: Whether its owner has brought it from elsewhere: no sign of receipts arriving.
+    is_evidence: bool = False
 
 
 @attrs.frozen

@@ -133,6 +133,8 @@ class UnknownBatch:
     unknown: int
     #: How many others of the same batch were accepted.
     accepted: int
+    #: How many recipients it holds.
+    size: int
     #: When it was claimed.
     claimed: datetime | None
     #: What is known of the reason, the most frequent first.

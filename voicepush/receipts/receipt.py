@@ -15,7 +15,7 @@ from voicepush.model.call import Receipt, Report
 from voicepush.receipts.call_state import call_of
 
 #: So many characters of a text are kept; no id or word of the platform is longer.
-_MOST_CHARACTERS = 300
+MOST_CHARACTERS = 300
 
 #: So many calls are looked for in one body; the platform reports one.
 _MOST_REPORTS = 1000
@@ -64,7 +64,7 @@ def _report(thing: Any, zone: tzinfo) -> Report | None:
             code,
             status,
             _text(fields, "description"),
-            _moment(fields.get("timestamp"), zone),
+            moment_of(fields.get("timestamp"), zone),
         ),
         correlation_id=_text(fields, "correlationid"),
         callback_data=_text(fields, "callbackdata"),
@@ -93,10 +93,16 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return value.strip()[:_MOST_CHARACTERS] if isinstance(value, str) else ""
+    return value.strip()[:MOST_CHARACTERS] if isinstance(value, str) else ""
 
 
-def _moment(value: object, zone: tzinfo) -> float | None:
+def moment_of(value: object, zone: tzinfo) -> float | None:
+    """
+    The moment that *value* tells, in seconds since 1970, where it is an ISO 8601 text.
+
+    Args:
+        zone: Of a text without an offset.
+    """
     if not isinstance(value, str):
         return None
     text = _SHORT_OFFSET.sub(r"\g<1>0\2\3", value.strip())

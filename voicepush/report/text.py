@@ -19,7 +19,6 @@ from voicepush.model.status import (
     Lookup,
     Minute,
     Resolved,
-    UnknownBatch,
 )
 from voicepush.report.json import time_text
 
@@ -35,9 +34,6 @@ _TOLD = (
 
 #: So many reasons are listed, the most frequent first.
 _MOST_REASONS = 8
-
-
-_MOST_BATCHES = 20
 
 
 def counted(number: int, word: str) -> str:
@@ -85,12 +81,14 @@ def why_waiting(status: CampaignStatus) -> str:
     if status.waiting is None:
         return ""
     since = status.waiting_since
-    when = "" if since is None else f" since {_clock(since)}"
+    when = "" if since is None else f" since {time_of_day(since)}"
     return f"nothing goes on{when}: {shown(mask_numbers(status.waiting))}"
 
 
-def _clock(moment: datetime) -> str:
-    # What began today needs no date, on this machine's clock.
+def time_of_day(moment: datetime) -> str:
+    """
+    *moment* by this machine's clock; what was today needs no date.
+    """
     local = moment.astimezone()
     is_today = local.date() == clock.utc_now().astimezone().date()
     return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S %z}"
@@ -165,20 +163,6 @@ def as_text(status: CampaignStatus) -> str:
     return "\n".join(lines)
 
 
-def unknown_as_text(batches: Sequence[UnknownBatch]) -> str:
-    """
-    The evidence on requests whose answer is not known.
-    """
-    lines = [
-        f"  {batch.batch}  {time_text(batch.claimed)}  {batch.unknown:>5,} unknown, "
-        f"{batch.accepted:,} accepted  {shown('; '.join(batch.reasons))}"
-        for batch in batches[:_MOST_BATCHES]
-    ]
-    if len(batches) > _MOST_BATCHES:
-        lines.append(f"  and {len(batches) - _MOST_BATCHES:,} more requests")
-    return "\n".join(lines)
-
-
 def lookup_as_text(found: Lookup) -> str:
     """
     What is known of one recipient, with the whole number: it was asked for.
@@ -196,12 +180,9 @@ def lookup_as_text(found: Lookup) -> str:
     ]
     if found.call is not None:
         lines.append(f"  {call_as_text(found.call)}")
-    lines += [shown(f"  receipt {_text(body)}") for body in found.receipts]
+    if found.receipts:
+        lines.append(f"  {counted(len(found.receipts), 'receipt')} kept; see --json")
     return "\n".join(lines)
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace")
 
 
 def _words(outcome: Outcome) -> str:
@@ -289,6 +270,20 @@ def left_alone(resolved: Resolved) -> str:
         "claimed them and may still send to them; make sure that it has ended, and say "
         "--process-is-gone"
     )
+
+
+def calls_as_line(status: CampaignStatus) -> str:
+    """
+    What became of the accepted so far, in one line.
+    """
+    if status.calls is None:
+        return "no receipt yet"
+    told = [
+        f"{number:,} {name.replace('_', ' ')}"
+        for name, number in attrs.asdict(status.calls).items()
+        if number
+    ]
+    return f"of {status.accepted:,} calls: {', '.join(told)}"
 
 
 def call_as_text(call: Call) -> str:

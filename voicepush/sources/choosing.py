@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from voicepush.errors import InputError, SourceError
 from voicepush.masking import mask
+from voicepush.masking import shown as on_one_line
 
 _NUMBER = re.compile(r"(?:tel:)?[\W_]*\d[\W\d_]*(?:e[+-]?\d+)?", re.IGNORECASE)
 
@@ -86,7 +87,9 @@ class Undecided(Exception):  # noqa: N818 -- a question to the list's owner
         are_fields: bool = False,
     ) -> None:
         listed = ", ".join(
-            mask(cell) if looks_like_number(cell) else cell.strip()[:_LONGEST_SHOWN]
+            mask(cell)
+            if looks_like_number(cell)
+            else on_one_line(cell.strip()[:_LONGEST_SHOWN])
             for cell in cells[:20]
         )
         words = "fields" if are_fields else "columns"

@@ -82,7 +82,11 @@ class Layout(NamedTuple):
         return f"column {self.place + 1}{shown}"
 
 
-class _Row(NamedTuple):
+class SampleRow(NamedTuple):
+    """
+    One of the first rows of a table, cut by some delimiter.
+    """
+
     delimiter: str
     row: int  # its first line
     lines: int  # those up to its end
@@ -91,6 +95,9 @@ class _Row(NamedTuple):
 
     @property
     def filled(self) -> int:
+        """
+        How many cells have something in them.
+        """
         return sum(map(bool, map(str.strip, self.cells)))
 
 
@@ -107,11 +114,28 @@ def find_layout(sample: str, choice: Choice) -> Layout | None:
     Raises:
         Undecided: It is not clear which column it is.
     """
-    tables = [list(_rows(sample, each)) for each in (NO_DELIMITER, *DELIMITERS)]
+    tables = sample_tables(sample)
     header = _header(tables, choice)
     if header is not None:
         return _layout(header, choice)
     return _without_header(tables, choice) if all(tables) else None
+
+
+def sample_tables(sample: str) -> list[list[SampleRow]]:
+    """
+    The rows that each delimiter makes of *sample*, at most those of `HEADER_ROWS`.
+    """
+    return [list(_rows(sample, each)) for each in (NO_DELIMITER, *DELIMITERS)]
+
+
+def sample_of_sheet(rows: Sequence[tuple[int, list[str]]]) -> list[SampleRow]:
+    """
+    The first *rows* of a sheet, each with where it stands.
+    """
+    return [
+        SampleRow(NO_DELIMITER, row, row, above, cells)
+        for above, (row, cells) in enumerate(rows)
+    ]
 
 
 def layout_of_sheet(rows: Sequence[tuple[int, list[str]]], choice: Choice) -> Layout:
@@ -121,10 +145,7 @@ def layout_of_sheet(rows: Sequence[tuple[int, list[str]]], choice: Choice) -> La
     Raises:
         Undecided: It is not clear which column it is.
     """
-    table = [
-        _Row(NO_DELIMITER, row, row, above, cells)
-        for above, (row, cells) in enumerate(rows)
-    ]
+    table = sample_of_sheet(rows)
     header = _header([table], choice)
     if header is not None:
         return _layout(header, choice)
@@ -138,10 +159,10 @@ def layout_of(headers: Sequence[str], choice: Choice) -> Layout:
     Raises:
         Undecided: It is not clear which column it is.
     """
-    return _layout(_Row(NO_DELIMITER, 1, 0, 0, list(headers)), choice)
+    return _layout(SampleRow(NO_DELIMITER, 1, 0, 0, list(headers)), choice)
 
 
-def _rows(sample: str, delimiter: str) -> Iterator[_Row]:
+def _rows(sample: str, delimiter: str) -> Iterator[SampleRow]:
     ended = False
 
     def feed() -> Iterator[str]:
@@ -158,13 +179,13 @@ def _rows(sample: str, delimiter: str) -> Iterator[_Row]:
             if cells is None or ended:  # the second: a quote is open at the end
                 return
             if cells:
-                yield _Row(delimiter, before + 1, reader.line_num, above, cells)
+                yield SampleRow(delimiter, before + 1, reader.line_num, above, cells)
                 above += 1
     except csv.Error:
         return  # reading the rows will say what is wrong
 
 
-def _header(tables: Sequence[Sequence[_Row]], choice: Choice) -> _Row | None:
+def _header(tables: Sequence[Sequence[SampleRow]], choice: Choice) -> SampleRow | None:
     column = choice.column
     if column is not None:
         rows_named = [
@@ -190,12 +211,12 @@ def _header(tables: Sequence[Sequence[_Row]], choice: Choice) -> _Row | None:
     return first
 
 
-def _first(rows: Sequence[_Row]) -> _Row | None:
+def _first(rows: Sequence[SampleRow]) -> SampleRow | None:
     # Uncut where no delimiter makes more cells of it.
     return min(rows, key=lambda row: (row.row, -len(row.cells)), default=None)
 
 
-def _above_numbers(tables: Sequence[Sequence[_Row]]) -> Iterator[_Row]:
+def _above_numbers(tables: Sequence[Sequence[SampleRow]]) -> Iterator[SampleRow]:
     """
     The rows that may be headers: no number is in them, nor above them.
 
@@ -210,7 +231,7 @@ def _above_numbers(tables: Sequence[Sequence[_Row]]) -> Iterator[_Row]:
             yield row
 
 
-def _is_place_only(column: str, row: _Row, rows: Sequence[_Row]) -> bool:
+def _is_place_only(column: str, row: SampleRow, rows: Sequence[SampleRow]) -> bool:
     """
     Whether *column* is a place although *row* holds such a cell.
 
@@ -239,7 +260,7 @@ def _place(cells: Sequence[str], column: str | None, row: int) -> int:
     return found[0]
 
 
-def _without_header(tables: Sequence[Sequence[_Row]], choice: Choice) -> Layout:
+def _without_header(tables: Sequence[Sequence[SampleRow]], choice: Choice) -> Layout:
     rows = [rows[0] for rows in tables]
     # One number in it is what a row of a list has; then the more cells the better.
     first = max(
@@ -268,7 +289,7 @@ def _without_header(tables: Sequence[Sequence[_Row]], choice: Choice) -> Layout:
     return Layout(place, Kind.MSISDN, None, kept=kept, delimiter=first.delimiter)
 
 
-def _layout(header: _Row, choice: Choice) -> Layout:
+def _layout(header: SampleRow, choice: Choice) -> Layout:
     place = _place(header.cells, choice.column, header.row)
     ranks = list(map(rank_of, header.cells))
     ids = [at for at, rank in enumerate(ranks) if rank is Rank.CORRELATION_ID]

@@ -70,7 +70,7 @@ def pieces_of(stream: Readable, name: str, encoding: str | None) -> Iterator[Pie
     def here() -> int:
         return row
 
-    for text in _texts(stream, name, encoding, here):
+    for text in texts_of(stream, name, encoding, here):
         if (place := text.find("\0")) >= 0:
             raise SourceError(
                 "holds a NUL character, which no list has; if the file is UTF-16, "
@@ -96,13 +96,19 @@ def pieces_of(stream: Readable, name: str, encoding: str | None) -> Iterator[Pie
         yield Piece(row, rest + "\n", 1)
 
 
-def _texts(
+def texts_of(
     stream: Readable, name: str, encoding: str | None, row: Callable[[], int]
 ) -> Iterator[str]:
+    """
+    The text of *stream* as it comes, with line ends of one kind.
+
+    Args:
+        row: Tells at which row its reader is, for who has to look for a mistake.
+    """
     chunk = _chunk(stream, name)
-    encoding = encoding or _marked_encoding(chunk)
+    encoding = encoding or marked_encoding(chunk)
     # Every kind of line end becomes "\n", also where a chunk cuts one in two.
-    decoder = io.IncrementalNewlineDecoder(_decoder(encoding), translate=True)
+    decoder = io.IncrementalNewlineDecoder(decoder_of(encoding), translate=True)
     mark = "\ufeff"
     while True:
         try:
@@ -126,7 +132,10 @@ def _chunk(stream: Readable, name: str) -> bytes:
         return stream.read(CHUNK_BYTES)
 
 
-def _marked_encoding(start: bytes) -> str:
+def marked_encoding(start: bytes) -> str:
+    """
+    The encoding of a text that begins with *start*, if a mark says so; else UTF-8.
+    """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding
@@ -140,7 +149,13 @@ def _lines_before(error: UnicodeError, encoding: str) -> int:
     return len(re.findall(r"\r\n?|\n", good))
 
 
-def _decoder(encoding: str) -> codecs.IncrementalDecoder:
+def decoder_of(encoding: str) -> codecs.IncrementalDecoder:
+    """
+    What decodes *encoding*.
+
+    Raises:
+        InputError: Nothing does.
+    """
     try:
         codec = codecs.lookup(encoding)
         "".encode(encoding)  # refuses base64 and its like, which are no encodings

@@ -28,7 +28,11 @@ from voicepush.sources.columns import (
 from voicepush.sources.decoding import Piece
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
+    """
+    Some rows of a table, taken apart into columns.
+    """
+
     rows: Sequence[int]
     columns: list[list[str]]  # those that were asked for
 
@@ -42,22 +46,20 @@ def read_delimited(
     """
     The blocks of a table in text.
     """
-    head = _head(pieces)
+    head = head_of(pieces)
     with deciding(name):
         layout = find_layout(head.text, choice)
     if layout is None:
-        # Nothing but blank lines, or a quote that does not end: let that be said.
-        for delimiter in (NO_DELIMITER, *DELIMITERS):
-            list(_by_csv(head, pieces, delimiter, name))
+        check_quotes(head, pieces, name)
         return
     facts.titles, facts.column = layout.titles, layout.words
-    pieces = chain([_without(head, layout.lines)], pieces)
-    for table in _tables(pieces, layout.places, layout.delimiter, name):
+    pieces = chain([without(head, layout.lines)], pieces)
+    for table in tables_of(pieces, layout.places, layout.delimiter, name):
         if table.rows:
             yield layout.block(table.rows, table.columns)
 
 
-def _head(pieces: Iterator[Piece]) -> Piece:
+def head_of(pieces: Iterator[Piece]) -> Piece:
     """
     The first of *pieces*, joined with the next ones until it is enough for a look.
     """
@@ -67,14 +69,29 @@ def _head(pieces: Iterator[Piece]) -> Piece:
     return head
 
 
-def _without(piece: Piece, lines: int) -> Piece:
+def check_quotes(head: Piece, pieces: Iterator[Piece], name: str) -> None:
+    """
+    Say what is wrong with a table in whose *head* no row was found: nothing but blank
+    lines, or a quote that does not end.
+    """
+    for delimiter in (NO_DELIMITER, *DELIMITERS):
+        list(_by_csv(head, pieces, delimiter, name))
+
+
+def without(piece: Piece, lines: int) -> Piece:
+    """
+    *piece* without its first *lines*.
+    """
     rest = piece.text.split("\n", lines)[lines] if lines else piece.text
     return Piece(piece.row + lines, rest, piece.lines - lines)
 
 
-def _tables(
+def tables_of(
     pieces: Iterator[Piece], places: list[int], delimiter: str, name: str
-) -> Iterator[_Table]:
+) -> Iterator[Table]:
+    """
+    The columns at *places* of a table, some rows at a time.
+    """
     for piece in pieces:
         if '"' not in piece.text:
             yield _split_evenly(piece, places, delimiter) or _split_each(
@@ -97,28 +114,28 @@ def _unquoted(piece: Piece, delimiter: str) -> Piece | None:
     return piece._replace(text=piece.text.replace('"', ""))
 
 
-def _split_evenly(piece: Piece, places: list[int], delimiter: str) -> _Table | None:
+def _split_evenly(piece: Piece, places: list[int], delimiter: str) -> Table | None:
     """
     The table in *piece*, if all its rows have equally many cells.
     """
     rows = range(piece.row, piece.row + piece.lines)
     if delimiter not in piece.text:
         lines = piece.text[:-1].split("\n")
-        return _Table(rows, [lines]) if places == [0] and all(lines) else None
+        return Table(rows, [lines]) if places == [0] and all(lines) else None
     width = piece.text.count(delimiter, 0, piece.text.index("\n")) + 1
     # Line ends become cells of their own; in even rows all stand where they must.
     cells = piece.text.replace("\n", f"{delimiter}\n{delimiter}").split(delimiter)
     cells.pop()
     if max(places) >= width or cells[width :: width + 1] != ["\n"] * len(rows):
         return None
-    return _Table(rows, [cells[place :: width + 1] for place in places])
+    return Table(rows, [cells[place :: width + 1] for place in places])
 
 
-def _split_each(piece: Piece, places: list[int], delimiter: str) -> _Table:
+def _split_each(piece: Piece, places: list[int], delimiter: str) -> Table:
     lines = piece.text[:-1].split("\n")
     rows = list(compress(count(piece.row), lines))  # a blank line is no record
     lines = list(filter(None, lines))
-    return _Table(
+    return Table(
         rows,
         [
             [
@@ -178,11 +195,11 @@ def _by_csv(
         ) from error
 
 
-def _table(records: Iterable[tuple[int, list[str]]], places: list[int]) -> _Table:
+def _table(records: Iterable[tuple[int, list[str]]], places: list[int]) -> Table:
     rows: list[int] = []
     columns: list[list[str]] = [[] for _ in places]
     for row, cells in records:
         rows.append(row)
         for column, place in zip(columns, places, strict=True):
             column.append(cells[place] if place < len(cells) else "")
-    return _Table(rows, columns)
+    return Table(rows, columns)

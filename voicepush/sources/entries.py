@@ -200,7 +200,7 @@ def _values(
                 reasons.setdefault(place, BAD_VALUES)
         joined = "".join(texts)
     if kind is Kind.CUSTOMER_ID and _may_be_covered(joined):
-        texts = list(map(_uncovered, texts))
+        texts = list(map(uncovered, texts))
     return texts, several
 
 
@@ -213,7 +213,7 @@ def _texts_of(value: Any, kind: Kind) -> list[str]:
     except InputError:
         return []
     if kind is Kind.CUSTOMER_ID and len(texts) > 1:
-        return list(map(_uncovered, texts))
+        return list(map(uncovered, texts))
     return texts
 
 
@@ -238,7 +238,7 @@ def _own_ids(column: Sequence[Any], reasons: MutableMapping[int, str]) -> Sequen
     """
     joined, texts, others = _joined(column)
     if _may_be_covered(joined):
-        texts = list(map(_uncovered, texts))
+        texts = list(map(uncovered, texts))
     if joined.split(None, 1) != [joined]:
         texts = list(map(str.strip, texts))
     reasons.update(dict.fromkeys(others, BAD_CORRELATION_ID))
@@ -262,7 +262,7 @@ def _may_be_covered(joined: str) -> bool:
 _COVERED = re.compile(r"""\s*(?:'(?=[=@+\-\t\r])(.*)|="([^"]*)"\s*)""", re.DOTALL)
 
 
-def _uncovered(cell: str) -> str:
+def uncovered(cell: str) -> str:
     """
     *cell* without what was put around it for a spreadsheet's sake.
     """

@@ -12,7 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from voicepush.errors import InputError, SourceError
 from voicepush.sources.blocks import Block, Facts
@@ -38,6 +38,9 @@ _OLD_KIND = b"\xd0\xcf\x11\xe0"
 
 
 _OPEN_DOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
+
+#: A row and where it stands.
+Row: TypeAlias = tuple[int, list[str]]
 
 
 def open_workbook(raw: Raw, name: str) -> Any:
@@ -78,19 +81,32 @@ def read_workbook(
     """
     The blocks of the first visible sheet of *workbook* that has rows.
     """
+    found = first_sheet(workbook, name)
+    if found is not None:
+        sheet_name, head, rows = found
+        many = len(workbook.sheet_names) > 1
+        where = f' of sheet "{sheet_name[:40]}"' if many else ""
+        yield from _blocks(head, rows, name, where, facts, choice)
+
+
+def first_sheet(
+    workbook: Any, name: str
+) -> tuple[str, list[Row], Iterator[Row]] | None:
+    """
+    The first visible sheet of *workbook* that has rows: its name, its first rows, and
+    the others.
+    """
     for sheet_name in _visible_sheets(workbook):
         rows = _rows(workbook, sheet_name, name)
         head = list(islice(rows, HEADER_ROWS))
         if head:
-            many = len(workbook.sheet_names) > 1
-            where = f' of sheet "{sheet_name[:40]}"' if many else ""
-            yield from _blocks(head, rows, name, where, facts, choice)
-            return
+            return sheet_name, head, rows
+    return None
 
 
 def _blocks(
-    head: Sequence[tuple[int, list[str]]],
-    rows: Iterator[tuple[int, list[str]]],
+    head: Sequence[Row],
+    rows: Iterator[Row],
     name: str,
     where: str,
     facts: Facts,
@@ -124,12 +140,19 @@ def _is_workbook(content: bytes) -> bool:
         return True
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = archive.namelist()
-            if "mimetype" in names:
-                with archive.open("mimetype") as kind:
-                    return kind.read(len(_OPEN_DOCUMENT)) == _OPEN_DOCUMENT
+            return holds_workbook(archive)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return False
+
+
+def holds_workbook(archive: zipfile.ZipFile) -> bool:
+    """
+    Whether *archive* is a workbook, and not one of other files.
+    """
+    names = archive.namelist()
+    if "mimetype" in names:
+        with archive.open("mimetype") as kind:
+            return kind.read(len(_OPEN_DOCUMENT)) == _OPEN_DOCUMENT
     return any(each.startswith("xl/") for each in names)
 
 
@@ -142,7 +165,7 @@ def _visible_sheets(workbook: Any) -> Iterator[str]:
             yield sheet.name
 
 
-def _rows(workbook: Any, sheet_name: str, name: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(workbook: Any, sheet_name: str, name: str) -> Iterator[Row]:
     """
     The rows that are not blank, each with its number, in cells from the first column.
     """

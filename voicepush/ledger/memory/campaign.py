@@ -284,6 +284,7 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
         batch=str(row.id),
         unknown=row.weigh(places),
         accepted=row.known.counts()[Outcome.ACCEPTED],
+        size=row.known.batch.size,
         claimed=clock.moment(row.claimed_at),
         reasons=tuple(
             " ".join(filter(None, (verdict.code, verdict.description)))

@@ -46,7 +46,9 @@ class MemoryReceipts:
         applied = unplaced = unreadable = 0
         taught: set[str] = set()
         for receipt in receipts:
-            self._last_at = receipt.received_at
+            if not receipt.is_evidence:
+                self._received += 1
+                self._last_at = receipt.received_at
             if not receipt.reports:
                 unreadable += 1
                 self._aside.append(_Aside(receipt, None))
@@ -57,7 +59,6 @@ class MemoryReceipts:
                 else:
                     unplaced += 1
                     self._aside.append(_Aside(receipt, report))
-        self._received += len(receipts)
         self._refused += refused
         late = self._place_late(
             each

@@ -27,6 +27,9 @@ Key = tuple[int, int]
 #: So many batches are remembered, of about 20 KB each where names are looked for.
 _MOST_BATCHES = 256
 
+#: So many of the owner's ids are remembered, of about 150 bytes each.
+_MOST_IDS = 100_000
+
 #: So many calls are remembered by the platform's name for them.
 _MOST_CALLS = 50_000
 
@@ -41,6 +44,10 @@ class SQLiteBooks:
         self._campaigns: dict[str, int] = {}
         self._published: set[int] = set()
         self._seats: dict[Key, Seats[Key]] = {}
+        #: The owner's ids in the batches that were looked into lately: receipts of who
+        #: were called together mostly come together.
+        self._ids: dict[str, Key] = {}
+        self._looked_into: dict[Key, int] = {}
         #: By transaction id and recipient, as the platform wrote them.
         self._calls: dict[tuple[str, str], tuple[Key, Seat]] = {}
 
@@ -83,9 +90,13 @@ class SQLiteBooks:
         """
         The batches in which *value*, or an owner's correlation id, may stand.
         """
+        lately = self._ids.get(value)
+        if lately is not None and (seats := self._seats_in(lately)) is not None:
+            yield seats
         for key in sorted(batches_with(self._connection, value)):
             seats = self._seats_in(key) if self._is_published(key[0]) else None
             if seats is not None:
+                self._note_ids(seats)
                 yield seats
 
     def has_transaction(self, key: Key, seat: Seat, transaction_id: str) -> bool:
@@ -141,11 +152,23 @@ class SQLiteBooks:
         ).fetchone()
         return Column(packed), None if ids is None else Column(ids)
 
+    def _note_ids(self, seats: Seats[Key]) -> None:
+        """
+        Remember the owner's ids in a batch that was looked into a second time.
+        """
+        times = self._looked_into.get(seats.key, 0) + 1
+        _remember(self._looked_into, seats.key, times, _MOST_BATCHES)
+        if times == 2:  # noqa: PLR2004 -- once may be chance
+            if len(self._ids) >= _MOST_IDS:
+                self._ids.clear()
+                self._looked_into.clear()
+            self._ids.update(dict.fromkeys(seats.own_ids(), seats.key))
+
 
 def _remember(known: dict[_K, _V], key: _K, value: _V, most: int) -> None:
     """
     Let *key* be known, and the one that is known the longest be forgotten.
     """
-    if len(known) >= most:
+    if len(known) >= most and key not in known:
         del known[next(iter(known))]
     known[key] = value

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import attrs
 import msgspec
 
 from voicepush import clock
-from voicepush.ledger.index import Unsorted
+from voicepush.ledger.index import Column, Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.sqlite.history import note
 from voicepush.ledger.sqlite.holder import hold, note_heartbeat, published_row
-from voicepush.ledger.sqlite.index import drop_runs, write_run
+from voicepush.ledger.sqlite.index import Merging, drop_runs, write_run
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import Batch
@@ -83,11 +84,11 @@ class SQLiteDraft:
         Args:
             fingerprint: Of the source, where it was a file or a stream.
         """
-        columns = self._to_index.take(last=True)
+        merging = await self._merge(self._to_index.take(last=True))
 
         def work(connection: sqlite3.Connection) -> None:
             hold(connection, self._campaign, self._holder)
-            write_run(connection, self._campaign, columns)
+            merging.finish(connection)
             connection.execute(
                 "UPDATE campaign SET state = :state, holder = NULL, "
                 "read = :read, invalid = :invalid, "
@@ -106,6 +107,28 @@ class SQLiteDraft:
             note(connection, self._campaign, "planned")
 
         await self._file.do(work)
+
+    async def _merge(self, columns: Sequence[Column]) -> Merging:
+        """
+        Index the last *columns*, and make one run of many, a part in each commit.
+        """
+        merging = Merging(self._campaign)
+
+        def begin(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+            hold(connection, self._campaign, self._holder)
+            write_run(connection, self._campaign, columns)
+            return merging.begin(connection)
+
+        for part in await self._file.do(begin):
+            await self._file.do(partial(self._merge_part, merging, part))
+        return merging
+
+    def _merge_part(
+        self, merging: Merging, part: tuple[int, int], connection: sqlite3.Connection
+    ) -> None:
+        hold(connection, self._campaign, self._holder)
+        note_heartbeat(connection, self._campaign)
+        merging.merge(connection, *part)
 
     async def heartbeat(self) -> None:
         """

@@ -5,9 +5,17 @@ The index of who stands in which batch, in tables.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from voicepush.ledger.index import Column, bounds, numbers_in, sorted_pages
+from voicepush.ledger.index import (
+    MOST_RUNS,
+    Column,
+    bounds,
+    merged_pages,
+    numbers_in,
+    parts,
+    sorted_pages,
+)
 
 
 def write_run(
@@ -18,12 +26,81 @@ def write_run(
     """
     if not columns:
         return
-    run = connection.execute(
+    write_pages(connection, new_run(connection, campaign), sorted_pages(columns))
+
+
+class Merging:
+    """
+    Makes one run of the many of a campaign, a part at a time.
+    """
+
+    def __init__(self, campaign: int) -> None:
+        self._campaign = campaign
+        self._runs: list[int] = []
+        self._merged = 0
+
+    def begin(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
+        """
+        The parts in which it is done; none if there are few runs.
+        """
+        rows = connection.execute(
+            "SELECT id FROM index_run WHERE campaign = ?", (self._campaign,)
+        )
+        self._runs = [row["id"] for row in rows]
+        if len(self._runs) <= MOST_RUNS:
+            return []
+        self._merged = new_run(connection, self._campaign)
+        return list(parts(len(self._runs)))
+
+    def merge(self, connection: sqlite3.Connection, least: int, greatest: int) -> None:
+        """
+        Do the part from *least* to *greatest*.
+        """
+        pages = [
+            row["entries"]
+            for run in self._runs
+            for row in connection.execute(_PAGES_OF, (run, run, least, greatest))
+        ]
+        write_pages(connection, self._merged, merged_pages(pages, least, greatest))
+
+    def finish(self, connection: sqlite3.Connection) -> None:
+        """
+        Let nothing of the many remain, if they were merged.
+        """
+        for run in self._runs if self._merged else ():
+            connection.execute("DELETE FROM index_page WHERE run = ?", (run,))
+            connection.execute("DELETE FROM index_run WHERE id = ?", (run,))
+
+
+#: Those of a run that may hold an entry of a part.
+_PAGES_OF = """
+    SELECT entries FROM index_page WHERE run = ? AND first >= coalesce(
+        (SELECT max(first) FROM index_page WHERE run = ? AND first <= ?), 0
+    ) AND first <= ?
+"""
+
+
+def new_run(connection: sqlite3.Connection, campaign: int) -> int:
+    """
+    A run of *campaign* without any entry yet.
+    """
+    inserted = connection.execute(
         "INSERT INTO index_run (campaign) VALUES (?)", (campaign,)
-    ).lastrowid
+    )
+    return int(inserted.lastrowid or 0)
+
+
+def write_pages(
+    connection: sqlite3.Connection,
+    run: int,
+    pages: Iterable[tuple[int, bytes | memoryview]],
+) -> None:
+    """
+    Write *pages* of a run, with the first entry of each.
+    """
     connection.executemany(
         "INSERT INTO index_page VALUES (?, ?, ?)",
-        ((run, first, page) for first, page in sorted_pages(columns)),
+        ((run, first, page) for first, page in pages),
     )
 
 

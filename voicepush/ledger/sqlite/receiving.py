@@ -86,10 +86,11 @@ def receive(
         _apply(connection, key, theirs, now)
     taught = [each.report.transaction_id for some in placed.values() for each in some]
     late = _place_taught(connection, books, taught, now)
+    came = [each.received_at for each in receipts if not each.is_evidence]
     connection.execute(
         "UPDATE receipt_count SET received = received + ?, refused = refused + ?, "
         "last_at = coalesce(?, last_at)",
-        (len(receipts), refused, receipts[-1].received_at if receipts else None),
+        (len(came), refused, max(came, default=None)),
     )
     return Received(sum(map(len, placed.values())), unplaced, unreadable, late)
 

@@ -310,6 +310,7 @@ def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch | None:
         batch=str(result.batch.id),
         unknown=result.batch.weigh(unresolved),
         accepted=result.counts()[Outcome.ACCEPTED],
+        size=result.batch.size,
         claimed=clock.moment(row["claimed_at"]),
         reasons=tuple(reasons),
         receipts=row["receipts"],

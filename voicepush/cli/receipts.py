@@ -1,0 +1,258 @@
+"""
+The command that serves the notify URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+from cyclopts import Parameter
+
+from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds
+from voicepush.cli.terminal import say, signals, tell
+from voicepush.errors import InputError
+from voicepush.ledger import open_ledger
+from voicepush.masking import mask_numbers
+from voicepush.receipts.applying import ReceiptsApplied
+
+_SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- a name, not the secret
+_PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- likewise
+
+#: No secret is longer, and a device that never ends must not be read for ever.
+_LONGEST_SECRET = 4096
+
+_LISTEN = re.compile(
+    r"(?:\[(?P<six>[\w:.%]+)\]|(?P<host>[^\s:\[\]/]+)):(?P<port>\d{1,5})", re.ASCII
+)
+_HIGHEST_PORT = 65_535
+_OFFSET = re.compile(
+    r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
+)
+
+_LOG = "voicepush.receipts"
+
+
+async def receipts(  # noqa: PLR0913 -- options have names
+    *,
+    listen: str = "127.0.0.1:8090",
+    path: str = "/receipts",
+    secret_file: Path | None = None,
+    allow_sha1: Annotated[bool, Parameter(negative="")] = False,
+    basic: str | None = None,
+    basic_password_file: Path | None = None,
+    tenant_zone: str = "UTC",
+    keep: str = "90d",
+    ledger: LedgerPath = DEFAULT_LEDGER,
+) -> int:
+    """
+    Serve the notify URL: take what the platform reports of each call into the ledger.
+
+    A receipt is answered once it is stored; if it can't be, the platform is asked to
+    send it again. Let a reverse proxy with TLS stand before it. --secret-file or
+    --basic keep strangers out.
+
+    Parameters
+    ----------
+    listen
+        Address and port, such as 0.0.0.0:8090 or [::1]:8090; port 0 takes a free one.
+    path
+        The path of the notify URL.
+    secret_file
+        A file that holds the hub secret with which the platform signs; the variable
+        VOICEPUSH_HUB_SECRET does as well.
+    allow_sha1
+        Take signatures by SHA-1, too, which old webhooks make.
+    basic
+        The user as whom the platform authorizes itself.
+    basic_password_file
+        A file that holds that user's password; VOICEPUSH_BASIC_PASSWORD does as well.
+    tenant_zone
+        The time zone of time stamps without an offset: Asia/Kolkata, or +05:30.
+    keep
+        How long what was posted is kept word for word, such as 90d, or forever.
+    ledger
+        Where campaigns are kept; it is made if it is not there.
+    """
+    # Only here is a server needed, and it takes a tenth of a second to load.
+    from voicepush.receipts.app import receipts_app  # noqa: PLC0415
+    from voicepush.receipts.serving import serving  # noqa: PLC0415
+
+    host, port = _host_and_port(listen)
+    secret = _secret("--secret-file", secret_file, _SECRET_VARIABLE)
+    user = _user(basic, basic_password_file)
+    if allow_sha1 and secret is None:
+        raise InputError(
+            "--allow-sha1 is of no use without a secret; name one with --secret-file"
+        )
+    zone, kept = _zone(tenant_zone), _kept(keep)
+    sums = _Sums()
+    stopped = asyncio.Event()
+    with signals(stopped.set), _warnings_said():
+        async with open_ledger(ledger) as opened:
+            app = receipts_app(
+                opened,
+                path=path,
+                secret=secret,
+                allow_sha1=allow_sha1,
+                basic=user,
+                tenant_zone=zone,
+                keep=kept,
+                told=sums.add,
+            )
+            async with serving(app, host, port) as address:
+                if secret is None and user is None:
+                    say(
+                        "no signature and no password is asked for: everyone who can "
+                        "reach this address can say what became of a call; see "
+                        "--secret-file and --basic"
+                    )
+                tell(f"{address}{path}")
+                await stopped.wait()
+                say("ending; requests that are under way are answered first")
+    say(sums.told())
+    return EVERYONE_ACCEPTED
+
+
+@attrs.define
+class _Sums:
+    """
+    What was done since the command began.
+    """
+
+    stored: int = 0
+    refused: int = 0
+    unplaced: int = 0
+    unreadable: int = 0
+
+    def add(self, event: ReceiptsApplied) -> None:
+        """
+        Count one commit.
+        """
+        self.stored += event.stored
+        self.refused += event.refused
+        self.unplaced += event.received.unplaced - event.received.placed_late
+        self.unreadable += event.received.unreadable
+
+    def told(self) -> str:
+        """
+        All of it in one line.
+        """
+        aside = [
+            f"{self.unplaced:,} of no known call" if self.unplaced > 0 else "",
+            f"{self.unreadable:,} not understood" if self.unreadable else "",
+        ]
+        kept = ", ".join(filter(None, aside))
+        return (
+            f"stored {self.stored:,} receipts{kept and f' ({kept})'}, "
+            f"refused {self.refused:,} requests"
+        )
+
+
+class _Saying(logging.Handler):
+    """
+    Says what an operator has to know.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """
+        Say it, in one line.
+        """
+        if record.name == _LOG:  # not what others sent us instead of HTTP
+            say(f"voicepush: {mask_numbers(record.getMessage())}")
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """
+    Let warnings be heard, also where nothing else is logged.
+    """
+    if logging.getLogger().handlers:  # as with -v
+        yield
+        return
+    log, handler = logging.getLogger(_LOG), _Saying(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+def _host_and_port(listen: str) -> tuple[str, int]:
+    found = _LISTEN.fullmatch(listen)
+    if found is None or int(found["port"]) > _HIGHEST_PORT:
+        raise InputError(
+            f"--listen {listen!r} is no address with a port; write it like "
+            "127.0.0.1:8090, 0.0.0.0:8090 or [::1]:8090"
+        )
+    return found["six"] or found["host"], int(found["port"])
+
+
+def _secret(option: str, file: Path | None, variable: str) -> bytes | None:
+    """
+    What is in *file*, else in the environment, without the end of its line.
+    """
+    if file is None:
+        if variable not in os.environ:
+            return None
+        where, found = variable, os.fsencode(os.environ[variable])
+    else:
+        where = f"{option} {file}"
+        try:
+            with file.open("rb") as opened:
+                found = opened.read(_LONGEST_SECRET + 1)
+        except OSError as error:
+            raise InputError(f"{where} can't be read: {error.strerror}") from error
+    found = found.rstrip(b"\r\n")
+    if not found:
+        raise InputError(f"{where} is empty")
+    if len(found) > _LONGEST_SECRET:
+        raise InputError(f"{where} is too long for a secret")
+    return found
+
+
+def _user(name: str | None, file: Path | None) -> tuple[str, str] | None:
+    """
+    The user as whom the platform authorizes itself, and the password.
+    """
+    password = _secret("--basic-password-file", file, _PASSWORD_VARIABLE)
+    if name is None and password is None:
+        return None
+    if name is None:
+        raise InputError("there is a password, but no user; name one with --basic")
+    if password is None:
+        raise InputError(
+            f"--basic {name} needs a password; name a file with --basic-password-file, "
+            f"or set {_PASSWORD_VARIABLE}"
+        )
+    return name, os.fsdecode(password)
+
+
+def _zone(text: str) -> tzinfo:
+    found = _OFFSET.fullmatch(text)
+    try:
+        if found is None:
+            return ZoneInfo(text)
+        sign = -1 if found["sign"] == "-" else 1
+        hours, minutes = int(found["hours"]), int(found["minutes"] or 0)
+        return timezone(sign * timedelta(hours=hours, minutes=minutes))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(
+            f"--tenant-zone {text!r} is not known; write it like Asia/Kolkata or +05:30"
+        ) from None
+
+
+def _kept(text: str) -> timedelta | None:
+    if text.strip().lower() in ("forever", "for ever"):
+        return None
+    return timedelta(seconds=seconds("--keep", text))

@@ -1,0 +1,285 @@
+"""
+The notify URL: an aiohttp application that stores receipts, and answers 200 after.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from datetime import UTC, timedelta, tzinfo
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+import msgspec
+from aiohttp import hdrs, web
+
+from voicepush import clock
+from voicepush.errors import InputError, LedgerError
+from voicepush.ledger.protocol import Ledger
+from voicepush.receipts.applying import ReceiptsApplied, Receiver
+from voicepush.receipts.bodies import Bodies, NotReadError, TooLargeError
+from voicepush.receipts.receipt import read_receipt
+from voicepush.receipts.signatures import Password, Signatures
+from voicepush.receipts.tending import tending
+
+_log = logging.getLogger("voicepush.receipts")
+
+#: The bodies that are being read, for who wants to wait for them.
+BODIES = web.AppKey("bodies", Bodies)
+
+_SIGNATURE = "x-hub-signature"
+_HEALTH = "/healthz"
+_PATH = re.compile(r"(?:/[\w.~:@!$&'()*+,;=-]*)+", re.ASCII)
+
+#: A receipt has about 1,000 bytes, and the platform waits for its answer that long.
+_MOST_BYTES = 1 << 20
+_MOST_SECONDS = 10.0
+
+#: No receipt is as short as that.
+_SHORTEST = 200
+
+#: So many bytes of bodies, and so many bodies, whose end has not come yet.
+_MOST_BYTES_READ = 64 << 20
+_MOST_READ = 1000
+
+#: The same warning is written once in so many seconds.
+_WARNS = 60.0
+
+# The platform sends a receipt again, up to three times, unless the status is one of
+# 202-208, 226, 3xx, 400, 402, 404-411, 414-416, 418 and 505. Those end it silently, so
+# none of them may answer a receipt that was not stored.
+_STORED = HTTPStatus.OK
+#: A secret that is just being changed is no reason to lose anything.
+_REFUSED = HTTPStatus.UNAUTHORIZED
+#: It will be as large the next time; then the console lists it among the failed
+#: notifications, which can be exported with their bodies.
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+#: Also for a body that came too slowly (not 408) or broke off (not 400), which may be
+#: whole the next time.
+_NOT_STORED = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
+    ledger: Ledger,
+    *,
+    path: str = "/receipts",
+    secret: str | bytes | None = None,
+    allow_sha1: bool = False,
+    basic: tuple[str, str] | None = None,
+    tenant_zone: tzinfo = UTC,
+    keep: timedelta | None = timedelta(days=90),
+    told: Callable[[ReceiptsApplied], object] | None = None,
+    most_bytes: int = _MOST_BYTES,
+    most_seconds: float = _MOST_SECONDS,
+) -> web.Application:
+    """
+    An application that takes receipts into *ledger*, as it is or within another one.
+
+    A receipt is answered 200 once it is durable, and 503 if it can't be stored, so that
+    the platform sends it again. Without *secret* and *basic* it takes receipts from
+    everyone who can reach it. ``/healthz`` tells everyone how it is.
+
+    Within another application (``add_subapp``), let that one's server not inflate
+    bodies (``auto_decompress=False``), since the signature is over what was sent.
+
+    Args:
+        path: Where receipts are posted, below that of the application.
+        secret: The hub secret that the platform signs with.
+        allow_sha1: Whether a signature by SHA-1 will do, as old webhooks have it.
+        basic: User and password with which the platform authorizes itself.
+        tenant_zone: Of time stamps without an offset.
+        keep: How long bodies are kept; None for ever.
+        told: Hears of each commit, at once.
+        most_bytes: Of one body; a larger one is answered 413.
+        most_seconds: In which a body has to come; a slower one is answered 503.
+
+    Raises:
+        InputError: A value can't be used.
+    """
+    if not _PATH.fullmatch(path) or path.rstrip("/") == _HEALTH:
+        raise InputError(f"the path of receipts must be like /receipts, not {path!r}")
+    if keep is not None and keep <= timedelta():
+        raise InputError(f"receipts must be kept for some time, not {keep}")
+    url = _NotifyUrl(
+        signatures=None
+        if secret is None
+        else Signatures(secret, allow_sha1=allow_sha1),
+        password=None if basic is None else Password(*basic),
+        bodies=Bodies(
+            most_bytes=most_bytes,
+            seconds=most_seconds,
+            most_held=_MOST_BYTES_READ,
+            most_at_once=_MOST_READ,
+        ),
+    )
+
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        async with (
+            Receiver(ledger, zone=tenant_zone, told=told) as url.receiver,
+            tending(ledger, url.receiver, keep),
+        ):
+            yield
+
+    app = web.Application(handler_args=_SERVER)
+    app[BODIES] = url.bodies
+    app.cleanup_ctx.append(run)
+    for each in (path.rstrip("/"), path.rstrip("/") + "/"):
+        app.router.add_get(each, url.show)
+        app.router.add_post(each, url.post)
+    app.router.add_get(_HEALTH, url.show_health)
+    return app
+
+
+@attrs.define(kw_only=True, eq=False)
+class _NotifyUrl:
+    """
+    Answers requests.
+    """
+
+    signatures: Signatures | None
+    password: Password | None
+    bodies: Bodies
+    receiver: Receiver = attrs.field(init=False)
+    #: When each warning may be written again.
+    _warned: dict[str, float] = attrs.field(init=False, factory=dict)
+
+    async def show(self, request: web.Request) -> web.Response:
+        """
+        Say that it is there, as the console asks before it takes the address.
+        """
+        _log_access(request, _STORED, 0, clock.monotonic())
+        return web.Response(text="receipts are posted here\n")
+
+    async def post(self, request: web.Request) -> web.Response:
+        """
+        Store a receipt, and whatever else is posted.
+        """
+        began = clock.monotonic()
+        status, size = await self._take(request)
+        response = web.Response(status=status)
+        if not request.content.is_eof():
+            response.force_close()
+        _log_access(request, status, size, began)
+        return response
+
+    async def show_health(self, _: web.Request) -> web.Response:
+        """
+        Say how it is, with counts and nothing else.
+        """
+        counts = self.receiver.counts
+        shown = {
+            "ok": self.receiver.is_well,
+            "stored": counts.received,
+            "kept_aside": counts.unplaced + counts.unreadable,
+            "waiting": self.receiver.waiting,
+            "last_at": clock.moment(counts.last_at),
+        }
+        return web.Response(
+            status=_STORED if self.receiver.is_well else _NOT_STORED,
+            body=msgspec.json.encode(shown),
+            content_type="application/json",
+            headers={hdrs.CACHE_CONTROL: "no-store"},
+        )
+
+    async def _take(self, request: web.Request) -> tuple[HTTPStatus, int]:
+        """
+        The status to answer with, and how many bytes were read.
+        """
+        body = await self._read(request)
+        if isinstance(body, HTTPStatus):
+            return body, 0
+        if self.signatures is not None and not self.signatures.fit(
+            request.headers.get(_SIGNATURE), body
+        ):
+            if _is_only_a_try(request, body):
+                return _STORED, len(body)
+            return self._refuse("signature"), len(body)
+        try:
+            await self.receiver.take(body)
+        except LedgerError:
+            return _NOT_STORED, len(body)
+        return _STORED, len(body)
+
+    async def _read(self, request: web.Request) -> bytes | HTTPStatus:
+        """
+        The body, or the status of a request whose body is not read.
+        """
+        if self.password is not None and not self.password.fits(
+            request.headers.get(hdrs.AUTHORIZATION)
+        ):
+            return self._refuse("password")
+        try:
+            return await self.bodies.read(request.content, request.content_length)
+        except TooLargeError:
+            self._warn("a body is too large for a receipt, and is not stored")
+            return _TOO_LARGE
+        except NotReadError:
+            self._warn("a body came too slowly, or too many at once, and is not stored")
+        except (web.RequestPayloadError, OSError, RuntimeError):
+            pass  # it broke off; where its connection did, nobody hears of it
+        return _NOT_STORED
+
+    def _refuse(self, what: str) -> HTTPStatus:
+        self.receiver.refuse()
+        self._warn(f"a request with a wrong {what}, or none, was refused")
+        return _REFUSED
+
+    def _warn(self, text: str) -> None:
+        now = clock.monotonic()
+        if now >= self._warned.get(text, now):
+            self._warned[text] = now + _WARNS
+            _log.warning("%s; this is said once a minute", text)
+
+
+def _is_only_a_try(request: web.Request, body: bytes) -> bool:
+    """
+    Whether it is what the console posts before it saves an address: not signed, and too
+    short for a receipt, so that nothing is lost although it is not stored.
+    """
+    return (
+        _SIGNATURE not in request.headers
+        and len(body) <= _SHORTEST
+        and not read_receipt(body, 0.0).reports
+    )
+
+
+def _log_access(
+    request: web.Request, status: HTTPStatus, size: int, began: float
+) -> None:
+    # Neither the path nor the query: both are the client's choice, and may name people.
+    if _log.isEnabledFor(logging.INFO):
+        _log.info(
+            "%s %d, %d bytes, %.1f ms",
+            *(request.method, status, size, 1000 * (clock.monotonic() - began)),
+        )
+
+
+class _WithoutContent(logging.LoggerAdapter[logging.Logger]):
+    """
+    A log of requests that are not HTTP, without what is in them.
+    """
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """
+        Leave only the kind of an error.
+        """
+        error = kwargs.pop("exc_info", None)
+        return f"{msg} ({type(error).__name__})", kwargs
+
+
+#: How the server is set up where the application is served as it is. The signature is
+#: over the bytes as they were sent, so they are not inflated. Little is read ahead, and
+#: who says nothing, or never comes to the end of a request's head, is let go.
+_SERVER = {
+    "auto_decompress": False,
+    "read_bufsize": 1 << 14,
+    "keepalive_timeout": 75.0,
+    "lingering_time": 1.0,
+    # See `_log_access` for what is written instead.
+    "access_log": None,
+    "logger": _WithoutContent(logging.getLogger("voicepush.receipts.protocol")),
+}

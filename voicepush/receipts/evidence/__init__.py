@@ -1,0 +1,3 @@
+"""
+Evidence from elsewhere: what the console exports settles who is unknown.
+"""
