@@ -5,6 +5,7 @@ How often someone may be called by all campaigns of a ledger.
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -258,9 +259,13 @@ def test_the_command_leaves_them_out(serve: Serve) -> None:
     Path("july.csv").write_text("\n".join(["msisdn", *numbers(5)]), encoding="utf-8")
     assert 0 == say("send", "june.csv", *options).code
     july = ["send", "july.csv", *options, "--not-within", "24h", "--at-most", "3/30d"]
+    rehearsed = say(*july, "--dry-run", "--json")
     first, again = say(*july), say(*july)
     other = say(*july[:-1], "2/30d")
 
+    assert (2, 3) == tuple(
+        json.loads(rehearsed.out)[name] for name in ("planned", "suppressed")
+    )
     assert (0, 0, 2) == (first.code, again.code, other.code)
     assert "3  was called too lately" in first.err
     assert "--at-most 3/30d, not with --at-most 2/30d" in other.complaint

@@ -4,11 +4,13 @@ What is to become of the unknown: their owner decides, and nobody else.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
 from conftest import Serve
 from mishaps import (
+    LEDGER,
     check,
     check_finished,
     june,
@@ -19,6 +21,9 @@ from mishaps import (
     stand,
     wait_until,
 )
+
+from voicepush import Receipt, Report, open_ledger
+from voicepush.receipts.call_state import call_of
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -160,3 +165,41 @@ def test_an_internal_error_is_final_where_that_was_decided(serve: Serve) -> None
     assert 1 == said.code
     assert (40, 10) == (found["accepted"], found["unknown"])
     assert 5 == len(simulator.requests)
+
+
+def test_only_some_requests_are_decided_about(serve: Serve) -> None:
+    """
+    Those of which the receipts speak so: one of three has a receipt.
+    """
+    simulator = serve()
+    simulator.next_replies("drop", "drop", "drop")
+    listed = june(30)
+    say(*sending(simulator, "--batch-size", "10", "--concurrency", "1"))
+    asyncio.run(_report(listed[:3]))
+
+    odd = say("resolve", "june", "--only", "partly")
+    word = say("resolve", "june", "--resend", "--only", "maybe")
+    given_up = say("resolve", "june", "--give-up", "--only", "partly", "--yes")
+    nobody = say("resolve", "june", "--resend", "--only", "not_taken", "--yes")
+    found = stand()
+
+    assert (2, 2, 0, 0) == (odd.code, word.code, given_up.code, nobody.code)
+    assert "--only belongs to --resend or --give-up" in odd.complaint
+    assert "--only maybe is none of taken, partly" in word.complaint
+    assert "7 given up" in given_up.out
+    assert (3, 27, 7, 0) == (
+        *(found["accepted"], found["unknown"], found["given_up"]),
+        found["pending"],
+    )
+
+
+async def _report(people: list[str]) -> None:
+    async with open_ledger(LEDGER) as ledger:
+        for value in people:
+            (known,) = await ledger.lookup(value)
+            said = Report(
+                call=call_of("7519", "", "", 1.0),
+                correlation_id=known.result.correlation_id,
+            )
+            receipt = Receipt(body=b"{}", received_at=1.0, reports=[said])
+            await ledger.receive([receipt])

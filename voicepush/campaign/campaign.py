@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import (
-    AsyncGenerator,
     Callable,
+    Collection,
     Mapping,
     Sequence,
 )
@@ -16,15 +16,16 @@ from contextlib import suppress
 from voicepush import clock
 from voicepush.campaign.dispatching import Run
 from voicepush.campaign.planning import planned
+from voicepush.campaign.reading import CampaignReader
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.plan import Cap, Command, Plan
 from voicepush.ledger.protocol import Ledger, Worker
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow, Summary
+from voicepush.model.outcome import Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
-from voicepush.model.status import CampaignState, CampaignStatus, Resolved, UnknownBatch
+from voicepush.model.status import CampaignState, Resolved, UnknownBatch
 from voicepush.report.text import left_alone
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
@@ -47,36 +48,14 @@ def _no_one(_: str) -> None:
     """
 
 
-class Campaign:
+class Campaign(CampaignReader):
     """
     A campaign that is planned in a ledger; `plan` makes one, `open` finds one.
     """
 
     def __init__(self, ledger: Ledger, plan: Plan) -> None:
-        self._ledger = ledger
-        self._plan = plan
+        super().__init__(ledger, plan)
         self._run: Run | None = None
-
-    @property
-    def name(self) -> str:
-        """
-        The name under which it is planned.
-        """
-        return self._plan.campaign
-
-    @property
-    def source(self) -> str:
-        """
-        Where its recipients came from.
-        """
-        return self._plan.source
-
-    @property
-    def message(self) -> VoiceMessage:
-        """
-        What it plays; an expiry that was a duration is a moment here.
-        """
-        return load_message(self._plan.message)
 
     @classmethod
     async def plan(  # noqa: PLR0913 -- most are settings that stay with the campaign
@@ -164,15 +143,6 @@ class Campaign:
                 + (f"; it holds {known}" if known else ", which is empty")
             )
         return cls(ledger, plan)
-
-    async def status(self) -> CampaignStatus:
-        """
-        Where it stands, by the ledger.
-        """
-        status = await self._ledger.status(self.name)
-        if status is None:
-            raise LedgerError(f"the campaign {self.name!r} is gone from the ledger")
-        return status
 
     async def dispatch(
         self,
@@ -321,38 +291,13 @@ class Campaign:
             await worker.leave(CampaignState.PAUSED, status.reason)
         return await self._ledger.unknown(self.name)
 
-    async def batches(self, *outcomes: Outcome) -> AsyncGenerator[BatchResult, None]:
-        """
-        The batches in which someone has one of *outcomes*, or all, in the order of the
-        plan.
-        """
-        wanted = frozenset(outcomes or Outcome)
-        async for result in self._ledger.results(self.name, wanted):
-            yield result
-            # A batch has a thousand; others get their turn here.
-            await clock.sleep(0)
-
-    async def results(self, *outcomes: Outcome) -> AsyncGenerator[Result, None]:
-        """
-        Everyone with one of *outcomes*, or everyone, in the order of the plan.
-        """
-        wanted = frozenset(outcomes or Outcome)
-        async for batch in self.batches(*outcomes):
-            for result in batch:
-                if result.outcome in wanted:
-                    yield result
-
-    async def rows(self, *outcomes: Outcome) -> AsyncGenerator[SourceRow, None]:
-        """
-        The same with the source's row, and the number as it came.
-        """
-        wanted = frozenset(outcomes or Outcome)
-        async for batch in self.batches(*outcomes):
-            for row in batch.rows():
-                if row.result.outcome in wanted:
-                    yield row
-
-    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
+    async def resolve(
+        self,
+        *,
+        resend: bool,
+        process_is_gone: bool = False,
+        batches: Collection[str] | None = None,
+    ) -> Resolved:
         """
         Decide about the unknown: make them pending, or give them up for good.
 
@@ -361,6 +306,7 @@ class Campaign:
 
         Args:
             process_is_gone: No such process exists any more.
+            batches: Only the unknown in these, by their ids as `unknown` gives them.
 
         Returns:
             How many it was decided about, and how many were left alone.
@@ -373,7 +319,9 @@ class Campaign:
         worker = await self._join(
             cancelled=is_cancelled, process_is_gone=process_is_gone
         )
-        resolved = await worker.resolve(resend=resend, process_is_gone=process_is_gone)
+        resolved = await worker.resolve(
+            resend=resend, process_is_gone=process_is_gone, batches=batches
+        )
         pending = (await self.status()).pending
         if is_cancelled:
             await worker.leave(CampaignState.CANCELLED, before.reason)

@@ -75,6 +75,17 @@ class FollowUp:
         words = " or ".join(self.follows.states).replace("_", " ")
         return f"the calls of {self.follows.campaign} that are {words}"
 
+    async def besides(self) -> list[str]:
+        """
+        The names of the campaigns whose calls count for no cap: those that are followed
+        up, where their owner has said after what time.
+
+        Raises:
+            InputError: As for `check`.
+        """
+        chain = await self.check()
+        return chain if self.follows.after else []
+
     async def check(self) -> list[str]:
         """
         Make sure that nobody would be called more often than in so many rounds; gives

@@ -95,11 +95,9 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         follows=recipients.follows if isinstance(recipients, FollowUp) else None,
         caps=tuple(caps),
     )
-    # Calls that are followed up after a time of its owner's choice count for no cap.
     besides: list[str] = []
     if isinstance(recipients, FollowUp):
-        chain = await recipients.check()
-        besides = chain if recipients.follows.after else []
+        besides = await recipients.besides()
     try:
         draft = await ledger.draft(plan)
     except InputError:

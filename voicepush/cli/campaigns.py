@@ -190,8 +190,11 @@ async def send(  # noqa: PLR0913 -- each is an option
             people = again.build(opened)
             name = campaign or await again.name(opened)
             if dry_run:
+                besides = await people.besides()
                 blocks = [block async for block in people]
-                return await order.rehearse(name, blocks, people.source, ledger)
+                return await order.rehearse(
+                    name, blocks, people.source, ledger, besides=besides
+                )
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")

@@ -6,7 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +22,7 @@ from typing import Any, TypeVar
 import attrs
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.caps import CalledBefore
 from voicepush.campaign.following import FollowUp
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
@@ -77,12 +86,26 @@ class Order:
         return most_at(self.settings.rate, self.settings.batch_size)
 
     async def rehearse(
-        self, name: str, blocks: Iterable[Block], source: str, ledger: LedgerPath
+        self,
+        name: str,
+        blocks: Iterable[Block],
+        source: str,
+        ledger: LedgerPath,
+        *,
+        besides: Collection[str] = (),
     ) -> int:
         """
         Tell what planning would give, and keep nothing.
+
+        Args:
+            besides: The names of campaigns whose calls count for no cap.
         """
         check_expiry(self.message)
+        if self.caps and ledger.exists():
+            called = CalledBefore(self.caps)
+            async with existing(ledger) as opened:
+                await called.look(opened, besides=besides)
+            self.screening.leave_out(called.known)
         with refusals(self.rejects) as refused, interruptible():
             rehearsal = rehearse(
                 name,

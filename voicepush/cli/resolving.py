@@ -89,12 +89,13 @@ class Evidence:
                 raise InputError(f"--evidence needs a file, and not {file}")
 
 
-async def resolve(
+async def resolve(  # noqa: PLR0913 -- each is an option
     campaign: str,
     /,
     *,
     resend: Annotated[bool, Parameter(negative="")] = False,
     give_up: Annotated[bool, Parameter(negative="")] = False,
+    only: Annotated[list[str] | None, Parameter(negative="")] = None,
     evidence: Evidence | None = None,
     process_is_gone: ProcessIsGone = False,
     yes: Yes = False,
@@ -113,6 +114,9 @@ async def resolve(
         Make them pending, at the risk of a second call; resume then sends to them.
     give_up
         Leave them as they are for good, and do not show them here again.
+    only
+        Decide only about requests of which the receipts speak so: taken, partly,
+        not_taken, too_early, unclear or no_receipts; may be given several times.
     process_is_gone
         With --resend: no process exists any more that may have claimed people and not
         called them yet.
@@ -127,6 +131,7 @@ async def resolve(
     evidence.check()
     if resend + give_up + bool(evidence.evidence) > 1:
         raise InputError("choose one of --resend, --give-up and --evidence")
+    wanted = _advices(only, decides=resend or give_up)
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
         if evidence.evidence:
@@ -140,16 +145,19 @@ async def resolve(
             tell(_head(found, batches))
             if batches:
                 tell(unknown_as_text(judged))
-        if batches and (resend or give_up):
-            unknown = sum(batch.unknown for batch in batches)
+        meant = [each for each in judged if each.advice in wanted]
+        if meant and (resend or give_up):
+            unknown = sum(each.batch.unknown for each in meant)
             if resend:
-                _warn(judged)
+                _warn(meant)
             deed = (
                 "call them again, perhaps a second time" if resend else "give them up"
             )
             confirm(f"{campaign}: {deed}, {unknown:,} recipients", yes=yes)
             resolved = await found.resolve(
-                resend=resend, process_is_gone=process_is_gone
+                resend=resend,
+                process_is_gone=process_is_gone,
+                batches=[each.batch.batch for each in meant] if only else None,
             )
             decision = "resend" if resend else "give_up"
             about["decided"] = {"decision": decision, **attrs.asdict(resolved)}
@@ -158,6 +166,16 @@ async def resolve(
         if json:
             tell_json(about)
     return EVERYONE_ACCEPTED
+
+
+def _advices(only: list[str] | None, *, decides: bool) -> list[Advice]:
+    if only and not decides:
+        raise InputError("--only belongs to --resend or --give-up; add one")
+    try:
+        return [Advice(each.replace("-", "_")) for each in only or Advice]
+    except ValueError:
+        known = ", ".join(Advice)
+        raise InputError(f"--only {', '.join(only or [])} is none of {known}") from None
 
 
 def _head(campaign: Campaign, batches: Sequence[UnknownBatch]) -> str:

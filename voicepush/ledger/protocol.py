@@ -133,7 +133,13 @@ class Worker(Protocol):
         """
         ...
 
-    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
+    async def resolve(
+        self,
+        *,
+        resend: bool,
+        process_is_gone: bool = False,
+        batches: Collection[str] | None = None,
+    ) -> Resolved:
         """
         Make the unknown pending, or give them up.
 
@@ -142,6 +148,7 @@ class Worker(Protocol):
 
         Args:
             process_is_gone: Its owner knows that no such process exists.
+            batches: The ids of those that are decided about; by default all are.
         """
         ...
 

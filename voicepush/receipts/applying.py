@@ -22,15 +22,17 @@ from voicepush.receipts.receipt import read_receipt
 
 _log = logging.getLogger("voicepush.receipts")
 
-#: So much goes into one commit, so that it holds the ledger's lock for about 10 ms.
+#: So much goes into one commit, so that it holds the ledger's lock for about 10 ms; and
+#: so many where nobody dispatches who could need it.
 _MOST_REPORTS = 250
+_MOST_REPORTS_ALONE = 1000
 _MOST_BYTES = 2 << 20
 
 #: So much may wait for a commit; what comes then has to be sent again.
 _MOST_WAITING = 20_000
 _MOST_BYTES_WAITING = 64 << 20
 
-#: After a commit a dispatcher in another process has the lock to itself for as long as
+#: After a commit a dispatcher, if there is one, has the lock to itself for as long as
 #: that took, but no longer than so many seconds. More receipts gather meanwhile.
 _LONGEST_PAUSE = 0.02
 
@@ -86,7 +88,9 @@ class Receiver:
         self._is_writable = True
         self._is_crowded = False
         self._committing: asyncio.Task[None] | None = None
-        #: What the ledger has received, as far as this process knows.
+        #: Whether someone dispatches by the ledger, as far as this process knows.
+        self.is_shared = True
+        #: What the ledger has received, likewise.
         self.counts = ReceiptCounts()
 
     async def __aenter__(self) -> Self:
@@ -207,7 +211,8 @@ class Receiver:
                 began = clock.monotonic()
                 if not await self._commit() and not self._waiting:
                     break  # who was refused is written later
-                await clock.sleep(min(clock.monotonic() - began, _LONGEST_PAUSE))
+                took = clock.monotonic() - began
+                await clock.sleep(min(took, _LONGEST_PAUSE) if self.is_shared else 0.0)
             if self._is_closed:
                 return
 
@@ -243,11 +248,12 @@ class Receiver:
     def _next(self) -> list[_Taken]:
         taken: list[_Taken] = []
         reports = size = 0
+        most = _MOST_REPORTS if self.is_shared else _MOST_REPORTS_ALONE
         while self._waiting:
             receipt = self._waiting[0].receipt
             reports += max(1, len(receipt.reports))
             size += len(receipt.body)
-            if taken and (reports > _MOST_REPORTS or size > _MOST_BYTES):
+            if taken and (reports > most or size > _MOST_BYTES):
                 break
             taken.append(self._waiting.popleft())
         return taken

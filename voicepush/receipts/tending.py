@@ -1,5 +1,6 @@
 """
-What is done now and then: refusals written, late receipts placed, old ones forgotten.
+What is done now and then: refusals written, others looked for, late receipts placed,
+old ones forgotten.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import timedelta
 from voicepush import clock
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.call import Received
+from voicepush.model.status import CampaignState
 from voicepush.receipts.applying import ReceiptsApplied, Receiver
 
 #: In seconds: how often refusals are written, receipts kept aside are tried again, and
@@ -54,6 +56,20 @@ async def _sweep_for_ever(ledger: Ledger, receiver: Receiver) -> None:
             due = clock.monotonic() + _SWEEPS
         await clock.sleep(_WRITES)
         receiver.write_refused()
+        await _look(ledger, receiver)
+
+
+async def _look(ledger: Ledger, receiver: Receiver) -> None:
+    """
+    Look whether someone dispatches, whose claims must not wait for receipts.
+    """
+    try:
+        campaigns = await ledger.campaigns()
+    except Exception:  # noqa: BLE001 -- then someone may
+        receiver.is_shared = True
+    else:
+        states = {each.state for each in campaigns}
+        receiver.is_shared = CampaignState.RUNNING in states
 
 
 async def _sweep(ledger: Ledger, receiver: Receiver) -> None:

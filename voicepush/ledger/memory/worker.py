@@ -4,7 +4,7 @@ The planner and the worker of one campaign.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from voicepush import clock
 from voicepush.errors import CampaignLostError
@@ -301,7 +301,13 @@ class MemoryWorker:
             )
         return Control(campaign.command, campaign.plan.rate)
 
-    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
+    async def resolve(
+        self,
+        *,
+        resend: bool,
+        process_is_gone: bool = False,
+        batches: Collection[str] | None = None,
+    ) -> Resolved:
         """
         Make the unknown pending, or give them up.
         """
@@ -309,7 +315,8 @@ class MemoryWorker:
         number, left = 0, 0
         for row in self._campaign.rows:
             unresolved = frozenset(decisions.unresolved(row.known, row.given_up))
-            if row.claimed_by is not None or not unresolved:
+            is_meant = batches is None or str(row.id) in batches
+            if row.claimed_by is not None or not unresolved or not is_meant:
                 continue
             left_alone: frozenset[int] = frozenset()
             if resend and not process_is_gone:

@@ -12,6 +12,9 @@ from voicepush.ledger.sqlite.books import Key
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, CallState, ReceiptCounts
 
+#: Quicker than making them of their values.
+_STATES = {state.value: state for state in CallState}
+
 #: Nobody listens for longer than a day.
 _MOST_HEARD = 86_400
 
@@ -21,7 +24,7 @@ def call_in(row: sqlite3.Row) -> Call:
     What is known of the call in *row*.
     """
     return Call(
-        state=CallState(row["state"]),
+        state=_STATES[row["state"]],
         rank=row["rank"],
         code=row["code"],
         words=row["words"],

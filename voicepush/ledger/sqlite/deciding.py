@@ -6,6 +6,7 @@ joins it, when its owner decides about the unknown, and when it is cancelled.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import ClassVar
 
 from voicepush.ledger import decisions
@@ -31,9 +32,18 @@ class _Decision:
     #: In SQL.
     where: ClassVar[str]
 
-    def __init__(self, campaign: int, token: str) -> None:
+    def __init__(
+        self,
+        campaign: int,
+        token: str,
+        *,
+        resend: bool = False,
+        process_is_gone: bool = False,
+    ) -> None:
         self._campaign = campaign
         self._token = token
+        self._resend = resend
+        self._process_is_gone = process_is_gone
         self._number = 0
         self._left = 0
         self._process: str | None = None
@@ -66,13 +76,6 @@ class Recovery(_Decision):
 
     where = f"batch.state = 1 OR not_sent > 0 OR {IS_PROVEN}"
 
-    def __init__(
-        self, campaign: int, token: str, *, resend: bool, process_is_gone: bool
-    ) -> None:
-        super().__init__(campaign, token)
-        self._resend = resend
-        self._process_is_gone = process_is_gone
-
     def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
         """
         Decide about the batch in *row*.
@@ -98,17 +101,26 @@ class Resolution(_Decision):
     where = "batch.state != 1 AND unknown > given_up"
 
     def __init__(
-        self, campaign: int, token: str, *, resend: bool, process_is_gone: bool
+        self,
+        campaign: int,
+        token: str,
+        *,
+        resend: bool,
+        process_is_gone: bool,
+        batches: Collection[str] | None,
     ) -> None:
-        super().__init__(campaign, token)
-        self._resend = resend
-        self._process_is_gone = process_is_gone
+        super().__init__(
+            campaign, token, resend=resend, process_is_gone=process_is_gone
+        )
+        self._batches = batches
 
     def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
         """
         Decide about the batch in *row*.
         """
         known = batch_result(row)
+        if self._batches is not None and str(known.batch.id) not in self._batches:
+            return
         unresolved = frozenset(unresolved_of(row, known))
         left_alone: frozenset[int] = frozenset()
         if self._resend and not self._process_is_gone:

@@ -19,6 +19,7 @@ from voicepush.ledger.packing import (
     TO_SEND,
     PackedRecipients,
     pack_exceptions,
+    pack_places,
     pack_transactions,
     unpack_exceptions,
     unpack_places,
@@ -161,6 +162,23 @@ def record_of(
         "description": result.verdict.description,
         "exceptions": pack_exceptions(result.exceptions),
         "transactions": pack_transactions(result.transaction_ids),
+    }
+
+
+def claim_of(
+    batch: Batch, places: Sequence[int], campaign: int, token: str
+) -> dict[str, Any]:
+    """
+    The columns of a claim of those at *places*.
+    """
+    whole = len(places) == len(batch)
+    return {
+        "campaign": campaign,
+        "token": token,
+        "number": batch.id.number,
+        "in_flight": batch.size if whole else batch.weigh(places),
+        "claimed": None if whole else pack_places(places),
+        "now": clock.now(),
     }
 
 

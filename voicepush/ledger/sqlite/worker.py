@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
 import attrs
 
-from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
-from voicepush.ledger.packing import pack_places
 from voicepush.ledger.plan import Command, Control, Plan
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.ledger.sqlite.deciding import Cancelling, Recovery, Resolution
@@ -39,6 +37,7 @@ from voicepush.ledger.sqlite.rows import (
     SELECT_BATCH,
     TOGETHER,
     batch_result,
+    claim_of,
     record_of,
     rows_numbered,
 )
@@ -173,7 +172,7 @@ class SQLiteWorker:
         Raises:
             LedgerError: It is not; they must not be sent.
         """
-        row = self._claim_of(batch, places)
+        row = claim_of(batch, places, self._campaign, self.token)
 
         def work(connection: sqlite3.Connection) -> Claim:
             out = self._leaving_out.look(connection, batch, places)
@@ -184,7 +183,8 @@ class SQLiteWorker:
             left = [place for place in places if place not in out]
             if not left:
                 return Claimed(self.token, [], out)
-            fewer = {**self._claim_of(batch, left), "now": row["now"]}
+            fewer = claim_of(batch, left, self._campaign, self.token)
+            fewer["now"] = row["now"]
             claimed = self._claim(connection, fewer, left)
             return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
 
@@ -197,20 +197,6 @@ class SQLiteWorker:
             self._file.do_later(lambda connection: unclaim(connection, row))
             raise
         return claimed
-
-    def _claim_of(self, batch: Batch, places: Sequence[int]) -> dict[str, Any]:
-        """
-        The columns of a claim.
-        """
-        whole = len(places) == len(batch)
-        return {
-            "campaign": self._campaign,
-            "token": self.token,
-            "number": batch.id.number,
-            "in_flight": batch.size if whole else batch.weigh(places),
-            "claimed": None if whole else pack_places(places),
-            "now": clock.now(),
-        }
 
     def _claim(
         self,
@@ -304,7 +290,13 @@ class SQLiteWorker:
         self._file.check_in_place()
         return control
 
-    async def resolve(self, *, resend: bool, process_is_gone: bool = False) -> Resolved:
+    async def resolve(
+        self,
+        *,
+        resend: bool,
+        process_is_gone: bool = False,
+        batches: Collection[str] | None = None,
+    ) -> Resolved:
         """
         Make the unknown pending, or give them up.
         """
@@ -313,6 +305,7 @@ class SQLiteWorker:
             self.token,
             resend=resend,
             process_is_gone=process_is_gone,
+            batches=batches,
         )
         await self._for_each(resolution.where, resolution)
         resolved = resolution.resolved
