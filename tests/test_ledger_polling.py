@@ -9,6 +9,7 @@ from contextlib import closing
 from math import inf
 from pathlib import Path
 
+import attrs
 import pytest
 from ledger_model import (
     ANSWERS,
@@ -21,6 +22,7 @@ from ledger_model import (
     load,
     planned_as,
     publish,
+    status_of,
 )
 from making import batch_of
 from test_ledger_receipts import receipt
@@ -28,6 +30,7 @@ from test_ledger_receipts import receipt
 from voicepush.ledger import Worker
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import Batch
+from voicepush.model.call import Calls
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.recipients import Destination, Recipient
 
@@ -271,3 +274,28 @@ async def test_those_who_have_ended_are_counted_per_batch(tmp_path: Path) -> Non
     assert [] == await silent(store)
     await store.close()
     assert [(0, 3)] == rows
+
+
+async def test_what_was_asked_for_is_told_apart_from_receipts(store: Store) -> None:
+    """
+    It shows what became of calls, and nothing of whether receipts arrive.
+    """
+    await one_batch(store)
+
+    async def asked(code: str, place: int) -> None:
+        one = attrs.evolve(receipt(code, place=place), is_asked=True)
+        await store.ledger.receive([one, one])
+
+    await store.ledger.receive([receipt("7519", place=0)])
+    before = await store.ledger.receipt_counts()
+    await asked("7401", 0)
+    await asked("7407", 1)
+    on_its_way = await status_of(store.ledger)
+    await asked("7401", 1)
+    await asked("7005", 2)
+    await asked("7519", 2)
+    status = await status_of(store.ledger)
+
+    assert (0, 2) == (on_its_way.asked, status.asked)
+    assert Calls(reached=2, not_reached=1) == status.calls
+    assert before == await store.ledger.receipt_counts()

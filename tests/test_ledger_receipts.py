@@ -493,6 +493,7 @@ TO_6 = """
     DROP INDEX batch_claimed;
     ALTER TABLE batch DROP COLUMN suppressed;
     ALTER TABLE tally DROP COLUMN suppressed;
+    ALTER TABLE tally DROP COLUMN asked;
     ALTER TABLE campaign DROP COLUMN parent;
     ALTER TABLE campaign DROP COLUMN follows;
     ALTER TABLE campaign DROP COLUMN caps;

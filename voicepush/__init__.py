@@ -69,6 +69,7 @@ from voicepush.model.status import (
     Waiting,
 )
 from voicepush.receipts.applying import ReceiptsApplied
+from voicepush.receipts.polling import Poll, Polled
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
@@ -156,6 +157,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Resolved",
     # What the platform reports
     "receipts_app",
+    "Poll",
+    "Polled",
     "ReceiptsApplied",
     # What happens meanwhile
     "Observers",

@@ -129,9 +129,7 @@ def _receipt(question: Question, recipient: int, call: Call, body: bytes) -> Rec
         recipient=batch.recipients.values[recipient],
     )
     # It was asked for, so it is no sign of receipts arriving.
-    return Receipt(
-        body=body, received_at=clock.now(), reports=[report], is_evidence=True
-    )
+    return Receipt(body=body, received_at=clock.now(), reports=[report], is_asked=True)
 
 
 def _by_recipient(

@@ -83,6 +83,8 @@ class Row:
     #: By recipient, counted from 0.
     calls: dict[int, HeardOf] = attrs.field(factory=dict)
     asked: Asked | None = None
+    #: Of how many calls it is known only because the platform was asked.
+    told: int = 0
 
     @property
     def id(self) -> BatchId:
@@ -250,6 +252,7 @@ class StoredCampaign:
             waiting=waiting and waiting.reason,
             waiting_since=waiting and waiting.since,
             calls=Calls.of(calls, found["accepted"]) if calls else None,
+            asked=sum(row.told for row in self.rows),
             follows=self.plan.follows.campaign if self.plan.follows else None,
         )
 

@@ -21,7 +21,7 @@ from voicepush.ledger.placing import Seat
 from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import call_in, columns_of
 from voicepush.ledger.sqlite.late import prove
-from voicepush.model.call import Receipt, Received, Report
+from voicepush.model.call import Receipt, Received, Report, is_told
 from voicepush.model.outcome import Outcome
 
 #: So many bodies of one call are found again by `lookup`; all are kept.
@@ -48,6 +48,7 @@ class _Placed(NamedTuple):
     seat: Seat
     report: Report
     body: str
+    is_asked: bool = False
 
 
 def receive(
@@ -81,12 +82,15 @@ def receive(
                     _keep_aside(connection, body, receipt.received_at, report)
                 else:
                     key, seat = found
-                    placed.setdefault(key, []).append(_Placed(seat, report, body))
+                    each = _Placed(seat, report, body, receipt.is_asked)
+                    placed.setdefault(key, []).append(each)
     for key, theirs in placed.items():
         _apply(connection, key, theirs, now)
     taught = [each.report.transaction_id for some in placed.values() for each in some]
     late = _place_taught(connection, books, taught, now)
-    came = [each.received_at for each in receipts if not each.is_evidence]
+    came = [
+        each.received_at for each in receipts if not (each.is_evidence or each.is_asked)
+    ]
     connection.execute(
         "UPDATE receipt_count SET received = received + ?, refused = refused + ?, "
         "last_at = coalesce(?, last_at)",
@@ -205,12 +209,18 @@ def _apply(
     by_recipient: dict[int, list[_Placed]] = {}
     for each in placed:
         by_recipient.setdefault(each.seat.recipient, []).append(each)
-    for recipient, theirs in by_recipient.items():
+    asked = sum(
         _merge(connection, (*key, recipient), theirs, batch, now)
+        for recipient, theirs in by_recipient.items()
+    )
+    if asked:
+        connection.execute(_COUNT_ASKED, (asked, key[0]))
     unproven = _unproven(batch, {each.seat.place for each in placed})
     if unproven:
         prove(connection, *key, unproven)
 
+
+_COUNT_ASKED = "UPDATE tally SET asked = asked + ? WHERE campaign = ?"
 
 #: What decides whether a receipt tells anything new of a batch.
 _BATCH = """
@@ -243,7 +253,11 @@ def _merge(
     placed: Sequence[_Placed],
     batch: sqlite3.Row,
     now: float,
-) -> None:
+) -> bool:
+    """
+    Add what is *placed* to what is known of one call; whether that has shown what
+    became of it because the platform was asked.
+    """
     row = connection.execute(
         "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?", key
     ).fetchone()
@@ -265,6 +279,8 @@ def _merge(
         "bodies": " ".join(bodies[:_MOST_BODIES]),
     }
     connection.execute(_UPSERT, columns)
+    was_asked = any(each.is_asked for each in placed)
+    return was_asked and is_told(call) and not is_told(before)
 
 
 def _taught(

@@ -114,7 +114,8 @@ _CAMPAIGNS = """
         not_sent INTEGER NOT NULL DEFAULT 0,
         unknown INTEGER NOT NULL DEFAULT 0,
         given_up INTEGER NOT NULL DEFAULT 0,
-        suppressed INTEGER NOT NULL DEFAULT 0 -- and so no longer planned
+        suppressed INTEGER NOT NULL DEFAULT 0, -- and so no longer planned
+        asked INTEGER NOT NULL DEFAULT 0      -- calls of which only an answer tells
     );
 
     -- No statement can forget them so.
@@ -349,6 +350,7 @@ FROM_6 = f"""
     ALTER TABLE recipients ADD COLUMN origins BLOB;
     ALTER TABLE batch ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tally ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX batch_claimed ON batch (campaign, claimed_at)
     WHERE claimed_at IS NOT NULL;
     DROP TRIGGER batch_is_counted;
