@@ -177,6 +177,25 @@ def test_an_interrupted_one_ends_after_what_is_under_way(serve: Serve) -> None:
     assert stand()["calls"]["not_reached"] == simulator.asked.total()
 
 
+def test_it_tells_how_far_it_came(serve: Serve) -> None:
+    """
+    Now and then, in a line, and what it waits for.
+    """
+    simulator = serve(rings=["busy"], ring_seconds=0, answer="each")
+    june(100)
+    say(*sending(simulator))
+    simulator.next_status_replies(*["1001"] * 20, "404", "429:2")
+    often = "import voicepush.cli.polling as polling; polling._LINES = 0.05"
+    with process(*polling(simulator), first=often) as running:
+        said = ended(running)
+
+    assert 0 == said.code
+    assert "june: asked about" in said.err
+    assert "have ended; 1 request failed" in said.err
+    assert "the service asks to wait until" in said.err
+    assert "1  HTTP 404 Not Found" in said.out
+
+
 def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
     """
     A service that does not answer keeps nobody.

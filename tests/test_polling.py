@@ -425,6 +425,28 @@ async def test_transactions_that_nobody_knows_any_more(
     assert (20, 20) == (again.requests, again.ended)
 
 
+async def test_many_ways_to_fail(
+    store: Store, simulate: Simulate, connect: Connect
+) -> None:
+    """
+    Not more of them are told apart than a person reads; numbers are masked.
+    """
+    simulator = await simulate(answer="each")
+    await sent(store.ledger, await connect(simulator), numbers(40))
+    told: dict[str, object] = {
+        each.transaction_id: {"code": f"75{place:02}", "message": numbers(1)[0]}
+        for place, each in enumerate(simulator.truth())
+    }
+    told[simulator.truth()[0].transaction_id] = []
+    async with answering(told) as stand_in:
+        counts = await polled(store.ledger, stand_in, concurrency=1)
+
+    assert (40, 39, 1) == (counts.requests, counts.failed, counts.untold)
+    assert {"for other reasons": 19}.items() <= counts.failures.items()
+    assert 21 == len(counts.failures)
+    assert "7501 +99******0000" in counts.failures
+
+
 @pytest.mark.parametrize("word", ["7001", "401", "7007", "302", "7020-quota"])
 async def test_a_service_that_refuses_everything(
     store: Store, simulate: Simulate, connect: Connect, word: str
@@ -605,6 +627,23 @@ async def test_a_service_that_asks_to_wait_for_long(
     assert counts.refused is not None
     assert "refuses for speed for longer than the patience" in counts.refused
     assert simulator.asked.total() <= 4
+
+
+async def test_who_waits_meanwhile_is_not_asked_either(
+    store: Store, simulate: Simulate, connect: Connect
+) -> None:
+    """
+    The wait is everyone's.
+    """
+    simulator = await simulate(answer="each")
+    await sent(store.ledger, await connect(simulator), numbers(20))
+    simulator.next_status_replies("429:3000")
+    poll = polling(store.ledger, simulator, rate=2)
+    counts = await poll.run()
+
+    assert counts.refused is not None
+    assert 1 == simulator.asked.total()
+    assert poll.pacer.held_until is not None
 
 
 async def test_no_more_than_so_many_at_once(

@@ -177,7 +177,7 @@ def _line(asking: Poll) -> str:
     if counts.ended:
         line += f", {counts.ended:,} have ended"
     if counts.failed:
-        line += f"; {counts.failed:,} requests failed"
+        line += f"; {counted(counts.failed, 'request')} failed"
     if asking.pacer.held_until is not None:
         line += (
             f"; the service asks to wait until {clock_time(asking.pacer.held_until)}"
