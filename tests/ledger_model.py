@@ -257,6 +257,8 @@ class ModelBatch:
     was_late: bool = False
     #: What the receipts say of its recipients, counted from 0.
     calls: dict[int, Call] = attrs.field(factory=dict, repr=False)
+    #: When it was last asked what became of calls, and about which places lately.
+    asked: tuple[float, frozenset[int] | None] = (0.0, frozenset())
     rows: list[int] | None = attrs.field(default=None, repr=False)
     as_came: dict[int, str] = attrs.field(factory=dict, repr=False)
     kept: dict[str, list[str]] = attrs.field(factory=dict, repr=False)

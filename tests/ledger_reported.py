@@ -5,15 +5,17 @@ What the platform reports of calls, at any time and by any name.
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 
 import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 from ledger_holding import Held
 from ledger_model import ModelBatch, values_of
-from making import entry_of
+from making import batch_id, entry_of
 
 from voicepush.model.call import Call, Calls, CallState, Receipt, Report
+from voicepush.model.outcome import Outcome
 from voicepush.model.recipients import Kind
 from voicepush.receipts.call_state import EVENTS, call_of
 
@@ -188,6 +190,40 @@ class Reported(Held):
         self.aside.clear()
         self.unreadable = 0
 
+    @precondition(some_people)
+    @rule(data=st.data(), places=st.none() | st.sets(st.integers(0, 3)))
+    def ask(self, data: st.DataObject, places: set[int] | None) -> None:
+        """
+        The platform is asked what became of some of a batch, or of all that are silent.
+        """
+        batches = [each for some in self.campaigns.values() for each in some.batches]
+        batch = batches[data.draw(st.integers(0, len(batches) - 1))]
+        self.do(self.ledger.note_asked(batch_id(batch.key), places))
+        known = None if places is None else frozenset(places)
+        batch.asked = self.clock.now(), known
+
+    @invariant()
+    def the_silent_agree(self) -> None:
+        """
+        They are accepted, have a transaction id, and have not ended; nobody is asked
+        about again at once.
+        """
+        lately = self.clock.now() - 5
+        for name, campaign in self.campaigns.items():
+            expected = {
+                batch.key: numbers
+                for batch in campaign.batches
+                if (numbers := _silent_in(batch, lately))
+            }
+            assert expected == self.do(self.silent(name, lately))
+
+    async def silent(self, name: str, lately: float) -> dict[str, list[int]]:
+        """
+        Who is silent in which batch, and was not asked about since *lately*.
+        """
+        found = self.ledger.silent(name, claimed_before=inf, asked_before=lately)
+        return {str(one.known.batch.id): list(one.recipients) async for one in found}
+
     @invariant()
     def calls_agree(self) -> None:
         """
@@ -230,3 +266,18 @@ class Reported(Held):
             *(counts.received, counts.unplaced),
             counts.unreadable,
         )
+
+
+def _silent_in(batch: ModelBatch, lately: float) -> list[int]:
+    at, places = batch.asked
+    if at >= lately and places is None:
+        return []
+    asked = places if at >= lately and places is not None else ()
+    return [
+        person.number
+        for person in people_in(batch)
+        if person.place not in asked
+        and batch.verdicts[person.place].outcome is Outcome.ACCEPTED
+        and batch.transaction_id(person.place)
+        and not (person.number in batch.calls and batch.calls[person.number].has_ended)
+    ]

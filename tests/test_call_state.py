@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicepush.model.call import Call, CallState
-from voicepush.receipts.call_state import EVENTS, UNKNOWN_EVENT, call_of
+from voicepush.receipts.call_state import (
+    EVENTS,
+    STATUSES,
+    UNKNOWN_EVENT,
+    call_of,
+    call_of_status,
+)
 
 #: The vendor's own sequences: the codes, when each happened, and what became of it.
 SEQUENCES = {
@@ -157,3 +163,99 @@ def test_how_long_someone_listened_is_told_only_where_it_is_known(
 
     assert call.heard is None
     assert CallState.REACHED is call.state
+
+
+# The words of the status API
+
+#: The receipt that says the same as a word.
+SAME = {
+    "answered": "7519",
+    "no answer": "7401",
+    "busy": "7402",
+    "rejected": "7406",
+    "others": "7404",
+    "expired": "7005",
+    "sent": "7407",
+}
+
+
+@pytest.mark.parametrize("word", SAME)
+def test_a_word_ranks_below_the_receipt_that_says_the_same(word: str) -> None:
+    """
+    And above all receipts that rank below that one and say something else.
+    """
+    status, event = STATUSES[word], EVENTS[SAME[word]]
+    less = [each for each in EVENTS.values() if each.rank < event.rank]
+
+    assert status.state is event.state
+    assert event.rank > status.rank
+    assert all(status.rank > each.rank for each in less)
+
+
+@pytest.mark.parametrize("word", STATUSES)
+def test_answered_by_a_receipt_stays_so(word: str) -> None:
+    """
+    Whatever is asked, and whether an agent was connected.
+    """
+    polled = call_of_status(word, "", "", 99.0)
+    for code in ("7519", "7411", "7412"):
+        call = call_of(code, "", "", 1.0).merged(polled)
+
+        assert EVENTS[code].state is call.state
+        assert code == call.code
+        assert STATUSES[word].ends is call.has_ended
+
+
+def test_answered_by_a_word_is_reached_although_receipts_say_less() -> None:
+    """
+    The receipt that it was picked up was lost; when that was is not known.
+    """
+    for code in ("7407", "7408", "7405", "7409", "7410"):
+        call = call_of(code, "", "", 1.0).merged(
+            call_of_status("answered", "", "", 2.0)
+        )
+
+        assert (CallState.REACHED, None) == (call.state, call.heard)
+        assert call.has_ended
+
+
+@pytest.mark.parametrize("word", ["No Answer", "NO_ANSWER", "no-answer ", "NoAnswer"])
+def test_words_may_be_written_otherwise(word: str) -> None:
+    """
+    In whatever case, and with any signs between.
+    """
+    call = call_of_status(word, "0", "", None)
+
+    assert (CallState.NOT_REACHED, "", word) == (call.state, call.code, call.words)
+
+
+def test_a_failure_may_have_a_code_that_says_more() -> None:
+    """
+    That of a receipt which ends a call; a word that is known says enough.
+    """
+    expired = call_of_status("failed", "7005", "Request expired", 1.0)
+    unknown = call_of_status("undelivered", "7402", "", 1.0)
+    other = call_of_status("failed", "5", "no credit", 1.0)
+    known = call_of_status("answered", "7401", "", 1.0)
+
+    assert (CallState.EXPIRED, 65, "failed: Request expired") == (
+        *(expired.state, expired.rank),
+        expired.words,
+    )
+    assert (CallState.NOT_REACHED, "7402") == (unknown.state, unknown.code)
+    assert (CallState.NOT_REACHED, 55, "5") == (other.state, other.rank, other.code)
+    assert (CallState.REACHED, True) == (known.state, known.has_ended)
+
+
+def test_a_word_that_nobody_knows_is_kept_and_ends_nothing() -> None:
+    """
+    Nor does a code that is no end.
+    """
+    for code in ("", "7407", "1"):
+        call = call_of_status("teleported", code, "", 1.0)
+
+        assert (CallState.ON_ITS_WAY, 0, False) == (
+            *(call.state, call.rank),
+            call.has_ended,
+        )
+        assert "teleported" == call.words

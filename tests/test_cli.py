@@ -101,6 +101,7 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
     assert {
         "campaign": "june",
         "calls": None,
+        "asked": 0,
         "state": "finished",
         "reason": None,
         "read": 5,

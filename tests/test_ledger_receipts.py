@@ -488,11 +488,12 @@ async def test_a_ledger_of_before_is_gone_on_with(tmp_path: Path) -> None:
 #: Turns a ledger into one of version 6.
 TO_6 = """
     DROP TABLE call; DROP TABLE call_tally; DROP TABLE proof; DROP TABLE body_block;
-    DROP TABLE aside; DROP TABLE receipt_count;
+    DROP TABLE aside; DROP TABLE receipt_count; DROP TABLE poll;
     DROP TRIGGER batch_is_counted;
     DROP INDEX batch_claimed;
     ALTER TABLE batch DROP COLUMN suppressed;
     ALTER TABLE tally DROP COLUMN suppressed;
+    ALTER TABLE tally DROP COLUMN asked;
     ALTER TABLE campaign DROP COLUMN parent;
     ALTER TABLE campaign DROP COLUMN follows;
     ALTER TABLE campaign DROP COLUMN caps;

@@ -27,7 +27,7 @@ from mishaps import LEDGER, Said, ended, locked, process, say
 from receiving import head, receipt
 
 from voicepush import ReceiptCounts, open_ledger
-from voicepush.cli.receipts import _kept, _zone
+from voicepush.cli.receipts import _kept, zone_called
 
 pytestmark = pytest.mark.usefixtures("in_a_folder", "without_secrets")
 
@@ -332,10 +332,10 @@ def test_zones_and_durations_are_read_as_they_are_typed() -> None:
     """
     A zone by its name or by its offset; bodies may be kept for ever.
     """
-    assert ZoneInfo("Asia/Kolkata") == _zone("Asia/Kolkata")
-    assert UTC.utcoffset(None) == _zone("UTC").utcoffset(None)
+    assert ZoneInfo("Asia/Kolkata") == zone_called("Asia/Kolkata")
+    assert UTC.utcoffset(None) == zone_called("UTC").utcoffset(None)
     for text in ("+05:30", "+5:30", "+0530", "+530"):
-        assert timezone(timedelta(hours=5, minutes=30)) == _zone(text)
-    assert timezone(timedelta(hours=-3)) == _zone("-3")
+        assert timezone(timedelta(hours=5, minutes=30)) == zone_called(text)
+    assert timezone(timedelta(hours=-3)) == zone_called("-3")
     assert timedelta(days=90) == _kept("90d")
     assert _kept("forever") is None

@@ -225,7 +225,6 @@ def test_what_was_answered_200_outlives_thirty_kills(tmp_path: Path) -> None:
     assert crashing.proven
 
 
-@pytest.mark.xfail(reason="the receiver does not look whether its file is in place")
 @pytest.mark.usefixtures("in_a_folder")
 def test_a_ledger_that_was_deleted_takes_no_receipt() -> None:
     """

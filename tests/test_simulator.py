@@ -152,6 +152,7 @@ async def test_summary_counts_rings(session: ClientSession) -> None:
 
     summary = simulator.summary()
     assert 0 == summary.pop("receipts")["made"]
+    assert {"asked": 0, "replies": {}} == summary.pop("status")
     assert {
         "requests": 3,
         "rung": 5,

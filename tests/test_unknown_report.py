@@ -162,13 +162,17 @@ def test_it_may_be_too_early(hours: float, heard: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", ["receiver is down", "none of this campaign", "unsent"]
+    "case", ["receiver is down", "none of this campaign", "unsent", "asked"]
 )
 def test_silence_may_have_another_cause(case: str) -> None:
     """
-    The receiver may be down, or another address be told.
+    The receiver may be down, or another address be told; that others were asked about
+    is no receipt.
     """
     found = {
+        "asked": lambda: told(
+            doubt(), attrs.evolve(STATUS, asked=5_000), last=ago(hours=1)
+        ),
         "receiver is down": lambda: told(doubt(), last=ago(hours=3)),
         "none of this campaign": lambda: told(
             doubt(), attrs.evolve(STATUS, calls=None), last=ago(hours=1)

@@ -28,6 +28,7 @@ from voicepush.ledger import open_ledger
 from voicepush.ledger.plan import Cap, Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.ledger.reader import CalledBatch, LedgerReader
+from voicepush.ledger.silence import Silent
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import (
     Call,
@@ -68,6 +69,7 @@ from voicepush.model.status import (
     Waiting,
 )
 from voicepush.receipts.applying import ReceiptsApplied
+from voicepush.receipts.polling import Poll, Polled
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
@@ -155,6 +157,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Resolved",
     # What the platform reports
     "receipts_app",
+    "Poll",
+    "Polled",
     "ReceiptsApplied",
     # What happens meanwhile
     "Observers",
@@ -173,6 +177,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Worker",
     "Due",
     "Finished",
+    "Silent",
     "Claimed",
     "NotBefore",
     "Refused",

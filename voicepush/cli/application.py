@@ -27,6 +27,7 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
+from voicepush.cli.polling import poll
 from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
 from voicepush.cli.resolving import resolve
@@ -66,7 +67,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, resolve, receipts, simulate),
+    *(lookup, export, resolve, receipts, poll, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

@@ -95,7 +95,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
         raise InputError(
             "--allow-sha1 is of no use without a secret; name one with --secret-file"
         )
-    zone, kept = _zone(tenant_zone), _kept(keep)
+    zone, kept = zone_called(tenant_zone), _kept(keep)
     sums = _Sums()
     stopped = asyncio.Event()
     with signals(stopped.set), _warnings_said():
@@ -238,7 +238,10 @@ def _user(name: str | None, file: Path | None) -> tuple[str, str] | None:
     return name, os.fsdecode(password)
 
 
-def _zone(text: str) -> tzinfo:
+def zone_called(text: str) -> tzinfo:
+    """
+    The time zone of that name, or of that offset.
+    """
     found = _OFFSET.fullmatch(text)
     try:
         if found is None:

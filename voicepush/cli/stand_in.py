@@ -48,6 +48,11 @@ class Receipts:
     """A file with the secret that signs receipts."""
     retry_seconds: float = 60.0
     """Seconds until a receipt that was not taken is tried again."""
+    status_api: bool = True
+    """Whether it can be asked what became of a transaction; not every tenant can."""
+    status_fault: Annotated[list[str] | None, Parameter(negative="")] = None
+    """What goes wrong with that and how often, such as 429:2@10%, 404, 7001, hang,
+    garbage; may be given several times."""
 
     def options(self) -> dict[str, Any]:
         """
@@ -61,6 +66,8 @@ class Receipts:
             "receipt_faults": self.receipt_fault or [],
             "hub_secret": _secret_from_file(self.hub_secret_file),
             "retry_seconds": self.retry_seconds,
+            "status_api": self.status_api,
+            "status_faults": self.status_fault or [],
         }
 
 

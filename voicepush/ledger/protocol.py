@@ -306,6 +306,16 @@ class Ledger(LedgerReader, Protocol):
         """
         ...
 
+    async def note_asked(self, batch: BatchId, places: Collection[int] | None) -> None:
+        """
+        Make it durable that the platform was asked what became of calls of *batch*, the
+        last of them now, so that whoever asks next goes on after them.
+
+        Args:
+            places: Of all that were asked about lately; None for all that are silent.
+        """
+        ...
+
     async def forget_bodies(self, before: float) -> int:
         """
         Delete some of the bodies that came *before* that moment, in seconds since 1970;

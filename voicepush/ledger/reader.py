@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.outcome import BatchResult, Outcome
@@ -117,6 +118,21 @@ class LedgerReader(Protocol):
         """
         How many calls of *campaign* were picked up and lasted at least so many
         *seconds* from then on, as far as their receipts tell.
+        """
+        ...
+
+    def silent(
+        self, campaign: str, *, claimed_before: float, asked_before: float
+    ) -> AsyncIterator[Silent]:
+        """
+        The batches of *campaign* in which calls are silent: accepted, with a
+        transaction id, and not ended as far as is known.
+
+        Args:
+            claimed_before: Only batches that were last claimed before that moment, in
+                seconds since 1970.
+            asked_before: Only calls that were last asked about before that moment, if
+                at all; see `Ledger.note_asked`.
         """
         ...
 

@@ -75,6 +75,13 @@ class Call:
         )
 
 
+def is_told(call: Call | None) -> bool:
+    """
+    Whether it is known what became of *call*.
+    """
+    return call is not None and call.state is not CallState.ON_ITS_WAY
+
+
 def _weight(call: Call) -> tuple[int, float, str, str, str]:
     # Of equal ranks the latest; the rest is there so that no two weigh the same.
     at = float("-inf") if call.at is None else call.at
@@ -117,6 +124,8 @@ class Receipt:
     reports: Sequence[Report] = ()
     #: Whether its owner has brought it from elsewhere: no sign of receipts arriving.
     is_evidence: bool = False
+    #: Whether it is what the platform answered when it was asked: no such sign either.
+    is_asked: bool = False
 
 
 @attrs.frozen

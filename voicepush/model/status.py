@@ -75,6 +75,8 @@ class CampaignStatus:
     waiting_since: datetime | None = None
     #: What became of the accepted, once a receipt has come.
     calls: Calls | None = None
+    #: Of how many of those that is known only because the platform was asked.
+    asked: int = 0
     #: The campaign whose calls it follows up, where it does.
     follows: str | None = None
 

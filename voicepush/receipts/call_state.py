@@ -61,6 +61,42 @@ _BY_STATUS = {event.status.upper(): event for event in EVENTS.values()}
 _ANSWERED = EVENTS["7519"]
 
 
+class Status(NamedTuple):
+    """
+    One word of the status API.
+    """
+
+    rank: int
+    state: CallState
+    #: What it says, in our words.
+    says: str
+    #: Whether nothing can ring any more after it.
+    ends: bool = False
+
+
+#: By the platform's word. A status is a summary, and a receipt says more: each word
+#: ranks just below the receipt that says the same. So who has a receipt that says
+#: "answered" is reached whatever a status says; and of whom a status says "answered" is
+#: reached unless a receipt knows more, since the receipt that said so was lost.
+#: "answered" ends a call, too: no other word follows it.
+STATUSES: Mapping[str, Status] = {
+    "answered": Status(75, _REACHED, "someone or something picked up", ends=True),
+    "no answer": Status(65, _NOT_REACHED, "no answer", ends=True),
+    "busy": Status(65, _NOT_REACHED, "busy", ends=True),
+    "rejected": Status(65, _NOT_REACHED, "rejected", ends=True),
+    "others": Status(65, _NOT_REACHED, "for another reason", ends=True),
+    "expired": Status(65, _EXPIRED, "expired before it was offered", ends=True),
+    "failed": Status(55, _NOT_REACHED, "the platform could not call", ends=True),
+    "sent": Status(15, _ON_ITS_WAY, "given to the network"),
+    "queued": Status(10, _ON_ITS_WAY, "it waits for its turn"),
+}
+
+#: How far below its receipt a word ranks.
+_BELOW = 5
+
+_BY_LETTERS = {word.replace(" ", ""): status for word, status in STATUSES.items()}
+
+
 def call_of(code: str, status: str, words: str, at: float | None) -> Call:
     """
     What one receipt says of its call.
@@ -81,4 +117,31 @@ def call_of(code: str, status: str, words: str, at: float | None) -> Call:
         answered_at=at if event is _ANSWERED else None,
         ended_at=at if event.ends else None,
         has_ended=event.ends,
+    )
+
+
+def call_of_status(
+    word: str, error_code: str, error_words: str, at: float | None
+) -> Call:
+    """
+    What the status API says of a call.
+
+    Args:
+        word: Its ``status``, however it is written. One that nobody knows, or "failed",
+            says less than an *error_code* that is one of a receipt which ends a call.
+        error_words: What it adds.
+        at: When that was last changed, in seconds since 1970, where that is told.
+    """
+    letters = "".join(filter(str.isalnum, word.casefold()))
+    known = _BY_LETTERS.get(letters)
+    event = EVENTS.get(error_code)
+    if event is not None and event.ends and (known is None or letters == "failed"):
+        known = Status(event.rank - _BELOW, event.state, event.says, ends=True)
+    return Call(
+        state=UNKNOWN_EVENT.state if known is None else known.state,
+        rank=UNKNOWN_EVENT.rank if known is None else known.rank,
+        code=error_code if error_code.strip("0") else "",
+        words=": ".join(filter(None, (word, error_words))),
+        at=at,
+        has_ended=known is not None and known.ends,
     )

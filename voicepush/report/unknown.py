@@ -134,12 +134,11 @@ def _on_others(status: CampaignStatus) -> Advice:
         return Advice.NOT_TAKEN  # receipts came, if only for other campaigns
     if status.calls is None:
         return Advice.UNCLEAR
-    heard = status.accepted - status.calls.on_its_way
-    return (
-        Advice.TOO_EARLY
-        if heard < _MOST_HEARD * status.accepted
-        else (Advice.NOT_TAKEN)
-    )
+    # Who was asked about was accepted; that says nothing of whether receipts arrive.
+    heard = status.accepted - status.calls.on_its_way - status.asked
+    if heard >= _MOST_HEARD * status.accepted:
+        return Advice.NOT_TAKEN
+    return Advice.UNCLEAR if status.asked else Advice.TOO_EARLY
 
 
 def unknown_as_text(found: Sequence[Advised]) -> str:

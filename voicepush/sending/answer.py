@@ -25,7 +25,7 @@ _MOST_CODE_BYTES = 50
 
 
 #: What stands where the service repeated the key.
-_HIDDEN = "<service key>"
+HIDDEN = "<service key>"
 
 
 class ResponseItem(NamedTuple):
@@ -92,7 +92,7 @@ def decode(  # noqa: PLR0911 -- the cases in their order
     items = _items(codes, descriptions, secret)
     if not any(item.code for item in items):
         meaning = meaning_of_status(status, asks_to_wait=asks_to_wait)
-        return Answer([ResponseItem(meaning, None, _status_text(status))])
+        return Answer([ResponseItem(meaning, None, status_text(status))])
     transaction_ids = _printable(transaction_ids)
     if len(theirs) == 1 and (
         # An id that is empty is not looked for; that would cost making all of them.
@@ -224,12 +224,18 @@ def _item(code: str | None, description: str, secret: str) -> ResponseItem:
     if code is None:
         return UNMATCHED
     meaning = meaning_of_code(code, description)
-    if secret:
-        code = code.replace(secret, _HIDDEN)
-        description = description.replace(secret, _HIDDEN)
     return ResponseItem(
-        meaning, shown(code, _MOST_CODE_BYTES), shown(description, _MOST_TEXT_BYTES)
+        meaning,
+        shown(without_key(code, secret), _MOST_CODE_BYTES),
+        shown(without_key(description, secret), _MOST_TEXT_BYTES),
     )
+
+
+def without_key(text: str, secret: str) -> str:
+    """
+    *text* without the service key, if that is given and the service has repeated it.
+    """
+    return text.replace(secret, HIDDEN) if secret else text
 
 
 def _printable(texts: list[str]) -> list[str]:
@@ -271,7 +277,10 @@ def _match(
     return found
 
 
-def _status_text(status: int) -> str:
+def status_text(status: int) -> str:
+    """
+    An answer without a code, in words.
+    """
     try:
         phrase = f" {HTTPStatus(status).phrase}"
     except ValueError:

@@ -77,8 +77,8 @@ class Transport:
     Connections to one address, each carrying one request at a time; used with
     ``async with``.
 
-    Stays on POST: aiohttp sends idempotent requests again by itself when a connection
-    breaks, which would ring people twice.
+    Who is called is sent by POST: aiohttp sends idempotent requests again by itself
+    when a connection breaks, which would ring people twice.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -108,11 +108,14 @@ class Transport:
         if resolver is not None:
             await resolver.close()
 
-    async def connection(self, batch: Batch, *, fresh: bool = False) -> Connection:
+    async def connection(
+        self, batch: Batch | None = None, *, fresh: bool = False
+    ) -> Connection:
         """
-        A connection for one request with *batch*, to be used with ``async with``.
+        A connection for one request, to be used with ``async with``.
 
         Args:
+            batch: What is sent over it, if anyone is to be called.
             fresh: It must not have carried any other request.
 
         Raises:
@@ -124,13 +127,14 @@ class Transport:
             await self._idle.pop(0).close()
         anyone = self.settings.reuse_connections is ReuseConnections.ALWAYS
         for connection in () if fresh else reversed(self._idle):
-            if anyone or not connection.carried.could_answer(batch):
+            if anyone or batch is None or not connection.carried.could_answer(batch):
                 self._idle.remove(connection)
                 break
         else:
             connection = Connection(self, self._resolver)
             self._open.add(connection)
-        connection.carried.add(batch)
+        if batch is not None:
+            connection.carried.add(batch)
         return connection
 
     async def keep(self, connection: Connection) -> None:
@@ -249,13 +253,29 @@ class Connection:
             UnreachableError: Nor will any other be made, until someone mends that.
             InDoubtError: It broke, or nothing came, after the request had begun.
         """
+        return await self._ask("POST", "", body, _limits(timeout, connect_timeout))
+
+    async def get(self, path: str) -> Reply:
+        """
+        Ask for what stands at *path* below the API's, which changes nothing.
+
+        Raises the same as `post`.
+        """
+        settings = self._transport.settings
+        limits = _limits(settings.answer_timeout, settings.connect_timeout)
+        return await self._ask("GET", path, None, limits)
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None, limits: aiohttp.ClientTimeout
+    ) -> Reply:
         try:
-            async with self._session.post(
-                self._transport.url,
+            async with self._session.request(
+                method,
+                self._transport.url + path,
                 data=body,
                 allow_redirects=False,
                 proxy=self._transport.settings.proxy,
-                timeout=_limits(timeout, connect_timeout),
+                timeout=limits,
             ) as response:
                 answer = await _read(response)
                 waits = response.headers.get("retry-after", "")

@@ -93,7 +93,7 @@ class Answers:
         code = reply.said or reply.code
         match shape:
             case "page":
-                return _page(reply)
+                return page_of(reply)
             case "garbage":
                 return b"\x00\xff this is not JSON {"
             case "empty":
@@ -165,7 +165,10 @@ def _id_of(request: CallRequest) -> str:
     return ids[0] if len(ids) == 1 else request.correlation_id
 
 
-def _page(reply: Reply) -> bytes:
+def page_of(reply: Reply) -> bytes:
+    """
+    The page that a proxy shows.
+    """
     status = HTTPStatus(reply.status or HTTPStatus.OK)
     title = f"{status.value} {status.phrase}"
     return (

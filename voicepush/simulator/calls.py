@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import attrs
 from yarl import URL
@@ -33,6 +34,8 @@ class Origin:
     callback_data: str
     #: Seconds from the monotonic clock to that of the epoch.
     offset: float
+    #: When the request was accepted, in seconds of the epoch.
+    at: float
 
 
 @attrs.frozen
@@ -94,6 +97,18 @@ class Rung:
     request: CallRequest
     verdicts: list[str]
     transactions: Transactions
+    #: When it was accepted, in seconds of the epoch.
+    at: float
+
+
+class Told(NamedTuple):
+    """
+    What became of one call until now.
+    """
+
+    call: CallTruth
+    #: When its request was accepted, in seconds of the epoch.
+    at: float
 
 
 @attrs.define(eq=False)
@@ -105,6 +120,10 @@ class Book:
     _entries: list[Call | Rung] = attrs.field(init=False, factory=list)
     #: The state at the end of each story.
     _last_states: dict[str, State] = attrs.field(init=False, factory=dict)
+    #: Where the calls of a transaction begin and end among the entries, as far as
+    #: those were looked at: few ask for a transaction.
+    _bounds: dict[str, tuple[int, int]] = attrs.field(init=False, factory=dict)
+    _looked_at: int = attrs.field(init=False, default=0)
 
     def keep(self, *entries: Call | Rung) -> None:
         """
@@ -124,6 +143,27 @@ class Book:
                     entry.request, entry.verdicts, entry.transactions
                 ):
                     yield truth_of(each.value, each.correlation_id, each.transaction_id)
+
+    def told(self, transaction_id: str, now: float) -> list[Told]:
+        """
+        What became of the calls of one transaction until *now*, by the monotonic clock;
+        a number behind the id of a whole request tells one of its calls.
+        """
+        for place in range(self._looked_at, len(self._entries)):
+            for name in _transactions_of(self._entries[place]):
+                first, _ = self._bounds.get(name, (place, place))
+                self._bounds[name] = first, place + 1
+        self._looked_at = len(self._entries)
+        found = []
+        for entry in self._entries[slice(*self._bounds.get(transaction_id, (0, 0)))]:
+            if isinstance(entry, Call):
+                found.append(Told(_truth_of_call(entry, now), entry.origin.at))
+                continue
+            for each in recipients(entry.request, entry.verdicts, entry.transactions):
+                if each.transaction_id == transaction_id:
+                    names = each.value, each.correlation_id, each.transaction_id
+                    found.append(Told(truth_of(*names), entry.at))
+        return found
 
     def states(self, now: float) -> dict[State, int]:
         """
@@ -176,6 +216,14 @@ def recipients(
                     request.correlation_ids[place],
                     f"{transid}_{number}" if numbered else transid,
                 )
+
+
+def _transactions_of(entry: Call | Rung) -> tuple[str, ...]:
+    if isinstance(entry, Rung):
+        return entry.transactions.ids
+    name = entry.recipient.transaction_id
+    whole, _, number = name.rpartition("_")
+    return (name, whole) if whole and number.isdecimal() else (name,)
 
 
 def _truth_of_call(call: Call, now: float) -> CallTruth:

@@ -10,6 +10,7 @@ import attrs
 from yarl import URL
 
 from voicepush.simulator.fates import ReceiptFault
+from voicepush.simulator.replies import Fault
 from voicepush.simulator.sequences import Ring, check_rings
 
 #: The ways in which a hub secret can sign.
@@ -38,6 +39,13 @@ def _parse_rings(words: Iterable[str]) -> tuple[Ring, ...]:
 
 def _parse_receipt_faults(words: Iterable[str]) -> tuple[ReceiptFault, ...]:
     return tuple(map(ReceiptFault.parse, words))
+
+
+def parse_faults(words: Iterable[str | int]) -> tuple[Fault, ...]:
+    """
+    The faults that *words* stand for.
+    """
+    return tuple(map(Fault.parse, words))
 
 
 def _is_positive(_: object, attribute: Any, number: float | None) -> None:
@@ -91,6 +99,13 @@ class ReceiptOptions:
     retry_seconds: float = attrs.field(default=60.0, validator=_is_not_negative)
     #: Seconds that a receipt waits for its answer.
     answer_seconds: float = attrs.field(default=10.0, validator=_is_positive)
+    #: Whether it tells by transaction id what became of calls; not every tenant has it.
+    status_api: bool = True
+    #: What goes wrong with that, in words such as "429:2@20%"; the first that strikes
+    #: wins.
+    status_faults: tuple[Fault, ...] = attrs.field(default=(), converter=parse_faults)
+    #: How many may ask for that within any second; None for no limit.
+    status_tps: int | None = None
     #: The most receipts that are posted at once.
     most_posts: int = attrs.field(default=64, validator=_is_positive)
 

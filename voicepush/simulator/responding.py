@@ -1,6 +1,8 @@
 """Answers as aiohttp sends them, and as broken proxies do."""
 
+import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +11,9 @@ import msgspec
 from aiohttp import web
 
 from voicepush.simulator.replies import Reply
+
+#: Seconds between two looks at whether a waiting client is still there.
+_GLANCE = 0.02
 
 #: How many things of a long list are written at a time.
 _SOME = 500
@@ -49,6 +54,43 @@ def streams(make: Callable[[], Iterable[Any]]) -> Handler:
         return response
 
     return stream
+
+
+def scripts(take: Callable[..., None]) -> Handler:
+    """
+    A handler that lets *take* have the words of a JSON list.
+    """
+
+    async def script(http: web.Request) -> web.Response:
+        try:
+            words = msgspec.json.decode(await http.read())
+        except (msgspec.DecodeError, RecursionError):
+            words = None
+        if not isinstance(words, list):
+            raise web.HTTPBadRequest(text="Post a JSON list of words.")
+        try:
+            take(*words)
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return web.Response(status=204)
+
+    return script
+
+
+async def wait(
+    http: web.Request, seconds: float, stopping: asyncio.Future[None]
+) -> None:
+    """
+    Wait so many *seconds*, but no longer than until the client leaves, or *stopping*.
+    """
+    # Looks up now and then, because a client that leaves does not interrupt.
+    end = time.monotonic() + seconds
+    while (
+        not stopping.done()
+        and http.transport is not None
+        and (left := end - time.monotonic()) > 0
+    ):
+        await asyncio.wait([stopping], timeout=min(left, _GLANCE))
 
 
 def send_once_more(http: web.Request, answer: web.Response) -> None:

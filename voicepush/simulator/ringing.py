@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 
 from voicepush.simulator.answers import Transactions
-from voicepush.simulator.calls import Book, Origin, Rung, recipients
+from voicepush.simulator.calls import Book, Origin, Rung, Told, recipients
 from voicepush.simulator.codes import ACCEPTED
 from voicepush.simulator.dialling import Dialler
 from voicepush.simulator.options import ReceiptOptions, loopback
@@ -63,9 +63,9 @@ class Ringing:
             self.poster.counts.skipped["not_this_machine"] += rung
         if url is None and not (keep and self._options.rings):
             if keep:
-                self._book.keep(Rung(request, verdicts, transactions))
+                self._book.keep(Rung(request, verdicts, transactions, now + offset))
             return
-        origin = Origin(url, request.callback_data, offset)
+        origin = Origin(url, request.callback_data, offset, now + offset)
         calls = self._dialler.dial(request, verdicts, transactions, origin, now)
         if keep:
             self._book.keep(*calls)
@@ -77,6 +77,12 @@ class Ringing:
         What became of each call until now, in the order in which they were rung.
         """
         return self._book.truth(time.monotonic())
+
+    def told(self, transaction_id: str) -> list[Told]:
+        """
+        What became of the calls of one transaction until now.
+        """
+        return self._book.told(transaction_id, time.monotonic())
 
     def states(self) -> dict[State, int]:
         """

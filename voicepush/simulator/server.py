@@ -5,37 +5,38 @@ import itertools
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
 
 import attrs
-import msgspec
 from aiohttp import web
 from yarl import URL
 
 from voicepush.simulator.answers import Answers, code_shown
 from voicepush.simulator.codes import ACCEPTED
-from voicepush.simulator.options import ReceiptOptions
+from voicepush.simulator.options import ReceiptOptions, parse_faults
 from voicepush.simulator.rate import RateLimit
 from voicepush.simulator.records import Record
 from voicepush.simulator.replies import Fault, Reply, pick
 from voicepush.simulator.requests import CallRequest, RefusedError, read_request
-from voicepush.simulator.responding import respond, send_once_more, shows, streams
+from voicepush.simulator.responding import (
+    respond,
+    scripts,
+    send_once_more,
+    shows,
+    streams,
+    wait,
+)
 from voicepush.simulator.ringing import Ringing
+from voicepush.simulator.status import PATH, StatusApi
 from voicepush.simulator.truth import CallTruth
 
 _PATH = "/resources/v1/messaging"
 
-#: Seconds between two looks at whether a waiting client is still there.
-_GLANCE = 0.02
-
 #: Seconds that `stop` gives a client in the middle of sending its request.
 _PATIENCE = 0.1
-
-
-def _parse_faults(words: Iterable[str | int]) -> tuple[Fault, ...]:
-    return tuple(map(Fault.parse, words))
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
@@ -48,12 +49,14 @@ class Simulator(ReceiptOptions):
     only then uses up a scripted reply or meets with a status fault. A ring counts as
     soon as the request is complete: no client can take it back by leaving.
 
-    With a notify URL it also reports what becomes of its calls; see `ReceiptOptions`.
+    With a notify URL it also reports what becomes of its calls, and it tells that to
+    who asks for a transaction; see `ReceiptOptions`.
 
     Other processes see it under `/simulator` (the counts), `/simulator/calls` (what
     became of each call), `/simulator/receipts` (what became of the receipts),
-    `/simulator/numbers` (how often each was rung) and `/simulator/requests`, and script
-    it by posting words to `/simulator/replies`.
+    `/simulator/numbers` (how often each was rung), `/simulator/requests` and
+    `/simulator/asked` (how often each transaction was asked for), and script it by
+    posting words to `/simulator/replies` and `/simulator/status-replies`.
     """
 
     #: The key that requests have to bear.
@@ -68,7 +71,7 @@ class Simulator(ReceiptOptions):
     echo: bool = True
     #: Standing faults in words, such as "7006@20%" or "drop@1/5"; the first that
     #: strikes wins.
-    faults: tuple[Fault, ...] = attrs.field(default=(), converter=_parse_faults)
+    faults: tuple[Fault, ...] = attrs.field(default=(), converter=parse_faults)
     #: Seconds between the ring and the answer.
     latency: float = 0.0
     #: The most destinations within any second; None for no limit.
@@ -108,6 +111,7 @@ class Simulator(ReceiptOptions):
     _chance: random.Random = attrs.field(init=False)
     _answers: Answers = attrs.field(init=False)
     _ringing: Ringing = attrs.field(init=False)
+    _status_api: StatusApi = attrs.field(init=False)
     _runner: web.AppRunner | None = attrs.field(init=False, default=None)
     _stopping: asyncio.Future[None] = attrs.field(init=False)
     _url: str = attrs.field(init=False, default="")
@@ -137,6 +141,24 @@ class Simulator(ReceiptOptions):
         # Chance of its own: who is rung does not depend on what happens then.
         return Ringing(self, random.Random(f"ringing {self.seed}"))  # noqa: S311
 
+    @_status_api.default
+    def _make_status_api(self) -> StatusApi:
+        return StatusApi(
+            service_key=self.service_key,
+            refusal_status=self.refusal_status,
+            too_fast=self._too_fast,
+            options=self,
+            ringing=self._ringing,
+            chance=random.Random(f"status {self.seed}"),  # noqa: S311
+        )
+
+    @property
+    def asked(self) -> Counter[str]:
+        """
+        How often it was asked what became of each transaction.
+        """
+        return self._status_api.asked
+
     @property
     def url(self) -> str:
         """
@@ -151,12 +173,17 @@ class Simulator(ReceiptOptions):
         # What is too large or compressed is for `read_request` to refuse.
         app = web.Application(client_max_size=0)
         app.router.add_post(_PATH, self._serve)
+        app.router.add_get(PATH, self._tell)
         app.router.add_get("/simulator", shows(self.summary))
         app.router.add_get("/simulator/calls", streams(self._ringing.truth))
         app.router.add_get("/simulator/numbers", shows(lambda: self.calls))
         app.router.add_get("/simulator/requests", shows(lambda: self.requests))
         app.router.add_get("/simulator/receipts", shows(self.receipts))
-        app.router.add_post("/simulator/replies", self._script)
+        app.router.add_get("/simulator/asked", shows(lambda: self.asked))
+        app.router.add_post("/simulator/replies", scripts(self.next_replies))
+        app.router.add_post(
+            "/simulator/status-replies", scripts(self.next_status_replies)
+        )
         self._stopping = asyncio.get_running_loop().create_future()
         runner = web.AppRunner(
             app,
@@ -206,6 +233,12 @@ class Simulator(ReceiptOptions):
         """
         self._scripted.extend([Reply.parse(word) for word in words])
 
+    def next_status_replies(self, *words: str | int) -> None:
+        """
+        The same for who asks what became of a transaction.
+        """
+        self._status_api.scripted.extend([Reply.parse(word) for word in words])
+
     def summary(self) -> dict[str, Any]:
         """
         The counts, ready for JSON.
@@ -224,6 +257,7 @@ class Simulator(ReceiptOptions):
             "replies": dict(self.replies),
             "calls": self._ringing.states() if self.count_calls else None,
             "receipts": self.receipts(),
+            "status": self._status_api.summary(),
         }
 
     def truth(self) -> list[CallTruth]:
@@ -248,10 +282,20 @@ class Simulator(ReceiptOptions):
         await self._ringing.poster.done()
 
     async def _serve(self, http: web.Request) -> web.Response:
+        with self._handling():
+            return await self._answer(http)
+
+    async def _tell(self, http: web.Request) -> web.Response:
+        with self._handling():
+            told = self._status_api.take(http.headers, http.match_info["transid"])
+            return await self._send(http, *told)
+
+    @contextmanager
+    def _handling(self) -> Iterator[None]:
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
         try:
-            return await self._answer(http)
+            yield
         finally:
             self._in_flight -= 1
 
@@ -262,8 +306,12 @@ class Simulator(ReceiptOptions):
             # The client left in the middle of its request: nobody is rung, and nobody
             # will read this.
             return web.Response()
-        reply, answer = self._take(http.headers, body)
-        await self._wait(http, self.latency + reply.delay)
+        return await self._send(http, *self._take(http.headers, body))
+
+    async def _send(
+        self, http: web.Request, reply: Reply, answer: web.Response | None
+    ) -> web.Response:
+        await wait(http, self.latency + reply.delay, self._stopping)
         if answer is not None and not self._stopping.done():
             if reply.twice:
                 send_once_more(http, answer)
@@ -348,26 +396,3 @@ class Simulator(ReceiptOptions):
         self.requests.append(record)
         if self.most_records is not None:
             del self.requests[: max(0, len(self.requests) - self.most_records)]
-
-    async def _wait(self, http: web.Request, seconds: float) -> None:
-        # Looks up now and then, because a client that leaves does not interrupt.
-        end = time.monotonic() + seconds
-        while (
-            not self._stopping.done()
-            and http.transport is not None
-            and (left := end - time.monotonic()) > 0
-        ):
-            await asyncio.wait([self._stopping], timeout=min(left, _GLANCE))
-
-    async def _script(self, http: web.Request) -> web.Response:
-        try:
-            words = msgspec.json.decode(await http.read())
-        except (msgspec.DecodeError, RecursionError):
-            words = None
-        if not isinstance(words, list):
-            raise web.HTTPBadRequest(text="Post a JSON list of words.")
-        try:
-            self.next_replies(*words)
-        except ValueError as error:
-            raise web.HTTPBadRequest(text=str(error)) from error
-        return web.Response(status=204)

@@ -50,6 +50,17 @@ class HeardOf:
         return attrs.evolve(self.call, received_at=self.received_at)
 
 
+@attrs.frozen
+class Asked:
+    """
+    When it was last asked what became of calls of a batch.
+    """
+
+    at: float
+    #: About which of them lately; None for all that were silent.
+    places: frozenset[int] | None
+
+
 @attrs.define(eq=False)
 class Row:
     """
@@ -71,6 +82,9 @@ class Row:
     late: bool = False
     #: By recipient, counted from 0.
     calls: dict[int, HeardOf] = attrs.field(factory=dict)
+    asked: Asked | None = None
+    #: Of how many calls it is known only because the platform was asked.
+    told: int = 0
 
     @property
     def id(self) -> BatchId:
@@ -238,6 +252,7 @@ class StoredCampaign:
             waiting=waiting and waiting.reason,
             waiting_since=waiting and waiting.since,
             calls=Calls.of(calls, found["accepted"]) if calls else None,
+            asked=sum(row.told for row in self.rows),
             follows=self.plan.follows.campaign if self.plan.follows else None,
         )
 

@@ -13,6 +13,7 @@ import attrs
 from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger import decisions
+from voicepush.ledger.memory import polling
 from voicepush.ledger.memory.campaign import (
     Row,
     StoredCampaign,
@@ -24,6 +25,7 @@ from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.placing import whose
 from voicepush.ledger.plan import Command, Fingerprint, Plan
 from voicepush.ledger.reader import CalledBatch
+from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId, Group
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
@@ -245,6 +247,25 @@ class MemoryLedger:
                 if row.claimed_at is not None and row.claimed_at >= since and values:
                     kind = row.known.batch.recipients.kind
                     yield CalledBatch(row.claimed_at, kind, values)
+
+    async def silent(
+        self, campaign: str, *, claimed_before: float, asked_before: float
+    ) -> AsyncIterator[Silent]:
+        """
+        The batches of *campaign* in which someone is silent, in order.
+        """
+        found = self._campaigns.get(campaign)
+        rows = found.rows if found is not None and found.state else ()
+        for each in polling.silent(rows, claimed_before, asked_before):
+            yield each
+
+    async def note_asked(self, batch: BatchId, places: Collection[int] | None) -> None:
+        """
+        Note that calls of *batch* were asked about.
+        """
+        seats = self._receipts.batch(batch)
+        if seats is not None:
+            polling.note_asked(seats.key, places)
 
     async def receive(
         self, receipts: Sequence[Receipt], *, refused: int = 0

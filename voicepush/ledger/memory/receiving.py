@@ -14,7 +14,7 @@ from voicepush.ledger.memory.campaign import HeardOf, Row, StoredCampaign
 from voicepush.ledger.packing import pack_recipients
 from voicepush.ledger.placing import Column, Seat, Seats, is_named_so, whose
 from voicepush.model.batch import BatchId
-from voicepush.model.call import Receipt, ReceiptCounts, Received, Report
+from voicepush.model.call import Receipt, ReceiptCounts, Received, Report, is_told
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class MemoryReceipts:
         applied = unplaced = unreadable = 0
         taught: set[str] = set()
         for receipt in receipts:
-            if not receipt.is_evidence:
+            if not (receipt.is_evidence or receipt.is_asked):
                 self._received += 1
                 self._last_at = receipt.received_at
             if not receipt.reports:
@@ -125,10 +125,12 @@ class MemoryReceipts:
             return False
         row, seat = found
         call = row.calls.get(seat.recipient)
+        before = None if call is None else call.call
         if call is None:
             call = row.calls[seat.recipient] = HeardOf(report.call, clock.now())
         elif call.call.merged(report.call) != call.call:
             call.call, call.received_at = call.call.merged(report.call), clock.now()
+        row.told += receipt.is_asked and is_told(call.call) and not is_told(before)
         call.receipts.append(receipt)
         if report.transaction_id:
             call.transaction_ids.add(report.transaction_id)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,7 @@ from voicepush.ledger.sqlite.holder import (
     new_token,
     published_row,
 )
+from voicepush.ledger.sqlite.polling import note_asked
 from voicepush.ledger.sqlite.reading import SQLiteReader
 from voicepush.ledger.sqlite.receiving import forget_bodies, place_again, receive
 from voicepush.ledger.sqlite.rows import (
@@ -33,6 +34,7 @@ from voicepush.ledger.sqlite.rows import (
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.worker import SQLiteWorker
 from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.batch import BatchId
 from voicepush.model.call import Receipt, Received
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import (
@@ -250,11 +252,14 @@ class SQLiteLedger(SQLiteReader):
         # Takes a while, and the lock is better held by others meanwhile.
         bodies = [receipt.body for receipt in receipts]
         packed = await asyncio.to_thread(pack_bodies, bodies) if bodies else b""
-        return await self._file.do(
+        received = await self._file.do(
             lambda connection: receive(
                 connection, self._books, receipts, packed, refused
             )
         )
+        # What goes into a file that was deleted is not kept.
+        self._file.check_in_place()
+        return received
 
     async def place_again(self) -> Received:
         """
@@ -263,6 +268,12 @@ class SQLiteLedger(SQLiteReader):
         return await self._file.do(
             lambda connection: place_again(connection, self._books)
         )
+
+    async def note_asked(self, batch: BatchId, places: Collection[int] | None) -> None:
+        """
+        Make it durable that calls of *batch* were asked about.
+        """
+        await self._file.do(lambda connection: note_asked(connection, batch, places))
 
     async def forget_bodies(self, before: float) -> int:
         """

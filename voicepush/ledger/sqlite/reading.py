@@ -11,6 +11,7 @@ from functools import partial
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.reader import CalledBatch
+from voicepush.ledger.silence import Silent
 from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import (
     call_of,
@@ -23,6 +24,7 @@ from voicepush.ledger.sqlite.calls import (
 from voicepush.ledger.sqlite.history import history_of, minutes_of
 from voicepush.ledger.sqlite.holder import campaign_row, published_row
 from voicepush.ledger.sqlite.index import batches_with
+from voicepush.ledger.sqlite.polling import silent
 from voicepush.ledger.sqlite.rows import (
     COUNTED,
     IS_PROVEN,
@@ -255,6 +257,14 @@ class SQLiteReader:
                 values = called_in(row, expired)
                 if values:
                     yield CalledBatch(row["claimed_at"], Kind(row["kind"]), values)
+
+    def silent(
+        self, campaign: str, *, claimed_before: float, asked_before: float
+    ) -> AsyncIterator[Silent]:
+        """
+        The batches of *campaign* in which someone is silent, in order.
+        """
+        return silent(self._file, campaign, claimed_before, asked_before)
 
     async def receipt_counts(self) -> ReceiptCounts:
         """

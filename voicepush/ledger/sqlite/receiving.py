@@ -21,7 +21,7 @@ from voicepush.ledger.placing import Seat, is_named_so
 from voicepush.ledger.sqlite.books import Key, SQLiteBooks
 from voicepush.ledger.sqlite.calls import call_in, columns_of
 from voicepush.ledger.sqlite.late import prove
-from voicepush.model.call import Receipt, Received, Report
+from voicepush.model.call import Receipt, Received, Report, is_told
 from voicepush.model.outcome import Outcome
 
 #: So many bodies of one call are found again by `lookup`; all are kept.
@@ -31,8 +31,10 @@ _MOST_BODIES = 64
 _MOST_NAMES = 64
 
 #: What belongs to no known call is tried again after so many seconds, and then again
-#: after as long as it has been waiting, for a day.
+#: after as long as it has been waiting, for a day. A record may tell soon whose it is
+#: that bears a transaction id; an id that no campaign has, only another plan.
 _AGAIN_AFTER = 5.0
+_AGAIN_AFTER_ID = 3_600.0
 _AGAIN_FOR = 86_400.0
 
 #: So many are tried again at once.
@@ -55,6 +57,7 @@ class _Placed(NamedTuple):
     seat: Seat
     report: Report
     body: str
+    is_asked: bool = False
 
 
 def receive(
@@ -88,12 +91,15 @@ def receive(
                     _keep_aside(connection, body, receipt.received_at, report)
                 else:
                     key, seat = found
-                    placed.setdefault(key, []).append(_Placed(seat, report, body))
+                    each = _Placed(seat, report, body, receipt.is_asked)
+                    placed.setdefault(key, []).append(each)
     for key, theirs in placed.items():
         _apply(connection, key, theirs, now)
     taught = [each.report.transaction_id for some in placed.values() for each in some]
     late = _place_taught(connection, books, taught, now)
-    came = [each.received_at for each in receipts if not each.is_evidence]
+    came = [
+        each.received_at for each in receipts if not (each.is_evidence or each.is_asked)
+    ]
     connection.execute(
         "UPDATE receipt_count SET received = received + ?, refused = refused + ?, "
         "last_at = coalesce(?, last_at)",
@@ -147,15 +153,16 @@ def _again_at(received_at: float, now: float) -> float | None:
 def _keep_aside(
     connection: sqlite3.Connection, body: str, received_at: float, report: Report | None
 ) -> None:
+    row: tuple[object, ...] = (body, received_at, "", None, None)
+    if report is not None:
+        has_id = report.correlation_id or report.callback_data
+        again_at = clock.now() + (_AGAIN_AFTER_ID if has_id else _AGAIN_AFTER)
+        packed = msgspec.json.encode(report)
+        row = (body, received_at, report.transaction_id, packed, again_at)
     connection.execute(
         "INSERT INTO aside (body, received_at, transaction_id, report, again_at) "
         "VALUES (?, ?, ?, ?, ?)",
-        (
-            *(body, received_at),
-            "" if report is None else report.transaction_id,
-            None if report is None else msgspec.json.encode(report),
-            None if report is None else clock.now() + _AGAIN_AFTER,
-        ),
+        row,
     )
 
 
@@ -211,12 +218,18 @@ def _apply(
     for each in placed:
         by_recipient.setdefault(each.seat.recipient, []).append(each)
     told = unpack_transactions(batch["transactions"])
-    for recipient, theirs in by_recipient.items():
+    asked = sum(
         _merge(connection, (*key, recipient), theirs, told, now)
+        for recipient, theirs in by_recipient.items()
+    )
+    if asked:
+        connection.execute(_COUNT_ASKED, (asked, key[0]))
     unproven = _unproven(batch, {each.seat.place for each in placed})
     if unproven:
         prove(connection, *key, unproven)
 
+
+_COUNT_ASKED = "UPDATE tally SET asked = asked + ? WHERE campaign = ?"
 
 #: What decides whether a receipt tells anything new of a batch.
 _BATCH = """
@@ -249,7 +262,11 @@ def _merge(
     placed: Sequence[_Placed],
     told: Sequence[str],
     now: float,
-) -> None:
+) -> bool:
+    """
+    Add what is *placed* to what is known of one call; whether that has shown what
+    became of it because the platform was asked.
+    """
     row = connection.execute(
         "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?", key
     ).fetchone()
@@ -271,6 +288,8 @@ def _merge(
         "bodies": " ".join(bodies[:_MOST_BODIES]),
     }
     connection.execute(_UPSERT, columns)
+    was_asked = any(each.is_asked for each in placed)
+    return was_asked and is_told(call) and not is_told(before)
 
 
 def _taught(

@@ -58,6 +58,7 @@ def _status(row: sqlite3.Row, calls: dict[CallState, int] | None) -> CampaignSta
         rate=row["rate"],
         throughput=row["throughput"] if state is CampaignState.RUNNING else None,
         calls=None if calls is None else Calls.of(calls, row["accepted"]),
+        asked=row["asked"],
         follows=follows.campaign if (follows := follows_of(row)) else None,
         **_waiting(row, state),
         **{name: row[name] for name in COUNTED if name != "suppressed"},

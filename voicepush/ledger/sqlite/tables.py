@@ -114,7 +114,8 @@ _CAMPAIGNS = """
         not_sent INTEGER NOT NULL DEFAULT 0,
         unknown INTEGER NOT NULL DEFAULT 0,
         given_up INTEGER NOT NULL DEFAULT 0,
-        suppressed INTEGER NOT NULL DEFAULT 0 -- and so no longer planned
+        suppressed INTEGER NOT NULL DEFAULT 0, -- and so no longer planned
+        asked INTEGER NOT NULL DEFAULT 0      -- calls of which only an answer tells
     );
 
     -- No statement can forget them so.
@@ -199,6 +200,31 @@ _CALLS = """
         bodies TEXT NOT NULL,                  -- where they are kept: block.place ...
         PRIMARY KEY (campaign, number, recipient)
     ) WITHOUT ROWID;
+
+    -- How many calls of a batch have ended, and how far it was asked what became of
+    -- the others.
+    CREATE TABLE poll (
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        number INTEGER NOT NULL,               -- of the batch
+        ended INTEGER NOT NULL DEFAULT 0,
+        asked_at REAL,                         -- for the last time
+        asked TEXT,                            -- places asked lately, or NULL: all
+        PRIMARY KEY (campaign, number)
+    ) WITHOUT ROWID;
+
+    CREATE TRIGGER call_is_known_to_have_ended AFTER INSERT ON call
+    WHEN new.has_ended BEGIN
+        INSERT INTO poll (campaign, number, ended)
+        VALUES (new.campaign, new.number, 1)
+        ON CONFLICT DO UPDATE SET ended = ended + 1;
+    END;
+
+    CREATE TRIGGER call_ends AFTER UPDATE OF has_ended ON call
+    WHEN new.has_ended AND NOT old.has_ended BEGIN
+        INSERT INTO poll (campaign, number, ended)
+        VALUES (new.campaign, new.number, 1)
+        ON CONFLICT DO UPDATE SET ended = ended + 1;
+    END;
 
     CREATE TABLE call_tally (
         campaign INTEGER NOT NULL REFERENCES campaign (id),
@@ -324,6 +350,7 @@ FROM_6 = f"""
     ALTER TABLE recipients ADD COLUMN origins BLOB;
     ALTER TABLE batch ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tally ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX batch_claimed ON batch (campaign, claimed_at)
     WHERE claimed_at IS NOT NULL;
     DROP TRIGGER batch_is_counted;
