@@ -122,17 +122,16 @@ def _bodies(connection: sqlite3.Connection, kept: str) -> list[bytes]:
     return found
 
 
-def calls_of(connection: sqlite3.Connection) -> dict[int, dict[CallState, int]]:
+def calls_of(connection: sqlite3.Connection, campaign: int) -> dict[CallState, int]:
     """
-    How many calls of each campaign are in each state, where there are any.
+    How many calls of *campaign* are in each state, where there are any.
     """
-    found: dict[int, dict[CallState, int]] = {}
-    for row in connection.execute(
-        "SELECT campaign, state, sum(number) AS calls FROM call_tally "
-        "GROUP BY campaign, state"
-    ):
-        found.setdefault(row["campaign"], {})[CallState(row["state"])] = row["calls"]
-    return found
+    rows = connection.execute(
+        "SELECT state, sum(number) AS calls FROM call_tally WHERE campaign = ? "
+        "GROUP BY state",
+        (campaign,),
+    )
+    return {_STATES[row["state"]]: row["calls"] for row in rows}
 
 
 def heard_for(connection: sqlite3.Connection, campaign: int, seconds: int) -> int:

@@ -30,14 +30,11 @@ def statuses_of(
     """
     Where the campaign called *name* stands, or where all do.
     """
-    calls = calls_of(connection)
-    return [
-        _status(row, calls.get(row["campaign"]))
-        for row in connection.execute(_STATUSES, (name,))
-    ]
+    rows = connection.execute(_STATUSES, (name,)).fetchall()
+    return [_status(row, calls_of(connection, row["campaign"])) for row in rows]
 
 
-def _status(row: sqlite3.Row, calls: dict[CallState, int] | None) -> CampaignStatus:
+def _status(row: sqlite3.Row, calls: dict[CallState, int]) -> CampaignStatus:
     state, reason = CampaignState(row["state"]), row["reason"]
     if state is CampaignState.RUNNING and not is_alive(row):
         state = CampaignState.PAUSED
@@ -57,7 +54,7 @@ def _status(row: sqlite3.Row, calls: dict[CallState, int] | None) -> CampaignSta
         expiry=clock.moment(row["expires_at"]),
         rate=row["rate"],
         throughput=row["throughput"] if state is CampaignState.RUNNING else None,
-        calls=None if calls is None else Calls.of(calls, row["accepted"]),
+        calls=Calls.of(calls, row["accepted"]) if calls else None,
         asked=row["asked"],
         follows=follows.campaign if (follows := follows_of(row)) else None,
         **_waiting(row, state),
