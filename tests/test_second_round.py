@@ -298,6 +298,8 @@ def test_the_command_plans_the_next_round(serve: Serve) -> None:
         value: times for value, times in simulator.calls.items() if times > 1
     }
     assert "calls people of june again" in status
+    assert "round 2: june > june-2" in status
+    assert "in campaign june-2, a round after june" in say("lookup", numbers(1)[0]).out
     assert "is round 2 (june > june-2)" in third.complaint
 
 

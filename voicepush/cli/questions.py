@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.following import chain_of
 from voicepush.cli.dispatching import tell_status
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
 from voicepush.cli.options import (
@@ -34,6 +35,7 @@ from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger.protocol import Ledger
+from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
 from voicepush.report.export import Wanted, csv_head, csv_rows, json_rows
@@ -81,22 +83,16 @@ async def status(
     for option, is_given in options.items():
         if is_given and campaign is None:
             raise InputError(f"{option} needs the name of a campaign")
-    least = None if heard_after is None else _whole_seconds(heard_after)
+    if history and heard_after:
+        raise InputError("choose either --history or --heard-after")
+    least = 0 if heard_after is None else _whole_seconds(heard_after)
     async with existing(ledger) as opened:
         if watch and campaign is not None:
             await follow(await Campaign.open(opened, campaign))
         if campaign is not None and history:
             return await _tell_history(opened, campaign, json=json)
         if campaign is not None:
-            found = await (await Campaign.open(opened, campaign)).status()
-            heard = await opened.heard_for(campaign, least) if least else None
-            if json and heard is not None:
-                tell_json({**as_object(found), "heard_after": least, "heard": heard})
-                return EVERYONE_ACCEPTED
-            tell_status(found, json=json)
-            if heard is not None:
-                tell(f"  heard for {least} s or longer{heard:>14,}")
-            return EVERYONE_ACCEPTED
+            return await _tell_one(opened, campaign, least, json=json)
         all_of_them = await opened.campaigns()
         if json:
             tell_json([as_object(each) for each in all_of_them])
@@ -113,6 +109,24 @@ def _whole_seconds(text: str) -> int:
     if found != int(found):
         raise InputError(f"--heard-after {text}: whole seconds are counted")
     return int(found)
+
+
+async def _tell_one(ledger: Ledger, campaign: str, least: int, *, json: bool) -> int:
+    """
+    Where *campaign* stands, and how many were heard for at least so many seconds.
+    """
+    found = await (await Campaign.open(ledger, campaign)).status()
+    heard = await ledger.heard_for(campaign, least) if least else None
+    if json and heard is not None:
+        tell_json({**as_object(found), "heard_after": least, "heard": heard})
+        return EVERYONE_ACCEPTED
+    tell_status(found, json=json)
+    if found.follows and not json:
+        chain = await chain_of(ledger, campaign)
+        tell(shown(f"  round {len(chain)}: {' > '.join(chain)}"))
+    if heard is not None:
+        tell(f"  heard for {least} s or longer{heard:>14,}")
+    return EVERYONE_ACCEPTED
 
 
 async def _tell_history(ledger: Ledger, campaign: str, *, json: bool) -> int:

@@ -117,6 +117,8 @@ class Lookup:
     #: When its batch was last claimed and recorded.
     claimed: datetime | None
     recorded: datetime | None
+    #: The campaign whose calls that one follows up, where it does.
+    follows: str | None = None
     #: What the receipts say, where any came.
     call: Call | None = None
     #: Their bodies, the earliest first, as far as they are kept.

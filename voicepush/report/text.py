@@ -171,6 +171,7 @@ def lookup_as_text(found: Lookup) -> str:
     said = _said(result.code, result.description)
     outcome = "in flight" if found.in_flight else _words(result.outcome)
     head = shown(f"{result.recipient}: {outcome} in campaign {found.campaign}")
+    head += shown(f", a round after {found.follows}") if found.follows else ""
     when = f"claimed {time_text(found.claimed)}, recorded {time_text(found.recorded)}"
     lines = [
         f"{head} ({said})" if said else head,

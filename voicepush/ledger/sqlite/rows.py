@@ -60,7 +60,8 @@ _PROVEN = """
 IS_PROVEN = f"EXISTS ({_PROVEN})"
 
 _FIRST = (
-    *("campaign.name", "campaign.tag", "batch.number", "message_group"),
+    *("campaign.name", "campaign.tag", "campaign.follows"),
+    *("batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
     *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "lost"),
     *("given_up_places", "late", f"({_PROVEN}) AS proven"),
@@ -261,6 +262,7 @@ def lookups_at(
     result = decisions.shown(known, under_way)
     values, ids = result.batch.recipients.values, result.batch.correlation_ids
     places = result.batch.recipients.places_of_values()
+    follows = follows_of(row)
     found = []
     for recipient in recipients:
         place = places[recipient]
@@ -279,6 +281,7 @@ def lookups_at(
                 attempts=row["attempts"],
                 claimed=clock.moment(row["claimed_at"]),
                 recorded=clock.moment(row["recorded_at"]),
+                follows=follows.campaign if follows else None,
                 call=call,
                 receipts=receipts,
             )
