@@ -34,7 +34,7 @@ MESSAGE = VoiceMessage(media="welcome")
 PENDING = Verdict(Outcome.PENDING)
 LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
 IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
-PROVEN = Verdict(Outcome.ACCEPTED, None, "a receipt proves it")
+PROVEN = Verdict(Outcome.ACCEPTED, None, "the platform's report proves it")
 EXPIRED = Verdict(Outcome.EXPIRED, None, "the expiry passed before it was sent")
 
 #: What an answer may say of a destination, and what a sender makes of it.

@@ -32,7 +32,7 @@ from voicepush import (
 )
 from voicepush.cli.caps import CallCaps
 from voicepush.ledger.decisions import too_often
-from voicepush.ledger.index import Hashes
+from voicepush.ledger.index import Places
 from voicepush.ledger.plan import Cap
 from voicepush.receipts.call_state import call_of
 
@@ -63,7 +63,7 @@ async def test_who_was_called_lately_is_not_planned(
     first = await Campaign.plan(ledger, "first", message, numbers(4))
     await first.dispatch(client)
     caps, screening = [Cap(1, DAY)], Screening()
-    with pytest.raises(InputError, match="called too lately"):
+    with pytest.raises(InputError, match="called too recently"):
         await Campaign.plan(ledger, "second", message, numbers(3), caps=caps)
     third = await Campaign.plan(
         ledger, "third", message, numbers(6), caps=caps, screening=screening
@@ -202,7 +202,7 @@ async def test_a_second_round_after_a_time_goes_before_a_cap(
         await ledger.receive([Receipt(body=b"{}", received_at=1.0, reports=[said])])
     follow = FollowUp(ledger, "first", after=after)
     if not planned:
-        with pytest.raises(InputError, match="too lately"):
+        with pytest.raises(InputError, match="too recently"):
             await Campaign.plan(ledger, "second", message, follow, caps=[Cap(1, DAY)])
         return
     second = await Campaign.plan(ledger, "second", message, follow, caps=[Cap(1, DAY)])
@@ -227,22 +227,24 @@ def test_a_cap_counts_what_lies_within_it(times: list[float], caps: list[Cap]) -
 
 
 @given(st.lists(st.lists(st.text(max_size=3), max_size=5)), st.lists(st.text()))
-def test_texts_are_found_among_very_many(
-    parts: list[list[str]], asked: list[str]
+def test_texts_are_found_in_very_many_columns(
+    columns: list[list[str]], asked: list[str]
 ) -> None:
     """
-    In a set, and in arrays once there are many.
+    In a dictionary, and in arrays once there are many.
     """
-    hashes = Hashes(few=3)
-    for part in parts:
-        hashes.add(part)
-    known = {text for part in parts for text in part}
+    known = Places(few=3)
+    for at, column in enumerate(columns):
+        known.add(at, column)
+    asked += [text for column in columns for text in column]
+    found = known.find(asked)
 
-    assert [
-        place for place, text in enumerate(asked) if text in known
-    ] == hashes.places(asked)
-    assert list(range(len(known))) == hashes.places(list(known))
-    assert bool(known) is bool(hashes)
+    assert {
+        at: [place for place, text in enumerate(asked) if text in column]
+        for at, column in enumerate(columns)
+        if set(column) & set(asked)
+    } == {at: sorted(set(places)) for at, places in found.items()}
+    assert bool(known) is any(columns)
 
 
 # The command
@@ -267,7 +269,7 @@ def test_the_command_leaves_them_out(serve: Serve) -> None:
         json.loads(rehearsed.out)[name] for name in ("planned", "suppressed")
     )
     assert (0, 0, 2) == (first.code, again.code, other.code)
-    assert "3  was called too lately" in first.err
+    assert "3  was called too recently" in first.err
     assert "--at-most 3/30d, not with --at-most 2/30d" in other.complaint
     assert {1} == set(simulator.calls.values())
 

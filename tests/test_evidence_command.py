@@ -175,7 +175,10 @@ def test_it_is_asked_first(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Non
     nothing_new = settle()
 
     assert 2 == refused.code
-    assert "accept 5 of 20 unknown, who are listed from a script" in refused.complaint
+    assert (
+        "accept 5 of 20 unknown, who are listed: nobody is there to be asked"
+        in refused.complaint
+    )
     assert 20 == before["unknown"]
     assert ["june: accept 5 of 20 unknown, who are listed"] == asked
     assert "5 of 20 unknown are accepted" in done.out

@@ -28,7 +28,7 @@ _ON_ITS_WAY, _DROPPED = CallState.ON_ITS_WAY, CallState.DROPPED
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (_REACHED, ["Answered", "ANSWERED", "call answered", "delivered", "Success"]),
+        (_REACHED, ["Answered", "ANSWERED", "call answered", "reached"]),
         (
             _NOT_REACHED,
             ["no answer", "NO_ANSWER", "Not Answered", "Unanswered", "busy"],
@@ -38,7 +38,8 @@ _ON_ITS_WAY, _DROPPED = CallState.ON_ITS_WAY, CallState.DROPPED
         (CallState.EXPIRED, ["expired", "Message Expired", "EXPIRED (rejected)"]),
         (
             _ON_ITS_WAY,
-            ["queued", "sent", "Submitted", "offered", "accepted", "???", ""],
+            ["queued", "sent", "Submitted", "offered", "accepted", "???", ""]
+            + ["delivered", "Success"],
         ),
         (_DROPPED, ["dropped", "released", "completed"]),
         (CallState.AGENT, ["TROMBONE_CONNECTED", "trombone released"]),
@@ -118,7 +119,7 @@ def test_vague_words_stand_between_what_is_sure_and_what_says_nothing() -> None:
     """
     A receipt that says busy is believed, one that says that the call ended is not.
     """
-    found = logged_call("delivered")
+    found = logged_call("connected")
     assert found is not None
 
     def state_with(code: str) -> CallState:

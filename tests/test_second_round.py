@@ -25,6 +25,7 @@ from voicepush import (
     FollowUp,
     InputError,
     Ledger,
+    NobodyToCallError,
     Outcome,
     Receipt,
     Report,
@@ -141,7 +142,7 @@ async def test_nobody_is_called_by_two_second_rounds(
     """
     ledger = first.ledger
     july = await Campaign.plan(ledger, "july", message, FollowUp(ledger, "june"))
-    with pytest.raises(InputError, match="nobody to call"):
+    with pytest.raises(NobodyToCallError, match=r"5 are on their way, and 3 are call"):
         await Campaign.plan(ledger, "again", message, FollowUp(ledger, "june"))
     await report(ledger, numbers(10)[5:6], BUSY)
     await Campaign.plan(ledger, "august", message, FollowUp(ledger, "june"))

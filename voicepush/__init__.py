@@ -18,6 +18,7 @@ from voicepush.errors import (
     InDoubtError,
     InputError,
     LedgerError,
+    NobodyToCallError,
     NotSentError,
     RejectedError,
     SourceError,
@@ -188,6 +189,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What can go wrong
     "VoicepushError",
     "InputError",
+    "NobodyToCallError",
     "SourceError",
     "RecipientsError",
     "DeliveryError",

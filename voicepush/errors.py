@@ -28,6 +28,12 @@ class InputError(VoicepushError, ValueError):
     """
 
 
+class NobodyToCallError(InputError):
+    """
+    Nobody is left to be called; nothing was planned.
+    """
+
+
 class SourceError(InputError):
     """
     The recipients can't be read any further.

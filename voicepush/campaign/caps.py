@@ -1,5 +1,5 @@
 """
-Who was called too often or too lately, by whatever campaign of a ledger.
+Who was called too often or too recently, by whatever campaign of a ledger.
 """
 
 from __future__ import annotations

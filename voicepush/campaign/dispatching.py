@@ -30,10 +30,11 @@ from voicepush.model.claim import (
 )
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
-from voicepush.model.status import CampaignState, Progress
+from voicepush.model.status import CampaignState, Progress, Waiting
 from voicepush.sending.journal import StopSignal
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
+from voicepush.sending.trouble import clock_time
 from voicepush.sending.workers import Workers
 
 #: A holder shows that it is alive, and looks what is wanted of it, so often.
@@ -157,6 +158,10 @@ class Run:
         self._not_sent: Verdict | None = None
         #: When those who have to wait are due, if it is known that some have to.
         self._later: float | None = None
+        #: Whether anyone was given to be sent since the ledger was asked anew.
+        self._has_given = False
+        #: Why nothing goes on, where it is not the service's doing.
+        self._waiting: Waiting | None = None
         self._speedometer = _Speedometer(worker.plan.tag)
         #: What the last heartbeat did not tell.
         self._last_progress: Progress | None = None
@@ -230,13 +235,25 @@ class Run:
         while not self.journal.stop.is_set:
             async with aclosing(self._due()) as due:
                 await Workers(self._sender, self.journal, self._deliver).run(due)
-            if self._later is None:
+            if self._later is not None:
+                await self._wait_until(self._later)
+            elif not self._has_given:
                 return
-            # Some were deferred meanwhile, or all that are left have to wait.
-            await self.journal.stop.wait(max(0.0, self._later - clock.now()))
+            # Some may have been deferred meanwhile.
+
+    async def _wait_until(self, later: float) -> None:
+        """
+        Wait for those who are left, and let it be known why nothing goes on.
+        """
+        when = clock_time(later)
+        self._waiting = Waiting(
+            f"everyone who is left has to wait, the first until {when}", clock.utc_now()
+        )
+        await self.journal.stop.wait(max(0.0, later - clock.now()))
+        self._waiting = None
 
     async def _due(self) -> AsyncGenerator[BatchResult, None]:
-        self._later = None
+        self._later, self._has_given = None, False
         while True:
             found = await self._worker.due(_ASKED_FOR)
             if isinstance(found, Finished):
@@ -244,6 +261,7 @@ class Run:
             if isinstance(found, NotBefore):
                 self._later = found.moment
                 return
+            self._has_given = True
             for due in found:
                 self._look()
                 if self.journal.stop.is_set:
@@ -302,7 +320,7 @@ class Run:
             try:
                 control = await self._worker.heartbeat(
                     throughput,
-                    waiting=self._sender.waiting,
+                    waiting=self._sender.waiting or self._waiting,
                     held_until=self._sender.pacer.held_until,
                     progress=progress,
                 )

@@ -64,6 +64,8 @@ class FollowUp:
         self.follows = Follows(
             campaign=campaign, states=tuple(sorted(states)), after=seconds
         )
+        #: Whom it does not take, in words, once all of it was read.
+        self.left_out = ""
         self._ledger = ledger
         self._rounds = rounds
 
@@ -106,18 +108,23 @@ class FollowUp:
         """
         Those people, batch by batch.
         """
-        taken = await self._taken()
+        taken, again = await self._taken(), 0
         name = self.follows.campaign
         async for result in self._ledger.results(name, [Outcome.ACCEPTED]):
             calls = await self._ledger.calls(result.batch.id)
-            people = [
-                recipient
-                for recipient, call in sorted(calls.items())
-                if ripe(call, self.follows)
-                and not taken.has(origin_of(result.batch.id.number, recipient))
-            ]
+            people = []
+            for recipient, call in sorted(calls.items()):
+                if not ripe(call, self.follows):
+                    continue
+                if taken.has(origin_of(result.batch.id.number, recipient)):
+                    again += 1
+                else:
+                    people.append(recipient)
             if people:
                 yield Block(_again(result, people))
+        status = await self._ledger.status(name)
+        if status is not None:
+            self.left_out = _why_nobody(status, again)
 
     async def _taken(self) -> _Set:
         """
@@ -151,6 +158,21 @@ async def chain_of(ledger: Ledger, campaign: str) -> list[str]:
         chain.append(name)
         name = known[name].follows
     return chain[::-1]
+
+
+def _why_nobody(status: CampaignStatus, again: int) -> str:
+    """
+    What speaks of those who are not taken, to be said where nobody is.
+    """
+    if status.calls is None:
+        return (
+            f". No receipt came of any call of {status.campaign!r} yet; see "
+            "voicepush receipts"
+        )
+    told = f". Of its calls {status.calls.on_its_way:,} are on their way"
+    if again:
+        told += f", and {again:,} are called again by another round already"
+    return told
 
 
 def _is_called(status: CampaignStatus, outcome: Outcome) -> bool:

@@ -20,7 +20,7 @@ from voicepush.campaign.caps import CalledBefore
 from voicepush.campaign.dispatching import HEARTBEAT_EVERY
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.same_again import check_list, check_same, given_options
-from voicepush.errors import InputError, LedgerError
+from voicepush.errors import InputError, LedgerError, NobodyToCallError
 from voicepush.ledger import Draft, Fingerprint
 from voicepush.ledger.plan import Cap, Plan
 from voicepush.ledger.protocol import Ledger
@@ -113,7 +113,10 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
             screening.leave_out(called.known)
         batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
         if not await _fill(draft, recipients, screening, batcher, refused):
-            raise InputError(_nobody(source, screening))  # noqa: TRY301 -- ours
+            told = recipients.left_out if isinstance(recipients, FollowUp) else ""
+            raise NobodyToCallError(  # noqa: TRY301 -- ours
+                _nobody(source, screening) + told
+            )
         await draft.publish(
             {
                 "read": screening.read,

@@ -106,7 +106,10 @@ def _clear(error: Exception) -> Exception:
     """
     if isinstance(error, UnusedCliTokensError):
         left = " ".join(error.unused_tokens or [])
-        return InputError(f"too many arguments: {left}; see voicepush --help")
+        return InputError(
+            f"too many arguments: {left}; an option before may be misspelt; see "
+            "voicepush --help"
+        )
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return InputError(f"{where}{error.strerror or error}")

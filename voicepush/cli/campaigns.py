@@ -131,6 +131,8 @@ async def send(  # noqa: PLR0913 -- each is an option
         Print one JSON object when it ends.
     """
     chosen, again = service or Service(), again or SecondRound()
+    if file is not None and str(file).startswith("-") and str(file) != "-":
+        raise InputError(f"there is no option {file}; a file of that name is ./{file}")
     if (file is None) is (again.from_campaign is None):
         raise InputError("name either a FILE of recipients or --from-campaign")
     reading: dict[str, object] = {

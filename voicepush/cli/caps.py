@@ -21,7 +21,7 @@ _TIMES = re.compile(r"([1-9][0-9]{0,3})\s*/\s*(.+)", re.ASCII)
 @attrs.frozen(kw_only=True)
 class CallCaps:
     """
-    The options that leave out who was called too lately or too often.
+    The options that leave out who was called too recently or too often.
     """
 
     not_within: str | None = None

@@ -111,7 +111,7 @@ def confirm(deed: str, *, yes: bool) -> None:
     if yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InputError(f"to {deed} from a script, add --yes")
+        raise InputError(f"{deed}: nobody is there to be asked; add --yes")
     from rich.prompt import Confirm  # noqa: PLC0415 -- see _console
 
     question = f"{shown(deed)}?"
@@ -256,6 +256,7 @@ async def _show_bar(campaign: Campaign) -> AsyncIterator[str]:
         async for status, throughput in _watch(campaign, every=_BAR_LOOKS):
             progress.update(
                 bar,
+                total=status.planned,
                 completed=status.done,
                 pace=pace_of(status, throughput),
                 news=why_waiting(status) or outcomes_of(status),
@@ -294,5 +295,7 @@ async def _watch(
         status = await campaign.status()
         looks = [*looks[-9:], (loop.time(), status.done)]
         (then, before), (now, done) = looks[0], looks[-1]
-        yield status, (done - before) / (now - then) if now > then else 0.0
+        # Who is left out when it is their turn is no longer counted.
+        more = max(0, done - before)
+        yield status, more / (now - then) if now > then else 0.0
         await clock.sleep(every)

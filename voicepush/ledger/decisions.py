@@ -22,7 +22,7 @@ IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
 LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
 
 #: On whom a receipt shows that the API has taken their request, whatever it said.
-PROVEN = Verdict(Outcome.ACCEPTED, None, "a receipt proves it")
+PROVEN = Verdict(Outcome.ACCEPTED, None, "the platform's report proves it")
 
 #: What a late record may still say of someone, by what is known by now.
 _MAY_BECOME = {

@@ -276,49 +276,57 @@ def _mixed(found: Any, word: Any, np: Any) -> Any:
     return found
 
 
-class Hashes:
+class Places:
     """
-    Very many texts, of which it is known quickly whether one may be among them.
+    In which of many columns a text may stand: very many texts, found quickly.
     """
 
     def __init__(self, few: int = 2**18) -> None:
         self._most = few
-        self._few: set[int] = set()
+        self._few: dict[int, list[int]] = {}
+        self._size = 0
+        #: Runs that are sorted by the first of their two rows: hashes, and columns.
         self._many: list[NDArray[np.int64]] = []
 
     def __bool__(self) -> bool:
         return bool(self._few or self._many)
 
-    def add(self, texts: Iterable[str]) -> None:
+    def add(self, column: int, texts: Iterable[str]) -> None:
         """
-        Let *texts* be among them.
+        Let *texts* stand in *column*.
         """
-        self._few.update(map(hash, texts))
-        if len(self._few) <= self._most:
+        for key in map(hash, texts):
+            self._few.setdefault(key, []).append(column)
+            self._size += 1
+        if self._size <= self._most:
             return
-        # In a set each takes ten times as much.
+        # In a dictionary each takes ten times as much.
         import numpy as np  # noqa: PLC0415
 
-        self._many.append(np.fromiter(self._few, np.int64, len(self._few)))
-        self._few = set()
+        pairs = [(key, at) for key, columns in self._few.items() for at in columns]
+        self._many.append(np.array(pairs, np.int64).T)
+        self._few, self._size = {}, 0
         if len(self._many) > _RUNS:
-            self._many = [np.concatenate(self._many)]
-        self._many[-1].sort()
+            self._many = [np.concatenate(self._many, axis=1)]
+        last = self._many[-1]
+        self._many[-1] = last[:, last[0].argsort(kind="stable")]
 
-    def places(self, texts: Sequence[str]) -> list[int]:
+    def find(self, texts: Sequence[str]) -> dict[int, list[int]]:
         """
-        The places of those of *texts* that may be among them.
+        By column, the places of those of *texts* that may stand in it.
         """
+        found: dict[int, list[int]] = {}
         keys = list(map(hash, texts))
-        found = {place for place, key in enumerate(keys) if key in self._few}
-        for run in self._many:
-            at = run.searchsorted(keys)
-            found.update(
-                place
-                for place, (where, key) in enumerate(zip(at, keys, strict=True))
-                if where < len(run) and run[where] == key
-            )
-        return sorted(found)
+        for place, key in enumerate(keys):
+            for column in self._few.get(key, ()):
+                found.setdefault(column, []).append(place)
+        for hashes, columns in self._many:
+            begins = hashes.searchsorted(keys, "left")
+            ends = hashes.searchsorted(keys, "right")
+            for place in (begins < ends).nonzero()[0].tolist():
+                for column in columns[begins[place] : ends[place]].tolist():
+                    found.setdefault(column, []).append(place)
+        return found
 
 
 #: So many sorted runs are searched one after the other.

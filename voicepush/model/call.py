@@ -47,6 +47,8 @@ class Call:
     #: When a ledger was last told something new of it, in seconds since 1970 by our
     #: clock.
     received_at: float | None = attrs.field(default=None, eq=False)
+    #: The platform's name for it, where a receipt told that and no answer did.
+    transaction_id: str = attrs.field(default="", eq=False)
 
     @property
     def heard(self) -> float | None:

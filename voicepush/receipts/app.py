@@ -173,6 +173,7 @@ class _NotifyUrl:
             "ok": self.receiver.is_well,
             "stored": counts.received,
             "kept_aside": counts.unplaced + counts.unreadable,
+            "refused": counts.refused,
             "waiting": self.receiver.waiting,
             "last_at": clock.moment(counts.last_at),
         }

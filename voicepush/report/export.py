@@ -165,8 +165,13 @@ def _columns(
             [each.description for each in verdicts],
         ]
     transactions: _Column = ""
-    if result.transaction_ids:
-        transactions = [result.transaction_id(place) or "" for place in places]
+    if result.transaction_ids or reported:
+        transactions = [
+            result.transaction_id(place) or (call.transaction_id if call else "")
+            for place, call in zip(
+                places, reported or [None] * len(places), strict=True
+            )
+        ]
     rows: _Column = ""
     if recipients.rows:
         rows = [str(recipients.rows[place]) for place in places]

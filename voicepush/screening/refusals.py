@@ -52,7 +52,7 @@ class Reason(enum.StrEnum):
     )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
-    CALLED_BEFORE = "was called too lately or too often (--not-within, --at-most)"
+    CALLED_BEFORE = "was called too recently or too often (--not-within, --at-most)"
 
     @property
     def kind(self) -> RefusalKind:

@@ -47,7 +47,11 @@ class HeardOf:
         """
         What is known of it, and since when.
         """
-        return attrs.evolve(self.call, received_at=self.received_at)
+        return attrs.evolve(
+            self.call,
+            received_at=self.received_at,
+            transaction_id=min(self.transaction_ids, default=""),
+        )
 
 
 @attrs.frozen
@@ -264,6 +268,9 @@ def lookup_of(campaign: StoredCampaign, row: Row, recipient: int) -> Lookup:
     result = list(row.shown)[recipient]
     place = row.known.batch.recipients.places_of_values()[recipient]
     call = row.calls.get(recipient)
+    if call is not None and result.transaction_id is None:
+        told = call.shown.transaction_id or None
+        result = result._replace(transaction_id=told)
     return Lookup(
         campaign=campaign.plan.campaign,
         result=result,

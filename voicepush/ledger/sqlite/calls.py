@@ -8,6 +8,7 @@ import sqlite3
 from typing import Any
 
 from voicepush.ledger.bodies import unpack_bodies
+from voicepush.ledger.packing import unpack_transactions
 from voicepush.ledger.sqlite.books import Key
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, CallState, ReceiptCounts
@@ -33,6 +34,7 @@ def call_in(row: sqlite3.Row) -> Call:
         ended_at=row["ended_at"],
         has_ended=bool(row["has_ended"]),
         received_at=row["received_at"],
+        transaction_id=(*unpack_transactions(row["transactions"]), "")[0],
     )
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from voicepush import clock
 from voicepush.ledger import decisions
-from voicepush.ledger.index import Hashes
+from voicepush.ledger.index import Places
 from voicepush.ledger.packing import unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.sqlite.calls import call_in, expired_in
 from voicepush.ledger.sqlite.index import batches_with
-from voicepush.ledger.sqlite.rows import batch_result, called_in, rows_numbered
-from voicepush.model.batch import Batch
+from voicepush.ledger.sqlite.rows import called_in, rows_numbered
+from voicepush.model.batch import Batch, BatchId
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import Verdict
@@ -40,9 +40,11 @@ class LeavingOut:
         self._plan = plan
         #: Up to when the claims of other campaigns were looked at.
         self._looked_at = since
-        self._others: set[tuple[int, int]] = set()
-        self._called = Hashes()
-        self._besides: frozenset[int] | None = None
+        #: Their batches: campaign and number; and who is in which of them.
+        self._others: list[tuple[int, int]] = []
+        self._known: set[tuple[int, int]] = set()
+        self._called = Places()
+        self._chained: frozenset[int] | None = None
 
     def look(
         self, connection: sqlite3.Connection, batch: Batch, places: Sequence[int]
@@ -85,27 +87,10 @@ class LeavingOut:
         }
         return {place: known.get(origin) for place, origin in wanted.items()}
 
-    def _too_often(
-        self, connection: sqlite3.Connection, batch: Batch, places: frozenset[int]
-    ) -> dict[int, Verdict]:
-        self._look_at_others(connection)
-        out: dict[int, Verdict] = {}
-        if not self._called:
-            return out
-        values, now = batch.recipients.values, clock.now()
-        owners = batch.recipients.places_of_values()
-        for at in self._called.places(values):
-            if owners[at] not in places:
-                continue
-            times = list(self._times(connection, values[at]))
-            verdict = decisions.too_often(times, self._plan.caps, now)
-            if verdict is not None:
-                out[owners[at]] = verdict
-        return out
-
-    def _look_at_others(self, connection: sqlite3.Connection) -> None:
+    def catch_up(self, connection: sqlite3.Connection) -> None:
         """
-        Take in whom other campaigns have claimed since this was looked at.
+        Take in whom other campaigns have claimed since this was looked at; done before
+        a claim as well, since the first time may take long, and needs no lock.
         """
         rows = connection.execute(
             "SELECT batch.campaign, number, claimed_at FROM campaign "
@@ -116,27 +101,71 @@ class LeavingOut:
         for campaign, number, claimed_at in rows:
             self._looked_at = max(self._looked_at, claimed_at)
             key = (campaign, number)
-            if key in self._others:
+            if key in self._known or campaign in self._besides(connection):
                 continue
-            self._others.add(key)
+            self._known.add(key)
             (packed,) = connection.execute(
                 "SELECT packed FROM recipients WHERE campaign = ? AND number = ?", key
             ).fetchone()
-            self._called.add(unpack_texts(packed))
+            self._called.add(len(self._others), unpack_texts(packed))
+            self._others.append(key)
+
+    def _too_often(
+        self, connection: sqlite3.Connection, batch: Batch, places: frozenset[int]
+    ) -> dict[int, Verdict]:
+        """
+        Only who may have been called since the campaign was planned is looked at; all
+        others were looked at then.
+        """
+        self.catch_up(connection)
+        out: dict[int, Verdict] = {}
+        if not self._called:
+            return out
+        values, now = batch.recipients.values, clock.now()
+        owners = batch.recipients.places_of_values()
+        times: dict[int, list[float]] = {}
+        for other, found in self._called.find(values).items():
+            at, called = self._called_in(connection, self._others[other])
+            for recipient in found:
+                if owners[recipient] in places and values[recipient] in called:
+                    times.setdefault(recipient, []).append(at)
+        for recipient, lately in times.items():
+            verdict = decisions.too_often(lately, self._plan.caps, now)
+            if verdict is None:
+                # Not by these calls alone; those of before count as well.
+                every = list(self._times(connection, values[recipient]))
+                verdict = decisions.too_often(every, self._plan.caps, now)
+            if verdict is not None:
+                out[owners[recipient]] = verdict
+        return out
+
+    def _called_in(
+        self, connection: sqlite3.Connection, key: tuple[int, int]
+    ) -> tuple[float, frozenset[str]]:
+        """
+        When a batch was claimed, or 0, and who in it was called, or may have been.
+        """
+        (row,) = rows_numbered(connection, *key)
+        expired = expired_in(connection, BatchId(row["tag"], row["number"]))
+        return row["claimed_at"] or 0.0, frozenset(called_in(row, expired))
 
     def _times(self, connection: sqlite3.Connection, value: str) -> Iterator[float]:
         """
         When *value* was called, or may have been, by other campaigns.
         """
-        if self._besides is None:
-            self._besides = frozenset(self._chain(connection))
         for campaign, number in batches_with(connection, value):
-            if campaign == self._campaign or campaign in self._besides:
-                continue
-            for row in rows_numbered(connection, campaign, number):
-                expired = expired_in(connection, batch_result(row).batch.id)
-                if value in called_in(row, expired):
-                    yield row["claimed_at"]
+            if campaign != self._campaign and campaign not in self._besides(connection):
+                at, called = self._called_in(connection, (campaign, number))
+                if value in called:
+                    yield at
+
+    def _besides(self, connection: sqlite3.Connection) -> frozenset[int]:
+        """
+        The campaigns whose calls count for no cap.
+        """
+        if self._chained is None:
+            self._chained = frozenset(self._chain(connection))
+        return self._chained
 
     def _chain(self, connection: sqlite3.Connection) -> Iterator[int]:
         """

@@ -269,7 +269,8 @@ def lookups_at(
         call, receipts = call_of(recipient)
         each = Result(
             *(values[recipient], *result.at(place)),
-            *(result.transaction_id(place), ids[place]),
+            result.transaction_id(place) or (call and call.transaction_id) or None,
+            ids[place],
         )
         found.append(
             Lookup(

@@ -188,6 +188,8 @@ class SQLiteWorker:
             claimed = self._claim(connection, fewer, left)
             return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
 
+        if self.plan.caps:
+            await self._file.do(self._leaving_out.catch_up, writes=False)
         at_work.add(self.token)  # before another could learn of the claim
         try:
             claimed = await self._file.do(work, at_once=True)

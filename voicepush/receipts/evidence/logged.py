@@ -43,7 +43,7 @@ _NOT_REACHED = (
     *("error", "cancel", "abort", "timeout", "timedout", "congest", "blocked"),
     *("unsuccess", "notsuccess", "notconnect", "notpicked"),
 )
-_REACHED = ("delivered", "reached", "success", "connected", "picked")
+_REACHED = ("reached", "connected", "picked")
 
 #: Words of a request that the platform did not take.
 _REFUSED = (
@@ -87,7 +87,7 @@ def logged_call(status: str, code: str = "") -> Call | None:
         return _call(CallState.NOT_REACHED, _VAGUE, code, status, ends=True)
     if any(each in word for each in _REACHED):
         return _call(CallState.REACHED, _VAGUE, code, status, ends=False)
-    # Queued, sent, or a word that nobody knows.
+    # Queued, sent, delivered, or a word that nobody knows: not how it ended.
     rank = _LISTED if word else UNKNOWN_EVENT.rank
     return _call(CallState.ON_ITS_WAY, rank, code, status, ends=False)
 
