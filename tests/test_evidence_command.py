@@ -182,6 +182,9 @@ def test_it_is_asked_first(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Non
     assert 20 == before["unknown"]
     assert ["june: accept 5 of 20 unknown, who are listed"] == asked
     assert "5 of 20 unknown are accepted" in done.out
+    history = say("status", "june", "--history").out
+    assert "resolved" in history
+    assert "5 unknown accepted by evidence" in history
     assert "0 of 15 unknown would be accepted" in nothing_new.out
     assert 15 == stand()["unknown"]
 

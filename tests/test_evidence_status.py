@@ -38,8 +38,17 @@ _ON_ITS_WAY, _DROPPED = CallState.ON_ITS_WAY, CallState.DROPPED
         (CallState.EXPIRED, ["expired", "Message Expired", "EXPIRED (rejected)"]),
         (
             _ON_ITS_WAY,
-            ["queued", "sent", "Submitted", "offered", "accepted", "???", ""]
-            + ["delivered", "Success"],
+            [
+                "queued",
+                "sent",
+                "Submitted",
+                "offered",
+                "accepted",
+                "???",
+                "",
+                "delivered",
+                "Success",
+            ],
         ),
         (_DROPPED, ["dropped", "released", "completed"]),
         (CallState.AGENT, ["TROMBONE_CONNECTED", "trombone released"]),

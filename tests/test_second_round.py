@@ -210,6 +210,23 @@ async def test_it_waits_after_the_receipt(
     assert set(numbers(3)) == set(simulator.calls)
 
 
+async def test_the_first_dispatch_waits(
+    first: Store, simulate: Simulate, connect: Connect, message: VoiceMessage
+) -> None:
+    """
+    Also where there is but one batch, which is deferred as soon as it is claimed.
+    """
+    ledger, simulator = first.ledger, await simulate()
+    client = await connect(simulator)
+    await report(ledger, numbers(10)[7:8], BUSY)
+    follow = FollowUp(ledger, "june", after=timedelta(milliseconds=400))
+    second = await Campaign.plan(ledger, "july", message, follow)
+    summary = await second.dispatch(client)
+
+    assert 4 == summary.accepted
+    assert CampaignState.FINISHED is (await second.status()).state
+
+
 async def test_several_in_one_destination_are_told_apart(
     store: Store, simulate: Simulate, connect: Connect, message: VoiceMessage
 ) -> None:

@@ -238,6 +238,7 @@ async def _settle(
             confirm(f"{campaign.name}: {deed}", yes=False)
             settling = Settling(ledger, campaign.name, apply=True)
             await _read(settling, evidence, before, json=json, is_again=True)
+    await settling.finish()
     after = (await campaign.status()).unknown
     if evidence.dry_run:
         after -= settling.settled.proven

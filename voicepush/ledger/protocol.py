@@ -300,6 +300,15 @@ class Ledger(LedgerReader, Protocol):
         """
         ...
 
+    async def note(self, campaign: str, event: str, detail: str) -> None:
+        """
+        Write into the history of *campaign* what was done to it from elsewhere.
+
+        Raises:
+            InputError: There is no such campaign.
+        """
+        ...
+
     async def place_again(self) -> Received:
         """
         Try again to find whose the receipts are that belong to no known call.

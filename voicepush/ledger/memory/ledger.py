@@ -291,6 +291,12 @@ class MemoryLedger:
         (found,) = (each for each in self._campaigns.values() if row in each.rows)
         return found
 
+    async def note(self, campaign: str, event: str, detail: str) -> None:
+        """
+        Write into the history of *campaign* what was done to it from elsewhere.
+        """
+        self._published(campaign).note(event, detail)
+
     async def place_again(self) -> Received:
         """
         Try again to find whose the receipts are that belong to no known call.

@@ -261,6 +261,16 @@ class SQLiteLedger(SQLiteReader):
         self._file.check_in_place()
         return received
 
+    async def note(self, campaign: str, event: str, detail: str) -> None:
+        """
+        Write into the history of *campaign* what was done to it from elsewhere.
+        """
+        await self._file.do(
+            lambda connection: note(
+                connection, published_row(connection, campaign)["id"], event, detail
+            )
+        )
+
     async def place_again(self) -> Received:
         """
         Try again to find whose the receipts are that belong to no known call.

@@ -124,6 +124,7 @@ async def settle(
     settling = Settling(ledger, campaign, apply=apply)
     for file in files:
         await settling.read(file)
+    await settling.finish()
     return settling.settled
 
 
@@ -150,6 +151,17 @@ class Settling:
         """
         async for block in _fed(file):
             await self._take(block, file.name)
+
+    async def finish(self) -> None:
+        """
+        Write into the campaign's history what was applied, if anything was.
+        """
+        settled = self.settled
+        if self.applies and settled.new:
+            more = settled.in_flight + settled.corrected
+            told = f"{settled.proven:,} unknown accepted by evidence"
+            told += f", and {more:,} others" if more else ""
+            await self._ledger.note(self.campaign, "resolved", told)
 
     async def _take(self, block: EvidenceBlock, file: str) -> None:
         settled = self.settled
