@@ -78,7 +78,7 @@ def body(
     number, place = divmod(call, 1000)
     minute, second = call // 60 % 60, call % 60
     at = f"2026-11-28T07:{minute:02}:{second:02}.{chance.randrange(1000):03}Z"
-    transaction = hashlib.md5(str(call).encode(), usedforsecurity=False).hexdigest()
+    transaction = f"{transaction_of(number)}_{place}"
     info = {
         "timeStamp": at,
         "Description": words,
@@ -100,6 +100,13 @@ def body(
     return json.dumps(
         {"deliveryTransInfo": trans_info, "deliveryInfoNotification": notification}
     ).encode()
+
+
+def transaction_of(number: int) -> str:
+    """
+    What the platform calls the request of a batch.
+    """
+    return hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
 def bodies(calls: int, number: int, *, window: int = 20_000) -> Iterator[bytes]:
@@ -141,7 +148,8 @@ async def plan(ledger: Ledger, calls: int) -> None:
         batch = due.known.batch
         claimed = await worker.claim(batch, range(1000))
         assert isinstance(claimed, Claimed)
-        await worker.record(claimed, BatchResult(batch, accepted, {}, (), 1))
+        named = (transaction_of(batch.id.number),)
+        await worker.record(claimed, BatchResult(batch, accepted, {}, named, 1))
 
     while isinstance(due := await worker.due(64), list):
         await asyncio.gather(*map(record, due))

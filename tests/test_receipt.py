@@ -178,3 +178,22 @@ def test_no_body_is_an_error(body: bytes) -> None:
     for report in read_receipt(body, 1.0).reports:
         assert report.call.code or report.call.words
         assert max(map(len, (report.recipient, report.correlation_id))) <= 300
+
+
+@given(
+    st.dictionaries(st.sampled_from([*INFO]), st.text() | st.integers()),
+    st.dictionaries(
+        st.sampled_from(["transid", "callbackData", "correlationid"]),
+        st.text() | st.none(),
+    ),
+)
+def test_the_short_way_reads_the_same(
+    info: dict[str, object], outer: dict[str, object]
+) -> None:
+    """
+    With every field in its place by types, and spelt otherwise leniently.
+    """
+    body = body_of({**INFO, **info}, **outer)
+    other = body.replace(b'"deliveryInfo"', b'"DeliveryInfo"')
+
+    assert read_receipt(body, 1.0).reports == read_receipt(other, 1.0).reports

@@ -26,6 +26,32 @@ _SHORT_OFFSET = re.compile(r"([+-])(\d)(:?\d\d)$")
 _decode = msgspec.json.Decoder().decode
 
 
+class _Info(msgspec.Struct):
+    code: str
+    status: str = msgspec.field(name="deliveryStatus")
+    words: str = msgspec.field(name="Description")
+    at: str = msgspec.field(name="timeStamp")
+    recipient: str = msgspec.field(name="destination")
+
+
+class _Notification(msgspec.Struct):
+    info: _Info = msgspec.field(name="deliveryInfo")
+    transaction_id: str = msgspec.field(name="transid")
+    callback_data: str = msgspec.field(name="callbackData")
+    correlation_id: str = msgspec.field(name="correlationid")
+
+
+class _Usual(msgspec.Struct):
+    """
+    A receipt with every field in its place, which is read in half the time.
+    """
+
+    notification: _Notification = msgspec.field(name="deliveryInfoNotification")
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
+
+
 def read_receipt(body: bytes, received_at: float, zone: tzinfo = UTC) -> Receipt:
     """
     What *body* says; nothing where it is no receipt. It never fails.
@@ -39,7 +65,36 @@ def read_receipt(body: bytes, received_at: float, zone: tzinfo = UTC) -> Receipt
     )
 
 
+def _usual_report(body: bytes, zone: tzinfo) -> Report | None:
+    """
+    What *body* says, if every field stands where it usually does, and is filled.
+    """
+    try:
+        usual = _decode_usual(body).notification
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    info = usual.info
+    if not (info.code and usual.transaction_id and usual.correlation_id):
+        return None  # what is missing may stand elsewhere
+    return Report(
+        call=call_of(
+            _cut(info.code),
+            _cut(info.status),
+            _cut(info.words),
+            moment_of(info.at, zone),
+        ),
+        correlation_id=_cut(usual.correlation_id),
+        callback_data=_cut(usual.callback_data),
+        transaction_id=_cut(usual.transaction_id),
+        recipient=_cut(info.recipient),
+    )
+
+
 def _reports_in(body: bytes, zone: tzinfo) -> Iterator[Report]:
+    usual = _usual_report(body, zone)
+    if usual is not None:
+        yield usual
+        return
     try:
         thing = _decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -93,7 +148,11 @@ def _text(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return value.strip()[:MOST_CHARACTERS] if isinstance(value, str) else ""
+    return _cut(value) if isinstance(value, str) else ""
+
+
+def _cut(text: str) -> str:
+    return text.strip()[:MOST_CHARACTERS]
 
 
 def moment_of(value: object, zone: tzinfo) -> float | None:
@@ -105,9 +164,12 @@ def moment_of(value: object, zone: tzinfo) -> float | None:
     """
     if not isinstance(value, str):
         return None
-    text = _SHORT_OFFSET.sub(r"\g<1>0\2\3", value.strip())
     try:
-        found = datetime.fromisoformat(text)
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            text = _SHORT_OFFSET.sub(r"\g<1>0\2\3", value.strip())
+            found = datetime.fromisoformat(text)
         if found.tzinfo is None:
             found = found.replace(tzinfo=zone)
         return found.timestamp()
