@@ -155,8 +155,8 @@ def _keep_aside(
 ) -> None:
     row: tuple[object, ...] = (body, received_at, "", None, None)
     if report is not None:
-        has_id = report.correlation_id or report.callback_data
-        again_at = clock.now() + (_AGAIN_AFTER_ID if has_id else _AGAIN_AFTER)
+        wait = _AGAIN_AFTER_ID if report.correlation_id else _AGAIN_AFTER
+        again_at = clock.now() + wait
         packed = msgspec.json.encode(report)
         row = (body, received_at, report.transaction_id, packed, again_at)
     connection.execute(
