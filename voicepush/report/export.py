@@ -21,7 +21,7 @@ from voicepush.model.outcome import BatchResult, Outcome, Result
 #: ids: those of one campaign must not be used again by another.
 EXPORTED = (
     *(*Result._fields[:-1], "sent_as", "row", "as_came"),
-    *("call", "call_code", "call_words", "picked_up_at", "ended_at", "heard_seconds"),
+    *("call", "call_code", "call_words", "answered_at", "ended_at", "heard_seconds"),
 )
 
 
@@ -111,7 +111,7 @@ def json_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str
             "transaction_id": cells[4] or None,
             "call": cells[8] or None,
             "call_code": cells[9] or None,
-            "picked_up_at": cells[11] or None,
+            "answered_at": cells[11] or None,
             "ended_at": cells[12] or None,
             "heard_seconds": float(cells[13]) if cells[13] else None,
         }

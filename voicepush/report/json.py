@@ -76,9 +76,9 @@ def call_as_object(call: Call) -> dict[str, object]:
         "code": call.code,
         "words": call.words,
         "at": clock.moment(call.at),
-        "answered": clock.moment(call.answered_at),
-        "ended": clock.moment(call.ended_at),
-        "heard": call.heard,
+        "answered_at": clock.moment(call.answered_at),
+        "ended_at": clock.moment(call.ended_at),
+        "heard_seconds": None if call.heard is None else round(call.heard, 3),
         "has_ended": call.has_ended,
     }
 
