@@ -4,8 +4,6 @@ A dispatch with a show, and what is said at its end.
 
 from __future__ import annotations
 
-import asyncio
-
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -17,9 +15,9 @@ from voicepush.cli.exit_status import (
 )
 from voicepush.cli.terminal import (
     complain,
+    draining,
     say,
     showing,
-    signals,
     tell,
     tell_json,
 )
@@ -46,7 +44,7 @@ def tell_status(status: CampaignStatus, *, json: bool) -> None:
         tell(as_text(status))
 
 
-async def dispatch(  # noqa: C901 -- one exit status after the other
+async def dispatch(
     campaign: Campaign,
     settings: Settings,
     *,
@@ -61,30 +59,15 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
     Args:
         tells: Print where the campaign stands then.
     """
-    interrupted = False
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 -- runs in one
-
-    def stop() -> None:
-        nonlocal interrupted
-        if interrupted:
-            task.cancel()
-            return
-        interrupted = True
-        campaign.stop("interrupted")
-        say("stopping: what is under way is recorded first; again to leave now")
-
     summary: Summary | None = None
     failed: int | None = None
+    words = "what is under way is recorded first"
     try:
-        with signals(stop):
+        with draining(campaign.stop, words) as interruption:
             async with Client(settings) as client, showing(campaign):
                 summary = await campaign.dispatch(
                     client, drain=drain, process_is_gone=process_is_gone, tell=say
                 )
-    except asyncio.CancelledError:
-        if not interrupted:
-            raise
     except LedgerError as error:
         if not error.while_sending:
             raise
@@ -98,7 +81,7 @@ async def dispatch(  # noqa: C901 -- one exit status after the other
         _tell_reasons(summary, status)
     if failed is not None:
         return failed
-    if interrupted:
+    if interruption.has_come:
         return INTERRUPTED
     if summary is not None and summary.refused:
         return SERVICE_REFUSES

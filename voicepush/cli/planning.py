@@ -61,7 +61,7 @@ _MOST_REASONS = 5
 @attrs.frozen(kw_only=True)
 class Order:
     """
-    What is to be planned and sent, and how, whoever is to be called.
+    What is to be planned and sent, and how.
     """
 
     message: VoiceMessage

@@ -29,7 +29,7 @@ from voicepush.cli.options import (
     patient,
 )
 from voicepush.cli.receipts import zone_called
-from voicepush.cli.terminal import say, signals, tell, tell_json
+from voicepush.cli.terminal import draining, say, tell, tell_json
 from voicepush.cli.times import parse_duration
 from voicepush.errors import InputError
 from voicepush.ledger.protocol import Ledger
@@ -119,38 +119,14 @@ async def poll(  # noqa: PLR0913 -- each is an option
         asking = Poll(
             opened, campaign, settings, after=waits, again_after=again, zone=zone
         )
-        is_interrupted = await _run(asking, campaign)
-        await _tell(opened, campaign, asking.counts, json=json)
-    if is_interrupted:
-        return INTERRUPTED
-    return EVERYONE_ACCEPTED if asking.counts.refused is None else SERVICE_REFUSES
-
-
-async def _run(asking: Poll, campaign: str) -> bool:
-    """
-    Ask with a show, and say whether it was interrupted.
-    """
-    interrupted = False
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 -- runs in one
-
-    def stop() -> None:
-        nonlocal interrupted
-        if interrupted:
-            task.cancel()
-            return
-        interrupted = True
-        asking.stop("interrupted")
-        say("stopping: what is under way is answered first; again to leave now")
-
-    try:
-        with signals(stop):
+        words = "what is under way is answered first"
+        with draining(asking.stop, words) as interruption:
             async with _showing(asking, campaign):
                 await asking.run()
-    except asyncio.CancelledError:
-        if not interrupted:
-            raise
-    return interrupted
+        await _tell(opened, campaign, asking.counts, json=json)
+    if interruption.has_come:
+        return INTERRUPTED
+    return EVERYONE_ACCEPTED if asking.counts.refused is None else SERVICE_REFUSES
 
 
 @asynccontextmanager

@@ -20,6 +20,8 @@ from contextlib import (
 from functools import cache
 from typing import TYPE_CHECKING, TextIO
 
+import attrs
+
 from voicepush import clock
 from voicepush.campaign.campaign import Campaign
 from voicepush.errors import InputError
@@ -172,6 +174,41 @@ def signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+@attrs.define
+class Interruption:
+    """
+    Whether a signal has come.
+    """
+
+    has_come: bool = False
+
+
+@contextmanager
+def draining(stop: Callable[[str], object], words: str) -> Iterator[Interruption]:
+    """
+    Let the first signal call *stop*, with *words* about what follows, and the second
+    end the block at once.
+    """
+    heard = Interruption()
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 -- runs in one
+
+    def hear() -> None:
+        if heard.has_come:
+            task.cancel()
+            return
+        heard.has_come = True
+        stop("interrupted")
+        say(f"stopping: {words}; again to leave now")
+
+    try:
+        with signals(hear):
+            yield heard
+    except asyncio.CancelledError:
+        if not heard.has_come:
+            raise
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 """
-Whose receipt it is: from the names that it bears to a recipient of a batch.
+Whose receipt it is: the names in it lead to a recipient of a batch.
 
 A name is believed as far as it goes: a correlation id or the id of a batch was made up
 for one request; a number alone, which anyone may have, names nobody.

@@ -288,7 +288,7 @@ class Ledger(LedgerReader, Protocol):
         """
         Make *receipts* durable, and apply what they say to the calls that it is about.
 
-        Whoever has one is accepted from now on, whatever is recorded of them, and is
+        A person who has one is accepted from now on, whatever is recorded, and is
         left out of every claim, recovery and resending. What belongs to no known call
         is kept, and applied when a receipt or a record tells whose it is.
 

@@ -84,7 +84,7 @@ async def _listen(requests: web.Server, host: str, port: int) -> asyncio.Server:
 
 class _Full(asyncio.Protocol):
     """
-    Says that whoever comes has to come again.
+    Says that a client has to come again.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

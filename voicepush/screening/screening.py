@@ -145,7 +145,7 @@ class Screening:
 
     def leave_out(self, known: Callable[[Kind, Sequence[str]], set[str]]) -> None:
         """
-        Refuse, as suppressed, whoever was called too recently or too often.
+        Refuse, as suppressed, people who were called too recently or too often.
 
         Args:
             known: Gives those of some values, which are of one kind.

@@ -79,10 +79,11 @@ class LeavingOut:
         origins = unpack_rows(packed) or ()
         wanted = {place: origin_in(origins[place]) for place in places}
         known = {
-            (number, row["recipient"]): call_in(row)
-            for number in {number for number, _ in wanted.values()}
+            (earlier, row["recipient"]): call_in(row)
+            for earlier in {number for number, _ in wanted.values()}
             for row in connection.execute(
-                "SELECT * FROM call WHERE campaign = ? AND number = ?", (parent, number)
+                "SELECT * FROM call WHERE campaign = ? AND number = ?",
+                (parent, earlier),
             )
         }
         return {place: known.get(origin) for place, origin in wanted.items()}

@@ -1,5 +1,5 @@
 """
-Settles who is unknown by evidence: whoever is listed as called was accepted.
+Evidence settles the unknown: people who are listed as called were accepted.
 
 Nobody is settled by not being listed: an export has a period, a service and a channel,
 and may end anywhere.
@@ -275,7 +275,7 @@ def _person(known: Lookup) -> str:
 
 def _is_ours(report: Report) -> bool:
     """
-    Whether *report* bears an id that voicepush made, for one batch alone.
+    Whether *report* has an id that voicepush made, for one batch alone.
     """
     return (
         BatchId.parse(report.correlation_id) is not None
