@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import ClientSession
 from moved_clock import MovedClock
 
@@ -26,7 +27,9 @@ Connect = Callable[..., Awaitable[Client]]
 
 
 if TYPE_CHECKING:
+    from browser import Watch
     from ledger_model import Store
+    from playwright.async_api import Browser
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -159,6 +162,29 @@ async def session() -> AsyncIterator[ClientSession]:
     """
     async with ClientSession(headers={"key": KEY}) as session:
         yield session
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """
+    One browser for all tests, which takes a second to start.
+    """
+    # Most tests need none.
+    from browser import launched  # noqa: PLC0415
+
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watch(browser: Browser) -> AsyncIterator[Watch]:
+    """
+    Opens pages of the browser that are watched.
+    """
+    from browser import watching  # noqa: PLC0415
+
+    async with watching(browser) as watch:
+        yield watch
 
 
 # The asserts of helpers tell what they compared, as those of tests do.

@@ -1,0 +1,148 @@
+"""
+What can be wrong with a page as people see it: each check gives sentences, none where
+nothing is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from browser import Watched
+from playwright.async_api import Page
+
+Check: TypeAlias = Callable[[Watched], Awaitable[list[str]]]
+
+#: Of WCAG 2.0 to 2.2 at its levels A and AA, and what is held to be good practice.
+AXE_RULES = [
+    *("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"),
+    "best-practice",
+]
+
+#: In pixels on the screen.
+SMALLEST_TEXT = 9
+
+#: What WCAG asks of text at level AA; axe does not look at the labels of a drawing.
+LEAST_CONTRAST = 4.5
+
+_AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+_LOOKS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+
+
+async def faults_of(watched: Watched) -> list[str]:
+    """
+    Everything that is wrong with a page, as it came and with all its details open.
+    """
+    found = [f"closed: {said}" for check in CHECKS for said in await check(watched)]
+    await open_details(watched.page)
+    found += [f"open: {said}" for check in CHECKS for said in await check(watched)]
+    return found + watched.faults
+
+
+async def open_details(page: Page) -> None:
+    """
+    Open everything that can be opened.
+    """
+    await page.evaluate(
+        "document.querySelectorAll('details').forEach(each => { each.open = true })"
+    )
+
+
+async def axe(watched: Watched) -> list[str]:
+    """
+    Faults that axe-core holds to be serious or critical.
+    """
+    await watched.page.evaluate(_AXE)
+    found: dict[str, Any] = await watched.page.evaluate(
+        "rules => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })",
+        AXE_RULES,
+    )
+    return [
+        f"axe: {each['id']} ({each['impact']}): {each['help']}: {node['html'][:160]}"
+        for each in found["violations"]
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+async def sideways(watched: Watched) -> list[str]:
+    """
+    What makes one scroll sideways.
+    """
+    return await _look(watched, "sideways", watched.screen.width)
+
+
+async def untold_pictures(watched: Watched) -> list[str]:
+    """
+    Pictures without a text alternative, or without a table in their figure; pictures
+    of zeros, and figures without a picture.
+    """
+    return await _look(watched, "untold")
+
+
+async def blank_pictures(watched: Watched) -> list[str]:
+    """
+    Canvases on which nothing is drawn.
+    """
+    return await _look(watched, "blank")
+
+
+async def overlapping_labels(watched: Watched) -> list[str]:
+    """
+    Texts of one drawing that lie on each other, or touch.
+    """
+    return await _look(watched, "overlapping")
+
+
+async def cut_labels(watched: Watched) -> list[str]:
+    """
+    Texts that the edge of their drawing cuts off.
+    """
+    return await _look(watched, "cut")
+
+
+async def small_text(watched: Watched) -> list[str]:
+    """
+    Texts too small to be read.
+    """
+    return await _look(watched, "small", SMALLEST_TEXT)
+
+
+async def pale_labels(watched: Watched) -> list[str]:
+    """
+    Texts of drawings that are hardly seen before what lies under them.
+    """
+    return await _look(watched, "pale", LEAST_CONTRAST)
+
+
+CHECKS: list[Check] = [
+    axe,
+    sideways,
+    untold_pictures,
+    blank_pictures,
+    overlapping_labels,
+    cut_labels,
+    small_text,
+    pale_labels,
+]
+
+
+async def printed(page: Page) -> list[tuple[int, int]]:
+    """
+    The pages of a print to PDF: width and height of each, in millimetres.
+    """
+    pdf = await page.pdf(prefer_css_page_size=True, format="A4")
+    pages = re.findall(rb"/Type\s*/Page\b.*?/MediaBox\s*\[([^]]*)\]", pdf, re.DOTALL)
+    sizes = [[float(each) * 25.4 / 72 for each in box.split()] for box in pages]
+    return [(round(size[2]), round(size[3])) for size in sizes]
+
+
+async def _look(watched: Watched, what: str, *wanted: float) -> list[str]:
+    found: list[str] = await watched.page.evaluate(
+        f"wanted => ({_LOOKS}).{what}(...wanted)", list(wanted)
+    )
+    return found
