@@ -19,6 +19,7 @@ import attrs
 from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.cli.listening import host_and_port, secret_in
 from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
@@ -29,13 +30,6 @@ from voicepush.receipts.applying import ReceiptsApplied
 _SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- a name, not the secret
 _PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- likewise
 
-#: No secret is longer, and a device that never ends must not be read for ever.
-_LONGEST_SECRET = 4096
-
-_LISTEN = re.compile(
-    r"(?:\[(?P<six>[\w:.%]+)\]|(?P<host>[^\s:\[\]/]+)):(?P<port>\d{1,5})", re.ASCII
-)
-_HIGHEST_PORT = 65_535
 _OFFSET = re.compile(
     r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
 )
@@ -88,8 +82,8 @@ async def receipts(  # noqa: PLR0913 -- options have names
     from voicepush.receipts.app import receipts_app  # noqa: PLC0415
     from voicepush.receipts.serving import serving  # noqa: PLC0415
 
-    host, port = _host_and_port(listen)
-    secret = _secret("--secret-file", secret_file, _SECRET_VARIABLE)
+    host, port = host_and_port(listen)
+    secret = secret_in("--secret-file", secret_file, _SECRET_VARIABLE)
     user = _user(basic, basic_password_file)
     if allow_sha1 and secret is None:
         raise InputError(
@@ -188,44 +182,11 @@ def _warnings_said() -> Iterator[None]:
         log.removeHandler(handler)
 
 
-def _host_and_port(listen: str) -> tuple[str, int]:
-    found = _LISTEN.fullmatch(listen)
-    if found is None or int(found["port"]) > _HIGHEST_PORT:
-        raise InputError(
-            f"--listen {listen!r} is no address with a port; write it like "
-            "127.0.0.1:8090, 0.0.0.0:8090 or [::1]:8090"
-        )
-    return found["six"] or found["host"], int(found["port"])
-
-
-def _secret(option: str, file: Path | None, variable: str) -> bytes | None:
-    """
-    What is in *file*, else in the environment, without the end of its line.
-    """
-    if file is None:
-        if variable not in os.environ:
-            return None
-        where, found = variable, os.fsencode(os.environ[variable])
-    else:
-        where = f"{option} {file}"
-        try:
-            with file.open("rb") as opened:
-                found = opened.read(_LONGEST_SECRET + 1)
-        except OSError as error:
-            raise InputError(f"{where} can't be read: {error.strerror}") from error
-    found = found.rstrip(b"\r\n")
-    if not found:
-        raise InputError(f"{where} is empty")
-    if len(found) > _LONGEST_SECRET:
-        raise InputError(f"{where} is too long for a secret")
-    return found
-
-
 def _user(name: str | None, file: Path | None) -> tuple[str, str] | None:
     """
     The user as whom the platform authorizes itself, and the password.
     """
-    password = _secret("--basic-password-file", file, _PASSWORD_VARIABLE)
+    password = secret_in("--basic-password-file", file, _PASSWORD_VARIABLE)
     if name is None and password is None:
         return None
     if name is None:
