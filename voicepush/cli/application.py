@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
+from voicepush.cli.dashboard import dashboard
 from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -67,7 +68,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, resolve, receipts, poll, simulate),
+    *(lookup, export, resolve, receipts, poll, dashboard, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(
