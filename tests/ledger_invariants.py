@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import attrs
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from ledger_model import (
@@ -136,6 +138,32 @@ class Checked(RuleBasedStateMachine):
             assert campaign.rate == status.rate
             reason, since = campaign.waiting or (None, None)
             assert (reason, since) == (status.waiting, status.waiting_since)
+
+    @invariant()
+    def timelines_agree(self) -> None:
+        """
+        What happened when, and why, comes to the numbers of the status.
+        """
+        for name in self.campaigns:
+            status = self.do(self.ledger.status(name))
+            assert status is not None
+            timeline = self.do(self.ledger.timeline(name))
+            outcomes: Counter[str] = Counter()
+            for each in timeline.outcomes:
+                outcomes.update(each.outcomes)
+            reasons = self.do(self.ledger.reasons(name))
+            why: Counter[str] = Counter()
+            for verdict, number in reasons.items():
+                why[verdict.outcome] += number
+            told = ("accepted", "rejected", "expired", "not_sent", "unknown")
+            expected = +Counter({each: getattr(status, each) for each in told})
+            assert expected == outcomes == why
+            calls: Counter[str] = Counter()
+            for heard in timeline.calls:
+                calls[heard.state] += heard.calls
+            known = Counter(attrs.asdict(status.calls) if status.calls else {})
+            del known["on_its_way"]
+            assert +known == calls
 
     @invariant()
     def due_agrees(self) -> None:

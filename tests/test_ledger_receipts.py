@@ -4,8 +4,6 @@ What receipts change in a ledger, one fact at a time.
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -465,42 +463,6 @@ def test_packed_bodies_are_what_they_were(bodies: list[bytes]) -> None:
     Whatever was posted.
     """
     assert bodies == unpack_bodies(pack_bodies(bodies))
-
-
-async def test_a_ledger_of_before_is_gone_on_with(tmp_path: Path) -> None:
-    """
-    What receipts need is added, and nothing else is changed.
-    """
-    store = SQLiteStore(tmp_path)
-    await store.open()
-    await two_planned(store.ledger)
-    await store.close()
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.executescript(TO_6)
-    await store.open()
-    await store.ledger.receive([receipt(place=0)])
-    status = await status_of(store.ledger)
-    await store.close()
-
-    assert (1, 1) == (status.accepted, status.pending)
-
-
-#: Turns a ledger into one of version 6.
-TO_6 = """
-    DROP TABLE call; DROP TABLE call_tally; DROP TABLE proof; DROP TABLE body_block;
-    DROP TABLE aside; DROP TABLE receipt_count; DROP TABLE poll;
-    DROP TRIGGER batch_is_counted;
-    DROP INDEX batch_claimed;
-    ALTER TABLE batch DROP COLUMN suppressed;
-    ALTER TABLE tally DROP COLUMN suppressed;
-    ALTER TABLE tally DROP COLUMN asked;
-    ALTER TABLE campaign DROP COLUMN parent;
-    ALTER TABLE campaign DROP COLUMN follows;
-    ALTER TABLE campaign DROP COLUMN caps;
-    ALTER TABLE recipients DROP COLUMN origins;
-    CREATE TRIGGER batch_is_counted AFTER UPDATE ON batch BEGIN SELECT 1; END;
-    PRAGMA user_version = 6;
-"""
 
 
 async def test_a_receipt_corrects_the_transaction_that_an_answer_gave_to_another(

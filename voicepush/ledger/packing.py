@@ -4,6 +4,7 @@ What a batch looks like at rest: recipients packed, verdicts as exceptions to a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -180,6 +181,16 @@ def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
         for verdict in [Verdict(Outcome(outcome), code, description)]
         for place in places
     }
+
+
+def count_exceptions(packed: bytes) -> Counter[Verdict]:
+    """
+    How many places have which verdict, by what `pack_exceptions` packed.
+    """
+    found: Counter[Verdict] = Counter()
+    for outcome, code, description, places in msgspec.json.decode(packed):
+        found[Verdict(Outcome(outcome), code, description)] += len(places)
+    return found
 
 
 def pack_transactions(transaction_ids: Sequence[str]) -> str | None:

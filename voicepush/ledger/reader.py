@@ -4,6 +4,7 @@ What a ledger answers, whatever it is kept in.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -11,7 +12,8 @@ from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
-from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.overview import Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
@@ -81,6 +83,19 @@ class LedgerReader(Protocol):
         """
         ...
 
+    async def timeline(self, campaign: str) -> Timeline:
+        """
+        What happened when in *campaign*, at one moment.
+        """
+        ...
+
+    async def reasons(self, campaign: str) -> Counter[Verdict]:
+        """
+        How many recipients of *campaign* have which verdict, with numbers masked in its
+        words; nobody who is pending, in flight or suppressed.
+        """
+        ...
+
     def results(
         self, campaign: str, outcomes: Collection[Outcome]
     ) -> AsyncIterator[BatchResult]:
@@ -146,5 +161,12 @@ class LedgerReader(Protocol):
 
         Args:
             besides: The names of campaigns that do not count.
+        """
+        ...
+
+    def some_called(self, campaign: str, most: int) -> AsyncIterator[CalledBatch]:
+        """
+        The same of about *most* batches of *campaign*, or of all where they are fewer;
+        they are spread evenly over it.
         """
         ...

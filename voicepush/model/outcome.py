@@ -291,6 +291,18 @@ class BatchResult:
         return map(Result._make, columns)
 
 
+def count_reason(reasons: Counter[Verdict], verdict: Verdict, number: int) -> None:
+    """
+    Add to *reasons* that *verdict* stands for a *number* of recipients, with numbers
+    masked in its words.
+    """
+    # An API that writes the number into each description must not fill the memory.
+    masked = verdict._replace(description=mask_numbers(verdict.description))
+    if masked not in reasons and len(reasons) >= MOST_REASONS:
+        masked = Verdict(verdict.outcome, None, "for other reasons")
+    reasons[masked] += number
+
+
 @attrs.define(kw_only=True)
 class Summary:
     """
@@ -341,16 +353,9 @@ class Summary:
             name = verdict.outcome.value
             setattr(self, name, getattr(self, name) + number)
             if verdict.outcome is not Outcome.ACCEPTED:
-                self._count_reason(verdict, number)
+                count_reason(self.reasons, verdict, number)
         if result.exceptions or result.verdict.outcome is not Outcome.ACCEPTED:
             self._list_failures(result, since or BatchResult.untried(result.batch))
-
-    def _count_reason(self, verdict: Verdict, number: int) -> None:
-        # An API that writes the number into each description must not fill the memory.
-        masked = verdict._replace(description=mask_numbers(verdict.description))
-        if masked not in self.reasons and len(self.reasons) >= MOST_REASONS:
-            masked = Verdict(verdict.outcome, None, "for other reasons")
-        self.reasons[masked] += number
 
     def _list_failures(self, result: BatchResult, since: BatchResult) -> None:
         places: Iterable[int] = range(len(result.batch))

@@ -4,7 +4,16 @@ Campaigns that last as long as an object.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import cache, partial
 from typing import Any, Self
 
@@ -21,6 +30,7 @@ from voicepush.ledger.memory.campaign import (
     unknown_batch_of,
 )
 from voicepush.ledger.memory.receiving import MemoryReceipts
+from voicepush.ledger.memory.timeline import minutes_of, reasons_of, timeline_of
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.placing import whose
 from voicepush.ledger.plan import Command, Fingerprint, Plan
@@ -29,7 +39,8 @@ from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId, Group
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.overview import Timeline
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
@@ -184,11 +195,19 @@ class MemoryLedger:
         """
         How *campaign* went in each minute in which a worker was at work.
         """
-        minutes = self._published(campaign).minutes
-        return [
-            Minute(clock.moment(60.0 * minute), progress)
-            for minute, progress in sorted(minutes.items())
-        ]
+        return minutes_of(self._published(campaign))
+
+    async def timeline(self, campaign: str) -> Timeline:
+        """
+        What happened when in *campaign*.
+        """
+        return timeline_of(self._published(campaign))
+
+    async def reasons(self, campaign: str) -> Counter[Verdict]:
+        """
+        How many recipients of *campaign* have which verdict.
+        """
+        return reasons_of(self._published(campaign))
 
     async def lookup(self, value: str) -> list[Lookup]:
         """
@@ -242,11 +261,18 @@ class MemoryLedger:
         for campaign in list(self._campaigns.values()):
             if campaign.state is None or campaign.plan.campaign in besides:
                 continue
-            for row in campaign.rows:
-                values = row.called()
-                if row.claimed_at is not None and row.claimed_at >= since and values:
-                    kind = row.known.batch.recipients.kind
-                    yield CalledBatch(row.claimed_at, kind, values)
+            for each in _called(campaign.rows):
+                if each.at >= since:
+                    yield each
+
+    async def some_called(self, campaign: str, most: int) -> AsyncIterator[CalledBatch]:
+        """
+        Who was called in some of the batches of *campaign*, spread evenly over it.
+        """
+        rows = self._published(campaign).rows
+        claimed = sum(row.claimed_at is not None for row in rows)
+        for each in _called(rows[:: max(1, -(-claimed // most))]):
+            yield each
 
     async def silent(
         self, campaign: str, *, claimed_before: float, asked_before: float
@@ -325,3 +351,11 @@ class MemoryLedger:
             for call in row.calls.values()
         ]
         return sum(each is not None and each >= seconds for each in heard)
+
+
+def _called(rows: Iterable[Row]) -> Iterator[CalledBatch]:
+    for row in rows:
+        values = row.called()
+        if row.claimed_at is not None and values:
+            kind = row.known.batch.recipients.kind
+            yield CalledBatch(row.claimed_at, kind, values)

@@ -5,6 +5,7 @@ What is asked of campaigns in one SQLite file, with nothing changed.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import partial
 
@@ -42,11 +43,13 @@ from voicepush.ledger.sqlite.rows import (
 )
 from voicepush.ledger.sqlite.schema import DRAFT
 from voicepush.ledger.sqlite.statuses import statuses_of
+from voicepush.ledger.sqlite.timeline import reasons_of, timeline_of
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
-from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.overview import Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
@@ -60,6 +63,11 @@ _PUBLISHED_BATCH = (
     f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
     f"AND campaign.state != '{DRAFT}'"
 )
+
+_HOW_MANY_CLAIMED = """
+    SELECT count(*) FROM batch JOIN campaign ON campaign.id = batch.campaign
+    WHERE name = ? AND claimed_at IS NOT NULL
+"""
 
 
 def _expired(row: sqlite3.Row, connection: sqlite3.Connection) -> set[int]:
@@ -172,6 +180,22 @@ class SQLiteReader:
             writes=False,
         )
 
+    async def timeline(self, campaign: str) -> Timeline:
+        """
+        What happened when in *campaign*.
+        """
+        return await self._file.do(
+            lambda connection: timeline_of(connection, campaign), writes=False
+        )
+
+    async def reasons(self, campaign: str) -> Counter[Verdict]:
+        """
+        How many recipients of *campaign* have which verdict.
+        """
+        return await self._file.do(
+            lambda connection: reasons_of(connection, campaign), writes=False
+        )
+
     async def results(
         self, campaign: str, outcomes: Collection[Outcome]
     ) -> AsyncIterator[BatchResult]:
@@ -242,21 +266,45 @@ class SQLiteReader:
         not whose call has expired before the platform offered it.
         """
         for campaign in await self.campaigns():
-            if campaign.campaign in besides:
-                continue
-            calls = campaign.calls
-            async for row in rows_of(
-                self._file,
-                "campaign.name = ? AND claimed_at >= ? AND (batch.accepted > 0 "
-                f"OR batch.unknown > 0 OR in_flight > 0 OR {IS_PROVEN})",
-                (campaign.campaign, since),
-            ):
-                expired: set[int] = set()
-                if calls is not None and calls.expired:
-                    expired = await self._file.do(partial(_expired, row), writes=False)
-                values = called_in(row, expired)
-                if values:
-                    yield CalledBatch(row["claimed_at"], Kind(row["kind"]), values)
+            if campaign.campaign not in besides:
+                async for each in self._called(campaign, "claimed_at >= ?", since):
+                    yield each
+
+    async def some_called(self, campaign: str, most: int) -> AsyncIterator[CalledBatch]:
+        """
+        Who was called in some of the batches of *campaign*, spread evenly over it.
+        """
+        status = await self.status(campaign)
+        if status is None:
+            return
+        (claimed,) = await self._file.do(
+            lambda connection: connection.execute(
+                _HOW_MANY_CLAIMED, (campaign,)
+            ).fetchone(),
+            writes=False,
+        )
+        step = -(-claimed // most)
+        async for each in self._called(
+            status, "claimed_at IS NOT NULL AND batch.number % ? = 0", max(1, step)
+        ):
+            yield each
+
+    async def _called(
+        self, campaign: CampaignStatus, where: str, parameter: float
+    ) -> AsyncIterator[CalledBatch]:
+        calls = campaign.calls
+        async for row in rows_of(
+            self._file,
+            f"campaign.name = ? AND {where} AND (batch.accepted > 0 "
+            f"OR batch.unknown > 0 OR in_flight > 0 OR {IS_PROVEN})",
+            (campaign.campaign, parameter),
+        ):
+            expired: set[int] = set()
+            if calls is not None and calls.expired:
+                expired = await self._file.do(partial(_expired, row), writes=False)
+            values = called_in(row, expired)
+            if values:
+                yield CalledBatch(row["claimed_at"], Kind(row["kind"]), values)
 
     def silent(
         self, campaign: str, *, claimed_before: float, asked_before: float

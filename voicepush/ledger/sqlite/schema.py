@@ -10,8 +10,9 @@ from pathlib import Path
 from voicepush.errors import (
     LedgerError,
 )
+from voicepush.ledger.sqlite.call_tables import CALL_TIMES, CALLS, COUNT_CALL_TIMES
 from voicepush.ledger.sqlite.connection import pragma, transaction
-from voicepush.ledger.sqlite.tables import FROM_6, TABLES
+from voicepush.ledger.sqlite.tables import CAMPAIGNS, COUNTING
 
 DRAFT = "draft"
 
@@ -21,8 +22,33 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
+
+#: What turns a file of version 6 into one of version 8.
+_FROM_6 = f"""
+    ALTER TABLE campaign ADD COLUMN parent INTEGER REFERENCES campaign (id);
+    ALTER TABLE campaign ADD COLUMN follows TEXT;
+    ALTER TABLE campaign ADD COLUMN caps TEXT;
+    ALTER TABLE recipients ADD COLUMN origins BLOB;
+    ALTER TABLE batch ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tally ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX batch_claimed ON batch (campaign, claimed_at)
+    WHERE claimed_at IS NOT NULL;
+    DROP TRIGGER batch_is_counted;
+    {COUNTING}
+    {CALLS}
+    {CALL_TIMES}
+"""
+
+#: What makes the tables of this version, by the version that a file has; a new one has
+#: none.
+_FROM = {
+    0: CAMPAIGNS + COUNTING + CALLS + CALL_TIMES,
+    6: _FROM_6,
+    7: CALL_TIMES + COUNT_CALL_TIMES,
+}
 
 #: The first version that this one can go on with.
 _FIRST = 6
@@ -58,7 +84,7 @@ def make_tables(connection: sqlite3.Connection) -> None:
     with transaction(connection):
         version = pragma(connection, "user_version")
         if version < SCHEMA_VERSION:
-            for statement in _statements(FROM_6 if version else TABLES):
+            for statement in _statements(_FROM[version]):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,0 +1,118 @@
+"""
+A ledger of an earlier version goes on with this one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledger_model import TAG, SQLiteStore, is_claimed, status_of, two_planned
+
+from voicepush.ledger.sqlite.schema import SCHEMA_VERSION
+from voicepush.model.call import Receipt, Report
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.status import CampaignState
+from voicepush.receipts.call_state import call_of
+
+#: Turns a ledger into one of version 7, and one of that into one of version 6.
+TO_7 = """
+    DROP TRIGGER call_is_decided; DROP TRIGGER call_is_decided_later;
+    DROP TRIGGER call_is_picked_up; DROP TRIGGER call_is_picked_up_later;
+    DROP TABLE call_time; DROP TABLE picked_up;
+    PRAGMA user_version = 7;
+"""
+TO_6 = """
+    DROP TABLE call; DROP TABLE call_tally; DROP TABLE proof; DROP TABLE body_block;
+    DROP TABLE aside; DROP TABLE receipt_count; DROP TABLE poll;
+    DROP TRIGGER batch_is_counted;
+    DROP INDEX batch_claimed;
+    ALTER TABLE batch DROP COLUMN suppressed;
+    ALTER TABLE tally DROP COLUMN suppressed;
+    ALTER TABLE tally DROP COLUMN asked;
+    ALTER TABLE campaign DROP COLUMN parent;
+    ALTER TABLE campaign DROP COLUMN follows;
+    ALTER TABLE campaign DROP COLUMN caps;
+    ALTER TABLE recipients DROP COLUMN origins;
+    CREATE TRIGGER batch_is_counted AFTER UPDATE ON batch BEGIN SELECT 1; END;
+    PRAGMA user_version = 6;
+"""
+
+
+def receipt(code: str, place: int, at: float) -> Receipt:
+    """
+    What the platform says of someone in the first batch.
+    """
+    report = Report(call=call_of(code, "", "", at), correlation_id=f"{TAG}-0-{place}")
+    return Receipt(body=b"{}", received_at=at, reports=[report])
+
+
+async def made_older(store: SQLiteStore, script: str) -> None:
+    """
+    Close *store*, turn its file into an earlier one, and open it with this version.
+    """
+    await store.close()
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.executescript(script)
+    await store.open()
+
+
+def tables_of(path: Path) -> dict[str, str]:
+    """
+    The statements that made what is in the file, without layout.
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        assert (SCHEMA_VERSION,) == connection.execute("PRAGMA user_version").fetchone()
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql != ''")
+        return {name: " ".join(sql.split()) for name, sql in rows}
+
+
+@pytest.mark.parametrize("script", [TO_7, TO_7 + TO_6])
+async def test_a_ledger_of_before_gets_the_tables_of_now(
+    tmp_path: Path, script: str
+) -> None:
+    """
+    What is missing is added, and receipts are taken.
+    """
+    store = SQLiteStore(tmp_path)
+    await store.open()
+    await two_planned(store.ledger)
+    made = set(tables_of(store.path))
+    await made_older(store, script)
+    await store.ledger.receive([receipt("7519", 0, 7.0)])
+    status = await status_of(store.ledger)
+    timeline = await store.ledger.timeline("june")
+    await store.close()
+
+    assert made == set(tables_of(store.path))
+    assert (1, 1) == (status.accepted, status.pending)
+    assert 1 == sum(each.calls for each in timeline.calls)
+
+
+async def test_what_happened_before_is_in_the_timeline(tmp_path: Path) -> None:
+    """
+    Calls that a ledger of version 7 knows are counted when it is taken over.
+    """
+    store = SQLiteStore(tmp_path)
+    await store.open()
+    batch, worker = await two_planned(store.ledger)
+    claimed = is_claimed(await worker.claim(batch, [0, 1]))
+    accepted = Verdict(Outcome.ACCEPTED, "1001", "Queued")
+    await worker.record(claimed, BatchResult(batch, accepted, {}, (), 1))
+    (known,) = await store.ledger.lookup("+9991")
+    assert known.claimed is not None
+    at = known.claimed.timestamp()
+    await store.ledger.receive(
+        [receipt("7519", 0, at + 7.5), receipt("7401", 1, at + 30.0)]
+    )
+    before = await store.ledger.timeline("june")
+    await worker.leave(CampaignState.FINISHED)
+    await made_older(store, TO_7)
+    after = await store.ledger.timeline("june")
+    await store.close()
+
+    assert before == after
+    assert {7: 1} == after.picked_up_after
+    assert ["7519", "7401"] == [each.code for each in after.calls]

@@ -1,0 +1,98 @@
+"""
+How a campaign went: what happened when, and why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from voicepush import clock
+from voicepush.ledger.memory.campaign import Row, StoredCampaign
+from voicepush.model.call import Call, CallState, is_told
+from voicepush.model.outcome import Outcome, Verdict, count_reason
+from voicepush.model.overview import CallsAt, OutcomesAt, Timeline
+from voicepush.model.status import Minute
+
+#: Those who wait, are under way or were left out.
+_UNTOLD = frozenset({Outcome.PENDING, Outcome.SUPPRESSED})
+
+
+def timeline_of(campaign: StoredCampaign) -> Timeline:
+    """
+    What happened when in *campaign*.
+    """
+    planned_at = campaign.history[0].at.timestamp()
+    outcomes: dict[int, Counter[Outcome]] = {}
+    calls: Counter[tuple[int, CallState, str]] = Counter()
+    picked_up: Counter[int] = Counter()
+    for row in campaign.rows:
+        told = _told(row)
+        if told:
+            at = int(row.recorded_at or row.claimed_at or planned_at)
+            outcomes.setdefault(at, Counter()).update(told)
+        for heard_of in row.calls.values():
+            call = heard_of.call
+            if is_told(call):
+                at = int((heard_of.received_at if call.at is None else call.at) // 10)
+                calls[at, call.state, call.code] += 1
+            after = _picked_up_after(call, row.claimed_at)
+            if after is not None:
+                picked_up[after] += 1
+    return Timeline(
+        outcomes=[OutcomesAt(float(at), outcomes[at]) for at in sorted(outcomes)],
+        calls=[
+            CallsAt(10.0 * at, state, code, calls[at, state, code])
+            for at, state, code in sorted(calls)
+        ],
+        picked_up_after=dict(sorted(picked_up.items())),
+        minutes=minutes_of(campaign),
+    )
+
+
+def minutes_of(campaign: StoredCampaign) -> list[Minute]:
+    """
+    How it went in each minute in which a worker was at work.
+    """
+    return [
+        Minute(clock.moment(60.0 * minute), progress)
+        for minute, progress in sorted(campaign.minutes.items())
+    ]
+
+
+def reasons_of(campaign: StoredCampaign) -> Counter[Verdict]:
+    """
+    How many recipients of *campaign* have which verdict.
+    """
+    found: Counter[Verdict] = Counter()
+    for row in campaign.rows:
+        for verdict, number in row.known.reasons().items():
+            if verdict.outcome not in _UNTOLD:
+                count_reason(found, verdict, number)
+    return found
+
+
+def _told(row: Row) -> Counter[Outcome]:
+    return Counter(
+        {
+            outcome: number
+            for outcome, number in row.known.counts().items()
+            if number and outcome not in _UNTOLD
+        }
+    )
+
+
+def _picked_up_after(call: Call, claimed_at: float | None) -> int | None:
+    if call.answered_at is None or claimed_at is None:
+        return None
+    # The platform's clock may be ahead of ours, if not by more than a minute.
+    after = call.answered_at - claimed_at
+    if after < -_MINUTE:
+        return None
+    if after >= _DAY:
+        return _DAY
+    return int(max(after, 0)) if after < 2 * _MINUTE else int(after // 60) * 60
+
+
+_MINUTE = 60
+
+_DAY = 86_400
