@@ -11,12 +11,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
-from voicepush.cli.listening import host_and_port, secret_in
+from voicepush.cli.listening import TOKEN_VARIABLE, host_and_port, secret_in
 from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, existing
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
-
-TOKEN_VARIABLE = "VOICEPUSH_DASHBOARD_TOKEN"  # noqa: S105 -- a name, not the secret
 
 
 async def dashboard(

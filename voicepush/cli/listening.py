@@ -10,6 +10,9 @@ from pathlib import Path
 
 from voicepush.errors import InputError
 
+#: What is asked of those who look at the dashboard.
+TOKEN_VARIABLE = "VOICEPUSH_DASHBOARD_TOKEN"  # noqa: S105 -- a name, not the secret
+
 #: No secret is longer, and a device that never ends must not be read for ever.
 _LONGEST_SECRET = 4096
 

@@ -4,6 +4,7 @@ The dashboard: an aiohttp application that shows a ledger, and changes nothing i
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -88,4 +89,7 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 #: How the server is set up where the application is served as it is: addresses name
 #: campaigns, and are not logged.
-_SERVER = {"access_log": None}
+_SERVER = {
+    "access_log": None,
+    "logger": logging.getLogger("voicepush.dashboard.protocol"),
+}
