@@ -1,0 +1,59 @@
+"""
+Numbers, shares and moments as a report writes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from voicepush.masking import mask_numbers, shown
+
+#: A text from outside is shown up to so many bytes.
+_MOST_BYTES = 400
+
+
+def outside(text: str) -> str:
+    """
+    *text* that came from outside, as it may be shown.
+    """
+    return shown(mask_numbers(text), _MOST_BYTES)
+
+
+def share(part: float, whole: float) -> str:
+    """
+    *part* of *whole* in percent; all and nobody are said only where it is so.
+    """
+    if not whole:
+        return "0 %"
+    percent = round(100 * part / whole)
+    if percent == 0 and part:
+        return "<1 %"
+    return ">99 %" if percent == 100 and part < whole else f"{percent} %"  # noqa: PLR2004 -- of a hundred
+
+
+def local_time(moment: datetime) -> str:
+    """
+    *moment* by this machine's clock, with its date.
+    """
+    local = moment.astimezone()
+    return f"{local.day} {local:%b %Y %H:%M:%S}"
+
+
+def cell(value: object) -> str:
+    """
+    *value* as it stands in a table.
+    """
+    if isinstance(value, datetime):
+        return local_time(value)
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "" if value is None else str(value)
+
+
+def joined(parts: list[str]) -> str:
+    """
+    *parts* as one says them: a, b and c.
+    """
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
