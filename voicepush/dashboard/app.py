@@ -68,6 +68,8 @@ def dashboard_app(
     app.router.add_get("/", showing.all)
     app.router.add_get("", _to_folder)
     app.router.add_get("/campaign", showing.one)
+    app.router.add_get("/why", showing.why)
+    app.router.add_get("/report.css", showing.style)
     app.router.add_get("/events", showing.events, allow_head=False)
     app.router.add_get("/lookup", showing.form)
     app.router.add_post("/lookup", showing.lookup)

@@ -8,16 +8,20 @@ from collections.abc import Sequence
 
 import attrs
 
-from voicepush.dashboard.rates import Rates, rates_of
+from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger.reader import LedgerReader
 from voicepush.model.call import ReceiptCounts
+from voicepush.model.overview import LocalHours, Overview
 from voicepush.model.status import CampaignState, CampaignStatus, HistoryEntry
+from voicepush.report.account import Deed
+from voicepush.report.figures.calls import calls
+from voicepush.report.figures.figure import Figure
+from voicepush.report.figures.speed import speed
+from voicepush.report.wording import outside
 
-#: So many of the campaigns that are over are listed, the newest first.
+#: So many campaigns that are over are listed, and so many others, the newest first.
 _MOST_OVER = 50
-
-#: So many others.
 _MOST = 200
 
 #: So much of a history is shown, the newest first.
@@ -48,10 +52,25 @@ class One:
     """
 
     status: CampaignStatus
-    rates: Rates
+    receipts: ReceiptCounts
+    #: What was done to it, the newest first, and how much of that is not shown.
     history: Sequence[HistoryEntry]
-    #: How many earlier entries are not shown.
     earlier: int
+
+    @property
+    def deeds(self) -> list[Deed]:
+        """
+        Its history as it may be shown.
+        """
+        return [
+            Deed(
+                each.at,
+                outside(each.who),
+                outside(each.event),
+                outside(each.detail or ""),
+            )
+            for each in self.history
+        ]
 
 
 async def all_of(ledger: LedgerReader) -> All:
@@ -88,7 +107,26 @@ async def one_of(ledger: LedgerReader, campaign: str) -> One:
     history = (await ledger.history(campaign))[::-1]
     return One(
         status=status,
-        rates=rates_of(await ledger.minutes(campaign)),
+        receipts=await ledger.receipt_counts(),
         history=history[:_MOST_HISTORY],
         earlier=max(0, len(history) - _MOST_HISTORY),
     )
+
+
+async def figures_of(ledger: LedgerReader, one: One) -> list[Figure]:
+    """
+    The pictures of a campaign that change while it runs, as the report has them.
+    """
+    overview = Overview(
+        made_at=clock.utc_now(),
+        status=one.status,
+        source="",
+        settings={},
+        timeline=await ledger.timeline(one.status.campaign),
+        reasons={},
+        local_hours=LocalHours(),
+        unknown=(),
+        receipts=one.receipts,
+        history=one.history[::-1],
+    )
+    return [speed(overview), calls(overview)]
