@@ -111,7 +111,7 @@ def flow(status: CampaignStatus) -> Figure:
     )
     rows: list[tuple[str, int, str]] = []
     for step in found:
-        rows += [(f"not: {loss.words}", loss.number, "") for loss in step.losses]
+        rows += [(f"others: {loss.words}", loss.number, "") for loss in step.losses]
         rows.append((step.words, step.number, share(step.number, status.read)))
     return Figure(
         name="flow",
@@ -138,7 +138,7 @@ def _spec(found: Sequence[Step]) -> dict[str, Any]:
                 "y": top,
                 "left": step.words,
                 "right": f"{step.number:,}"
-                + (f"  ({share(step.number, whole)})" if at else ""),
+                + (f"  ({share(step.number, whole)} of the list)" if at else ""),
             }
         )
         bar = top + _LINE + 3
@@ -158,7 +158,7 @@ def _spec(found: Sequence[Step]) -> dict[str, Any]:
             )
             x += number
         told = ", ".join(f"{loss.number:,} {loss.words}" for loss in step.losses)
-        lines = wrap(f"not: {told}", _LETTERS) if told else []
+        lines = wrap(f"others: {told}", _LETTERS) if told else []
         if lines:
             tails.append({"y": bar + _BAR + 3, "words": lines})
         top = bar + _BAR + 6 + _LINE * len(lines) + 12
