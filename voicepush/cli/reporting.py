@@ -12,6 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+import voicepush
 from voicepush.campaign.following import chain_of
 from voicepush.campaign.overview import overview_of
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
@@ -60,8 +61,8 @@ async def report(
     rounds
         Report on all rounds of calling the same people that CAMPAIGN belongs to.
     window
-        When people may be called by their own clocks, such as 09:00-21:00: it is shaded,
-        and told how many calls fell outside.
+        When people may be called by their own clocks, such as 09:00-21:00: it is
+        shaded, and told how many calls fell outside.
     ledger
         Where campaigns are kept.
     json
@@ -82,7 +83,7 @@ async def report(
     if html is not None:
         _write(html, found, whole)
     if json:
-        tell_json(report_as_object(found, whole))
+        tell_json(report_as_object(found, whole, version=voicepush.__version__))
     elif html is None:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         tell(narrative(found, whole, encoding=encoding))
@@ -113,7 +114,7 @@ def _write(html: Path, found: Sequence[Account], whole: Together | None) -> None
     for each in found:
         source = Path(each.overview.source)
         check_output(html, "--html", [("a campaign's list", source)])
-    drawn = page(found, whole)
+    drawn = page(found, whole, version=voicepush.__version__)
     with writing(html) as file:
         file.write(drawn)
     say(f"wrote {html}")
@@ -126,18 +127,15 @@ def parse_window(text: str) -> Window:
     Raises:
         InputError: They are none.
     """
-    begin, dash, end = text.replace(" ", "").partition("-")
     try:
-        if not dash:
-            raise ValueError
-        window = Window(_time(begin), _time(end))
+        begin, end = map(_time, text.replace(" ", "").split("-"))
     except ValueError as error:
         raise InputError(
             f"--window {text!r} is no window; write it like 09:00-21:00"
         ) from error
-    if window.begin == window.end:
+    if begin == end:
         raise InputError(f"--window {text!r} is empty, or the whole day; leave it out")
-    return window
+    return Window(begin, end)
 
 
 def _time(text: str) -> time:

@@ -129,6 +129,9 @@ class Bins:
         """
         first, last = self.edges[0], self.edges[-1]
         width = _narrowest(first, last, _MOST_TICKS)
+        if width % 60:
+            # Seconds make long words.
+            width = _narrowest(first, last, _MOST_TICKS - 1)
         at_edges = [at for at in _edges(first, last, width) if first <= at <= last]
         one_day = _local(first).date() == _local(last - 1).date()
         form = "%H:%M" if width % 60 == 0 else "%H:%M:%S"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import attrs
 
-import voicepush
 from voicepush import clock
 from voicepush.report.account import Account, Reason
 from voicepush.report.json import as_object, history_as_object, receipts_as_object
@@ -17,16 +16,17 @@ from voicepush.report.unknown import unknown_as_object
 
 
 def report_as_object(
-    accounts: Sequence[Account], together: Together | None = None
+    accounts: Sequence[Account], together: Together | None = None, *, version: str
 ) -> dict[str, object]:
     """
     The campaigns of *accounts* for JSON.
 
     Args:
         together: What is told of all of them, where there are several.
+        version: Which of ours makes it.
     """
     return {
-        "version": voicepush.__version__,
+        "version": version,
         "made_at": clock.utc_now(),
         "together": None if together is None else together.as_object(),
         "campaigns": list(map(_campaign, accounts)),

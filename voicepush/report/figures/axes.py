@@ -111,7 +111,9 @@ def named_bars(rows: Sequence[tuple[str, int, str]]) -> dict[str, Any]:
         "encoding": {
             "y": {"field": "words", "type": "nominal", "sort": None, "axis": axis},
             "x": {
-                "field": "n", "type": "quantitative", "axis": None,
+                "field": "n",
+                "type": "quantitative",
+                "axis": None,
                 # Room for the number behind the longest bar.
                 "scale": {"domain": [0, 1.4 * most], "nice": False},
             },
@@ -123,7 +125,9 @@ def named_bars(rows: Sequence[tuple[str, int, str]]) -> dict[str, Any]:
             },
             {
                 "mark": {
-                    "type": "text", "align": "left", "dx": 4,
+                    "type": "text",
+                    "align": "left",
+                    "dx": 4,
                     "color": colour("text"),
                 },
                 "encoding": {"text": {"field": "told"}},

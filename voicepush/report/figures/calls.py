@@ -28,7 +28,7 @@ from voicepush.report.wording import share
 
 #: In the order in which they are stacked, the first at the bottom.
 WORDS = {
-    CallState.AGENT: "reached, and an agent was connected",
+    CallState.AGENT: "agent",
     CallState.REACHED: "reached",
     CallState.NOT_REACHED: "not reached",
     CallState.DROPPED: "dropped",
@@ -104,6 +104,8 @@ def _says(overview: Overview, sums: Mapping[CallState, int]) -> str:
         f"({share(picked_up, status.accepted)}), {sums[CallState.NOT_REACHED]:,} "
         "reached nobody"
     )
+    if sums[CallState.AGENT]:
+        says += f"; {sums[CallState.AGENT]:,} were connected to an agent"
     on_its_way = 0 if status.calls is None else status.calls.on_its_way
     if on_its_way:
         says += f"; of {on_its_way:,} nothing final is known"
@@ -158,7 +160,8 @@ def _over_time(
             {
                 "data": values([{"n": accepted}]),
                 "mark": {
-                    "type": "rule", "strokeDash": [4, 3],
+                    "type": "rule",
+                    "strokeDash": [4, 3],
                     "color": colour("every-call"),
                 },
                 "encoding": {"y": {"field": "n", "type": "quantitative"}},

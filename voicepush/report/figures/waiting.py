@@ -66,6 +66,8 @@ def waiting(overview: Overview) -> Figure:
     says = (
         f"Half of those who picked up did so within {half} of their request, 90 % "
         f"within {most}."
+        if half != most
+        else f"90 % of those who picked up did so within {most} of their request."
     )
     if len(bars) == 1:
         # One bar is no picture.
