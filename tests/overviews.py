@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from math import exp, log
+from itertools import accumulate, pairwise
+from math import exp, log, sin
 from typing import Any
 
 import attrs
@@ -54,27 +55,31 @@ def status(**changed: Any) -> CampaignStatus:
     """
     Where a campaign stands in which nothing has happened yet.
     """
-    found = CampaignStatus(
-        campaign="june",
-        state=CampaignState.PLANNED,
-        reason=None,
-        **dict.fromkeys(
-            (
-                *("read", "planned", "pending", "in_flight", "accepted", "rejected"),
-                *("expired", "not_sent", "unknown", "invalid", "duplicate"),
-                "suppressed",
-            ),
-            0,
-        ),
+    numbers = (
+        *("read", "planned", "pending", "in_flight", "accepted", "rejected"),
+        *("expired", "not_sent", "unknown", "invalid", "duplicate", "suppressed"),
     )
-    return attrs.evolve(found, **changed)
+    found: dict[str, Any] = dict.fromkeys(numbers, 0)
+    found |= {"campaign": "june", "state": CampaignState.PLANNED, "reason": None}
+    return CampaignStatus(**{**found, **changed})
 
 
 def spread(total: int, parts: int) -> list[int]:
     """
     *total* as so many *parts*, as even as can be.
     """
-    return [total * (i + 1) // parts - total * i // parts for i in range(parts)]
+    so_far = [total * i // parts for i in range(parts + 1)]
+    return [after - before for before, after in pairwise(so_far)]
+
+
+def uneven(total: int, parts: int) -> list[int]:
+    """
+    The same as it goes in a day: now more, now less.
+    """
+    weights = [1 + 0.3 * sin(i / parts * 9) + 0.1 * sin(i * 2.3) for i in range(parts)]
+    so_far = [0.0, *accumulate(weights)]
+    edges = [int(total * each / so_far[-1] + 0.5) for each in so_far]
+    return [after - before for before, after in pairwise(edges)]
 
 
 def overview(  # noqa: PLR0913 -- what makes a campaign
@@ -105,13 +110,13 @@ def overview(  # noqa: PLR0913 -- what makes a campaign
     rejected, unknown = tried // 60, tried // 500
     accepted = tried - rejected - unknown
     outcomes = {
-        Outcome.ACCEPTED: spread(accepted, batches),
+        Outcome.ACCEPTED: uneven(accepted, batches),
         Outcome.REJECTED: spread(rejected, batches),
         Outcome.UNKNOWN: spread(unknown, batches),
     }
     first = begin.timestamp()
     moments = [first + seconds * i / batches for i in range(batches)]
-    pace = rate or planned / seconds
+    pace = rate or 1.4 * planned / seconds
     found = status(
         campaign=name,
         state=state,
@@ -212,7 +217,7 @@ def _calls_at(found: CampaignStatus, moments: list[float]) -> list[CallsAt]:
     parts = max(4, min(7200, int(span // 10)))
     for state, code in _CODES.items():
         number = getattr(found.calls, state.value)
-        for i, part in enumerate(spread(number, parts)):
+        for i, part in enumerate(uneven(number, parts)):
             if part:
                 told.append(
                     CallsAt(moments[0] + 4 + span * i / parts, state, code, part)
@@ -242,7 +247,7 @@ def _minutes(tried: int, seconds: float, pace: float, begin: datetime) -> list[M
                 rate=pace * (0.85 if i % 50 == 0 else 1.0),
             ),
         )
-        for i, part in enumerate(spread(tried, number))
+        for i, part in enumerate(uneven(tried, number))
     ]
 
 
@@ -251,7 +256,7 @@ def _hours(called: int, begin: datetime, seconds: float) -> LocalHours:
     hours = [0] * 24
     several, unplaced = looked_at // 200, looked_at // 500
     parts = max(1, int(seconds // 3600))
-    for i, part in enumerate(spread(looked_at - several - unplaced, parts)):
+    for i, part in enumerate(uneven(looked_at - several - unplaced, parts)):
         hours[(begin.hour + i) % 24] += part
     return LocalHours(calls=hours, several=several, unplaced=unplaced, called=called)
 
@@ -260,7 +265,7 @@ def small() -> Overview:
     """
     20,000 people within 40 s, as the demo calls them.
     """
-    return overview(people=20_000, seconds=40, batches=80, name="demo", rate=12_000)
+    return overview(people=20_000, seconds=40, batches=80, name="demo", rate=900)
 
 
 def large() -> Overview:

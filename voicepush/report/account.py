@@ -24,7 +24,7 @@ from voicepush.report.headline import KeyFigure, headline, key_figures
 from voicepush.report.remedies import Remedy, remedy_of, remedy_of_receipt
 from voicepush.report.text import Sum, sums_of, why_waiting
 from voicepush.report.unknown import Advised, Group, advised, by_advice
-from voicepush.report.wording import outside
+from voicepush.report.wording import SHORT, outside
 
 #: So many reasons are listed, the most frequent first.
 _MOST_REASONS = 20
@@ -132,13 +132,14 @@ def account_of(overview: Overview, window: Window | None = None) -> Account:
         unknown=advised(overview.unknown, status, overview.receipts),
         source=outside(overview.source),
         settings=[
-            (outside(name), outside(value)) for name, value in overview.settings.items()
+            (outside(name, SHORT), outside(value))
+            for name, value in overview.settings.items()
         ],
         history=[
             Deed(
                 each.at,
                 outside(each.who),
-                outside(each.event),
+                outside(each.event, SHORT),
                 outside(each.detail or ""),
             )
             for each in overview.history
@@ -163,7 +164,7 @@ def _reasons(overview: Overview) -> list[Reason]:
     for verdict, number in overview.reasons.items():
         reason = Reason(
             verdict.outcome.value.replace("_", " "),
-            outside(verdict.code or ""),
+            outside(verdict.code or "", SHORT),
             outside(verdict.description),
             0,
             remedy_of(verdict),
@@ -178,7 +179,9 @@ def _call_codes(overview: Overview) -> list[Reason]:
     for each in overview.timeline.calls:
         words = each.state.value.replace("_", " ")
         remedy = remedy_of_receipt(each.code)
-        found[Reason(words, outside(each.code), remedy.means, 0, remedy)] += each.calls
+        found[Reason(words, outside(each.code, SHORT), remedy.means, 0, remedy)] += (
+            each.calls
+        )
     return _most(found)
 
 

@@ -53,11 +53,14 @@ class Bins:
     edges: Sequence[float]
 
     @classmethod
-    def over(cls, first: float, last: float) -> Self:
+    def over(cls, first: float, last: float, narrowest: int = 1) -> Self:
         """
-        As few bars as need be from *first* to *last*, and not more than some sixty.
+        Bars from *first* to *last*, not more than some sixty.
+
+        Args:
+            narrowest: The least that they are wide, in seconds.
         """
-        width = _narrowest(first, last, _MOST_BARS)
+        width = max(narrowest, _narrowest(first, last, _MOST_BARS))
         edges = _edges(first, last, width)
         return cls(width, edges)
 
@@ -89,6 +92,14 @@ class Bins:
         return "second" if self.width == 1 else f"{self.width} seconds"
 
     @property
+    def span_words(self) -> str:
+        """
+        The same as one says it after "within".
+        """
+        words = self.width_words
+        return words if words[0].isdigit() else f"one {words}"
+
+    @property
     def zone_words(self) -> str:
         """
         Whose clock it is, with the day where there is only one.
@@ -100,12 +111,27 @@ class Bins:
             return f"{_day(first)} {first.year}, {zone}"
         return f"local time, {zone}"
 
+    def begin_words(self) -> list[str]:
+        """
+        When each begins, by a clock on the wall; with the day where there are several.
+        """
+        local = [_local(at) for at in self.edges]
+        form = "%H:%M" if self.width % 60 == 0 else "%H:%M:%S"
+        if local[0].date() == local[-2].date():
+            return [f"{each:{form}}" for each in local[:-1]]
+        if self.width >= _DAY:
+            return [_day(each) for each in local[:-1]]
+        return [f"{_day(each)} {each:{form}}" for each in local[:-1]]
+
     def ticks(self) -> list[Tick]:
         """
         The moments that are named on the axis; a new day is told below its first.
         """
         first, last = self.edges[0], self.edges[-1]
         width = _narrowest(first, last, _MOST_TICKS)
+        if width % 60:
+            # Seconds make long words.
+            width = _narrowest(first, last, _MOST_TICKS - 1)
         at_edges = [at for at in _edges(first, last, width) if first <= at <= last]
         one_day = _local(first).date() == _local(last - 1).date()
         form = "%H:%M" if width % 60 == 0 else "%H:%M:%S"
@@ -169,12 +195,16 @@ class OwnTime:
     first: float
     last: float
 
-    def bins(self, stamps: Iterable[tuple[float, int]]) -> Bins:
+    def bins(self, stamps: Iterable[tuple[float, int]], narrowest: int = 1) -> Bins:
         """
         Bars for *stamps*, as far as they lie inside.
+
+        Args:
+            stamps: Moments, and for how many each stands.
+            narrowest: The least that a bar is wide, in seconds.
         """
         inside = sorted((min(max(at, self.first), self.last), n) for at, n in stamps)
-        return Bins.over(inside[0][0], _end_of(inside))
+        return Bins.over(inside[0][0], _end_of(inside), narrowest)
 
 
 def _end_of(stamps: Sequence[tuple[float, int]]) -> float:

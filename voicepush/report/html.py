@@ -8,7 +8,6 @@ import base64
 import hashlib
 from collections.abc import Sequence
 
-import voicepush
 from voicepush import clock
 from voicepush.report.account import Account
 from voicepush.report.pages import environment, style
@@ -16,12 +15,15 @@ from voicepush.report.pictures import svg_of
 from voicepush.report.together import Together
 
 
-def page(accounts: Sequence[Account], together: Together | None = None) -> str:
+def page(
+    accounts: Sequence[Account], together: Together | None = None, *, version: str
+) -> str:
     """
     The campaigns of *accounts* in one page.
 
     Args:
         together: What is told of all of them, where there are several.
+        version: Which of ours makes it.
     """
     sheet = style()
     digest = hashlib.sha256(sheet.encode()).digest()
@@ -42,6 +44,6 @@ def page(accounts: Sequence[Account], together: Together | None = None) -> str:
             style_hash=f"sha256-{base64.b64encode(digest).decode()}",
             made_at=now,
             zone=f"UTC{now.astimezone():%z}",
-            version=voicepush.__version__,
+            version=version,
         )
     )

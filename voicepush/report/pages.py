@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from voicepush.report.wording import cell, outside
+from voicepush.report.wording import cell, nobreak, outside
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,7 +32,7 @@ def environment(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(cell=cell, outside=outside)
+    found.filters.update(cell=cell, nobreak=nobreak, outside=outside)
     return found
 
 

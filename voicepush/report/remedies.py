@@ -153,8 +153,9 @@ def remedy_of(verdict: Verdict) -> Remedy:
     """
     if verdict.code == "7020":
         return _QUOTA if "quota" in verdict.description.lower() else _RATE
-    if verdict.code in _ANSWERS:
-        return _ANSWERS[verdict.code]
+    known = _ANSWERS.get(verdict.code or "")
+    if known is not None:
+        return known
     found = _HTTP.match(verdict.description)
     if verdict.code is None and found is not None:
         return _of_status(int(found[1]))

@@ -34,6 +34,12 @@ _ROUNDS = {
 }
 
 
+_TWICE = (
+    "A person who picked up in one round and was called again in another, by --calls "
+    "reached, is counted in both."
+)
+
+
 @attrs.frozen(kw_only=True)
 class Together:
     """
@@ -87,19 +93,17 @@ def together(
         )
     rounds = _by_round(statuses)
     people = statuses[0].planned
+    part = share(picked_up, people)
     return Together(
         title=f"{outside(statuses[0].campaign)}, in {len(rounds)} rounds",
         headline=(
-            f"Of {people:,} people {picked_up:,} picked up ({share(picked_up, people)}) "
+            f"Of {people:,} people {picked_up:,} picked up ({part}) "
             f"within {len(rounds)} rounds and {accepted:,} calls."
         ),
         caption="The rounds, and their sums",
         table=Table(columns=_COLUMNS, rows=rows),
         rounds=Table(columns=_ROUNDS, rows=_rows_of(rounds, people)),
-        notes=(
-            "A person who picked up in one round and was called again in another, by "
-            "--calls reached, is counted in both.",
-        ),
+        notes=(_TWICE,),
     )
 
 
@@ -119,7 +123,7 @@ def _row(name: str, state: str, found: Sequence[CampaignStatus]) -> list[Cell]:
 
 def _by_round(statuses: Sequence[CampaignStatus]) -> list[tuple[int, int]]:
     """
-    The calls in each round and how many were picked up; some may have several campaigns.
+    The calls in each round, and how many were picked up; several campaigns may be one.
     """
     known = {each.campaign: each for each in statuses}
     called: Counter[int] = Counter()

@@ -8,15 +8,26 @@ from datetime import datetime
 
 from voicepush.masking import mask_numbers, shown
 
-#: A text from outside is shown up to so many bytes.
-_MOST_BYTES = 400
+#: A text from outside is shown up to so many bytes, and one that is to be short.
+_MOST_BYTES = 300
+SHORT = 48
 
 
-def outside(text: str) -> str:
+def outside(text: str, most_bytes: int = _MOST_BYTES) -> str:
     """
-    *text* that came from outside, as it may be shown.
+    *text* that came from outside, as it may be shown; the end of a long one is left
+    out.
     """
-    return shown(mask_numbers(text), _MOST_BYTES)
+    whole = shown(mask_numbers(text))
+    cut = shown(whole, most_bytes)
+    return whole if whole == cut else f"{cut}…"
+
+
+def nobreak(text: str) -> str:
+    """
+    *text* with each number and its percent sign in one line.
+    """
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def share(part: float, whole: float) -> str:

@@ -82,3 +82,55 @@ def values(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     The numbers that a picture is drawn from.
     """
     return {"values": list(rows)}
+
+
+def clock_times(bins: Bins, numbers: Sequence[int]) -> list[tuple[str, int]]:
+    """
+    *numbers* by the time at which their bars begin, for a terminal.
+    """
+    return list(zip(bins.begin_words(), numbers, strict=True))
+
+
+def named_bars(rows: Sequence[tuple[str, int, str]]) -> dict[str, Any]:
+    """
+    A bar for each name, with its number behind it.
+
+    Args:
+        rows: Names, numbers, and the names of their colours.
+    """
+    most = max(number for _, number, _ in rows)
+    axis = {"title": None, "domain": False, "ticks": False, "minExtent": 88}
+    return {
+        "height": 19 * len(rows),
+        "data": values(
+            [
+                {"words": words, "n": n, "told": f"{n:,}", "c": colour(tone)}
+                for words, n, tone in rows
+            ]
+        ),
+        "encoding": {
+            "y": {"field": "words", "type": "nominal", "sort": None, "axis": axis},
+            "x": {
+                "field": "n",
+                "type": "quantitative",
+                "axis": None,
+                # Room for the number behind the longest bar.
+                "scale": {"domain": [0, 1.4 * most], "nice": False},
+            },
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": 14},
+                "encoding": {"color": {"field": "c", "type": "nominal", "scale": None}},
+            },
+            {
+                "mark": {
+                    "type": "text",
+                    "align": "left",
+                    "dx": 4,
+                    "color": colour("text"),
+                },
+                "encoding": {"text": {"field": "told"}},
+            },
+        ],
+    }

@@ -4,13 +4,13 @@ How many of the list were reached, and where the others were left.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any, NamedTuple
 
 from voicepush.model.status import CampaignStatus
 from voicepush.report.figures.axes import colour, values
-from voicepush.report.figures.figure import Figure, Table
+from voicepush.report.figures.figure import Cell, Figure, Table
 from voicepush.report.wording import share
 
 #: What is left out at each step: the name in the status, its words, its colour.
@@ -34,9 +34,9 @@ _ON_THE_PHONE = (
     ("on_its_way", "on their way", "on_its_way"),
 )
 
-#: So many letters have room in a line, so many points a step and a line of text.
+#: So many letters have room in a line; so many points high are a line and a bar.
 _LETTERS = 54
-_STEP, _LINE, _BAR = 52, 15, 18
+_LINE, _BAR = 15, 18
 
 
 class Loss(NamedTuple):
@@ -109,19 +109,26 @@ def flow(status: CampaignStatus) -> Figure:
         f"Of {status.read:,} on the list {last.number:,} were {last.name}, "
         f"{share(last.number, status.read)}."
     )
-    rows: list[tuple[str, int, str]] = []
+    rows: list[Sequence[Cell]] = []
     for step in found:
-        rows += [(f"not: {loss.words}", loss.number, "") for loss in step.losses]
-        rows.append((step.words, step.number, share(step.number, status.read)))
+        part = share(step.number, status.read)
+        rows.append((step.name, step.words, step.number, part))
+        rows += [
+            (step.name, f"not: {loss.words}", loss.number, None) for loss in step.losses
+        ]
+    notes = (
+        () if status.calls else ("Who picked up is not known: no receipt has come.",)
+    )
     return Figure(
         name="flow",
         title=title,
         says=says,
-        notes=()
-        if status.calls
-        else ("No receipt has come yet: who picked up is not known.",),
+        notes=notes if status.accepted else (),
         table=Table(
-            columns={"step": "step", "people": "people", "share": "of the list"},
+            columns={
+                "step": "step", "who": "who", "people": "people",
+                "share": "of the list",
+            },
             rows=rows,
         ),
         spec=_spec(found),
@@ -130,50 +137,29 @@ def flow(status: CampaignStatus) -> Figure:
 
 
 def _spec(found: Sequence[Step]) -> dict[str, Any]:
-    parts, heads, tails = [], [], []
+    """
+    A bar for each step below its words, and below it who did not come as far.
+    """
+    parts: list[dict[str, Any]] = []
+    heads: list[dict[str, Any]] = []
+    tails: list[dict[str, Any]] = []
     whole, top = found[0].number, 0
-    for at, step in enumerate(found):
-        heads.append(
-            {
-                "y": top,
-                "left": step.words,
-                "right": f"{step.number:,}"
-                + (f"  ({share(step.number, whole)})" if at else ""),
-            }
-        )
+    for step in found:
+        right = f"{step.number:,}"
+        if step is not found[0]:
+            right += f"  ({share(step.number, whole)} of the list)"
+        heads.append({"y": top, "words": step.words, "right": right})
         bar = top + _LINE + 3
-        x = 0
-        for number, tone in [
-            (step.number, step.colour),
-            *((loss.number, loss.colour) for loss in step.losses),
-        ]:
-            parts.append(
-                {
-                    "x": x,
-                    "x2": x + number,
-                    "y": bar,
-                    "y2": bar + _BAR,
-                    "c": colour(tone),
-                }
-            )
-            x += number
+        parts += _parts(step, bar)
         told = ", ".join(f"{loss.number:,} {loss.words}" for loss in step.losses)
-        lines = wrap(f"not: {told}", _LETTERS) if told else []
-        if lines:
-            tails.append({"y": bar + _BAR + 3, "words": lines})
-        top = bar + _BAR + 6 + _LINE * len(lines) + 12
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "scale": {"domain": [0, whole], "nice": False},
-        "axis": None,
-    }
-    y = {
-        "type": "quantitative",
-        "scale": {"domain": [0, top], "reverse": True, "nice": False},
-        "axis": None,
-    }
-    text = {"type": "text", "baseline": "top"}
+        lines = wrap(f"others: {told}", _LETTERS) if told else []
+        tails.append({"y": bar + _BAR + 3, "words": lines or [""]})
+        top = bar + _BAR + 18 + _LINE * len(lines)
+    across = {"domain": [0, whole], "nice": False}
+    down = {"domain": [0, top], "reverse": True, "nice": False}
+    y = {"field": "y", "type": "quantitative", "scale": down, "axis": None}
+    bold = {"fontWeight": "bold", "color": colour("text")}
+    faint = {"lineHeight": _LINE, "color": colour("faint")}
     return {
         "height": top,
         "layer": [
@@ -181,54 +167,46 @@ def _spec(found: Sequence[Step]) -> dict[str, Any]:
                 "data": values(parts),
                 "mark": {"type": "rect", "stroke": colour("paper"), "strokeWidth": 1},
                 "encoding": {
-                    "x": x,
+                    "x": {
+                        "field": "x", "type": "quantitative", "axis": None,
+                        "scale": across,
+                    },
                     "x2": {"field": "x2"},
-                    "y": {**y, "field": "y"},
+                    "y": y,
                     "y2": {"field": "y2"},
-                    "color": {"field": "c", "type": "nominal", "scale": None},
+                    "color": {"field": "colour", "type": "nominal", "scale": None},
                 },
             },
-            {
-                "data": values(heads),
-                "mark": {
-                    **text,
-                    "align": "left",
-                    "fontWeight": "bold",
-                    "color": colour("text"),
-                },
-                "encoding": {
-                    "x": {"value": 0},
-                    "y": {**y, "field": "y"},
-                    "text": {"field": "left"},
-                },
-            },
-            {
-                "data": values(heads),
-                "mark": {
-                    **text,
-                    "align": "right",
-                    "fontWeight": "bold",
-                    "color": colour("text"),
-                },
-                "encoding": {
-                    "x": {"value": "width"},
-                    "y": {**y, "field": "y"},
-                    "text": {"field": "right"},
-                },
-            },
-            {
-                "data": values(tails),
-                "mark": {
-                    **text,
-                    "align": "left",
-                    "lineHeight": _LINE,
-                    "color": colour("faint"),
-                },
-                "encoding": {
-                    "x": {"value": 0},
-                    "y": {**y, "field": "y"},
-                    "text": {"field": "words"},
-                },
-            },
+            _text(heads, y, "words", {"align": "left", **bold}, 0),
+            _text(heads, y, "right", {"align": "right", **bold}, "width"),
+            _text(tails, y, "words", {"align": "left", **faint}, 0),
         ],
+    }
+
+
+def _parts(step: Step, top: int) -> Iterator[dict[str, Any]]:
+    """
+    Who came as far, and beside them who did not.
+    """
+    x = 0
+    whole = [(step.number, step.colour)]
+    for number, tone in whole + [(loss.number, loss.colour) for loss in step.losses]:
+        yield {
+            "x": x, "x2": x + number, "y": top, "y2": top + _BAR,
+            "colour": colour(tone),
+        }
+        x += number
+
+
+def _text(
+    rows: Sequence[Mapping[str, Any]],
+    y: Mapping[str, Any],
+    field: str,
+    how: Mapping[str, Any],
+    at: float | str,
+) -> dict[str, Any]:
+    return {
+        "data": values(rows),
+        "mark": {"type": "text", "baseline": "top", **how},
+        "encoding": {"x": {"value": at}, "y": y, "text": {"field": field}},
     }

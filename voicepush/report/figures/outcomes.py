@@ -12,7 +12,13 @@ from voicepush import clock
 from voicepush.model.outcome import Outcome
 from voicepush.model.overview import Overview
 from voicepush.report.bins import Bins
-from voicepush.report.figures.axes import colours, number_axis, time_axis, values
+from voicepush.report.figures.axes import (
+    clock_times,
+    colours,
+    number_axis,
+    time_axis,
+    values,
+)
 from voicepush.report.figures.figure import Figure, Key, Table
 from voicepush.report.figures.own_time import own_time, strangers
 from voicepush.report.wording import share
@@ -62,8 +68,8 @@ def outcomes(overview: Overview) -> Figure:
         says=(
             f"{sums[Outcome.ACCEPTED]:,} of {total:,} were accepted "
             f"({share(sums[Outcome.ACCEPTED], total)}); at most "
-            f"{counted[most].total():,} people were brought further in one "
-            f"{bins.width_words}."
+            f"{counted[most].total():,} people had their answer within "
+            f"{bins.span_words}."
         ),
         notes=strangers(bins.outside(stamps), "records"),
         keys=keys,
@@ -75,10 +81,7 @@ def outcomes(overview: Overview) -> Figure:
             ],
         ),
         spec=_spec(bins, counted, kinds, keys),
-        bars=[
-            (f"{clock.moment(at).astimezone():%H:%M:%S}", each.total())
-            for at, each in zip(bins.edges, counted, strict=False)
-        ],
+        bars=clock_times(bins, [each.total() for each in counted]),
     )
 
 

@@ -44,7 +44,5 @@ def strangers(number: int, what: str) -> tuple[str, ...]:
     """
     if not number:
         return ()
-    return (
-        f"{number:,} {what} bear a time outside of this picture; they are counted at "
-        "its edges.",
-    )
+    edges = "a time outside of this picture; they are counted at its edges."
+    return (f"{number:,} {what} bear {edges}",)

@@ -11,7 +11,13 @@ from voicepush import clock
 from voicepush.model.overview import Overview
 from voicepush.model.status import Minute
 from voicepush.report.bins import Bins
-from voicepush.report.figures.axes import colour, number_axis, time_axis, values
+from voicepush.report.figures.axes import (
+    clock_times,
+    colour,
+    number_axis,
+    time_axis,
+    values,
+)
 from voicepush.report.figures.figure import Cell, Figure, Key, Table
 from voicepush.report.figures.own_time import own_time
 from voicepush.report.text import counted
@@ -57,7 +63,7 @@ def speed(overview: Overview) -> Figure:
         name="speed",
         title=_TITLE,
         says=(
-            f"At most {max(speeds):,.0f} people per second were brought further; {told}; "
+            f"At most {max(speeds):,.0f} people per second had their answer; {told}; "
             + (
                 f"{counted(refused, 'request')} refused for speed."
                 if refused
@@ -75,10 +81,7 @@ def speed(overview: Overview) -> Figure:
             rows=rows,
         ),
         spec=_spec(bins, speeds, paces, refusals),
-        bars=[
-            (f"{clock.moment(at).astimezone():%H:%M:%S}", round(each))
-            for at, each in zip(bins.edges, speeds, strict=False)
-        ],
+        bars=clock_times(bins, list(map(round, speeds))),
     )
 
 
@@ -88,7 +91,7 @@ def _each(bins: Bins) -> str:
 
 def _amounts(overview: Overview) -> list[tuple[float, int]]:
     """
-    How many were brought further when; by the second where it did not last long.
+    How many had their answer when; by the second where it did not last long.
     """
     minutes = overview.timeline.minutes
     if len(minutes) >= _FEW_MINUTES:

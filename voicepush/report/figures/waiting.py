@@ -4,21 +4,25 @@ How long it took from a request until the phone was picked up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from voicepush.model.overview import Overview
-from voicepush.report.figures.axes import colour, values
+from voicepush.report.figures.axes import named_bars
 from voicepush.report.figures.calls import why_no_receipt
 from voicepush.report.figures.figure import Figure, Table
 from voicepush.report.unknown import for_how_long
 from voicepush.report.wording import share
 
+#: From so many seconds on whole minutes are counted.
+_MINUTES = 120
+
 _TITLE = "How long until the phone was picked up"
 
 #: Where bars begin, in seconds, and what they are called.
 _BEGINS = {
-    0: "under 5 s",
+    0: "under 1 s",
+    1: "1 to 2 s",
+    2: "2 to 5 s",
     5: "5 to 10 s",
     10: "10 to 15 s",
     15: "15 to 20 s",
@@ -58,67 +62,37 @@ def waiting(overview: Overview) -> Figure:
     bars = [
         (_BEGINS[each], numbers[each]) for each in begins if seen[0] <= each <= seen[-1]
     ]
-    half, most = (_quantile(after, total * part) for part in (0.5, 0.9))
+    half, most = (_within(after, total * part) for part in (0.5, 0.9))
+    says = (
+        f"Half of those who picked up did so within {half} of their request, 90 % "
+        f"within {most}."
+        if half != most
+        else f"90 % of those who picked up did so within {most} of their request."
+    )
+    if len(bars) == 1:
+        # One bar is no picture.
+        return Figure(name="waiting", title=_TITLE, says=says)
     return Figure(
         name="waiting",
         title=_TITLE,
-        says=(
-            f"Half of those who picked up did so within {for_how_long(half)} of their "
-            f"request, 90 % within {for_how_long(most)}."
-        ),
+        says=says,
         table=Table(
             columns={"after": "after", "people": "people", "share": "share"},
             rows=[(words, number, share(number, total)) for words, number in bars],
         ),
-        spec=_spec(bars),
+        spec=named_bars([(words, number, "reached") for words, number in bars]),
         bars=bars,
     )
 
 
-def _quantile(after: Mapping[int, int], number: float) -> int:
+def _within(after: Mapping[int, int], number: float) -> str:
     """
-    Within how many seconds so many had picked up.
+    Within how long so many had picked up.
     """
     so_far = 0
     for seconds in sorted(after):  # pragma: no branch -- some is the last
         so_far += after[seconds]
         if so_far >= number:
             break
-    return seconds
-
-
-def _spec(bars: Sequence[tuple[str, int]]) -> dict[str, Any]:
-    rows = [
-        {"words": words, "n": number, "told": f"{number:,}"} for words, number in bars
-    ]
-    most = max(number for _, number in bars)
-    y = {
-        "field": "words",
-        "type": "nominal",
-        "sort": None,
-        "axis": {"title": None, "domain": False, "ticks": False, "minExtent": 88},
-    }
-    x = {
-        "field": "n",
-        "type": "quantitative",
-        # Room for the number behind the longest bar.
-        "scale": {"domain": [0, most * 1.4], "nice": False},
-        "axis": None,
-    }
-    return {
-        "height": 19 * len(bars),
-        "data": values(rows),
-        "encoding": {"y": y, "x": x},
-        "layer": [
-            {"mark": {"type": "bar", "color": colour("reached"), "height": 14}},
-            {
-                "mark": {
-                    "type": "text",
-                    "align": "left",
-                    "dx": 4,
-                    "color": colour("text"),
-                },
-                "encoding": {"text": {"field": "told"}},
-            },
-        ],
-    }
+    # They were counted by whole seconds, and from two minutes on by whole minutes.
+    return for_how_long(seconds + (1 if seconds < _MINUTES else 60))
