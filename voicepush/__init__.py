@@ -86,6 +86,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 if TYPE_CHECKING:
+    from voicepush.dashboard.app import dashboard_app
     from voicepush.receipts.app import receipts_app
 else:
 
@@ -95,6 +96,10 @@ else:
             from voicepush.receipts.app import receipts_app  # noqa: PLC0415
 
             return receipts_app
+        if name == "dashboard_app":
+            from voicepush.dashboard.app import dashboard_app  # noqa: PLC0415
+
+            return dashboard_app
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -161,6 +166,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Poll",
     "Polled",
     "ReceiptsApplied",
+    # What is shown in the browser
+    "dashboard_app",
     # What happens meanwhile
     "Observers",
     "AttemptMade",

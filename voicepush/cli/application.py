@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
+from voicepush.cli.dashboard import dashboard
 from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -30,6 +31,7 @@ from voicepush.cli.exit_status import (
 from voicepush.cli.polling import poll
 from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
+from voicepush.cli.reporting import report
 from voicepush.cli.resolving import resolve
 from voicepush.cli.stand_in import simulate
 from voicepush.cli.steering import cancel, pause, rate
@@ -67,7 +69,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, resolve, receipts, poll, simulate),
+    *(lookup, export, report, resolve, receipts, poll, dashboard, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ import attrs
 from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.cli.listening import TOKEN_VARIABLE, host_and_port, secret_in
 from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
@@ -29,18 +30,14 @@ from voicepush.receipts.applying import ReceiptsApplied
 _SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- a name, not the secret
 _PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- likewise
 
-#: No secret is longer, and a device that never ends must not be read for ever.
-_LONGEST_SECRET = 4096
-
-_LISTEN = re.compile(
-    r"(?:\[(?P<six>[\w:.%]+)\]|(?P<host>[^\s:\[\]/]+)):(?P<port>\d{1,5})", re.ASCII
-)
-_HIGHEST_PORT = 65_535
 _OFFSET = re.compile(
     r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
 )
 
 _LOG = "voicepush.receipts"
+
+#: Where the dashboard is shown.
+_DASHBOARD = "/dashboard"
 
 
 async def receipts(  # noqa: PLR0913 -- options have names
@@ -53,6 +50,8 @@ async def receipts(  # noqa: PLR0913 -- options have names
     basic_password_file: Path | None = None,
     tenant_zone: str = "UTC",
     keep: str = "90d",
+    dashboard: Annotated[bool, Parameter(negative="")] = False,
+    dashboard_token_file: Path | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
     """
@@ -81,27 +80,36 @@ async def receipts(  # noqa: PLR0913 -- options have names
         The time zone of time stamps without an offset: Asia/Kolkata, or +05:30.
     keep
         How long what was posted is kept word for word, such as 90d, or forever.
+    dashboard
+        Show at /dashboard where campaigns stand, to those who have the token.
+    dashboard_token_file
+        A file that holds the token, of 16 characters at least; the variable
+        VOICEPUSH_DASHBOARD_TOKEN does as well.
     ledger
         Where campaigns are kept; it is made if it is not there.
     """
     # Only here is a server needed, and it takes a tenth of a second to load.
+    from voicepush.dashboard.app import dashboard_app  # noqa: PLC0415
     from voicepush.receipts.app import receipts_app  # noqa: PLC0415
     from voicepush.receipts.serving import serving  # noqa: PLC0415
 
-    host, port = _host_and_port(listen)
-    secret = _secret("--secret-file", secret_file, _SECRET_VARIABLE)
+    host, port = host_and_port(listen)
+    secret = secret_in("--secret-file", secret_file, _SECRET_VARIABLE)
     user = _user(basic, basic_password_file)
     if allow_sha1 and secret is None:
         raise InputError(
             "--allow-sha1 is of no use without a secret; name one with --secret-file"
         )
+    token = _token(dashboard_token_file, path) if dashboard else None
+    if dashboard_token_file is not None and token is None:
+        raise InputError("--dashboard-token-file is of no use without --dashboard")
     zone, kept = zone_called(tenant_zone), _kept(keep)
     sums = _Sums()
     stopped = asyncio.Event()
     with signals(stopped.set), _warnings_said():
-        async with open_ledger(ledger) as opened:
+        async with AsyncExitStack() as stack:
             app = receipts_app(
-                opened,
+                await stack.enter_async_context(open_ledger(ledger)),
                 path=path,
                 secret=secret,
                 allow_sha1=allow_sha1,
@@ -110,18 +118,41 @@ async def receipts(  # noqa: PLR0913 -- options have names
                 keep=kept,
                 told=sums.add,
             )
-            async with serving(app, host, port) as address:
-                if secret is None and user is None:
-                    say(
-                        "no signature and no password is asked for: everyone who can "
-                        "reach this address can say what became of a call; see "
-                        "--secret-file and --basic"
-                    )
-                tell(f"{address}{path}")
-                await stopped.wait()
-                say("ending; requests that are under way are answered first")
+            if token is not None:
+                # Opened once more: receipts must not wait until a question is answered.
+                read = await stack.enter_async_context(open_ledger(ledger))
+                shown = dashboard_app(read, token=token, title=ledger.name)
+                app.add_subapp(_DASHBOARD, shown)
+            address = await stack.enter_async_context(serving(app, host, port))
+            if secret is None and user is None:
+                say(
+                    "no signature and no password is asked for: everyone who can reach "
+                    "this address can say what became of a call; see --secret-file and "
+                    "--basic"
+                )
+            if token is not None:
+                say(f"the dashboard is at {address}{_DASHBOARD}/")
+            tell(f"{address}{path}")
+            await stopped.wait()
+            say("ending; requests that are under way are answered first")
     say(sums.told())
     return EVERYONE_ACCEPTED
+
+
+def _token(file: Path | None, path: str) -> bytes:
+    """
+    What is asked of those who look at the dashboard.
+    """
+    token = secret_in("--dashboard-token-file", file, TOKEN_VARIABLE)
+    if token is None:
+        raise InputError(
+            "--dashboard needs a token, since a reverse proxy publishes this port: put "
+            "16 characters or more into a file and name it with "
+            f"--dashboard-token-file, or set {TOKEN_VARIABLE}"
+        )
+    if f"{path}/".startswith(f"{_DASHBOARD}/"):
+        raise InputError(f"--path {path}: the dashboard is there; name another path")
+    return token
 
 
 @attrs.define
@@ -188,44 +219,11 @@ def _warnings_said() -> Iterator[None]:
         log.removeHandler(handler)
 
 
-def _host_and_port(listen: str) -> tuple[str, int]:
-    found = _LISTEN.fullmatch(listen)
-    if found is None or int(found["port"]) > _HIGHEST_PORT:
-        raise InputError(
-            f"--listen {listen!r} is no address with a port; write it like "
-            "127.0.0.1:8090, 0.0.0.0:8090 or [::1]:8090"
-        )
-    return found["six"] or found["host"], int(found["port"])
-
-
-def _secret(option: str, file: Path | None, variable: str) -> bytes | None:
-    """
-    What is in *file*, else in the environment, without the end of its line.
-    """
-    if file is None:
-        if variable not in os.environ:
-            return None
-        where, found = variable, os.fsencode(os.environ[variable])
-    else:
-        where = f"{option} {file}"
-        try:
-            with file.open("rb") as opened:
-                found = opened.read(_LONGEST_SECRET + 1)
-        except OSError as error:
-            raise InputError(f"{where} can't be read: {error.strerror}") from error
-    found = found.rstrip(b"\r\n")
-    if not found:
-        raise InputError(f"{where} is empty")
-    if len(found) > _LONGEST_SECRET:
-        raise InputError(f"{where} is too long for a secret")
-    return found
-
-
 def _user(name: str | None, file: Path | None) -> tuple[str, str] | None:
     """
     The user as whom the platform authorizes itself, and the password.
     """
-    password = _secret("--basic-password-file", file, _PASSWORD_VARIABLE)
+    password = secret_in("--basic-password-file", file, _PASSWORD_VARIABLE)
     if name is None and password is None:
         return None
     if name is None:

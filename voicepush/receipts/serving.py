@@ -1,5 +1,5 @@
 """
-Serves the notify URL on a port of its own, with bounds, and drains it at the end.
+Serves an application on a port of its own, with bounds, and drains it at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FULL = (
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
     """
-    The address of *app*, a `receipts_app`, for an ``async with``.
+    The address of *app*, a `receipts_app` or another, for an ``async with``.
 
     At its end nobody is let in any more, requests that are under way are answered, and
     then the application is cleaned up.
@@ -53,9 +53,10 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[s
         finally:
             server.close()
             # From the next step on, aiohttp takes no byte of any body.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
-                    await app[BODIES].finished()
+            if BODIES in app:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_PATIENCE):
+                        await app[BODIES].finished()
     finally:
         await runner.cleanup()
 

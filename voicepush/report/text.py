@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import attrs
 
@@ -120,32 +121,9 @@ def as_text(status: CampaignStatus) -> str:
     why = why_waiting(status)
     if why:
         lines.append(f"  {why}")
-    rows = [
-        ("read", status.read),
-        ("  invalid", status.invalid),
-        ("  duplicate", status.duplicate),
-        ("  suppressed", status.suppressed),
-        ("planned", status.planned),
-        ("  pending", status.pending),
-        ("  in flight", status.in_flight),
-        ("  accepted", status.accepted),
-        ("  rejected", status.rejected),
-        ("  expired", status.expired),
-        ("  not sent", status.not_sent),
-        ("  unknown", status.unknown),
-    ]
-    always = {"read", "planned", "  pending", "  accepted"}
-    if status.calls is not None:
-        after = rows.index(("  accepted", status.accepted)) + 1
-        calls = attrs.asdict(status.calls).items()
-        rows[after:after] = [
-            (f"    {name.replace('_', ' ')}", number) for name, number in calls
-        ]
-        always |= {"    reached", "    not reached"}
     lines += [
-        f"  {name:<16}{number:>12,}"
-        for name, number in rows
-        if number or name in always
+        f"  {'  ' * each.depth + each.words:<16}{each.number:>12,}"
+        for each in sums_of(status)
     ]
     if status.given_up:
         lines.append(f"  given up: {status.given_up:,} of the unknown")
@@ -161,6 +139,45 @@ def as_text(status: CampaignStatus) -> str:
             f"{status.pending:,} pending will expire unsent"
         )
     return "\n".join(lines)
+
+
+class Sum(NamedTuple):
+    """
+    How many recipients are somewhere.
+    """
+
+    #: Those of a greater depth that follow are parts of it, or were left out before it.
+    depth: int
+    words: str
+    number: int
+
+
+def sums_of(status: CampaignStatus) -> list[Sum]:
+    """
+    Every recipient that was read is in exactly one of those that are no sums of others;
+    nobody is told of only where that is something to be told.
+    """
+    calls = () if status.calls is None else attrs.asdict(status.calls).items()
+    rows = [
+        Sum(0, "read", status.read),
+        Sum(1, "invalid", status.invalid),
+        Sum(1, "duplicate", status.duplicate),
+        Sum(1, "suppressed", status.suppressed),
+        Sum(0, "planned", status.planned),
+        Sum(1, "pending", status.pending),
+        Sum(1, "in flight", status.in_flight),
+        Sum(1, "accepted", status.accepted),
+        *(Sum(2, name.replace("_", " "), number) for name, number in calls),
+        Sum(1, "rejected", status.rejected),
+        Sum(1, "expired", status.expired),
+        Sum(1, "not sent", status.not_sent),
+        Sum(1, "unknown", status.unknown),
+    ]
+    return [each for each in rows if each.number or each.words in _ALWAYS]
+
+
+#: What is told also where it is nobody.
+_ALWAYS = {"read", "planned", "pending", "accepted", "reached", "not reached"}
 
 
 def lookup_as_text(found: Lookup) -> str:

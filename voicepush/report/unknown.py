@@ -148,12 +148,10 @@ def unknown_as_text(found: Sequence[Advised]) -> str:
     lines = list(map(_line, found[:_MOST_BATCHES]))
     if len(found) > _MOST_BATCHES:
         lines.append(f"  and {len(found) - _MOST_BATCHES:,} more requests")
-    requests, unknown = _by_advice(found)
     lines += [
-        f"{advice.words}, {counted(requests[advice], 'request')} with "
-        f"{unknown[advice]:,} unknown: {_MEANINGS[advice]}"
-        for advice in Advice
-        if requests[advice]
+        f"{each.words}, {counted(each.requests, 'request')} with "
+        f"{each.unknown:,} unknown: {each.meaning}"
+        for each in by_advice(found)
     ]
     return "\n".join(lines)
 
@@ -190,12 +188,43 @@ def for_how_long(seconds: float) -> str:
     return counted(max(0, int(seconds)), "second")
 
 
-def _by_advice(found: Sequence[Advised]) -> tuple[Counter[Advice], Counter[Advice]]:
+class Group(NamedTuple):
+    """
+    The requests whose receipts speak for the same.
+    """
+
+    advice: Advice
+    requests: int
+    unknown: int
+
+    @property
+    def words(self) -> str:
+        """
+        What they speak for.
+        """
+        return self.advice.words
+
+    @property
+    def meaning(self) -> str:
+        """
+        What follows from it.
+        """
+        return _MEANINGS[self.advice]
+
+
+def by_advice(found: Sequence[Advised]) -> list[Group]:
+    """
+    What the requests come to.
+    """
     requests = Counter(each.advice for each in found)
     unknown: Counter[Advice] = Counter()
     for each in found:
         unknown[each.advice] += each.batch.unknown
-    return requests, unknown
+    return [
+        Group(advice, requests[advice], unknown[advice])
+        for advice in Advice
+        if requests[advice]
+    ]
 
 
 def unknown_as_object(
@@ -204,17 +233,16 @@ def unknown_as_object(
     """
     The same for JSON.
     """
-    requests, unknown = _by_advice(found)
+    groups = by_advice(found)
     return {
         "campaign": campaign,
-        "unknown": unknown.total(),
+        "unknown": sum(each.unknown for each in groups),
         "requests": len(found),
         "receipts": counts.received,
         "last_receipt": clock.moment(counts.last_at),
         "advice": {
-            advice.value: {"requests": requests[advice], "unknown": unknown[advice]}
-            for advice in Advice
-            if requests[advice]
+            each.advice.value: {"requests": each.requests, "unknown": each.unknown}
+            for each in groups
         },
         "batches": [
             {**attrs.asdict(each.batch), "size": each.size, "advice": each.advice.value}

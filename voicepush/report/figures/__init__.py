@@ -1,0 +1,3 @@
+"""
+One module for each picture: its numbers, what it says, and how it is drawn.
+"""

@@ -1,0 +1,70 @@
+"""
+Numbers, shares and moments as a report writes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from voicepush.masking import mask_numbers, shown
+
+#: A text from outside is shown up to so many bytes, and one that is to be short.
+_MOST_BYTES = 300
+SHORT = 48
+
+
+def outside(text: str, most_bytes: int = _MOST_BYTES) -> str:
+    """
+    *text* that came from outside, as it may be shown; the end of a long one is left
+    out.
+    """
+    whole = shown(mask_numbers(text))
+    cut = shown(whole, most_bytes)
+    return whole if whole == cut else f"{cut}…"
+
+
+def nobreak(text: str) -> str:
+    """
+    *text* with each number and its percent sign in one line.
+    """
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def share(part: float, whole: float) -> str:
+    """
+    *part* of *whole* in percent; all and nobody are said only where it is so.
+    """
+    if not whole:
+        return "0 %"
+    percent = round(100 * part / whole)
+    if percent == 0 and part:
+        return "<1 %"
+    return ">99 %" if percent == 100 and part < whole else f"{percent} %"  # noqa: PLR2004 -- of a hundred
+
+
+def local_time(moment: datetime) -> str:
+    """
+    *moment* by this machine's clock, with its date.
+    """
+    local = moment.astimezone()
+    return f"{local.day} {local:%b %Y %H:%M:%S}"
+
+
+def cell(value: object) -> str:
+    """
+    *value* as it stands in a table.
+    """
+    if isinstance(value, datetime):
+        return local_time(value)
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "" if value is None else str(value)
+
+
+def joined(parts: list[str]) -> str:
+    """
+    *parts* as one says them: a, b and c.
+    """
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
