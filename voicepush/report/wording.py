@@ -42,6 +42,13 @@ def share(part: float, whole: float) -> str:
     return ">99 %" if percent == 100 and part < whole else f"{percent} %"  # noqa: PLR2004 -- of a hundred
 
 
+def speed_words(per_second: float) -> str:
+    """
+    So many people per second, exactly enough.
+    """
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:,.1f}"  # noqa: PLR2004 -- two digits say enough
+
+
 def local_time(moment: datetime) -> str:
     """
     *moment* by this machine's clock, with its date.
