@@ -28,13 +28,25 @@
             title && words(title)].find((text) => text && text.trim()) || "";
   };
 
-  const cells = (figure) => [...figure.querySelectorAll("table tbody td, table tbody th")];
+  // A figure holds its table; elsewhere the nearest part of the page that holds numbers
+  // does, be they a table or a list of terms.
+  const besides = (picture) => {
+    let part = picture.closest("figure") || picture.parentElement;
+    const numbers = () => [...part.querySelectorAll("tbody td, tbody th, dl dd")];
+    while (!part.matches("figure, main, body") && !numbers().length) part = part.parentElement;
+    return part.matches("main, body") ? [] : numbers();
+  };
 
   const isNumber = (text) => /^[\d.,]+\s?[%kM]?$/.test(text);
 
-  const isBlank = (canvas) => canvas.width === 0 || canvas.height === 0
-    || !canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
-      .data.some((byte) => byte);
+  const isBlank = (canvas) => {
+    const { width, height } = canvas;
+    const empty = Object.assign(document.createElement("canvas"), { width, height });
+    return canvas.toDataURL() === empty.toDataURL();
+  };
+
+  // Not a bar, which may well stand at nothing.
+  const isChart = (picture) => picture.closest("figure") || picture.querySelector("canvas");
 
   // Letters fill less than their line.
   const boxOf = (text) => {
@@ -121,13 +133,12 @@
       return alone.concat(pictures().flatMap((picture) => {
         const name = nameOf(picture);
         const what = name ? short(name) : called(picture);
-        const figure = picture.closest("figure");
-        const texts = figure ? cells(figure).map(words).filter(Boolean) : [];
+        const texts = besides(picture).map(words).filter(Boolean);
         const numbers = texts.filter(isNumber);
         return [
           !name && `a picture has no text alternative: ${what}`,
           !texts.length && `a picture has no table beside it: ${what}`,
-          numbers.length && numbers.every((text) => !parseFloat(text.replace(/,/g, "")))
+          isChart(picture) && numbers.length && numbers.every((text) => !parseFloat(text.replace(/,/g, "")))
             && `a picture shows zeros only: ${what}`,
         ].filter(Boolean);
       }));

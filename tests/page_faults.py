@@ -78,7 +78,7 @@ async def sideways(watched: Watched) -> list[str]:
 
 async def untold_pictures(watched: Watched) -> list[str]:
     """
-    Pictures without a text alternative, or without a table in their figure; pictures
+    Pictures without a text alternative, or without their numbers beside them; pictures
     of zeros, and figures without a picture.
     """
     return await _look(watched, "untold")

@@ -78,7 +78,7 @@ _FAULTS: dict[str, tuple[Check, str, str, str]] = {
     "too wide": (sideways, "<p>", '<p style="width: 400px">', "408 px wide on 360"),
     "no name": (untold_pictures, _NAME, "", "has no text alternative"),
     "no rows": (untold_pictures, _ROW, "", "has no table beside it"),
-    "no figure": (untold_pictures, "figure>", "div>", "has no table beside it"),
+    "elsewhere": (untold_pictures, "<details>", "</figure><details>", "has no table"),
     "no picture": (untold_pictures, "<p>", "<figure></figure>", "has no picture"),
     "zeros": (untold_pictures, "1,200", "0", "shows zeros only"),
     "nothing drawn": (blank_pictures, "<p>", "<canvas></canvas>", "nothing is drawn"),
