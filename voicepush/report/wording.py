@@ -46,7 +46,7 @@ def speed_words(per_second: float) -> str:
     """
     So many people per second, exactly enough.
     """
-    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:,.1f}"  # noqa: PLR2004 -- two digits say enough
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"  # noqa: PLR2004 -- two digits say enough
 
 
 def local_time(moment: datetime) -> str:
