@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from voicepush.ledger import Ledger, open_ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
 from voicepush.report.text import calls_as_line
+from voicepush.screening.zones import zones_of
 from voicepush.settings import Settings
 from voicepush.sources.files import read_file
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 async def demo(
     *,
     recipients: int = 20_000,
-    rate: float = 12_000,
+    rate: float = 4_000,
     keep: Path | None = None,
     json: Json = False,
 ) -> int:
@@ -106,6 +108,8 @@ async def _stand_ins(ledger: Ledger) -> AsyncIterator[Simulator]:
             notify_url=f"{address}/receipts",
             hub_secret=_DEMO_SECRET,
             rings=_DEMO_RINGS,
+            ring_seconds=_DEMO_RING_SECONDS,
+            dial_rate=_DEMO_DIAL_RATE,
             receipt_faults=_DEMO_RECEIPT_FAULTS,
         ) as simulator,
     ):
@@ -147,6 +151,14 @@ _DEMO_FAULTS = ["7006@5%", "drop@1/50", "mix:7102=2%@1/10"]
 _DEMO_RINGS = ["busy@12%", "rang-out@18%", "hung-up@15%", "agent@5%"]
 
 
+#: Between two events of a call; a phone takes longer, but nobody waits for a demo.
+_DEMO_RING_SECONDS = 1.0
+
+
+#: The platform queues what it has accepted, and dials at its own pace.
+_DEMO_DIAL_RATE = 800
+
+
 _DEMO_RECEIPT_FAULTS = ["twice@5%", "late@5%", "no-id@2%"]
 
 
@@ -154,7 +166,7 @@ _DEMO_SECRET = "demo"  # noqa: S105 -- it guards nothing
 
 
 #: Less than the demo asks for, so that the pace is seen to fall and come back.
-_DEMO_TPS = 10_000
+_DEMO_TPS = 3_000
 
 
 #: While receipts come in, it is said how many did, so often, in seconds.
@@ -192,10 +204,23 @@ def _compare(status: CampaignStatus, counted: dict[str, Any]) -> int:
 
 
 def _write_made_up_numbers(file: Path, number: int) -> None:
-    # +999 is no country's code.
     with file.open("w", encoding="utf-8") as lines:
         lines.write("name,msisdn\n")
-        lines.writelines(f"person {i},+999{i:09d}\n" for i in range(number))
+        lines.writelines(
+            f"person {i},{msisdn}\n"
+            for i, msisdn in enumerate(islice(_made_up_numbers(), number))
+        )
+
+
+def _made_up_numbers() -> Iterator[str]:
+    """
+    Numbers that belong to nobody: 555-0100 to 555-0199 are kept for fiction in all area
+    codes of North America, and +999 is no country's code.
+    """
+    codes = [code for code in range(201, 990) if len(zones_of(f"+1{code}5550100")) == 1]
+    for last in range(100):
+        yield from (f"+1{code}55501{last:02d}" for code in codes)
+    yield from (f"+999{number:09d}" for number in count())
 
 
 @contextmanager
