@@ -71,7 +71,7 @@ class Bins:
         """
         In which bar *at* is, counted from 0; what lies outside is in the outermost.
         """
-        return max(0, min(len(self) - 1, bisect_right(self.edges, at) - 1))
+        return bisect_right(self.edges, at, 1, len(self.edges) - 1) - 1
 
     def outside(self, stamps: Iterable[tuple[float, int]]) -> int:
         """

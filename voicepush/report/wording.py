@@ -68,10 +68,3 @@ def cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "" if value is None else str(value)
-
-
-def joined(parts: list[str]) -> str:
-    """
-    *parts* as one says them: a, b and c.
-    """
-    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
