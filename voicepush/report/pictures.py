@@ -64,7 +64,6 @@ def svg_of(figure: Figure) -> str:
     import vl_convert  # noqa: PLC0415 -- it is large, and an extra
 
     spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": _WIDTH,
         "autosize": {"type": "fit", "contains": "padding"},
         "padding": {"left": 2, "right": 2, "top": 4, "bottom": 4},

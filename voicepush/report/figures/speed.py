@@ -5,6 +5,7 @@ How fast it went, the limit, and when the service refused for speed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from voicepush import clock
@@ -51,7 +52,7 @@ def speed(overview: Overview) -> Figure:
     for at, number in amounts:
         numbers[bins.place(at)] += number
     paces, refusals = _of_minutes(minutes, bins)
-    lengths = [b - a for a, b in zip(bins.edges, bins.edges[1:], strict=False)]
+    lengths = [b - a for a, b in pairwise(bins.edges)]
     speeds = [round(n / length, 3) for n, length in zip(numbers, lengths, strict=True)]
     refused = sum(each.progress.throttled for each in minutes)
     limits = [pace for pace in paces if pace is not None]
