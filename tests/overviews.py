@@ -316,6 +316,32 @@ def unheard() -> Overview:
     return overview(people=5_000, seconds=600, batches=50, calls=False, name="august")
 
 
+def rounds() -> list[Overview]:
+    """
+    A list, and two rounds of calling again those who were not reached.
+    """
+    first = overview(people=9_000, seconds=900, batches=90)
+    second = overview(
+        people=first.status.calls.not_reached if first.status.calls else 0,
+        seconds=400,
+        batches=40,
+        name="june-2",
+        follows="june",
+        begin=BEGIN + timedelta(hours=5),
+        reached=0.4,
+    )
+    third = overview(
+        people=second.status.calls.not_reached if second.status.calls else 0,
+        seconds=200,
+        batches=20,
+        name="june-3",
+        follows="june-2",
+        begin=BEGIN + timedelta(days=1),
+        reached=0.3,
+    )
+    return [first, second, third]
+
+
 def hostile() -> Overview:
     """
     One in whose texts stands everything that must not work.

@@ -149,7 +149,15 @@ async def test_nothing_remains_of_a_draft(tmp_path: Path) -> None:
 
 
 #: Nobody has a receipt before the campaign is published.
-OF_RECEIPTS = ("call", "proof", "body_block", "aside", "receipt_count", "poll")
+OF_RECEIPTS = (
+    "call",
+    "picked_up",
+    "proof",
+    "body_block",
+    "aside",
+    "receipt_count",
+    "poll",
+)
 
 
 def rows_by_table(connection: sqlite3.Connection) -> dict[str, int]:

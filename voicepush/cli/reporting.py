@@ -145,4 +145,4 @@ def _time(text: str) -> time:
     if text == "24:00":
         return time()
     hours, _, minutes = text.partition(":")
-    return time(int(hours), int(minutes))
+    return time(int(hours), int(minutes or 0))

@@ -175,13 +175,14 @@ def _reasons(overview: Overview) -> list[Reason]:
 
 
 def _call_codes(overview: Overview) -> list[Reason]:
+    told: Counter[tuple[str, str]] = Counter()
+    for at in overview.timeline.calls:
+        told[at.state.value, at.code] += at.calls
     found: Counter[Reason] = Counter()
-    for each in overview.timeline.calls:
-        words = each.state.value.replace("_", " ")
-        remedy = remedy_of_receipt(each.code)
-        found[Reason(words, outside(each.code, SHORT), remedy.means, 0, remedy)] += (
-            each.calls
-        )
+    for (state, code), number in told.items():
+        remedy = remedy_of_receipt(code)
+        words = state.replace("_", " ")
+        found[Reason(words, outside(code, SHORT), remedy.means, 0, remedy)] += number
     return _most(found)
 
 

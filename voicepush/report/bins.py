@@ -71,7 +71,7 @@ class Bins:
         """
         In which bar *at* is, counted from 0; what lies outside is in the outermost.
         """
-        return max(0, min(len(self) - 1, bisect_right(self.edges, at) - 1))
+        return bisect_right(self.edges, at, 1, len(self.edges) - 1) - 1
 
     def outside(self, stamps: Iterable[tuple[float, int]]) -> int:
         """
@@ -197,13 +197,16 @@ class OwnTime:
 
     def bins(self, stamps: Iterable[tuple[float, int]], narrowest: int = 1) -> Bins:
         """
-        Bars for *stamps*, as far as they lie inside.
+        Bars for those of *stamps* that lie inside.
 
         Args:
             stamps: Moments, and for how many each stands.
             narrowest: The least that a bar is wide, in seconds.
         """
-        inside = sorted((min(max(at, self.first), self.last), n) for at, n in stamps)
+        early, late = self.first - _CLOCKS_DIFFER, self.last + _CLOCKS_DIFFER
+        inside = sorted(each for each in stamps if early <= each[0] <= late)
+        if not inside:
+            return Bins.over(self.first, self.first, narrowest)
         return Bins.over(inside[0][0], _end_of(inside), narrowest)
 
 

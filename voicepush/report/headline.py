@@ -60,7 +60,7 @@ def headline(status: CampaignStatus) -> str:
             (status.rejected, _be(status.rejected, "refused")),
             (status.expired, f"{status.expired:,} expired before they were sent"),
             (status.not_sent, _be(status.not_sent, "not sent")),
-            (_ahead(status), f"{_ahead(status):,} are still to be called"),
+            (_ahead(status), _be(_ahead(status), "still to be called", now=True)),
             (left_out, f"{_be(left_out, 'left out')} of the list"),
         )
         if number
@@ -72,8 +72,9 @@ def _people(number: int) -> str:
     return "1 person" if number == 1 else f"{number:,} people"
 
 
-def _be(number: int, done: str) -> str:
-    return f"{number:,} {'was' if number == 1 else 'were'} {done}"
+def _be(number: int, done: str, *, now: bool = False) -> str:
+    one, more = ("is", "are") if now else ("was", "were")
+    return f"{number:,} {one if number == 1 else more} {done}"
 
 
 def _ahead(status: CampaignStatus) -> int:

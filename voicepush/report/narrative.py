@@ -150,7 +150,7 @@ def _large(bars: Sequence[tuple[str, int]]) -> Iterator[str]:
     """
     Each in a line of its own, with its number.
     """
-    most = max(number for _, number in bars)
+    most = max(number for _, number in bars) or 1
     width = max(len(words) for words, _ in bars)
     for words, number in bars:
         drawn = "█" * round(_BAR * number / most)
@@ -161,7 +161,7 @@ def _small(bars: Sequence[tuple[str, int]]) -> Iterator[str]:
     """
     All of them in one line, a sign for each.
     """
-    most = max(number for _, number in bars)
+    most = max(number for _, number in bars) or 1
     steps = len(_HEIGHTS) - 1
     drawn = "".join(_HEIGHTS[-(-steps * number // most)] for _, number in bars)
     first, last = bars[0][0], bars[-1][0]

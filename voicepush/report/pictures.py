@@ -17,7 +17,6 @@ from voicepush.report.figures.figure import Figure
 _WIDTH = 360
 
 _CONFIG: Mapping[str, Any] = {
-    "aria": False,
     "background": None,
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
@@ -37,6 +36,10 @@ _CONFIG: Mapping[str, Any] = {
 }
 
 _HEAD = re.compile(r"<svg[^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>")
+
+#: What the whole picture says is not said of its parts; nor does a page need names for
+#: them.
+_OF_PARTS = re.compile(r' (?:role|aria-\w+|class|pointer-events)="[^"]*"')
 
 
 def check_library() -> None:
@@ -61,7 +64,6 @@ def svg_of(figure: Figure) -> str:
     import vl_convert  # noqa: PLC0415 -- it is large, and an extra
 
     spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": _WIDTH,
         "autosize": {"type": "fit", "contains": "padding"},
         "padding": {"left": 2, "right": 2, "top": 4, "bottom": 4},
@@ -71,6 +73,7 @@ def svg_of(figure: Figure) -> str:
     drawn = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     head = _HEAD.match(drawn)
     assert head is not None  # noqa: S101 -- so it writes them
+    parts = _OF_PARTS.sub("", drawn[head.end() :])
     size = f'viewBox="0 0 {head[1]} {head[2]}" width="{head[1]}" height="{head[2]}"'
     label = escape(f"{figure.title}: {figure.says}")
-    return f'<svg role="img" aria-label="{label}" {size}>{drawn[head.end() :]}'
+    return f'<svg role="img" aria-label="{label}" {size}>{parts}'

@@ -42,6 +42,13 @@ def share(part: float, whole: float) -> str:
     return ">99 %" if percent == 100 and part < whole else f"{percent} %"  # noqa: PLR2004 -- of a hundred
 
 
+def speed_words(per_second: float) -> str:
+    """
+    So many people per second, exactly enough.
+    """
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"  # noqa: PLR2004 -- two digits say enough
+
+
 def local_time(moment: datetime) -> str:
     """
     *moment* by this machine's clock, with its date.
@@ -61,10 +68,3 @@ def cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return "" if value is None else str(value)
-
-
-def joined(parts: list[str]) -> str:
-    """
-    *parts* as one says them: a, b and c.
-    """
-    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

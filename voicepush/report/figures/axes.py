@@ -11,8 +11,8 @@ from typing import Any
 from voicepush.report.bins import Bins
 from voicepush.report.figures.figure import Key
 
-#: Large numbers as 20k and 5M.
-_SHORT = "datum.value ? format(datum.value, '~s') : '0'"
+#: Large numbers as 20k and 5M, small ones without thousandths.
+_SHORT = "format(datum.value, datum.value < 1 ? '.1~f' : '~s')"
 
 
 def time_axis(bins: Bins) -> dict[str, Any]:
@@ -33,9 +33,13 @@ def time_axis(bins: Bins) -> dict[str, Any]:
     }
 
 
-def number_axis(title: str, **scale: Any) -> dict[str, Any]:
+def number_axis(title: str, least_step: float = 1, **scale: Any) -> dict[str, Any]:
     """
     Numbers along the side, with what they count above them.
+
+    Args:
+        least_step: How far apart they are at the least.
+        scale: What is to be said of the scale otherwise.
     """
     return {
         "type": "quantitative",
@@ -45,7 +49,7 @@ def number_axis(title: str, **scale: Any) -> dict[str, Any]:
             "labelExpr": _SHORT,
             "minExtent": 36,
             "tickCount": 4,
-            "tickMinStep": 1,
+            "tickMinStep": least_step,
             "titleAngle": 0,
             "titleAlign": "left",
             "titleBaseline": "bottom",

@@ -126,7 +126,9 @@ def flow(status: CampaignStatus) -> Figure:
         notes=notes if status.accepted else (),
         table=Table(
             columns={
-                "step": "step", "who": "who", "people": "people",
+                "step": "step",
+                "who": "who",
+                "people": "people",
                 "share": "of the list",
             },
             rows=rows,
@@ -154,7 +156,8 @@ def _spec(found: Sequence[Step]) -> dict[str, Any]:
         told = ", ".join(f"{loss.number:,} {loss.words}" for loss in step.losses)
         lines = wrap(f"others: {told}", _LETTERS) if told else []
         tails.append({"y": bar + _BAR + 3, "words": lines or [""]})
-        top = bar + _BAR + 18 + _LINE * len(lines)
+        top = bar + _BAR + 3 + _LINE * len(lines)
+        top += 12 if step is not found[-1] else 0
     across = {"domain": [0, whole], "nice": False}
     down = {"domain": [0, top], "reverse": True, "nice": False}
     y = {"field": "y", "type": "quantitative", "scale": down, "axis": None}
@@ -168,7 +171,9 @@ def _spec(found: Sequence[Step]) -> dict[str, Any]:
                 "mark": {"type": "rect", "stroke": colour("paper"), "strokeWidth": 1},
                 "encoding": {
                     "x": {
-                        "field": "x", "type": "quantitative", "axis": None,
+                        "field": "x",
+                        "type": "quantitative",
+                        "axis": None,
                         "scale": across,
                     },
                     "x2": {"field": "x2"},
@@ -192,7 +197,10 @@ def _parts(step: Step, top: int) -> Iterator[dict[str, Any]]:
     whole = [(step.number, step.colour)]
     for number, tone in whole + [(loss.number, loss.colour) for loss in step.losses]:
         yield {
-            "x": x, "x2": x + number, "y": top, "y2": top + _BAR,
+            "x": x,
+            "x2": x + number,
+            "y": top,
+            "y2": top + _BAR,
             "colour": colour(tone),
         }
         x += number

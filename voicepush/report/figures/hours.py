@@ -61,9 +61,11 @@ def hours(overview: Overview, window: Window | None = None) -> Figure:
     if not counted:
         return Figure(name="hours", title=_TITLE, says=_why_nothing(found))
     most = max(range(24), key=found.calls.__getitem__)
+    part = share(found.calls[most], counted)
+    many = "All calls" if found.calls[most] == counted else f"Most calls, {part},"
     says = (
-        f"Most calls, {share(found.calls[most], counted)}, were made from {most}:00 to "
-        f"{most + 1}:00 by the clock of the person who was called."
+        f"{many} were made from {most}:00 to {most + 1}:00 by the clock of the person "
+        "who was called."
     )
     if window is not None:
         says = _against(found, window)
@@ -172,13 +174,15 @@ def _spec(
         for hour, number in enumerate(found.calls)
         if number
     ]
+    is_part = found.looked_at < found.called
+    counts = "calls that were looked at" if is_part else "calls"
     bars = {
         "data": values(rows),
         "mark": {"type": "bar", "binSpacing": 2},
         "encoding": {
             "x": {**x, "field": "x", "bin": "binned"},
             "x2": {"field": "x2"},
-            "y": {**number_axis("calls per hour"), "field": "n"},
+            "y": {**number_axis(counts), "field": "n"},
             "color": colours(keys),
         },
     }

@@ -5,6 +5,7 @@ How fast it went, the limit, and when the service refused for speed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from voicepush import clock
@@ -21,6 +22,7 @@ from voicepush.report.figures.axes import (
 from voicepush.report.figures.figure import Cell, Figure, Key, Table
 from voicepush.report.figures.own_time import own_time
 from voicepush.report.text import counted
+from voicepush.report.wording import speed_words
 
 _TITLE = "How fast it went"
 
@@ -28,6 +30,9 @@ _TITLE = "How fast it went"
 _FEW_MINUTES = 3
 
 _MINUTE = 60.0
+
+#: Below so many per second an axis shows tenths.
+_SLOW = 4
 
 
 def speed(overview: Overview) -> Figure:
@@ -40,17 +45,24 @@ def speed(overview: Overview) -> Figure:
         return Figure(
             name="speed", title=_TITLE, says="Nobody was called yet, at no speed."
         )
-    bins = own_time(overview).bins([(at, number) for at, number in amounts if number])
+    narrowest = int(_MINUTE) if len(minutes) >= _FEW_MINUTES else 1
+    stamps = [(at, number) for at, number in amounts if number]
+    bins = own_time(overview).bins(stamps, narrowest)
     numbers = [0] * len(bins)
     for at, number in amounts:
         numbers[bins.place(at)] += number
     paces, refusals = _of_minutes(minutes, bins)
-    lengths = [b - a for a, b in zip(bins.edges, bins.edges[1:], strict=False)]
-    speeds = [number / length for number, length in zip(numbers, lengths, strict=True)]
+    lengths = [b - a for a, b in pairwise(bins.edges)]
+    speeds = [round(n / length, 3) for n, length in zip(numbers, lengths, strict=True)]
     refused = sum(each.progress.throttled for each in minutes)
     limits = [pace for pace in paces if pace is not None]
-    told = f"the limit was {max(limits):,.0f} at most" if limits else "no limit was set"
-    keys = [Key("accepted", f"people per second, over {_each(bins)}")]
+    told = "no limit was set"
+    if limits:
+        told = f"the limit was {speed_words(max(limits))} at most"
+    told_refused = "no request was refused for speed"
+    if refused:
+        told_refused = f"{counted(refused, 'request')} refused for speed"
+    keys = [Key("accepted", f"people per second, over each {bins.width_words}")]
     if limits:
         keys.append(Key("limit", "the limit"))
     if refused:
@@ -63,12 +75,8 @@ def speed(overview: Overview) -> Figure:
         name="speed",
         title=_TITLE,
         says=(
-            f"At most {max(speeds):,.0f} people per second had their answer; {told}; "
-            + (
-                f"{counted(refused, 'request')} refused for speed."
-                if refused
-                else "no request was refused for speed."
-            )
+            f"At most {speed_words(max(speeds))} people per second had their answer; "
+            f"{told}; {told_refused}."
         ),
         keys=keys,
         table=Table(
@@ -83,10 +91,6 @@ def speed(overview: Overview) -> Figure:
         spec=_spec(bins, speeds, paces, refusals),
         bars=clock_times(bins, list(map(round, speeds))),
     )
-
-
-def _each(bins: Bins) -> str:
-    return f"each {bins.width_words}"
 
 
 def _amounts(overview: Overview) -> list[tuple[float, int]]:
@@ -125,7 +129,9 @@ def _spec(
 ) -> dict[str, Any]:
     edges = bins.edges
     top = max([*speeds, *(pace for pace in paces if pace is not None)])
-    y = number_axis("people per second", domain=[0, top * 1.15])
+    y = number_axis(
+        "people per second", 1 if top > _SLOW else 0.1, domain=[0, top * 1.15]
+    )
     x = time_axis(bins)
     bars = [
         {"x": edges[i], "x2": edges[i + 1], "n": each}
