@@ -5,13 +5,13 @@ Looks at a ledger for all who watch, and keeps for each what is new to them.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import attrs
 
 from voicepush import clock
+from voicepush.dashboard.pace import Pace
 from voicepush.errors import VoicepushError
 
 #: The parts of a page by name, as they are shown.
@@ -22,14 +22,6 @@ Topic = str | None
 
 #: How long it waits between two looks, in seconds.
 _PAUSE = 1.0
-
-#: So many times as long as a look took it waits until the next: looking takes one
-#: hundredth of a core, at most.
-_TIMES = 100
-
-#: A look may be slow because others work. What it takes is what the quickest of so
-#: many took.
-_LOOKS = 5
 
 
 class TooManyError(Exception):
@@ -91,11 +83,11 @@ class _Watched:
     """
 
     topic: Topic
+    pace: Pace
     due_at: float
     looked_at: float = 0.0
     viewers: set[Viewer] = attrs.field(factory=set)
     parts: dict[str, str] = attrs.field(factory=dict)
-    took: deque[float] = attrs.field(factory=lambda: deque(maxlen=_LOOKS))
 
     def show(self, parts: Parts) -> None:
         """
@@ -158,7 +150,9 @@ class Live:
             raise TooManyError
         watched = self._watched.get(topic)
         if watched is None:
-            watched = self._watched[topic] = _Watched(topic, due_at=clock.monotonic())
+            watched = self._watched[topic] = _Watched(
+                topic, Pace(self._pause), due_at=clock.monotonic()
+            )
             self._hurry.set()
         viewer = Viewer(watched)
         watched.viewers.add(viewer)
@@ -214,7 +208,5 @@ class Live:
         except VoicepushError as error:
             parts = self._tell(error)
         now = clock.monotonic()
-        watched.took.append(now - began)
-        needed = _TIMES * min(watched.took) * len(self._watched)
-        watched.due_at = now + max(self._pause, needed)
+        watched.due_at = now + watched.pace.pause(now - began, len(self._watched))
         watched.show(parts)

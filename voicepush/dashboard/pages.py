@@ -14,14 +14,9 @@ from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.call import CallState
 from voicepush.model.status import CampaignStatus
 from voicepush.report.figures.calls import why_no_receipt
-from voicepush.report.headline import headline
+from voicepush.report.headline import headline, reached
 from voicepush.report.pages import environment
-from voicepush.report.text import (
-    duration,
-    receipts_as_text,
-    time_of_day,
-    why_waiting,
-)
+from voicepush.report.text import duration, time_of_day, why_waiting
 from voicepush.report.wording import share
 
 #: Where those who were planned are, in the order in which a bar shows them.
@@ -63,11 +58,11 @@ class Pages:
             "now": clock.utc_now,
             "moment": clock.moment,
             "headline": headline,
+            "reached": reached,
             "seconds_left": _seconds_left,
             "share": share,
             "why_waiting": why_waiting,
             "why_no_receipt": why_no_receipt,
-            "receipts_as_text": receipts_as_text,
             "whom": shown if show_numbers else lambda text: mask(shown(text)),
             "id_of": shown if show_numbers else lambda text: mask_numbers(shown(text)),
         }

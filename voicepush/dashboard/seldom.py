@@ -11,12 +11,9 @@ from typing import Generic, TypeVar
 import attrs
 
 from voicepush import clock
+from voicepush.dashboard.pace import Pace
 
 _T = TypeVar("_T")
-
-#: An answer holds so many times as long as it took: asking takes one hundredth of a
-#: core, at most.
-_TIMES = 100
 
 #: So many answers are kept.
 _MOST = 100
@@ -24,6 +21,7 @@ _MOST = 100
 
 @attrs.define(eq=False)
 class _Known(Generic[_T]):
+    pace: Pace
     lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     answer: _T | None = None
     until: float = 0.0
@@ -48,7 +46,7 @@ class Seldom(Generic[_T]):
         Args:
             about: What tells this question from others.
         """
-        known = self._known.pop(about, None) or _Known[_T]()
+        known = self._known.pop(about, None) or _Known[_T](Pace(self._least))
         # The last to be asked about is the last to be forgotten.
         self._known[about] = known
         if len(self._known) > _MOST:
@@ -57,6 +55,6 @@ class Seldom(Generic[_T]):
             now = clock.monotonic()
             if known.answer is None or now >= known.until:
                 known.answer = await question()
-                took = clock.monotonic() - now
-                known.until = now + took + max(self._least, _TIMES * took)
+                after = clock.monotonic()
+                known.until = after + known.pace.pause(after - now)
             return known.answer

@@ -136,7 +136,9 @@ class Showing:
         except TooLargeError:
             return self._found(trouble="That is too long.")
         except NotReadError:
-            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+            response = web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+            response.force_close()
+            return response
         fields = parse_qs(body.decode("utf-8", "replace"))
         asked = "".join(fields.get("value", [])).strip()
         # No one is rung here, so digits alone may be looked for as they stand.

@@ -24,15 +24,8 @@ document.body.addEventListener("htmx:sseMessage", hear);
 document.body.addEventListener("htmx:sseError", miss);
 setInterval(() => Date.now() - heardAt > longestSilence && miss(), 1000);
 
-// Draws what the tables say: a column each, by its name.
+// Draws what the tables say, each column by its name.
 
-const bars = uPlot.paths.bars({ align: 1, size: [0.9, 100] });
-const steps = uPlot.paths.stepped({ align: 1 });
-const looks = {
-  per_second: { colour: "accepted", fills: true, paths: bars },
-  limit: { colour: "limit", paths: steps },
-  refused: { colour: "rejected", marks: true },
-};
 const ofCalls = ["agent", "reached", "not_reached", "dropped", "expired"];
 const drawn = new Map();
 
@@ -44,31 +37,55 @@ const seconds = (time) => Date.parse(`${time.dateTime.slice(0, 19)}Z`) / 1000;
 
 function columnsOf(table) {
   const rows = [...table.tBodies[0].rows];
-  const names = [...table.tHead.rows[0].cells].map((cell) => cell.dataset.column);
-  const value = (row, place) => {
-    const found = row.cells[place].querySelector("data");
+  const [first, ...others] = [...table.tHead.rows[0].cells].map((cell) => cell.dataset.column);
+  const value = (cell) => {
+    const found = cell.querySelector("data");
     return found ? Number(found.value) : null;
   };
-  const times = rows.map((row) => seconds(row.querySelector("time")));
-  return [times, names.slice(1).map((name, i) => [name, rows.map((row) => value(row, i + 1))])];
+  const columns = { [first]: rows.map((row) => seconds(row.querySelector("time"))) };
+  others.forEach((name, i) => (columns[name] = rows.map((row) => value(row.cells[i + 1]))));
+  return columns;
 }
 
-// What is drawn on what: sums of calls lie on each other, the highest is drawn first.
-function seriesOf(columns) {
-  let below = 0;
-  const found = columns.map(([name, values]) => {
-    if (looks[name]) return [{ name, ...looks[name] }, values];
-    below = values.map((value, i) => value + (below[i] || 0));
-    return [{ name, colour: name, fills: true }, below];
-  });
-  return columns.every(([name]) => ofCalls.includes(name)) ? found.reverse() : found;
+// People per second as bars, the limit as a line, refusals as points above.
+function speed({ at, per_second, limit, refused }) {
+  const top = 1.07 * Math.max(...per_second, ...limit);
+  const bars = uPlot.paths.bars({ align: 1, size: [0.9, 100] });
+  return {
+    data: [[...at], per_second, limit, refused.map((number) => (number ? top : null))],
+    width: at.length > 1 ? at[1] - at[0] : 1,
+    series: [
+      { fill: colour("accepted"), width: 0, paths: bars, points: { show: false } },
+      { stroke: colour("limit"), width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
+      { stroke: colour("rejected"), paths: () => null, points: { show: true, size: 8, fill: colour("rejected") } },
+    ],
+  };
 }
 
-function options(plot, looked) {
-  const axis = {
-    stroke: colour("faint"),
-    grid: { stroke: colour("line"), width: 1 },
-    ticks: { show: false },
+// Sums so far as areas that lie on each other; the highest is drawn first.
+function calls({ until, ...columns }) {
+  const names = ofCalls.filter((name) => columns[name]);
+  let below = until.map(() => 0);
+  const sums = names.map((name) => (below = columns[name].map((value, i) => value + below[i])));
+  return {
+    data: [until, ...sums.reverse()],
+    width: 0,
+    series: names.reverse().map((name) => ({ fill: colour(name), width: 0, points: { show: false } })),
+  };
+}
+
+const seen = { speed, calls };
+
+function options(plot, { width, series }) {
+  const axis = { stroke: colour("faint"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+  const day = 86400;
+  const spans = (all) => all[all.length - 1] - all[0];
+  const two = (number) => String(number).padStart(2, "0");
+  const words = (at, all) => {
+    const date = new Date(1000 * at);
+    const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
+    if (spans(all) >= 2 * day) return `${two(date.getUTCDate())}.${two(date.getUTCMonth() + 1)}.`;
+    return spans(all) < 240 ? `${time}:${two(date.getUTCSeconds())}` : time;
   };
   return {
     width: plot.clientWidth,
@@ -76,42 +93,33 @@ function options(plot, looked) {
     legend: { show: false },
     cursor: { show: false },
     tzDate: (at) => uPlot.tzDate(new Date(1000 * at), "Etc/UTC"),
-    scales: { y: { range: (_, least, most) => [0, Math.max(1, 1.1 * most)] } },
+    scales: {
+      x: { range: (_, least, most) => [least, Math.max(most + width, least + 1)] },
+      y: { range: (_, least, most) => [0, Math.max(1, 1.1 * most)] },
+    },
     axes: [
-      { ...axis, space: 70, values: [[86400, "{D} {MMM}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map(
-        ([step, form]) => [step, form, null, null, null, null, null, null, 1]) },
+      { ...axis, size: 32, space: 80, values: (_, all) => all.map((at) => words(at, all)) },
       { ...axis, size: 64, values: (_, all) => all.map((each) => each.toLocaleString("en")) },
     ],
-    series: [
-      {},
-      ...looked.map((look) => ({
-        stroke: colour(look.colour),
-        fill: look.fills ? colour(look.colour) : undefined,
-        width: look.fills || look.marks ? 0 : 2,
-        paths: look.marks ? () => null : look.paths,
-        points: { show: Boolean(look.marks), size: 9, fill: colour(look.colour) },
-      })),
-    ],
+    series: [{}, ...series],
   };
 }
 
 function draw(plot) {
-  const table = document.getElementById(plot.dataset.numbers);
-  const [times, columns] = columnsOf(table);
-  const series = seriesOf(columns);
-  plot.hidden = !times.length;
+  const table = document.getElementById(`${plot.dataset.plot}-numbers`);
   drawn.get(plot)?.destroy();
+  plot.hidden = !table.tBodies[0].rows.length;
   if (plot.hidden) return;
-  const data = [times, ...series.map(([, values]) => values)];
-  drawn.set(plot, new uPlot(options(plot, series.map(([look]) => look)), data, plot));
+  const picture = seen[plot.dataset.plot](columnsOf(table));
+  drawn.set(plot, new uPlot(options(plot, picture), picture.data, plot));
 }
 
-const plots = [...document.querySelectorAll("[data-numbers]")];
+const plots = [...document.querySelectorAll("[data-plot]")];
 const drawAll = () => plots.forEach(draw);
 
 drawAll();
 document.body.addEventListener("htmx:sseMessage", (event) => {
-  plots.filter((plot) => plot.dataset.numbers === event.detail.type).forEach(draw);
+  plots.filter((plot) => `${plot.dataset.plot}-numbers` === event.detail.type).forEach(draw);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 addEventListener("resize", drawAll);
