@@ -35,6 +35,9 @@ _ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 
+#: No fact is waited for any longer, in milliseconds.
+_PATIENCE = 20_000
+
 #: Narrower ones are those of phones.
 _PHONES_END = 600
 
@@ -178,6 +181,7 @@ async def watching(browser: Browser) -> AsyncIterator[Watch]:
                 locale="en-US",
                 timezone_id="UTC",
             )
+            context.set_default_timeout(_PATIENCE)
             await stack.enter_async_context(context)
             return Watched(await context.new_page(), screen)
 

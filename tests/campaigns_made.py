@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from unittest.mock import patch
 
 import attrs
 
-from voicepush import Campaign, VoiceMessage, open_ledger
+from voicepush import Campaign, VoiceMessage, clock, open_ledger
 from voicepush.campaign.following import FollowUp
 from voicepush.cli.demo import _made_up_numbers
 from voicepush.ledger.plan import Command
@@ -27,7 +28,7 @@ from voicepush.model.batch import Batch
 from voicepush.model.call import CallState, Receipt, Report
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.status import CampaignState, Progress
+from voicepush.model.status import CampaignState, Progress, Waiting
 from voicepush.receipts.call_state import EVENTS, call_of
 from voicepush.screening.screening import Screening
 from voicepush.screening.suppression import Suppressed
@@ -63,6 +64,12 @@ _REMINDER = VoiceMessage(media="reminder", cli="18005550100", expiry=timedelta(h
 #: The batch whose answer is lost first; so it goes with every 32nd after it.
 _FIRST_LOST = 7
 
+#: HTML, script, a template, quotes and control characters; they turn the writing, too.
+HOSTILE = (
+    "<script>alert('run')</script><made-of-it>\x1b[31m\u202e\r\n&lt;{{ 7 * 7 }}\"'`"
+    "<img src=x onerror=alert('shown')>"
+)
+
 #: From a request to its answer, and from one heartbeat to the next, in seconds.
 _LATENCY, _HEARTBEAT = 0.4, 10.0
 
@@ -92,6 +99,48 @@ async def make(
             await hour.dispatch("june-2", 1.2 * rate)
             await hour.pass_by(1200)
             await hour.plan_third()
+
+
+@asynccontextmanager
+async def hostile(path: Path) -> AsyncIterator[None]:
+    """
+    Make the ledger at *path* with a campaign in whose every text stands `HOSTILE`; it
+    is running, and waits.
+    """
+    async with open_ledger(path) as ledger:
+        message = VoiceMessage(media=HOSTILE, expiry=timedelta(hours=6))
+        people = [f"+999{number:09}" for number in range(4)]
+        await Campaign.plan(
+            *(ledger, HOSTILE, message, people),
+            source=HOSTILE,
+            given={"suppress": HOSTILE},
+        )
+        worker = await ledger.join(HOSTILE, load_message)
+        dues = await worker.due(1)
+        assert isinstance(dues, Sequence)
+        batch = dues[0].known.batch
+        claimed = await worker.claim(batch, range(len(batch)))
+        assert isinstance(claimed, Claimed)
+        verdicts = [
+            _ACCEPTED,
+            Verdict(Outcome.ACCEPTED, HOSTILE, HOSTILE),
+            Verdict(Outcome.REJECTED, HOSTILE, HOSTILE),
+            Verdict(Outcome.UNKNOWN, None, HOSTILE),
+        ]
+        result = BatchResult.of_places(batch, verdicts, [HOSTILE] * 4, attempts=1)
+        await worker.record(claimed, result)
+        for place, code in enumerate(["7401", HOSTILE]):
+            report = Report(
+                call=call_of(code, HOSTILE, HOSTILE, clock.now()),
+                correlation_id=batch.id.id_at(place),
+            )
+            receipt = Receipt(body=b"{}", received_at=clock.now(), reports=[report])
+            await ledger.receive([receipt])
+        await ledger.note(HOSTILE, HOSTILE, HOSTILE)
+        waiting = Waiting(HOSTILE, clock.utc_now())
+        await worker.heartbeat(1.0, waiting=waiting, progress=Progress(4, 1, 1.0))
+        yield
+        await worker.leave(CampaignState.PAUSED, HOSTILE)
 
 
 def _rows(number: int) -> Iterator[str]:

@@ -187,5 +187,17 @@ async def watch(browser: Browser) -> AsyncIterator[Watch]:
         yield watch
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    A ledger as it is after a busy hour: finished campaigns, and a planned one.
+    """
+    from campaigns_made import make  # noqa: PLC0415
+
+    path = tmp_path_factory.mktemp("made") / "made.db"
+    await make(path)
+    return path
+
+
 # The asserts of helpers tell what they compared, as those of tests do.
-pytest.register_assert_rewrite("mishaps", "sums")
+pytest.register_assert_rewrite("mishaps", "processes", "sums")
