@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
 from datetime import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -341,53 +340,6 @@ def test_a_picture_takes_its_colours_from_the_page() -> None:
             }
         for key in (key for each in account_of(made).drawn for key in each.keys):
             assert f"i.{key.colour.replace('_', '-')}" in style()
-
-
-def schemes() -> Sequence[dict[str, str]]:
-    """
-    The colours by name, light and dark.
-    """
-    light, dark = style().split("@media screen", 1)
-    return [
-        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", part))
-        for part in (light, dark.split("* {", 1)[0])
-    ]
-
-
-def contrast(one: str, other: str) -> float:
-    """
-    How well two colours are told apart, as WCAG counts it.
-    """
-
-    def light(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-            for part in parts
-        ]
-        return sum(
-            weight * part
-            for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
-        )
-
-    least, most = sorted([light(one), light(other)])
-    return (most + 0.05) / (least + 0.05)
-
-
-@pytest.mark.parametrize("scheme", schemes())
-def test_colours_are_seen(scheme: dict[str, str]) -> None:
-    """
-    Text has a contrast of 4.5 at least and marks one of 3, on paper and in the window.
-    """
-    grounds = {"paper", "sheet", "shade", "line"}
-    texts = {"text", "faint"}
-
-    assert 20 < len(scheme)
-    for name in set(scheme) - grounds:
-        assert contrast(scheme[name], scheme["paper"]) >= (4.5 if name in texts else 3)
-    assert contrast(scheme["faint"], scheme["sheet"]) >= 4.5
-    for name in ("accepted", "outside"):
-        assert contrast(scheme[name], scheme["shade"]) >= 3
 
 
 def test_style_sheet_is_in_the_wheel() -> None:
