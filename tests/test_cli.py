@@ -469,10 +469,15 @@ def test_a_taken_port_is_told(serve: Serve, capsys: Capture) -> None:
     assert f"port {port} can't be used" in capsys.readouterr().err
 
 
-def test_the_demo_agrees_with_its_stand_in(capsys: Capture) -> None:
+def test_the_demo_agrees_with_its_stand_in(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """
-    A whole campaign with faults; its status follows from its own summary.
+    A whole campaign with faults; its status follows from its own summary, and so does
+    the report that remains of it, as text where pictures can't be drawn.
     """
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
     code = run(["demo", "--recipients", "1500", "--rate", "100000", "--json"])
     said = capsys.readouterr()
     found = json.loads(said.out)
@@ -481,16 +486,23 @@ def test_the_demo_agrees_with_its_stand_in(capsys: Capture) -> None:
     assert "no number was rung twice" in said.err
     assert "not agree" not in said.err
     assert found["calls"]["on_its_way"] == 0 < found["calls"]["reached"]
+    (report,) = tmp_path.glob("voicepush-*/report.txt")
+    assert f"a report of it is {report}" in said.err
+    assert "pip install 'voicepush[report]'" in said.err
+    assert f"of 1,500 people on the list {found['accepted']:,} were" in (
+        report.read_text().lower()
+    )
 
 
 def test_the_demo_keeps_its_files_where_it_is_told(capsys: Capture) -> None:
     """
-    --keep leaves ledger and list behind to look at.
+    --keep leaves ledger, list and report behind to look at.
     """
     run(["demo", "--recipients", "300", "--rate", "100000", "--keep", "kept"])
 
     assert Path("kept/voicepush.db").exists()
     assert Path("kept/recipients.csv").exists()
+    assert "<svg" in Path("kept/report.html").read_text()
     assert run(["status", "demo", "--ledger", "kept/voicepush.db"]) == 0
     assert "300" in capsys.readouterr().out
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
+from voicepush.campaign.overview import overview_of
 from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
@@ -56,6 +57,13 @@ from voicepush.model.outcome import (
     SourceRow,
     Summary,
     Verdict,
+)
+from voicepush.model.overview import (
+    CallsAt,
+    LocalHours,
+    OutcomesAt,
+    Overview,
+    Timeline,
 )
 from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.model.status import (
@@ -161,6 +169,13 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Received",
     "ReceiptCounts",
     "Resolved",
+    # How a campaign went
+    "overview_of",
+    "Overview",
+    "Timeline",
+    "OutcomesAt",
+    "CallsAt",
+    "LocalHours",
     # What the platform reports
     "receipts_app",
     "Poll",

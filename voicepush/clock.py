@@ -48,6 +48,13 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def taken() -> float:
+    """
+    How many seconds of a core this process has taken.
+    """
+    return time.process_time()
+
+
 def never_set_back() -> Callable[[], float]:
     """
     A clock as `now` that is never set back: that would put off every expiry.

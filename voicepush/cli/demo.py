@@ -15,15 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from voicepush import __version__
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.overview import overview_of
 from voicepush.cli.dispatching import dispatch, tell_status
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
 from voicepush.cli.options import Json
+from voicepush.cli.outputs import writing
 from voicepush.cli.terminal import say, signals
 from voicepush.errors import InputError
 from voicepush.ledger import Ledger, open_ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
+from voicepush.report.account import account_of
+from voicepush.report.html import page
+from voicepush.report.narrative import narrative
+from voicepush.report.pictures import check_library
 from voicepush.report.text import calls_as_line
 from voicepush.screening.zones import zones_of
 from voicepush.settings import Settings
@@ -82,6 +89,8 @@ async def demo(
             status = await _follow_receipts(campaign, simulator)
             tell_status(status, json=json)
             counted = simulator.summary()
+            report = await _write_report(ledger, keep)
+    say(f"a report of it is {report}")
     if code == NOT_EVERYONE and status.accepted == status.planned:
         code = EVERYONE_ACCEPTED  # receipts have proved it
     return _compare(status, counted) or code
@@ -120,6 +129,25 @@ async def _stand_ins(ledger: Ledger) -> AsyncIterator[Simulator]:
             f"({', '.join(_DEMO_RECEIPT_FAULTS)})"
         )
         yield simulator
+
+
+async def _write_report(ledger: Ledger, keep: Path | None) -> Path:
+    """
+    Write how it went, with pictures where the library for them is there; gives where.
+    """
+    # Without --keep it is all that remains, in a folder of its own.
+    folder = keep or Path(tempfile.mkdtemp(prefix="voicepush-report-"))
+    account = account_of(await overview_of(ledger, "demo"))
+    try:
+        check_library()
+    except InputError as error:
+        say(str(error))
+        path, text = folder / "report.txt", narrative([account])
+    else:
+        path, text = folder / "report.html", page([account], version=__version__)
+    with writing(path) as file:
+        file.write(text)
+    return path
 
 
 async def _follow_receipts(campaign: Campaign, simulator: Simulator) -> CampaignStatus:

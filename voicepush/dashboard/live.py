@@ -201,12 +201,12 @@ class Live:
             self._task = None
 
     async def _look_at(self, watched: _Watched) -> None:
-        began = clock.monotonic()
+        before = clock.taken()
         try:
             parts = await self._look(watched.topic)
             watched.looked_at = clock.now()
         except VoicepushError as error:
             parts = self._tell(error)
-        now = clock.monotonic()
-        watched.due_at = now + watched.pace.pause(now - began, len(self._watched))
+        pause = watched.pace.pause(clock.taken() - before, len(self._watched))
+        watched.due_at = clock.monotonic() + pause
         watched.show(parts)

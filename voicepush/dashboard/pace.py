@@ -12,8 +12,8 @@ import attrs
 #: hundredth of a core, at most.
 _TIMES = 100
 
-#: A look may be slow because others work. What it takes is what the quickest of so many
-#: took.
+#: Others may work in this process meanwhile. What a look takes is what the cheapest of
+#: so many took.
 _LOOKS = 5
 
 
@@ -30,7 +30,7 @@ class Pace:
 
     def pause(self, took: float, among: int = 1) -> float:
         """
-        How long to wait after a look that *took* so many seconds.
+        How long to wait after a look that *took* so many seconds of a core.
 
         Args:
             among: So many share what looking may cost.

@@ -52,9 +52,9 @@ class Seldom(Generic[_T]):
         if len(self._known) > _MOST:
             del self._known[next(iter(self._known))]
         async with known.lock:
-            now = clock.monotonic()
-            if known.answer is None or now >= known.until:
+            if known.answer is None or clock.monotonic() >= known.until:
+                before = clock.taken()
                 known.answer = await question()
-                after = clock.monotonic()
-                known.until = after + known.pace.pause(after - now)
+                pause = known.pace.pause(clock.taken() - before)
+                known.until = clock.monotonic() + pause
             return known.answer

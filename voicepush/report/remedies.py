@@ -22,6 +22,11 @@ class Remedy(NamedTuple):
 
 _ASK = "keep the code and its words, and ask the platform's support"
 _CONSOLE = "set it right in the platform's console, then voicepush resume"
+#: Who was refused for good is not sent again by resuming.
+_ANEW = (
+    "set it right in the platform's console, then voicepush export --outcome rejected "
+    "and send that list"
+)
 _RESOLVE = "see what speaks for and against by voicepush resolve"
 _NOTHING = "nothing has to be done"
 
@@ -60,17 +65,15 @@ _ANSWERS: Mapping[str, Remedy] = {
     "7011": Remedy("the provider failed; it may have called", _RESOLVE),
     "7016": Remedy("an unknown error; it may have called", _RESOLVE),
     "7022": Remedy("a request was too large", "choose a smaller --batch-size"),
-    "7101": Remedy(
-        "the sender is not allowed", "check --cli in the platform's console"
-    ),
+    "7101": Remedy("the sender is not allowed", f"check --cli; {_ANEW}"),
     "7102": Remedy(
         "the number is not allowed as a destination",
         "check the numbers, and which countries the tenant may call",
     ),
-    "7104": Remedy("the app id is not allowed", _CONSOLE),
+    "7104": Remedy("the app id is not allowed", _ANEW),
     "7107": Remedy("refused by the voice channel", _ASK),
     "7108": Remedy("refused by the voice channel", _ASK),
-    "7126": Remedy("the content type is not allowed", _CONSOLE),
+    "7126": Remedy("the content type is not allowed", _ANEW),
     "7127": Remedy(
         "this machine's address is not allowed",
         "have it added in the platform's console, then voicepush resume",

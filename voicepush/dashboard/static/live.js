@@ -52,8 +52,8 @@ function speed({ at, per_second, limit, refused }) {
   const top = 1.07 * Math.max(...per_second, ...limit);
   const bars = uPlot.paths.bars({ align: 1, size: [0.9, 100] });
   return {
-    data: [[...at], per_second, limit, refused.map((number) => (number ? top : null))],
-    width: at.length > 1 ? at[1] - at[0] : 1,
+    data: [at, per_second, limit, refused.map((number) => (number ? top : null))],
+    width: at[1] - at[0],
     series: [
       { fill: colour("accepted"), width: 0, paths: bars, points: { show: false } },
       { stroke: colour("limit"), width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
@@ -62,13 +62,13 @@ function speed({ at, per_second, limit, refused }) {
   };
 }
 
-// Sums so far as areas that lie on each other; the highest is drawn first.
+// Sums so far, from nobody on, as areas that lie on each other; the highest is drawn first.
 function calls({ until, ...columns }) {
   const names = ofCalls.filter((name) => columns[name]);
   let below = until.map(() => 0);
   const sums = names.map((name) => (below = columns[name].map((value, i) => value + below[i])));
   return {
-    data: [until, ...sums.reverse()],
+    data: [[2 * until[0] - until[1], ...until], ...sums.reverse().map((sum) => [0, ...sum])],
     width: 0,
     series: names.reverse().map((name) => ({ fill: colour(name), width: 0, points: { show: false } })),
   };
@@ -108,7 +108,7 @@ function options(plot, { width, series }) {
 function draw(plot) {
   const table = document.getElementById(`${plot.dataset.plot}-numbers`);
   drawn.get(plot)?.destroy();
-  plot.hidden = !table.tBodies[0].rows.length;
+  plot.hidden = table.tBodies[0].rows.length < 2;
   if (plot.hidden) return;
   const picture = seen[plot.dataset.plot](columnsOf(table));
   drawn.set(plot, new uPlot(options(plot, picture), picture.data, plot));
