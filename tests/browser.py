@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from playwright.async_api import (
     Page,
     Response,
     async_playwright,
+    expect,
 )
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -37,6 +39,8 @@ _ARGUMENTS = [
 
 #: No fact is waited for any longer, in milliseconds.
 _PATIENCE = 20_000
+
+expect.set_options(timeout=_PATIENCE)
 
 #: Narrower ones are those of phones.
 _PHONES_END = 600
@@ -139,7 +143,7 @@ class Watched:
         await dialog.dismiss()
 
     def _on_response(self, response: Response) -> None:
-        if not response.ok:
+        if response.status >= HTTPStatus.BAD_REQUEST:
             self.failed.append(f"{response.status} {response.url}")
 
 

@@ -3,7 +3,7 @@ Makes a ledger as it is after a busy hour, in seconds: a campaign with faults an
 receipts that was paused and went on faster, a second round, and one that is planned.
 
 The ledger and its rules are the real ones, and so are the words and codes of the
-platform. Time is moved, and comes out the same for the same seed.
+platform; only time is moved, and chance comes out the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import attrs
+from harmless import HOSTILE
 
 from voicepush import Campaign, VoiceMessage, clock, open_ledger
 from voicepush.campaign.following import FollowUp
@@ -64,18 +65,12 @@ _REMINDER = VoiceMessage(media="reminder", cli="18005550100", expiry=timedelta(h
 #: The batch whose answer is lost first; so it goes with every 32nd after it.
 _FIRST_LOST = 7
 
-#: HTML, script, a template, quotes and control characters; they turn the writing, too.
-HOSTILE = (
-    "<script>alert('run')</script><made-of-it>\x1b[31m\u202e\r\n&lt;{{ 7 * 7 }}\"'`"
-    "<img src=x onerror=alert('shown')>"
-)
-
 #: From a request to its answer, and from one heartbeat to the next, in seconds.
 _LATENCY, _HEARTBEAT = 0.4, 10.0
 
 
 async def make(
-    path: Path, *, recipients: int = 2000, rate: float = 4.0, seed: int = 6
+    path: Path, *, recipients: int = 2000, rate: float = 4.0, began: datetime = BEGAN
 ) -> None:
     """
     Make the ledger at *path*, with so many people on its list.
@@ -83,22 +78,39 @@ async def make(
     Args:
         rate: At which they are called, in destinations per second.
     """
-    chance = random.Random(seed)  # noqa: S311 -- chance, not secrecy
-    file = path.with_name("june.csv")
-    file.write_text("\n".join(_rows(recipients)), encoding="utf-8")
+    file = _listed(path.with_name("june.csv"), recipients)
     async with open_ledger(path) as ledger:
-        hour = _Hour(ledger, BEGAN.timestamp(), chance)
+        hour = _Hour(ledger, began.timestamp())
         with patch("voicepush.clock.now", hour.now):
-            await hour.plan_first(file)
-            await hour.dispatch("june", rate, until=0.4)
+            await hour.plan(file)
+            first = await hour.dispatch("june", rate, until=0.4)
+            await ledger.steer("june", command=Command.PAUSE)
+            await first.leave(CampaignState.PAUSED, "paused by its owner")
             await hour.pass_by(240)
             await ledger.change("june", rate=1.5 * rate)
-            await hour.dispatch("june", 1.5 * rate, limit=1.3 * rate)
+            second = await hour.dispatch("june", 1.5 * rate, limit=1.3 * rate)
+            await second.leave(CampaignState.FINISHED)
             await hour.pass_by(1200)
             await hour.plan_second()
-            await hour.dispatch("june-2", 1.2 * rate)
+            third = await hour.dispatch("june-2", 1.2 * rate)
+            await third.leave(CampaignState.FINISHED)
             await hour.pass_by(1200)
             await hour.plan_third()
+
+
+@asynccontextmanager
+async def going_on(path: Path, *, recipients: int, rate: float) -> AsyncIterator[None]:
+    """
+    A campaign in the ledger at *path* that is in its middle now.
+    """
+    file = _listed(path.with_name("july.csv"), recipients)
+    async with open_ledger(path) as ledger:
+        hour = _Hour(ledger, clock.now() - 0.7 * recipients / rate)
+        with patch("voicepush.clock.now", hour.now):
+            await hour.plan(file)
+            worker = await hour.dispatch("july", rate, limit=0.9 * rate, until=0.55)
+        yield
+        await worker.leave(CampaignState.PAUSED, "paused by its owner")
 
 
 @asynccontextmanager
@@ -143,6 +155,11 @@ async def hostile(path: Path) -> AsyncIterator[None]:
         await worker.leave(CampaignState.PAUSED, HOSTILE)
 
 
+def _listed(file: Path, number: int) -> Path:
+    file.write_text("\n".join(_rows(number)), encoding="utf-8")
+    return file
+
+
 def _rows(number: int) -> Iterator[str]:
     """
     A list as it is in life: *number* people, some twice, and rows that are nobody.
@@ -164,7 +181,11 @@ class _Hour:
 
     ledger: Ledger
     at: float
-    chance: random.Random
+    #: It comes out the same each time.
+    chance: random.Random = attrs.field(
+        init=False,
+        factory=lambda: random.Random(6),  # noqa: S311 -- chance, not secrecy
+    )
     #: Receipts that are under way, by when they come.
     _coming: list[tuple[float, int, Receipt]] = attrs.field(factory=list)
     _numbers: Iterator[int] = attrs.field(factory=count)
@@ -175,14 +196,14 @@ class _Hour:
         """
         return self.at
 
-    async def plan_first(self, file: Path) -> None:
+    async def plan(self, file: Path) -> None:
         """
         A list from a file, of whom some must not be called.
         """
         suppressed = islice(_made_up_numbers(), 0, None, 45)
         await Campaign.plan(
             self.ledger,
-            "june",
+            file.stem,
             _REMINDER,
             read_file(file),
             source=file.name,
@@ -228,7 +249,7 @@ class _Hour:
         *,
         limit: float | None = None,
         until: float = 1.0,
-    ) -> None:
+    ) -> Worker:
         """
         Call those who are pending at *rate*, until such a share of all is done.
 
@@ -253,12 +274,8 @@ class _Hour:
                 progress = Progress(done, throttled, round(pace, 1))
                 await worker.heartbeat(done / (self.at - told), progress=progress)
                 told, done, throttled = self.at, 0, 0
-        await worker.heartbeat(None, progress=Progress(done, throttled, pace))
-        if until < 1:
-            await self.ledger.steer(campaign, command=Command.PAUSE)
-            await worker.leave(CampaignState.PAUSED, "paused by its owner")
-        else:
-            await worker.leave(CampaignState.FINISHED)
+        await worker.heartbeat(pace, progress=Progress(done, throttled, pace))
+        return worker
 
     async def pass_by(self, seconds: float) -> None:
         """

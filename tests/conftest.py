@@ -200,4 +200,4 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # The asserts of helpers tell what they compared, as those of tests do.
-pytest.register_assert_rewrite("mishaps", "processes", "sums")
+pytest.register_assert_rewrite("harmless", "mishaps", "processes", "sums")

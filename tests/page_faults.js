@@ -177,6 +177,24 @@
       return [...found];
     },
 
+    broken: () => {
+      const found = [];
+      const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const { data, parentElement } = texts.currentNode;
+        if (!isShown(parentElement)) continue;
+        for (const { 0: word, index } of data.matchAll(/[\p{L}\d.,:%+]{2,20}(?![^\s])/gu)) {
+          if (index && data[index - 1].trim()) continue;
+          const range = document.createRange();
+          range.setStart(texts.currentNode, index);
+          range.setEnd(texts.currentNode, index + word.length);
+          const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+          if (lines.size > 1) found.push(`a word is broken: ${short(word)} in ${called(parentElement)}`);
+        }
+      }
+      return found;
+    },
+
     pale: (least) => drawings().flatMap(labelsOf).flatMap((label) => {
       label.scrollIntoView({ block: "center", inline: "center" });
       const ground = groundOf(label);

@@ -110,6 +110,13 @@ async def cut_labels(watched: Watched) -> list[str]:
     return await _look(watched, "cut")
 
 
+async def broken_words(watched: Watched) -> list[str]:
+    """
+    Numbers and short words that go on in the next line without a hyphen.
+    """
+    return await _look(watched, "broken")
+
+
 async def small_text(watched: Watched) -> list[str]:
     """
     Texts too small to be read.
@@ -131,6 +138,7 @@ CHECKS: list[Check] = [
     blank_pictures,
     overlapping_labels,
     cut_labels,
+    broken_words,
     small_text,
     pale_labels,
 ]

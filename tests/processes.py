@@ -17,14 +17,17 @@ from typing import Any
 _PATIENCE = 60.0
 
 
-async def said(*arguments: str | Path) -> str:
+async def said(*arguments: str | Path, code: int = 0) -> str:
     """
-    What a command prints; that it does not fail.
+    What a command prints, which ends with the exit status *code*.
     """
     process = await _start(arguments)
-    async with asyncio.timeout(_PATIENCE):
-        told, _ = await process.communicate()
-    assert process.returncode == 0, arguments
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            told, _ = await process.communicate()
+    finally:
+        await _end(process)
+    assert code == process.returncode, arguments
     return told.decode()
 
 
@@ -38,22 +41,26 @@ async def status_of(ledger: Path, campaign: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(*arguments: str | Path) -> AsyncIterator[tuple[Process, str]]:
+async def served(*arguments: str | Path) -> AsyncIterator[str]:
     """
-    A command that serves or sends, with the first line that it prints, if it serves; it
-    is ended as a user would, and says that all is well.
+    The address at which a command serves; it is ended as its owner does, and well.
     """
     process = await _start(arguments)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(_PATIENCE):
-            yield process, (await process.stdout.readline()).decode().strip()
+            address = (await process.stdout.readline()).decode().strip()
+            yield address
             process.terminate()
-            assert await process.wait() == 0
+            assert 0 == await process.wait()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await _end(process)
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 async def _start(arguments: tuple[str | Path, ...]) -> Process:

@@ -14,6 +14,7 @@ from page_faults import (
     Check,
     axe,
     blank_pictures,
+    broken_words,
     cut_labels,
     faults_of,
     overlapping_labels,
@@ -40,6 +41,7 @@ _PAGE = """\
   @media (prefers-color-scheme: dark) { :root { --text: #eee; --mark: #235; } }
   svg { width: 300px; height: 100px; }
   text { fill: var(--text); font-size: 12px; }
+  .narrow { width: 60px; overflow-wrap: anywhere; }
   rect { fill: var(--mark); }
 </style>
 </head>
@@ -85,6 +87,7 @@ _FAULTS: dict[str, tuple[Check, str, str, str]] = {
     "overlapping": (overlapping_labels, 'x="80"', 'x="40"', '"reached" and "not'),
     "touching": (overlapping_labels, 'x="80"', 'x="56"', '"reached" and "not'),
     "cut off": (cut_labels, 'x="80"', 'x="250"', 'cut off: "not reached"'),
+    "broken": (broken_words, "<h1>", '<h1 class="narrow">', 'broken: "campaign"'),
     "small text": (small_text, "<p>", '<p style="font-size: 8px">', "8.0 px is too"),
     "small label": (small_text, "0 0 300", "0 0 600", "6.0 px is too small"),
     "pale label": (pale_labels, "--text: #222", "--text: #aaa", '"not reached"'),
