@@ -91,6 +91,19 @@ async def test_a_name_that_was_made_to_lead_here_is_refused(
             assert "--token-file" in await answer.text()
 
 
+@pytest.mark.parametrize("name", ["forwarded", "Via", "X-Forwarded-For"])
+async def test_a_proxy_needs_a_token(session: ClientSession, name: str) -> None:
+    """
+    It may ask for this machine by name, and have others behind it.
+    """
+    async with (
+        shown(MemoryLedger()) as address,
+        session.get(f"{address}/", headers={name: "192.0.2.1"}) as answer,
+    ):
+        assert 403 == answer.status
+        assert "through a proxy" in await answer.text()
+
+
 @pytest.mark.parametrize(
     ("site", "mode", "status"),
     [

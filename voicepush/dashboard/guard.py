@@ -29,8 +29,11 @@ _MOST_WAIT = 20
 
 _BY_NAME = (
     "This dashboard has no token, so it answers only to localhost. To reach it by "
-    "another name, start it with --token-file.\n"
+    "another name or through a proxy, start it with --token-file.\n"
 )
+
+#: A proxy, which may have others behind it, tells of itself by one of these.
+_FORWARDED = {hdrs.FORWARDED, hdrs.VIA, hdrs.X_FORWARDED_FOR, hdrs.X_FORWARDED_HOST}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -97,7 +100,9 @@ class Guard:
             return web.Response(status=403, text="This is not for other pages.\n")
         if self._token is None:
             host = host_in(request.headers.get(hdrs.HOST, ""))
-            if not is_loopback(host):
+            if not is_loopback(host) or any(
+                map(request.headers.__contains__, _FORWARDED)
+            ):
                 return web.Response(status=403, text=_BY_NAME)
             return await handler(request)
         given = request.headers.get(hdrs.AUTHORIZATION)
