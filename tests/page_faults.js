@@ -6,6 +6,14 @@
   const isShown = (element) => element.checkVisibility(
     { opacityProperty: true, visibilityProperty: true, contentVisibilityAuto: true });
 
+  // What is only for those who listen lies in a box of a pixel.
+  const isOnlyHeard = (element) => {
+    for (let each = element; each && each !== document.body; each = each.parentElement) {
+      if (getComputedStyle(each).overflow === "hidden" && each.offsetWidth <= 1) return true;
+    }
+    return false;
+  };
+
   const words = (element) => (element.textContent || "").trim().replace(/\s+/g, " ");
 
   const short = (text) => JSON.stringify(text.length > 40 ? text.slice(0, 39) + "…" : text);
@@ -182,7 +190,7 @@
       const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
       while (texts.nextNode()) {
         const { data, parentElement } = texts.currentNode;
-        if (!isShown(parentElement)) continue;
+        if (!isShown(parentElement) || isOnlyHeard(parentElement)) continue;
         for (const { 0: word, index } of data.matchAll(/[\p{L}\d.,:%+]{2,20}(?![^\s])/gu)) {
           if (index && data[index - 1].trim()) continue;
           const range = document.createRange();

@@ -87,8 +87,8 @@ async def test_pictures_of_the_dashboard(
     ):
         for name, screen, campaign, last in (
             ("dashboard-list", Screen(1200), "", "main"),
-            ("dashboard-wide", Screen(1200), "july", ".columns"),
-            ("dashboard-dark", Screen(1200, "dark"), "july", ".columns"),
+            ("dashboard-wide", Screen(1200), "july", ".two"),
+            ("dashboard-dark", Screen(1200, "dark"), "july", ".two"),
             ("dashboard-phone", Screen(360, "dark"), "july", "table.sums"),
         ):
             watched = await watch(screen)
