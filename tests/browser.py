@@ -10,11 +10,11 @@ would run in another loop.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 import attrs
@@ -23,6 +23,7 @@ from playwright.async_api import (
     Browser,
     ConsoleMessage,
     Dialog,
+    HttpCredentials,
     Page,
     Response,
     async_playwright,
@@ -147,8 +148,16 @@ class Watched:
             self.failed.append(f"{response.status} {response.url}")
 
 
-#: Opens a page for a screen.
-Watch: TypeAlias = Callable[[Screen], Awaitable[Watched]]
+class Watch(Protocol):
+    """
+    Opens a page for a screen, of one who knows the password.
+    """
+
+    async def __call__(self, screen: Screen, *, password: str | None = None) -> Watched:
+        """
+        The page, empty yet.
+        """
+        ...
 
 
 @asynccontextmanager
@@ -175,7 +184,8 @@ async def watching(browser: Browser) -> AsyncIterator[Watch]:
     """
     async with AsyncExitStack() as stack:
 
-        async def watch(screen: Screen) -> Watched:
+        async def watch(screen: Screen, *, password: str | None = None) -> Watched:
+            login = HttpCredentials(username="me", password=password or "")
             context = await browser.new_context(
                 viewport={"width": screen.width, "height": 900},
                 is_mobile=screen.is_phone,
@@ -184,6 +194,7 @@ async def watching(browser: Browser) -> AsyncIterator[Watch]:
                 reduced_motion="reduce",
                 locale="en-US",
                 timezone_id="UTC",
+                http_credentials=None if password is None else login,
             )
             context.set_default_timeout(_PATIENCE)
             await stack.enter_async_context(context)

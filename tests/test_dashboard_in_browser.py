@@ -28,6 +28,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _A4 = (210, 297)
 
+_TOKEN = "made-up-token-of-a-test"
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def address(made: Path) -> AsyncIterator[str]:
@@ -39,10 +41,11 @@ async def address(made: Path) -> AsyncIterator[str]:
 
 
 def _dashboard(ledger: Path, port: int = 0) -> list[str]:
-    return [
-        *("dashboard", "--ledger", str(ledger)),
-        *("--listen", f"127.0.0.1:{port}"),
-    ]
+    return ["dashboard", *_where(ledger, port)]
+
+
+def _where(ledger: Path, port: int = 0) -> list[str]:
+    return ["--ledger", str(ledger), "--listen", f"127.0.0.1:{port}"]
 
 
 async def _plan(ledger: Path, *campaigns: str) -> None:
@@ -65,7 +68,8 @@ def _dump(ledger: Path) -> list[str]:
 
 async def _ask_why(watched: Watched) -> None:
     await watched.page.locator("#why a").click()
-    await expect(watched.page.locator("#why table").first).to_be_visible()
+    settings = watched.page.get_by_role("heading", name="What it runs with")
+    await expect(settings).to_be_visible()
 
 
 def _someone(ledger: Path) -> str:
@@ -241,6 +245,30 @@ async def test_a_restarted_server_is_found_again(tmp_path: Path, watch: Watch) -
         watched.forgive()
 
         assert [] == await faults_of(watched)
+
+
+async def test_it_is_shown_on_the_port_of_the_receiver(
+    tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Under another path, to who has the token, and what is new comes there as well.
+    """
+    monkeypatch.setenv("VOICEPUSH_DASHBOARD_TOKEN", _TOKEN)
+    ledger = tmp_path / "ledger.db"
+    await _plan(ledger, "june")
+    watched = await watch(WIDE, password=_TOKEN)
+    page = watched.page
+    receiver = ["receipts", "--dashboard", *_where(ledger)]
+    async with served(*receiver) as receipts:
+        await page.goto(receipts.replace("/receipts", "/dashboard/"))
+        await expect(page.locator("[data-campaign=june]")).to_be_visible()
+        await _plan(ledger, "july")
+        await expect(page.locator("[data-campaign=july]")).to_be_visible()
+        await page.locator("[data-campaign=july] a").click()
+        await _ask_why(watched)
+
+        assert [] == watched.faults
+        assert "/dashboard/campaign?name=july" in page.url
 
 
 async def test_nothing_in_it_writes(address: str, made: Path, watch: Watch) -> None:
