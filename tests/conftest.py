@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
+from hypothesis import HealthCheck, settings
 from moved_clock import MovedClock
 
 from voicepush import Client, Ledger, VoiceMessage, open_ledger
 from voicepush.simulator import Simulator
+
+# A busy machine is no fault.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 KEY = "test-key-8d1f"
 

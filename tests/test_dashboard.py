@@ -182,6 +182,29 @@ def _waiting(status: CampaignStatus) -> CampaignStatus:
     )
 
 
+async def test_the_time_left_is_told(
+    message: VoiceMessage, session: ClientSession
+) -> None:
+    """
+    As the rate that was measured lately has it.
+    """
+
+    class Runs(MemoryLedger):
+        async def status(self, campaign: str) -> CampaignStatus | None:
+            found = await super().status(campaign)
+            assert found is not None
+            return attrs.evolve(
+                found, state=CampaignState.RUNNING, throughput=2.0, rate=5.0
+            )
+
+    ledger = Runs()
+    await Campaign.plan(ledger, "june", message, numbers(60))
+    async with shown(ledger) as address:
+        found = words(await page(session, f"{address}/{NAMED}"))
+
+    assert "rate 2/s limit 5/s time left 30 s" in found
+
+
 # Reasons
 
 

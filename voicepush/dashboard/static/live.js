@@ -90,6 +90,7 @@ function options(plot, { width, series }) {
   return {
     width: plot.clientWidth,
     height: plot.clientHeight,
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     tzDate: (at) => uPlot.tzDate(new Date(1000 * at), "Etc/UTC"),
