@@ -55,6 +55,22 @@ async def open_details(page: Page) -> None:
     )
 
 
+async def broken_millions(watched: Watched, figures: str) -> list[str]:
+    """
+    What would be broken in *figures* if they were of ten million, whatever the width.
+    """
+    page = watched.page
+    found: list[str] = []
+    await page.locator(f"{figures} dd").evaluate_all(
+        "all => all.forEach(each => { each.firstChild.textContent = '10,000,000' })"
+    )
+    for width in (360, 480, 768, 1024, 1200, 1440, 1920):
+        await page.set_viewport_size({"width": width, "height": 900})
+        said = await broken_words(watched) + await _look(watched, "sideways", width)
+        found += [f"{width} px: {each}" for each in said]
+    return found
+
+
 async def axe(watched: Watched) -> list[str]:
     """
     Faults that axe-core holds to be serious or critical.

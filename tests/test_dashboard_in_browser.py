@@ -17,7 +17,7 @@ from browser import SCREENS, WIDE, Screen, Watch, Watched
 from campaigns_made import hostile
 from conftest import KEY, Serve, numbers
 from harmless import check_harmless
-from page_faults import faults_of, printed
+from page_faults import broken_millions, faults_of, printed
 from playwright.async_api import expect
 from processes import said, served, status_of
 
@@ -133,6 +133,16 @@ async def test_the_dashboard_is_fit_to_be_shown(
     await page.goto(f"{address}lookup")
     await _look_up(watched, _someone(made))
     assert [] == await faults_of(watched)
+
+
+async def test_millions_stay_whole(address: str, watch: Watch) -> None:
+    """
+    However wide the window is.
+    """
+    watched = await watch(WIDE)
+    await watched.page.goto(f"{address}campaign?name=june")
+
+    assert [] == await broken_millions(watched, ".key-figures")
 
 
 async def test_the_dashboard_is_printed(address: str, watch: Watch) -> None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from browser import SCREENS, WIDE, Screen, Watch, Watched
 from campaigns_made import hostile
 from harmless import HOSTILE, check_harmless
-from page_faults import faults_of, printed
+from page_faults import broken_millions, faults_of, printed
 from processes import said, status_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -87,6 +87,15 @@ async def test_other_reports_are_fit_to_be_shown(
 
     assert [] == await faults_of(watched)
     assert [page.as_uri()] == watched.requests
+
+
+async def test_millions_stay_whole(report: Path, watch: Watch) -> None:
+    """
+    However wide the window is.
+    """
+    watched = await _opened(watch, WIDE, report)
+
+    assert [] == await broken_millions(watched, ".key-figures")
 
 
 async def test_a_report_is_printed_on_two_pages(report: Path, watch: Watch) -> None:
