@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 from conftest import KEY, Serve, numbers
-from mishaps import process, wait_until
+from mishaps import ended, process, wait_until
 
 from voicepush.cli.application import run
 
@@ -505,6 +505,28 @@ def test_the_demo_keeps_its_files_where_it_is_told(capsys: Capture) -> None:
     assert "<svg" in Path("kept/report.html").read_text()
     assert run(["status", "demo", "--ledger", "kept/voicepush.db"]) == 0
     assert "300" in capsys.readouterr().out
+
+
+def test_the_demo_can_be_watched_until_it_is_interrupted() -> None:
+    """
+    --dashboard serves it live, says where, and ends with the campaign's exit status.
+    """
+    command = ["demo", "--recipients", "300", "--keep", "kept", "--dashboard"]
+    with process(*command) as running:
+        assert running.stderr is not None
+        told = ""
+        while "stays until Ctrl-C" not in told:
+            told += running.stderr.readline()
+        found = re.search(r"watch it at (http://127\.0\.0\.1:\d+/)", told)
+        assert found is not None
+        with urlopen(found[1]) as page:  # noqa: S310 -- ours
+            shown = page.read().decode()
+        running.send_signal(signal.SIGINT)
+        said = ended(running)
+
+    assert 'data-campaign="demo"' in shown
+    assert said.code in (0, 1)
+    assert "report.html" in told
 
 
 def test_every_command_has_help(capsys: Capture) -> None:
