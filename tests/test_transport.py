@@ -20,7 +20,8 @@ from making import batch_of
 
 from voicepush.errors import ClientClosedError, InDoubtError, NotSentError
 from voicepush.model.message import VoiceMessage
-from voicepush.sending.transport import PATH, Reply, Transport
+from voicepush.sending.reply import Reply
+from voicepush.sending.transport import PATH, Transport
 from voicepush.settings import Settings
 
 BATCH = batch_of(VoiceMessage(media="welcome"), "0123456789-0", ["+9991"])
