@@ -4,7 +4,14 @@ An owner is told how a campaign goes: when it ends, pauses itself, or will be la
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import re
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +19,7 @@ from typing import Any, cast
 
 import pytest
 from conftest import KEY, Serve
-from hearing import WRITES_DOWN, Hook, by_command, events, told
+from hearing import WRITES_DOWN, Hook, by_command, events, script, told
 from mishaps import (
     SLOWLY,
     ended,
@@ -27,6 +34,8 @@ from mishaps import (
 )
 from servers import in_thread
 from test_terminal import piped
+
+from voicepush.cli.program import Program
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -345,3 +354,74 @@ def test_a_dry_run_tells_nobody(serve: Serve) -> None:
 
     assert 0 == said.code
     assert [] == events()
+
+
+# The document's examples.
+
+PAGE = (Path(__file__).parent.parent / "docs" / "notifications.md").read_text()
+
+
+def example(language: str) -> str:
+    """
+    The document's program in that language.
+    """
+    [found] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return str(found)
+
+
+def test_the_script_that_mails(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It hands a mail to the program that sends mails, for each event.
+    """
+    programs = Path("programs").absolute()
+    programs.mkdir()
+    code = f'exec {sys.executable} -m voicepush "$@"'
+    script(code, "programs/voicepush")
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    june(3)
+    script('echo "$@" >> mails; cat >> mails', "programs/mail")
+    command = script(example("sh").partition("\n")[2])
+    said = say(*sending(serve(), "--notify-command", command))
+    late = Program.found(command).tell("late", "june", b"{}")
+    failure = asyncio.run(late)
+    mails = Path("mails").read_text()
+
+    assert 0 == said.code
+    assert failure is None
+    assert "notify-command" not in said.err
+    assert "-s voicepush: june finished boss@example.org\ncampaign june: fin" in mails
+    assert "-s voicepush: june late boss@example.org\ncampaign june: fin" in mails
+
+
+def test_the_relay_to_a_chat(serve: Serve, unused_tcp_port: int) -> None:
+    """
+    It makes words of what it is told, and posts them.
+    """
+    june(3)
+    text = example("python").replace("8091", str(unused_tcp_port))
+    with hooked() as chat:
+        relay = subprocess.Popen(  # noqa: S603 -- our own example
+            [sys.executable, "-c", text],
+            env={**os.environ, "CHAT_WEBHOOK": chat.url},
+            stderr=subprocess.PIPE,
+        )
+        url = f"http://127.0.0.1:{unused_tcp_port}/"
+        try:
+            wait_until(lambda: is_listening(unused_tcp_port))
+            said = say(*sending(serve(), "--notify-webhook", url))
+        finally:
+            relay.kill()
+            relay.communicate()
+    [posted] = [json.loads(each.body) for each in chat.posted]
+
+    assert 0 == said.code
+    assert "notify" not in said.err
+    assert {"text": "june: finished, 3 of 3 accepted"} == posted
+
+
+def is_listening(port: int) -> bool:
+    """
+    Whether someone takes connections there.
+    """
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
