@@ -141,7 +141,8 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE"):
+    others = ("NOTIFY_COMMAND", "NOTIFY_WEBHOOK")
+    for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE", *others):
         monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
 
 

@@ -108,6 +108,6 @@ async def until(condition: Callable[[], object]) -> None:
     """
     Let the others run until *condition* holds.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 -- the simulator signals nothing
             await asyncio.sleep(0)

@@ -36,9 +36,9 @@ async def test_a_client_that_is_closed_under_a_name_lookup(
     client = Client(service_key=KEY, base_url=address, patience=1, first_wait=0.01)
     await client.__aenter__()
     sending = asyncio.create_task(client.send(message, numbers(3)))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(asked.wait(), 30)
     await client.close()
-    summary = await asyncio.wait_for(sending, 5)
+    summary = await asyncio.wait_for(sending, 30)
 
     assert 3 == summary.unknown + summary.not_sent == summary.total
     assert not simulator.calls

@@ -111,14 +111,15 @@ async def test_a_planner_that_was_overtaken_erases_nothing(
         open_ledger(tmp_path / "a.db") as first,
         open_ledger(tmp_path / "a.db") as second,
     ):
-        silent = asyncio.Event()
+        begun, silent = asyncio.Event(), asyncio.Event()
 
         async def slow() -> AsyncIterator[str]:
             yield "+18005550100"
+            begun.set()
             await silent.wait()
 
         slowly = asyncio.create_task(Campaign.plan(first, "june", message, slow()))
-        await asyncio.sleep(0.1)
+        await begun.wait()
         with pytest.raises(CampaignHeldError):
             await Campaign.plan(second, "june", message, numbers(3))
         monkeypatch.setattr("voicepush.ledger.sqlite.holder.SILENT_FOR", -1)

@@ -316,7 +316,7 @@ async def test_the_end_waits_for_nobody(session: ClientSession) -> None:
         await until(lambda: len(receiver.posts) == 5)
         waiting = asyncio.create_task(simulator.receipts_done())
         await asyncio.sleep(0)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             await simulator.stop()
             await waiting
 
@@ -347,7 +347,7 @@ async def test_nothing_pending_is_done_at_once() -> None:
     Nobody waits for receipts where there are none, started or not.
     """
     simulator = Simulator(service_key=KEY)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await simulator.receipts_done()
         async with simulator:
             await simulator.receipts_done()

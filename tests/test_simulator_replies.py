@@ -154,7 +154,7 @@ async def test_waiting_request_ends_with_the_simulator(
     async with Simulator(service_key=KEY, faults=[word]) as simulator:
         waiting = [asyncio.create_task(post(session, simulator)) for _ in range(3)]
         await until(lambda: len(simulator.requests) == 3)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             await simulator.stop()
         failures = await asyncio.gather(*waiting, return_exceptions=True)
 

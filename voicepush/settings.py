@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -52,12 +52,31 @@ def _bare(address: str) -> str:
     return address.strip().rstrip("/")
 
 
-def _check_base_url(_: object, __: object, value: str) -> None:
+def address_parts(address: str) -> SplitResult | None:
+    """
+    The parts of *address*, if it is a whole one of http or https.
+    """
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(address)
+        # Whether the port is a number is found out only where it is looked at.
+        has_port = parts.port != 0
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return None
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and has_port
+    return parts if is_whole else None
+
+
+def is_readable_by_others(parts: SplitResult) -> bool:
+    """
+    Whether everyone on the way there can read what is sent: plain http to another
+    machine.
+    """
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def _check_base_url(_: object, __: object, value: str) -> None:
+    parts = address_parts(value)
+    if parts is None:
         raise InputError(
             f"the base URL must be a whole address such as {_KNOWN_BASES}; it follows "
             f"the domain on which you log in; give it with --base-url or "
@@ -67,7 +86,7 @@ def _check_base_url(_: object, __: object, value: str) -> None:
         raise InputError(
             "the base URL (--base-url) must hold no query, fragment or user name"
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if is_readable_by_others(parts):
         raise InputError(
             "the base URL (--base-url) must begin with https://, since plain http:// "
             "would show the service key to everyone between here and "

@@ -13,6 +13,7 @@ from voicepush.campaign.campaign import Campaign
 from voicepush.cli.caps import CallCaps
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
+from voicepush.cli.notifying import Notify
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Drain,
@@ -56,6 +57,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     service: Service | None = None,
     again: SecondRound | None = None,
     caps: CallCaps | None = None,
+    notify: Notify | None = None,
     column: str | None = None,
     keep: Annotated[list[str] | None, Parameter(negative="")] = None,
     encoding: str | None = None,
@@ -145,7 +147,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     lists = [*filter(None, [file]), *(suppress or [])]
     check_output(rejects, "--rejects", inputs(ledger, chosen.key_file, *lists))
     message_ = (message or Message()).build()
-    chosen_settings = chosen.rehearsed() if dry_run else chosen.build()
+    settings = patient(chosen.rehearsed() if dry_run else chosen.build(), patience)
+    notifiers = (notify or Notify()).build(settings)
     for each in keep or ():
         check_text(each, "--keep")
     given = {
@@ -165,7 +168,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     }
     order = Order(
         message=message_,
-        settings=patient(chosen_settings, patience),
+        settings=settings,
+        notifiers=notifiers,
         screening=Screening(
             country=country,
             international=international,
@@ -219,6 +223,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     /,
     *,
     service: Service | None = None,
+    notify: Notify | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
     retry_internal_error: Annotated[bool | None, Parameter(group="Ledger")] = None,
     on_unknown: OnUnknown = None,
@@ -256,6 +261,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
         Print one JSON object when it ends.
     """
     settings = patient((service or Service()).build(), patience)
+    notifiers = (notify or Notify()).build(settings)
     longest = None if drain is None else seconds("--drain", drain)
     async with existing(ledger, log_was_merged=log_was_merged) as opened:
         found = await Campaign.open(opened, campaign)
@@ -265,5 +271,10 @@ async def resume(  # noqa: PLR0913 -- each is an option
             resend_unknown=on_unknown and on_unknown == "resend",
         )
         return await dispatch(
-            found, settings, drain=longest, process_is_gone=process_is_gone, json=json
+            found,
+            settings,
+            drain=longest,
+            process_is_gone=process_is_gone,
+            json=json,
+            notifiers=notifiers,
         )

@@ -7,13 +7,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from itertools import count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
+from cyclopts import Parameter
 
 from voicepush import __version__
 from voicepush.campaign.campaign import Campaign
@@ -45,11 +46,12 @@ async def demo(
     recipients: int = 20_000,
     rate: float = 4_000,
     keep: Path | None = None,
+    dashboard: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """
-    Run a whole campaign with faults against a stand-in on this machine, and take its
-    receipts.
+    Run a whole campaign with faults against a stand-in on this machine, take its
+    receipts, and write a report.
 
     Parameters
     ----------
@@ -59,6 +61,8 @@ async def demo(
         Destinations per second.
     keep
         A folder to keep its files in; without it they are removed.
+    dashboard
+        Show it live in the browser, too, until Ctrl-C.
     json
         Print one JSON object when it ends.
     """
@@ -71,6 +75,7 @@ async def demo(
         async with (
             open_ledger(folder / "voicepush.db") as ledger,
             _stand_ins(ledger) as simulator,
+            _live(ledger) if dashboard else nullcontext() as live,
         ):
             settings = Settings(
                 service_key="demo", base_url=simulator.url, rate=rate, concurrency=16
@@ -88,12 +93,15 @@ async def demo(
             code = await dispatch(campaign, settings, json=json, tells=False)
             status = await _follow_receipts(campaign, simulator)
             tell_status(status, json=json)
-            counted = simulator.summary()
+            if code == NOT_EVERYONE and status.accepted == status.planned:
+                code = EVERYONE_ACCEPTED  # receipts have proved it
+            code = _compare(status, simulator.summary()) or code
             report = await _write_report(ledger, keep)
-    say(f"a report of it is {report}")
-    if code == NOT_EVERYONE and status.accepted == status.planned:
-        code = EVERYONE_ACCEPTED  # receipts have proved it
-    return _compare(status, counted) or code
+            say(f"a report of it is {report}")
+            if live is not None:
+                say(f"the dashboard at {live} stays until Ctrl-C")
+                await _until_interrupted()
+    return code
 
 
 @asynccontextmanager
@@ -148,6 +156,25 @@ async def _write_report(ledger: Ledger, keep: Path | None) -> Path:
     with writing(path) as file:
         file.write(text)
     return path
+
+
+@asynccontextmanager
+async def _live(ledger: Ledger) -> AsyncIterator[str]:
+    """
+    The dashboard, at a free port of this machine; gives its address.
+    """
+    from voicepush.dashboard.app import dashboard_app  # noqa: PLC0415
+    from voicepush.receipts.serving import serving  # noqa: PLC0415
+
+    async with serving(dashboard_app(ledger, title="demo"), "127.0.0.1", 0) as address:
+        say(f"watch it at {address}/")
+        yield f"{address}/"
+
+
+async def _until_interrupted() -> None:
+    stopped = asyncio.Event()
+    with signals(stopped.set):
+        await stopped.wait()
 
 
 async def _follow_receipts(campaign: Campaign, simulator: Simulator) -> CampaignStatus:

@@ -4,6 +4,8 @@ A dispatch with a show, and what is said at its end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
@@ -13,6 +15,7 @@ from voicepush.cli.exit_status import (
     NOT_EVERYONE,
     SERVICE_REFUSES,
 )
+from voicepush.cli.notifying import Notifier, watching
 from voicepush.cli.terminal import (
     complain,
     draining,
@@ -52,33 +55,40 @@ async def dispatch(
     process_is_gone: bool = False,
     json: bool,
     tells: bool = True,
+    notifiers: Sequence[Notifier] = (),
 ) -> int:
     """
     Dispatch with a show, and say in the end what came of it.
 
     Args:
         tells: Print where the campaign stands then.
+        notifiers: Hear how it goes.
     """
-    summary: Summary | None = None
-    failed: int | None = None
-    words = "what is under way is recorded first"
-    try:
-        with draining(campaign.stop, words) as interruption:
-            async with Client(settings) as client, showing(campaign):
-                summary = await campaign.dispatch(
-                    client, drain=drain, process_is_gone=process_is_gone, tell=say
-                )
-    except LedgerError as error:
-        if not error.while_sending:
-            raise
-        is_lost = isinstance(error, CampaignLostError)
-        failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
-        complain(error)
-    status = await campaign.status()
-    if tells:
-        tell_status(status, json=json)
-    if summary is not None:
-        _tell_reasons(summary, status)
+    async with watching(campaign, notifiers) as watch:
+        summary: Summary | None = None
+        failed: int | None = None
+        words = "what is under way is recorded first"
+        try:
+            with draining(campaign.stop, words) as interruption:
+                async with Client(settings) as client, showing(campaign):
+                    summary = await campaign.dispatch(
+                        client, drain=drain, process_is_gone=process_is_gone, tell=say
+                    )
+        except LedgerError as error:
+            if not error.while_sending:
+                raise
+            watch.failed(error)
+            is_lost = isinstance(error, CampaignLostError)
+            failed = HELD_BY_ANOTHER if is_lost else LEDGER_FAILED
+            complain(error)
+        status = await campaign.status()
+        # After a second signal nobody wants to wait for anything.
+        if summary is not None or failed is not None:
+            watch.ended(status)
+        if tells:
+            tell_status(status, json=json)
+        if summary is not None:
+            _tell_reasons(summary, status)
     if failed is not None:
         return failed
     if interruption.has_come:

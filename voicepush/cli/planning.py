@@ -26,6 +26,7 @@ from voicepush.campaign.caps import CalledBefore
 from voicepush.campaign.following import FollowUp
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
+from voicepush.cli.notifying import Notifier
 from voicepush.cli.options import LedgerPath, check_expiry, existing
 from voicepush.cli.outputs import writing
 from voicepush.cli.rehearsal import column_said, rehearse
@@ -66,6 +67,8 @@ class Order:
 
     message: VoiceMessage
     settings: Settings
+    #: Hear how it goes.
+    notifiers: Sequence[Notifier]
     screening: Screening
     caps: Sequence[Cap]
     #: Where refused rows are written.
@@ -187,6 +190,7 @@ class Order:
             drain=self.drain,
             process_is_gone=self.process_is_gone,
             json=self.json,
+            notifiers=self.notifiers,
         )
 
 

@@ -34,7 +34,8 @@ from voicepush.sending.trouble import Trouble, clock_time
 from voicepush.settings import Settings
 
 if TYPE_CHECKING:
-    from voicepush.sending.transport import Reply, Transport
+    from voicepush.sending.reply import Reply
+    from voicepush.sending.transport import Transport
 
 
 class Sender:

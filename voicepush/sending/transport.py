@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Self
 
 import aiohttp
-import attrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from voicepush import clock
@@ -24,6 +22,7 @@ from voicepush.errors import (
 )
 from voicepush.model.batch import Batch
 from voicepush.sending.carried import Carried
+from voicepush.sending.reply import Reply
 from voicepush.settings import ReuseConnections, Settings
 
 #: The path of the messaging API, version 1.
@@ -40,37 +39,6 @@ _LONGEST_IDLE = 0.5
 #: An address found for a name is taken for so long, in seconds.
 _NAME_KEPT = 10.0
 
-#: No wait that a server asks for is believed to be longer.
-_LONGEST_RETRY_AFTER = 3600.0
-
-
-@attrs.frozen
-class Reply:
-    """
-    What came back, still in bytes.
-    """
-
-    status: int
-    body: bytes = attrs.field(repr=False)
-    #: The header ``Retry-After``, empty where there is none.
-    retry_after_text: str = ""
-
-    @property
-    def retry_after(self) -> float | None:
-        """
-        How long the service asked to wait, in seconds; None where it did not, or said
-        so in no form that HTTP knows.
-        """
-        text = self.retry_after_text.strip()
-        if not text:
-            return None
-        try:
-            is_number = text.isascii() and text.isdecimal()
-            seconds = float(text) if is_number else _seconds_until(text)
-        except (ValueError, TypeError, OverflowError, OSError):
-            return None
-        return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
 
 class Transport:
     """
@@ -79,11 +47,22 @@ class Transport:
 
     Who is called is sent by POST: aiohttp sends idempotent requests again by itself
     when a connection breaks, which would ring people twice.
+
+    Args:
+        url: Where requests go; by default to the API.
+        headers: What they carry; by default the service key.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.settings = settings
-        self.url = settings.base_url + PATH
+        self.url = settings.base_url + PATH if url is None else url
+        self.headers = {"key": settings.service_key} if headers is None else headers
         self._resolver: _Resolver | None = None
         #: The latest to become idle comes last.
         self._idle: list[Connection] = []
@@ -191,7 +170,7 @@ class Connection:
                 ssl=True if settings.tls is None else settings.tls,
             ),
             headers={
-                "key": settings.service_key,
+                **transport.headers,
                 "content-type": "application/json",
                 "user-agent": "voicepush",
             },
@@ -359,11 +338,6 @@ class _Resolver(AbstractResolver):
         Give back what it holds.
         """
         await self._resolver.close()
-
-
-def _seconds_until(http_date: str) -> float:
-    moment = parsedate_to_datetime(http_date)
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - clock.now()
 
 
 def _words(error: Exception) -> str:  # noqa: PLR0911 -- a table, read from the top
