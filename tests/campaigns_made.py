@@ -70,19 +70,25 @@ _LATENCY, _HEARTBEAT = 0.4, 10.0
 
 
 async def make(
-    path: Path, *, recipients: int = 2000, rate: float = 4.0, began: datetime = BEGAN
+    path: Path,
+    *,
+    recipients: int = 2000,
+    rate: float = 4.0,
+    size: int = 50,
+    began: datetime = BEGAN,
 ) -> None:
     """
     Make the ledger at *path*, with so many people on its list.
 
     Args:
         rate: At which they are called, in destinations per second.
+        size: Of their batches.
     """
     file = _listed(path.with_name("june.csv"), recipients)
     async with open_ledger(path) as ledger:
         hour = _Hour(ledger, began.timestamp())
         with patch("voicepush.clock.now", hour.now):
-            await hour.plan(file)
+            await hour.plan(file, size)
             first = await hour.dispatch("june", rate, until=0.4)
             await ledger.steer("june", command=Command.PAUSE)
             await first.leave(CampaignState.PAUSED, "paused by its owner")
@@ -99,7 +105,9 @@ async def make(
 
 
 @asynccontextmanager
-async def going_on(path: Path, *, recipients: int, rate: float) -> AsyncIterator[None]:
+async def going_on(
+    path: Path, *, recipients: int, rate: float, size: int = 50
+) -> AsyncIterator[None]:
     """
     A campaign in the ledger at *path* that is in its middle now.
     """
@@ -107,7 +115,7 @@ async def going_on(path: Path, *, recipients: int, rate: float) -> AsyncIterator
     async with open_ledger(path) as ledger:
         hour = _Hour(ledger, clock.now() - 0.7 * recipients / rate)
         with patch("voicepush.clock.now", hour.now):
-            await hour.plan(file)
+            await hour.plan(file, size)
             worker = await hour.dispatch("july", rate, limit=0.9 * rate, until=0.55)
         yield
         await worker.leave(CampaignState.PAUSED, "paused by its owner")
@@ -196,7 +204,7 @@ class _Hour:
         """
         return self.at
 
-    async def plan(self, file: Path) -> None:
+    async def plan(self, file: Path, size: int) -> None:
         """
         A list from a file, of whom some must not be called.
         """
@@ -210,7 +218,7 @@ class _Hour:
             screening=Screening(
                 country="US", suppressed=Suppressed(islice(suppressed, 200))
             ),
-            batch_size=50,
+            batch_size=size,
             given={"expiry": "6h", "country": "US", "suppress": "opt-outs.csv"},
         )
 
@@ -265,11 +273,11 @@ class _Hour:
             assert status is not None
             if not isinstance(dues, Sequence) or status.done >= until * status.planned:
                 break
-            if limit is not None and pace > limit and self.chance.random() < 0.5:
+            if limit is not None and pace > limit and self.chance.random() < 0.2:
                 pace, throttled = 0.85 * pace, throttled + self.chance.randint(1, 4)
             done += await self._send(worker, dues[0])
             await self.pass_by(dues[0].known.batch.size / pace - _LATENCY)
-            pace = min(rate, 1.03 * pace)
+            pace = min(rate, 1.02 * pace)
             if self.at - told >= _HEARTBEAT:
                 progress = Progress(done, throttled, round(pace, 1))
                 await worker.heartbeat(done / (self.at - told), progress=progress)
