@@ -228,7 +228,12 @@ async def test_a_service_that_names_each_number_has_few_reasons(store: Store) ->
     assert 200 == reasons[Verdict(Outcome.REJECTED, None, "for other reasons")]
 
 
-async def test_some_of_the_batches_are_spread_over_all(store: Store) -> None:
+@pytest.mark.parametrize(
+    "few", [{"people": 6, "batches": 100}, {"people": 100, "batches": 6}]
+)
+async def test_some_of_the_batches_are_spread_over_all(
+    store: Store, few: dict[str, int]
+) -> None:
     """
     About as many as wanted; all of them where they are fewer.
     """
@@ -239,8 +244,9 @@ async def test_some_of_the_batches_are_spread_over_all(store: Store) -> None:
         claimed = is_claimed(await worker.claim(batch, [0]))
         verdict = REJECTED if batch.id.number == 4 else IN_DOUBT
         await worker.record(claimed, BatchResult(batch, verdict, {}, (), 1))
-    some = [each async for each in store.ledger.some_called("june", 6)]
-    every = [each async for each in store.ledger.some_called("june", 100)]
+    many = {"people": 100, "batches": 100}
+    some = [each async for each in store.ledger.some_called("june", **few)]
+    every = [each async for each in store.ledger.some_called("june", **many)]
 
     assert ["+999600", "+999603", "+999606"] == [each.values[0] for each in some[:3]]
     assert 6 == len(some)

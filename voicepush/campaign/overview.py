@@ -23,9 +23,10 @@ from voicepush.model.status import CampaignStatus
 from voicepush.screening.zones import zones_of
 from voicepush.sending.request import load_message
 
-#: At so many batches it is looked at what time it was for their people; of a larger
-#: campaign at some that are spread evenly over it.
-_LOOKED_AT = 200
+#: So many people, and batches, are looked at for what time it was for them; of a larger
+#: campaign some that are spread evenly over it.
+_PEOPLE = 200_000
+_BATCHES = 5_000
 
 
 async def overview_of(ledger: LedgerReader, campaign: str) -> Overview:
@@ -47,7 +48,8 @@ async def overview_of(ledger: LedgerReader, campaign: str) -> Overview:
         timeline=await ledger.timeline(campaign),
         reasons=await ledger.reasons(campaign),
         local_hours=await _local_hours(
-            ledger.some_called(campaign, _LOOKED_AT), called=_called(status)
+            ledger.some_called(campaign, people=_PEOPLE, batches=_BATCHES),
+            called=_called(status),
         ),
         unknown=await ledger.unknown(campaign),
         receipts=await ledger.receipt_counts(),

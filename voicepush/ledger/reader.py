@@ -164,9 +164,11 @@ class LedgerReader(Protocol):
         """
         ...
 
-    def some_called(self, campaign: str, most: int) -> AsyncIterator[CalledBatch]:
+    def some_called(
+        self, campaign: str, *, people: int, batches: int
+    ) -> AsyncIterator[CalledBatch]:
         """
-        The same of about *most* batches of *campaign*, or of all where they are fewer;
-        they are spread evenly over it.
+        The same of some batches of *campaign* that are spread evenly over it: with
+        about as many *people* at most, and at most about as many *batches*.
         """
         ...

@@ -265,13 +265,17 @@ class MemoryLedger:
                 if each.at >= since:
                     yield each
 
-    async def some_called(self, campaign: str, most: int) -> AsyncIterator[CalledBatch]:
+    async def some_called(
+        self, campaign: str, *, people: int, batches: int
+    ) -> AsyncIterator[CalledBatch]:
         """
         Who was called in some of the batches of *campaign*, spread evenly over it.
         """
         rows = self._published(campaign).rows
-        claimed = sum(row.claimed_at is not None for row in rows)
-        for each in _called(rows[:: max(1, -(-claimed // most))]):
+        claimed = [row.known.batch for row in rows if row.claimed_at is not None]
+        size = sum(batch.size for batch in claimed)
+        step = max(1, -(-len(claimed) // batches), -(-size // people))
+        for each in _called(rows[::step]):
             yield each
 
     async def silent(

@@ -65,7 +65,8 @@ _PUBLISHED_BATCH = (
 )
 
 _HOW_MANY_CLAIMED = """
-    SELECT count(*) FROM batch JOIN campaign ON campaign.id = batch.campaign
+    SELECT count(*), coalesce(sum(size), 0)
+    FROM batch JOIN campaign ON campaign.id = batch.campaign
     WHERE name = ? AND claimed_at IS NOT NULL
 """
 
@@ -270,22 +271,24 @@ class SQLiteReader:
                 async for each in self._called(campaign, "claimed_at >= ?", since):
                     yield each
 
-    async def some_called(self, campaign: str, most: int) -> AsyncIterator[CalledBatch]:
+    async def some_called(
+        self, campaign: str, *, people: int, batches: int
+    ) -> AsyncIterator[CalledBatch]:
         """
         Who was called in some of the batches of *campaign*, spread evenly over it.
         """
         status = await self.status(campaign)
         if status is None:
             return
-        (claimed,) = await self._file.do(
+        claimed, size = await self._file.do(
             lambda connection: connection.execute(
                 _HOW_MANY_CLAIMED, (campaign,)
             ).fetchone(),
             writes=False,
         )
-        step = -(-claimed // most)
+        step = max(1, -(-claimed // batches), -(-size // people))
         async for each in self._called(
-            status, "claimed_at IS NOT NULL AND batch.number % ? = 0", max(1, step)
+            status, "claimed_at IS NOT NULL AND batch.number % ? = 0", step
         ):
             yield each
 
