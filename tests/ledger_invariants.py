@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 _MILLIONS = {
     **{f"index.{name}": few for name, few in (("RUN", 4), ("PAGE", 2), ("_FEW", 2))},
     "index._FEW_TO_IMPORT": 2,
-    "sqlite.index.MOST_RUNS": 1,
+    "sql.index.MOST_RUNS": 1,
 }
 
 

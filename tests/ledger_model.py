@@ -20,7 +20,7 @@ from sums import check_sums
 from voicepush.ledger import Command, Fingerprint, Ledger, Plan, Worker
 from voicepush.ledger.memory.ledger import MemoryLedger
 from voicepush.ledger.protocol import Due, Finished
-from voicepush.ledger.sqlite import holder
+from voicepush.ledger.sql import holder
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.batch import Batch
 from voicepush.model.call import Call
@@ -142,13 +142,19 @@ class Store(Protocol):
         Let a campaign look as if its worker had given no sign for long.
         """
 
+    def let_pass(self, seconds: float, clock: Ticking) -> None:
+        """
+        Let *seconds* pass by *clock*, by which signs of life are told.
+        """
+        clock.move(seconds)
+
     async def crash(self, *, old: bool) -> None:
         """
         Let every worker die, long ago or just now, and open the ledger again.
         """
 
 
-class SQLiteStore:
+class SQLiteStore(Store):
     """
     A file.
     """
@@ -200,7 +206,7 @@ class SQLiteStore:
         await self.open()
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """
     An object.
     """

@@ -26,7 +26,7 @@ from voicepush import (
     VoiceMessage,
     open_ledger,
 )
-from voicepush.ledger.sqlite.worker import SQLiteWorker
+from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.claim import Claim
 
 
@@ -323,14 +323,14 @@ async def test_a_claim_that_was_cancelled_is_taken_back(
     simulator = await simulate()
     client = await connect(simulator)
     campaign = await Campaign.plan(ledger, "june", message, numbers(3_000))
-    claim = SQLiteWorker.claim
+    claim = SQLWorker.claim
 
-    async def cancelled_claim(self: SQLiteWorker, *arguments: Any) -> Claim:
+    async def cancelled_claim(self: SQLWorker, *arguments: Any) -> Claim:
         asyncio.get_running_loop().call_soon(dispatch.cancel)
         return await claim(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SQLiteWorker, "claim", cancelled_claim)
+        patch.setattr(SQLWorker, "claim", cancelled_claim)
         dispatch = asyncio.create_task(campaign.dispatch(client))
         with pytest.raises(asyncio.CancelledError):
             await dispatch

@@ -73,12 +73,12 @@ async def test_a_silent_worker_is_taken_for_dead(
     After fifteen seconds without a sign another can join, and the first is told.
     """
     _, silent = await two_planned(store.ledger)
-    ticking.move(14)
+    store.let_pass(14, ticking)
     await silent.heartbeat(None)
-    ticking.move(14)
+    store.let_pass(14, ticking)
     with pytest.raises(CampaignHeldError):
         await store.ledger.join("june", load)
-    ticking.move(2)
+    store.let_pass(2, ticking)
     await store.ledger.join("june", load)
 
     with pytest.raises(CampaignLostError):

@@ -30,7 +30,7 @@ from ledger_model import (
 from making import batch_of
 
 from voicepush.errors import CampaignHeldError, CampaignLostError
-from voicepush.ledger.sqlite.holder import _namespace, _started
+from voicepush.ledger.sql.holder import _namespace, _started
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed, Recorded, Superseded
 from voicepush.model.outcome import BatchResult

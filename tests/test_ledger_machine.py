@@ -37,7 +37,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger import Worker
 from voicepush.ledger.protocol import Dues, Finished
-from voicepush.ledger.sqlite.rows import COUNTED
+from voicepush.ledger.sql.rows import COUNTED
 from voicepush.model.claim import NotBefore, Recorded, Superseded
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState

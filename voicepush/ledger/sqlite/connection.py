@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import floor
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,9 +33,17 @@ def connect(path: Path) -> sqlite3.Connection:
     A connection to the file at *path*, which threads hand on, without transactions of
     its own.
     """
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
     )
+    # All who use the file are on this machine, so signs of life are told by its clock.
+    connection.create_function("life_clock", 0, _life_clock)
+    connection.create_function("whole", 1, floor, deterministic=True)
+    return connection
+
+
+def _life_clock() -> float:
+    return clock.monotonic()
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
+from voicepush.ledger.sql.holder import is_gone, new_token
 from voicepush.ledger.sqlite.connection import BeingReadError, patiently, transaction
-from voicepush.ledger.sqlite.holder import is_gone, new_token
 
 
 def register(connection: sqlite3.Connection) -> str:

@@ -14,9 +14,6 @@ from voicepush.ledger.sqlite.call_tables import CALL_TIMES, CALLS, COUNT_CALL_TI
 from voicepush.ledger.sqlite.connection import pragma, transaction
 from voicepush.ledger.sqlite.tables import CAMPAIGNS, COUNTING
 
-DRAFT = "draft"
-
-
 #: Written into the file's header, to tell our files from other programs'.
 _APPLICATION_ID = 0x766F_6963  # "voic"
 

@@ -5,14 +5,13 @@ the worker of a batch, which may not know of them.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_lost, pack_places, unpack_lost, unpack_places
-from voicepush.ledger.sqlite.holder import may_wake, process_of
-from voicepush.ledger.sqlite.rows import (
+from voicepush.ledger.sql.holder import may_wake, process_of
+from voicepush.ledger.sql.rows import (
     SENDING,
     batch_result,
     in_flight,
@@ -20,7 +19,7 @@ from voicepush.ledger.sqlite.rows import (
     recorded,
     rows_numbered,
 )
-from voicepush.ledger.sqlite.statements import (
+from voicepush.ledger.sql.statements import (
     CLAIM_LEFT,
     FORGET_PROOF,
     LOSE,
@@ -30,12 +29,13 @@ from voicepush.ledger.sqlite.statements import (
     SHIFTED,
     UNCLAIM,
 )
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult
 
 
 def record_late(
-    connection: sqlite3.Connection, record: Mapping[str, Any], late: BatchResult
+    connection: Connection, record: Mapping[str, Any], late: BatchResult
 ) -> None:
     """
     Add what is not known yet, unless another worker has the batch under way.
@@ -56,8 +56,8 @@ def record_late(
 
 
 def write(
-    connection: sqlite3.Connection,
-    row: sqlite3.Row,
+    connection: Connection,
+    row: Row,
     known: BatchResult,
     record: Mapping[str, Any],
 ) -> None:
@@ -74,8 +74,8 @@ def write(
 
 
 def _write_late(
-    connection: sqlite3.Connection,
-    row: sqlite3.Row,
+    connection: Connection,
+    row: Row,
     known: BatchResult,
     record: Mapping[str, Any],
 ) -> None:
@@ -94,7 +94,7 @@ def _write_late(
 
 
 def claim_left(
-    connection: sqlite3.Connection, claim: Mapping[str, Any], places: Sequence[int]
+    connection: Connection, claim: Mapping[str, Any], places: Sequence[int]
 ) -> Claimed | None:
     """
     Claim those of *places* whom a late record or receipts have left pending, if there
@@ -120,7 +120,7 @@ def claim_left(
 
 
 def record_after_late(
-    connection: sqlite3.Connection, record: Mapping[str, Any], told: BatchResult
+    connection: Connection, record: Mapping[str, Any], told: BatchResult
 ) -> None:
     """
     Record of what the batch's worker has *told* all that does not contradict a late
@@ -136,7 +136,7 @@ def record_after_late(
         write(connection, row, known, columns)
 
 
-def unclaim(connection: sqlite3.Connection, claim: Mapping[str, Any]) -> None:
+def unclaim(connection: Connection, claim: Mapping[str, Any]) -> None:
     """
     Take a claim of this very moment back.
 
@@ -149,7 +149,7 @@ def unclaim(connection: sqlite3.Connection, claim: Mapping[str, Any]) -> None:
 
 
 def prove(
-    connection: sqlite3.Connection, campaign: int, number: int, places: Iterable[int]
+    connection: Connection, campaign: int, number: int, places: Iterable[int]
 ) -> None:
     """
     Receipts prove that those at *places* of a batch are accepted, too.
@@ -175,9 +175,9 @@ def prove(
 
 
 def lose(
-    connection: sqlite3.Connection,
+    connection: Connection,
     campaign: int,
-    row: sqlite3.Row,
+    row: Row,
     places: Collection[int],
 ) -> None:
     """
@@ -190,9 +190,7 @@ def lose(
     connection.execute(LOSE, (pack_lost(lost), campaign, row["number"]))
 
 
-def may_be_sent(
-    row: sqlite3.Row, places: frozenset[int]
-) -> tuple[frozenset[int], str | None]:
+def may_be_sent(row: Row, places: frozenset[int]) -> tuple[frozenset[int], str | None]:
     """
     Those of *places* that a worker may still send, since it was stopped between its
     claim and its request, and the process of that worker in words.

@@ -4,23 +4,23 @@ Which batches a worker is given next.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 
 from voicepush import clock
 from voicepush.ledger.protocol import Finished
-from voicepush.ledger.sqlite.rows import READY, SELECT_BATCH, rows_numbered
+from voicepush.ledger.sql.rows import READY, SELECT_BATCH, rows_numbered
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.claim import NotBefore
 
 
 def next_rows(
-    connection: sqlite3.Connection,
+    connection: Connection,
     campaign: int,
     *,
     after: int,
     given: Collection[int],
     limit: int,
-) -> list[sqlite3.Row] | NotBefore | Finished:
+) -> list[Row] | NotBefore | Finished:
     """
     The next batches of *campaign* in which someone is pending and need not wait.
 

@@ -1,10 +1,9 @@
 """
-Receipts go into the file: bodies, what they say of each call, and whom they prove.
+Receipts go into the store: bodies, what they say of each call, and whom they prove.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,9 +17,10 @@ from voicepush.ledger.packing import (
     unpack_transactions,
 )
 from voicepush.ledger.placing import Seat, is_named_so
-from voicepush.ledger.sqlite.books import Key, SQLiteBooks
-from voicepush.ledger.sqlite.calls import call_in, columns_of
-from voicepush.ledger.sqlite.late import prove
+from voicepush.ledger.sql.books import Books, Key
+from voicepush.ledger.sql.calls import call_in, columns_of
+from voicepush.ledger.sql.late import prove
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.call import Receipt, Received, Report, is_told
 from voicepush.model.outcome import Outcome
 
@@ -61,8 +61,8 @@ class _Placed(NamedTuple):
 
 
 def receive(
-    connection: sqlite3.Connection,
-    books: SQLiteBooks,
+    connection: Connection,
+    books: Books,
     receipts: Sequence[Receipt],
     packed: bytes,
     refused: int,
@@ -70,7 +70,6 @@ def receive(
     """
     Write *receipts* down, with their bodies *packed*, and apply them.
     """
-    books.use(connection)
     now = clock.now()
     placed: dict[Key, list[_Placed]] = {}
     unplaced = unreadable = 0
@@ -108,11 +107,10 @@ def receive(
     return Received(sum(map(len, placed.values())), unplaced, unreadable, late)
 
 
-def place_again(connection: sqlite3.Connection, books: SQLiteBooks) -> Received:
+def place_again(connection: Connection, books: Books) -> Received:
     """
     Try again to find whose those are that were kept aside some time ago.
     """
-    books.use(connection)
     now = clock.now()
     rows = connection.execute(
         "SELECT * FROM aside WHERE again_at <= ? ORDER BY again_at LIMIT ?",
@@ -126,7 +124,7 @@ def place_again(connection: sqlite3.Connection, books: SQLiteBooks) -> Received:
     return Received(placed_late=late)
 
 
-def forget_bodies(connection: sqlite3.Connection, before: float) -> int:
+def forget_bodies(connection: Connection, before: float) -> int:
     """
     Delete the first bodies that came *before* that moment; gives how many.
     """
@@ -151,7 +149,7 @@ def _again_at(received_at: float, now: float) -> float | None:
 
 
 def _keep_aside(
-    connection: sqlite3.Connection, body: str, received_at: float, report: Report | None
+    connection: Connection, body: str, received_at: float, report: Report | None
 ) -> None:
     row: tuple[object, ...] = (body, received_at, "", None, None)
     if report is not None:
@@ -167,8 +165,8 @@ def _keep_aside(
 
 
 def _place_taught(
-    connection: sqlite3.Connection,
-    books: SQLiteBooks,
+    connection: Connection,
+    books: Books,
     transaction_ids: Iterable[str],
     now: float,
 ) -> int:
@@ -178,7 +176,7 @@ def _place_taught(
     (waiting,) = connection.execute("SELECT unplaced FROM receipt_count").fetchone()
     if not waiting:
         return 0
-    rows: list[sqlite3.Row] = []
+    rows: list[Row] = []
     for each in dict.fromkeys(filter(None, transaction_ids)):
         rows += connection.execute(
             "SELECT * FROM aside WHERE transaction_id = ? AND transaction_id != '' "
@@ -189,9 +187,9 @@ def _place_taught(
 
 
 def _place_late(
-    connection: sqlite3.Connection,
-    books: SQLiteBooks,
-    rows: Sequence[sqlite3.Row],
+    connection: Connection,
+    books: Books,
+    rows: Sequence[Row],
     now: float,
 ) -> int:
     placed: dict[Key, list[_Placed]] = {}
@@ -208,7 +206,7 @@ def _place_late(
 
 
 def _apply(
-    connection: sqlite3.Connection, key: Key, placed: Sequence[_Placed], now: float
+    connection: Connection, key: Key, placed: Sequence[_Placed], now: float
 ) -> None:
     """
     Merge what is *placed* in one batch with what is known of its calls.
@@ -240,7 +238,7 @@ _BATCH = """
 """
 
 
-def _unproven(batch: sqlite3.Row, places: set[int]) -> set[int]:
+def _unproven(batch: Row, places: set[int]) -> set[int]:
     """
     Those of *places* that nobody knows to be accepted.
     """
@@ -257,7 +255,7 @@ def _unproven(batch: sqlite3.Row, places: set[int]) -> set[int]:
 
 
 def _merge(
-    connection: sqlite3.Connection,
+    connection: Connection,
     key: tuple[int, int, int],
     placed: Sequence[_Placed],
     told: Sequence[str],
@@ -319,5 +317,5 @@ _COLUMNS = (
 _UPSERT = f"""
     INSERT INTO call (campaign, number, recipient, {", ".join(_COLUMNS)})
     VALUES (:campaign, :number, :recipient, {", ".join(f":{each}" for each in _COLUMNS)})
-    ON CONFLICT DO UPDATE SET {", ".join(f"{each} = excluded.{each}" for each in _COLUMNS)}
+    ON CONFLICT (campaign, number, recipient) DO UPDATE SET {", ".join(f"{each} = excluded.{each}" for each in _COLUMNS)}
 """  # noqa: E501, S608 -- our names

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 from collections.abc import Mapping
 
 from voicepush import clock
+from voicepush.ledger.sql.store import Connection
 from voicepush.model.status import HistoryEntry, Minute, Progress
 
 
 def note(
-    connection: sqlite3.Connection, campaign: int, event: str, detail: str | None = None
+    connection: Connection, campaign: int, event: str, detail: str | None = None
 ) -> None:
     """
     Write down that this process did something to *campaign* now.
@@ -25,16 +25,15 @@ def note(
     )
 
 
-def note_progress(
-    connection: sqlite3.Connection, campaign: int, progress: Progress
-) -> None:
+def note_progress(connection: Connection, campaign: int, progress: Progress) -> None:
     """
     Add *progress* to the present minute.
     """
     connection.execute(
         "INSERT INTO minute VALUES (:campaign, :minute, :recipients, :throttled, :rate)"
-        " ON CONFLICT DO UPDATE SET recipients = recipients + excluded.recipients, "
-        "throttled = throttled + excluded.throttled, rate = excluded.rate",
+        " ON CONFLICT (campaign, minute) DO UPDATE "
+        "SET recipients = minute.recipients + excluded.recipients, "
+        "throttled = minute.throttled + excluded.throttled, rate = excluded.rate",
         {
             "campaign": campaign,
             "minute": int(clock.now() // 60),
@@ -45,7 +44,7 @@ def note_progress(
     )
 
 
-def history_of(connection: sqlite3.Connection, campaign: int) -> list[HistoryEntry]:
+def history_of(connection: Connection, campaign: int) -> list[HistoryEntry]:
     """
     What was done to *campaign*, the oldest first.
     """
@@ -57,7 +56,7 @@ def history_of(connection: sqlite3.Connection, campaign: int) -> list[HistoryEnt
     ]
 
 
-def minutes_of(connection: sqlite3.Connection, campaign: int) -> list[Minute]:
+def minutes_of(connection: Connection, campaign: int) -> list[Minute]:
     """
     How it went in each minute in which a worker was at work.
     """

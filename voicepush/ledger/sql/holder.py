@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 from pathlib import Path
 
 from voicepush import clock
@@ -15,29 +14,33 @@ from voicepush.errors import (
     CampaignLostError,
     InputError,
 )
-from voicepush.ledger.sqlite.schema import DRAFT
+from voicepush.ledger.sql.store import DRAFT, Connection, Row
 
 #: A holder that gave no sign for so long is taken for dead, in seconds.
 SILENT_FOR = 15.0
+
+#: For how long a holder gave no sign, by a clock that all who use the store share.
+SILENT_SINCE = "life_clock() - heartbeat_at AS silent"
 
 #: The tokens of the workers in this process that have claimed someone and not left,
 #: whichever of its event loops they are in.
 at_work: set[str] = set()
 
 
-def campaign_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row | None:
+def campaign_row(connection: Connection, name: str) -> Row | None:
     """
     The row of the campaign called *name*, a draft included.
     """
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT campaign.*, message FROM campaign JOIN message_group "
+    row: Row | None = connection.execute(
+        f"SELECT campaign.*, message, {SILENT_SINCE} "  # noqa: S608 -- our names
+        "FROM campaign JOIN message_group "
         "ON message_group.campaign = campaign.id AND number = 0 WHERE name = ?",
         (name,),
     ).fetchone()
     return row
 
 
-def published_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
+def published_row(connection: Connection, name: str) -> Row:
     """
     The row of the campaign called *name*, if everyone may see it.
     """
@@ -47,7 +50,7 @@ def published_row(connection: sqlite3.Connection, name: str) -> sqlite3.Row:
     return row
 
 
-def check_free(row: sqlite3.Row) -> None:
+def check_free(row: Row) -> None:
     """
     Refuse a campaign that a living process holds.
     """
@@ -55,11 +58,11 @@ def check_free(row: sqlite3.Row) -> None:
         raise CampaignHeldError(row["name"], describe(row))
 
 
-def hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3.Row:
+def hold(connection: Connection, campaign: int, holder: str) -> Row:
     """
     The campaign's row, if it is still ours.
     """
-    row: sqlite3.Row | None = connection.execute(
+    row: Row | None = connection.execute(
         "SELECT * FROM campaign WHERE id = ? AND holder = ?", (campaign, holder)
     ).fetchone()
     if row is None:
@@ -69,7 +72,7 @@ def hold(connection: sqlite3.Connection, campaign: int, holder: str) -> sqlite3.
     return row
 
 
-def is_held(connection: sqlite3.Connection, campaign: int, holder: str) -> bool:
+def is_held(connection: Connection, campaign: int, holder: str) -> bool:
     """
     Whether the campaign is still ours.
     """
@@ -79,31 +82,30 @@ def is_held(connection: sqlite3.Connection, campaign: int, holder: str) -> bool:
     return found.fetchone() is not None
 
 
-def note_heartbeat(connection: sqlite3.Connection, campaign: int) -> None:
+def note_heartbeat(connection: Connection, campaign: int) -> None:
     """
     Note that the holder of *campaign* is alive.
     """
     connection.execute(
-        "UPDATE campaign SET heartbeat_at = ? WHERE id = ?",
-        (clock.monotonic(), campaign),
+        "UPDATE campaign SET heartbeat_at = life_clock() WHERE id = ?", (campaign,)
     )
 
 
-def is_alive(row: sqlite3.Row) -> bool:
+def is_alive(row: Row) -> bool:
     """
     Whether the holder in *row* gave a sign lately.
     """
     # Before the last start of this machine, or on another one, it would be negative.
-    if not 0 <= clock.monotonic() - row["heartbeat_at"] <= SILENT_FOR:
+    if row["silent"] is None or not 0 <= row["silent"] <= SILENT_FOR:
         return False
     return not is_gone(row["holder"])
 
 
-def describe(row: sqlite3.Row) -> str:
+def describe(row: Row) -> str:
     """
     The holder in *row*, in words.
     """
-    seconds = round(clock.monotonic() - row["heartbeat_at"])
+    seconds = round(row["silent"])
     when = f"{seconds} s ago" if seconds >= 0 else "before this machine was started"
     return f"{process_of(row['holder'])} (last sign {when})"
 

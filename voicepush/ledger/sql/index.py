@@ -4,7 +4,6 @@ The index of who stands in which batch, in tables.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
 from voicepush.ledger.index import (
@@ -16,11 +15,10 @@ from voicepush.ledger.index import (
     parts,
     sorted_pages,
 )
+from voicepush.ledger.sql.store import Connection
 
 
-def write_run(
-    connection: sqlite3.Connection, campaign: int, columns: Sequence[Column]
-) -> None:
+def write_run(connection: Connection, campaign: int, columns: Sequence[Column]) -> None:
     """
     Write a run of all that *columns* hold.
     """
@@ -39,7 +37,7 @@ class Merging:
         self._runs: list[int] = []
         self._merged = 0
 
-    def begin(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
+    def begin(self, connection: Connection) -> list[tuple[int, int]]:
         """
         The parts in which it is done; none if there are few runs.
         """
@@ -52,7 +50,7 @@ class Merging:
         self._merged = new_run(connection, self._campaign)
         return list(parts(len(self._runs)))
 
-    def merge(self, connection: sqlite3.Connection, least: int, greatest: int) -> None:
+    def merge(self, connection: Connection, least: int, greatest: int) -> None:
         """
         Do the part from *least* to *greatest*.
         """
@@ -63,7 +61,7 @@ class Merging:
         ]
         write_pages(connection, self._merged, merged_pages(pages, least, greatest))
 
-    def finish(self, connection: sqlite3.Connection) -> None:
+    def finish(self, connection: Connection) -> None:
         """
         Let nothing of the many remain, if they were merged.
         """
@@ -80,7 +78,7 @@ _PAGES_OF = """
 """
 
 
-def new_run(connection: sqlite3.Connection, campaign: int) -> int:
+def new_run(connection: Connection, campaign: int) -> int:
     """
     A run of *campaign* without any entry yet.
     """
@@ -91,7 +89,7 @@ def new_run(connection: sqlite3.Connection, campaign: int) -> int:
 
 
 def write_pages(
-    connection: sqlite3.Connection,
+    connection: Connection,
     run: int,
     pages: Iterable[tuple[int, bytes | memoryview]],
 ) -> None:
@@ -104,7 +102,7 @@ def write_pages(
     )
 
 
-def drop_runs(connection: sqlite3.Connection, campaign: int) -> None:
+def drop_runs(connection: Connection, campaign: int) -> None:
     """
     Let nothing remain of the runs of *campaign*.
     """
@@ -116,7 +114,7 @@ def drop_runs(connection: sqlite3.Connection, campaign: int) -> None:
     connection.execute("DELETE FROM index_run WHERE campaign = ?", (campaign,))
 
 
-def batches_with(connection: sqlite3.Connection, value: str) -> set[tuple[int, int]]:
+def batches_with(connection: Connection, value: str) -> set[tuple[int, int]]:
     """
     The campaigns and numbers of the batches in which *value* may stand.
     """
@@ -133,7 +131,7 @@ def batches_with(connection: sqlite3.Connection, value: str) -> set[tuple[int, i
 #: takes the tables of a cross join in their order, and would scan the pages otherwise.
 _PAGES = """
     SELECT campaign, entries
-    FROM index_run CROSS JOIN index_page ON run = index_run.id
+    FROM index_run CROSS JOIN index_page WHERE run = index_run.id
     AND first BETWEEN coalesce(
         (SELECT max(first) FROM index_page AS earlier
          WHERE earlier.run = index_run.id AND first <= :least), :least

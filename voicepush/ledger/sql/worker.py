@@ -5,8 +5,8 @@ The one worker of a campaign.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from functools import cache, partial
 from typing import Any
 
@@ -16,23 +16,23 @@ from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Command, Control, Plan
 from voicepush.ledger.protocol import Due, Dues, Finished
-from voicepush.ledger.sqlite.deciding import Cancelling, Recovery, Resolution
-from voicepush.ledger.sqlite.giving import next_rows
-from voicepush.ledger.sqlite.history import note, note_progress
-from voicepush.ledger.sqlite.holder import (
+from voicepush.ledger.sql.deciding import Cancelling, Decision, Recovery, Resolution
+from voicepush.ledger.sql.giving import next_rows
+from voicepush.ledger.sql.history import note, note_progress
+from voicepush.ledger.sql.holder import (
     at_work,
     hold,
     is_held,
     note_heartbeat,
 )
-from voicepush.ledger.sqlite.late import (
+from voicepush.ledger.sql.late import (
     claim_left,
     record_after_late,
     record_late,
     unclaim,
 )
-from voicepush.ledger.sqlite.leaving_out import LeavingOut
-from voicepush.ledger.sqlite.rows import (
+from voicepush.ledger.sql.leaving_out import LeavingOut
+from voicepush.ledger.sql.rows import (
     READY,
     SELECT_BATCH,
     TOGETHER,
@@ -41,8 +41,8 @@ from voicepush.ledger.sqlite.rows import (
     record_of,
     rows_numbered,
 )
-from voicepush.ledger.sqlite.statements import CLAIM, RECORD
-from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.ledger.sql.statements import CLAIM, RECORD
+from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.claim import (
     Claim,
@@ -59,14 +59,14 @@ from voicepush.model.status import CampaignState, Progress, Resolved, Waiting
 _TAKEN_OVER = "the campaign was taken over by another process; this one stops"
 
 
-class SQLiteWorker:
+class SQLWorker:
     """
     The one worker of a campaign; every write checks that it still is.
     """
 
     def __init__(
         self,
-        file: SQLiteFile,
+        store: Store,
         campaign: int,
         token: str,
         plan: Plan,
@@ -81,7 +81,7 @@ class SQLiteWorker:
         #: Whom it has not made pending again when it joined, since another process
         #: that claimed them may exist.
         self.left_alone = Resolved(0)
-        self._file = file
+        self._store = store
         self._campaign = campaign
         self._leaving_out = LeavingOut(campaign, plan, planned_at)
         #: By its number, one for all of its batches.
@@ -102,15 +102,14 @@ class SQLiteWorker:
             resend=self.plan.resend_unknown,
             process_is_gone=process_is_gone,
         )
-        await self._for_each(recovery.where, recovery)
-        self.left_alone = recovery.resolved
+        self.left_alone = (await self._for_each(recovery)).resolved
 
     async def due(self, limit: int) -> Dues:
         """
         The next batches in which someone is pending, at most *limit* of them.
         """
         while True:
-            found = await self._file.do(
+            found = await self._store.do(
                 lambda connection: self._next(connection, limit), writes=False
             )
             if not isinstance(found, list):
@@ -133,8 +132,8 @@ class SQLiteWorker:
         return [each for each in due if each.known.places(Outcome.PENDING)]
 
     def _next(
-        self, connection: sqlite3.Connection, limit: int
-    ) -> list[sqlite3.Row] | NotBefore | Finished:
+        self, connection: Connection, limit: int
+    ) -> list[Row] | NotBefore | Finished:
         hold(connection, self._campaign, self.token)
         rows = next_rows(
             connection,
@@ -152,7 +151,7 @@ class SQLiteWorker:
         That one *batch*, if someone in it is pending.
         """
 
-        def work(connection: sqlite3.Connection) -> Due | None:
+        def work(connection: Connection) -> Due | None:
             hold(connection, self._campaign, self.token)
             for row in rows_numbered(connection, self._campaign, batch.number):
                 due = self._due(row)
@@ -160,9 +159,9 @@ class SQLiteWorker:
                     return due if due.known.places(Outcome.PENDING) else None
             return None
 
-        return await self._file.do(work, writes=False)
+        return await self._store.do(work, writes=False)
 
-    def _due(self, row: sqlite3.Row) -> Due:
+    def _due(self, row: Row) -> Due:
         return Due(batch_result(row, self._group_of), row["due_at"])
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
@@ -174,7 +173,7 @@ class SQLiteWorker:
         """
         row = claim_of(batch, places, self._campaign, self.token)
 
-        def work(connection: sqlite3.Connection) -> Claim:
+        def work(connection: Connection) -> Claim:
             out = self._leaving_out.look(connection, batch, places)
             if isinstance(out, NotBefore):
                 return out
@@ -189,20 +188,20 @@ class SQLiteWorker:
             return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
 
         if self.plan.caps:
-            await self._file.do(self._leaving_out.catch_up, writes=False)
+            await self._store.do(self._leaving_out.catch_up, writes=False)
         at_work.add(self.token)  # before another could learn of the claim
         try:
-            claimed = await self._file.do(work, at_once=True)
-            self._file.check_in_place()
+            claimed = await self._store.do(work, at_once=True)
+            self._store.check_in_place()
         except (asyncio.CancelledError, LedgerError):
             # It may be done, or be done yet, and nothing will be sent.
-            self._file.do_later(lambda connection: unclaim(connection, row))
+            self._store.do_later(lambda connection: unclaim(connection, row))
             raise
         return claimed
 
     def _claim(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         row: Mapping[str, Any],
         places: Sequence[int],
     ) -> Claimed:
@@ -227,7 +226,7 @@ class SQLiteWorker:
         """
         row = record_of(result, self._campaign, self.token, due_at)
 
-        def work(connection: sqlite3.Connection) -> Record:
+        def work(connection: Connection) -> Record:
             if connection.execute(RECORD, row).rowcount == 1:
                 return Recorded()
             if is_held(connection, self._campaign, self.token):
@@ -236,7 +235,7 @@ class SQLiteWorker:
             record_late(connection, row, result)
             return Superseded(_TAKEN_OVER)
 
-        record = await self._file.do(work, at_once=True)
+        record = await self._store.do(work, at_once=True)
         if due_at is not None or row["state"] != READY:
             self._given.discard(row["number"])
         return record
@@ -246,7 +245,7 @@ class SQLiteWorker:
         Let *batch* wait, and be given again by `due` after *until*.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             hold(connection, self._campaign, self.token)
             connection.execute(
                 "UPDATE batch SET due_at = ? "
@@ -254,7 +253,7 @@ class SQLiteWorker:
                 (until, self._campaign, batch.number, READY),
             )
 
-        await self._file.do(work)
+        await self._store.do(work)
         self._given.discard(batch.number)
 
     async def heartbeat(
@@ -272,7 +271,7 @@ class SQLiteWorker:
             CampaignLostError: Another has taken the campaign over.
         """
 
-        def work(connection: sqlite3.Connection) -> Control:
+        def work(connection: Connection) -> Control:
             row = hold(connection, self._campaign, self.token)
             note_heartbeat(connection, self._campaign)
             since = waiting and waiting.since.timestamp()
@@ -288,8 +287,8 @@ class SQLiteWorker:
                 note_progress(connection, self._campaign, progress)
             return Control(row["command"] and Command(row["command"]), row["rate"])
 
-        control = await self._file.do(work)
-        self._file.check_in_place()
+        control = await self._store.do(work)
+        self._store.check_in_place()
         return control
 
     async def resolve(
@@ -309,10 +308,9 @@ class SQLiteWorker:
             process_is_gone=process_is_gone,
             batches=batches,
         )
-        await self._for_each(resolution.where, resolution)
-        resolved = resolution.resolved
+        resolved = (await self._for_each(resolution)).resolved
         told = decisions.told(resolved, resend=resend)
-        await self._file.do(
+        await self._store.do(
             lambda connection: note(connection, self._campaign, "resolved", told)
         )
         return resolved
@@ -334,9 +332,9 @@ class SQLiteWorker:
             cancelling = Cancelling(
                 self._campaign, self.token, reason=reason or "cancelled"
             )
-            await self._for_each(cancelling.where, cancelling)
+            await self._for_each(cancelling)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             end, why = state, reason
             if state is CampaignState.FINISHED:
                 left = self._left(connection)
@@ -352,9 +350,9 @@ class SQLiteWorker:
             said = f"{end.value}: {why}" if why else end.value
             note(connection, self._campaign, "left", said)
 
-        await self._file.do(work)
+        await self._store.do(work)
 
-    def _left(self, connection: sqlite3.Connection) -> int:
+    def _left(self, connection: Connection) -> int:
         """
         How many are pending, in flight or not sent.
         """
@@ -364,26 +362,28 @@ class SQLiteWorker:
         ).fetchone()
         return int(row[0])
 
-    async def _for_each(
-        self, where: str, change: Callable[[sqlite3.Connection, sqlite3.Row], None]
-    ) -> None:
+    async def _for_each(self, decision: Decision) -> Decision:
         """
-        Change each batch for which *where* holds, some at a time.
+        Take *decision* about each batch that it is for, some at a time; gives it with
+        what came of it.
         """
         after: int | None = -1
 
-        def work(connection: sqlite3.Connection) -> int | None:
+        def work(connection: Connection) -> tuple[int | None, Decision]:
+            # What is done again counts once.
+            taken = copy(decision)
             hold(connection, self._campaign, self.token)
             note_heartbeat(connection, self._campaign)
             # Those before need not be looked at again.
             rows = connection.execute(
-                f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({where}) "
+                f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({decision.where}) "
                 "AND batch.number > ? ORDER BY batch.number LIMIT ?",
                 (self._campaign, after, TOGETHER),
             ).fetchall()
             for row in rows:
-                change(connection, row)
-            return rows[-1]["number"] if rows else None
+                taken(connection, row)
+            return (rows[-1]["number"] if rows else None), taken
 
         while after is not None:
-            after = await self._file.do(work)
+            after, decision = await self._store.do(work)
+        return decision

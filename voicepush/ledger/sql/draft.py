@@ -4,7 +4,6 @@ A campaign that is being planned.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -15,11 +14,10 @@ from voicepush import clock
 from voicepush.ledger.index import Column, Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.plan import Fingerprint, Plan
-from voicepush.ledger.sqlite.history import note
-from voicepush.ledger.sqlite.holder import hold, note_heartbeat, published_row
-from voicepush.ledger.sqlite.index import Merging, drop_runs, write_run
-from voicepush.ledger.sqlite.schema import DRAFT
-from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.ledger.sql.history import note
+from voicepush.ledger.sql.holder import hold, note_heartbeat, published_row
+from voicepush.ledger.sql.index import Merging, drop_runs, write_run
+from voicepush.ledger.sql.store import DRAFT, Connection, Store
 from voicepush.model.batch import Batch
 from voicepush.model.status import CampaignState
 
@@ -30,13 +28,13 @@ _INSERT_RECIPIENTS = (
 )
 
 
-class SQLiteDraft:
+class SQLDraft:
     """
     A campaign that is being planned, in rows that no one else looks at yet.
     """
 
-    def __init__(self, file: SQLiteFile, campaign: int, holder: str) -> None:
-        self._file = file
+    def __init__(self, store: Store, campaign: int, holder: str) -> None:
+        self._store = store
         self._campaign = campaign
         self._holder = holder
         self._added = 0
@@ -53,7 +51,7 @@ class SQLiteDraft:
             self._to_index.add(number, batch.recipients, each)
         columns = self._to_index.take()
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             hold(connection, self._campaign, self._holder)
             note_heartbeat(connection, self._campaign)
             connection.executemany(
@@ -73,7 +71,7 @@ class SQLiteDraft:
             )
             write_run(connection, self._campaign, columns)
 
-        await self._file.do(work)
+        await self._store.do(work)
 
     async def publish(
         self, counts: Mapping[str, int], fingerprint: Fingerprint | None = None
@@ -86,7 +84,7 @@ class SQLiteDraft:
         """
         merging = await self._merge(self._to_index.take(last=True))
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             hold(connection, self._campaign, self._holder)
             merging.finish(connection)
             connection.execute(
@@ -106,7 +104,7 @@ class SQLiteDraft:
 
             note(connection, self._campaign, "planned")
 
-        await self._file.do(work)
+        await self._store.do(work)
 
     async def _merge(self, columns: Sequence[Column]) -> Merging:
         """
@@ -114,17 +112,17 @@ class SQLiteDraft:
         """
         merging = Merging(self._campaign)
 
-        def begin(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+        def begin(connection: Connection) -> list[tuple[int, int]]:
             hold(connection, self._campaign, self._holder)
             write_run(connection, self._campaign, columns)
             return merging.begin(connection)
 
-        for part in await self._file.do(begin):
-            await self._file.do(partial(self._merge_part, merging, part))
+        for part in await self._store.do(begin):
+            await self._store.do(partial(self._merge_part, merging, part))
         return merging
 
     def _merge_part(
-        self, merging: Merging, part: tuple[int, int], connection: sqlite3.Connection
+        self, merging: Merging, part: tuple[int, int], connection: Connection
     ) -> None:
         hold(connection, self._campaign, self._holder)
         note_heartbeat(connection, self._campaign)
@@ -135,26 +133,26 @@ class SQLiteDraft:
         Show that the planner is alive.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             hold(connection, self._campaign, self._holder)
             note_heartbeat(connection, self._campaign)
 
-        await self._file.do(work)
+        await self._store.do(work)
 
     async def discard(self) -> None:
         """
         Let nothing of it remain, if it is still a draft and ours.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             row = hold(connection, self._campaign, self._holder)
             if row["state"] == DRAFT:
                 drop(connection, self._campaign)
 
-        await self._file.do(work)
+        await self._store.do(work)
 
 
-def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
+def insert(connection: Connection, plan: Plan, holder: str) -> int:
     """
     Begin the row of a campaign; gives its id.
     """
@@ -165,7 +163,6 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
         "state": DRAFT,
         "planned_at": clock.now(),
         "holder": holder,
-        "heartbeat_at": clock.monotonic(),
         "expires_at": plan.expires_at,
         "rate": plan.rate,
         "retry_internal_error": plan.retry_internal_error,
@@ -178,7 +175,8 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
     }
     names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
     inserted = connection.execute(
-        f"INSERT INTO campaign ({names}) VALUES ({values})",  # noqa: S608 -- our names
+        f"INSERT INTO campaign ({names}, heartbeat_at) "  # noqa: S608 -- our names
+        f"VALUES ({values}, life_clock())",
         row,
     )
     campaign = int(inserted.lastrowid or 0)
@@ -190,7 +188,7 @@ def insert(connection: sqlite3.Connection, plan: Plan, holder: str) -> int:
     return campaign
 
 
-def drop(connection: sqlite3.Connection, campaign: int) -> None:
+def drop(connection: Connection, campaign: int) -> None:
     """
     Let nothing of *campaign* remain.
     """
@@ -206,7 +204,7 @@ def drop(connection: sqlite3.Connection, campaign: int) -> None:
         connection.execute(statement, (campaign,))
 
 
-def drop_of(connection: sqlite3.Connection, holder: str) -> None:
+def drop_of(connection: Connection, holder: str) -> None:
     """
     Let nothing remain of *holder*'s draft, if it has come to be.
     """

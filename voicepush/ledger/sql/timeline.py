@@ -4,13 +4,13 @@ How a campaign went: what happened when, and why.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 
 from voicepush.ledger.packing import count_exceptions
-from voicepush.ledger.sqlite.history import minutes_of
-from voicepush.ledger.sqlite.holder import published_row
-from voicepush.ledger.sqlite.rows import batch_result, rows_numbered
+from voicepush.ledger.sql.history import minutes_of
+from voicepush.ledger.sql.holder import published_row
+from voicepush.ledger.sql.rows import batch_result, rows_numbered
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.call import CallState
 from voicepush.model.outcome import Outcome, Verdict, count_reason
 from voicepush.model.overview import CallsAt, OutcomesAt, Timeline
@@ -30,7 +30,7 @@ _SUMS = ", ".join(
 
 #: The columns are the second, and then how many have each of the outcomes.
 _BY_SECOND = f"""
-    SELECT CAST(coalesce(recorded_at, claimed_at, planned_at) AS INTEGER), {_SUMS}
+    SELECT whole(coalesce(recorded_at, claimed_at, planned_at)), {_SUMS}
     FROM batch JOIN campaign ON campaign.id = batch.campaign
     LEFT JOIN proof ON proof.campaign = batch.campaign AND proof.number = batch.number
     WHERE batch.campaign = ? GROUP BY 1 ORDER BY 1
@@ -46,7 +46,7 @@ _PICKED_UP = """
 """
 
 
-def timeline_of(connection: sqlite3.Connection, name: str) -> Timeline:
+def timeline_of(connection: Connection, name: str) -> Timeline:
     """
     What happened when in the campaign called *name*.
     """
@@ -86,17 +86,18 @@ _OF_ONE_KIND = """
 #: The others, without their recipients where those need not be looked at: of batches
 #: with one recipient a destination, and without proofs.
 _MIXED = """
-    SELECT number, size, outcome, code, description, exceptions,
-        EXISTS (SELECT 1 FROM proof WHERE proof.campaign = batch.campaign
-                AND proof.number = batch.number) AS is_proven,
+    SELECT batch.number, size, outcome, code, description, exceptions,
+        proof.campaign IS NOT NULL AS is_proven,
         EXISTS (SELECT 1 FROM recipients WHERE recipients.campaign = batch.campaign
                 AND recipients.number = batch.number AND widths IS NOT NULL) AS is_wide
-    FROM batch
-    WHERE campaign = ? AND (exceptions IS NOT NULL OR is_proven)
+    FROM batch LEFT JOIN proof
+    ON proof.campaign = batch.campaign AND proof.number = batch.number
+    WHERE batch.campaign = ?
+    AND (exceptions IS NOT NULL OR proof.campaign IS NOT NULL)
 """
 
 
-def reasons_of(connection: sqlite3.Connection, name: str) -> Counter[Verdict]:
+def reasons_of(connection: Connection, name: str) -> Counter[Verdict]:
     """
     How many recipients of the campaign called *name* have which verdict.
     """
@@ -111,9 +112,7 @@ def reasons_of(connection: sqlite3.Connection, name: str) -> Counter[Verdict]:
     return +found
 
 
-def _reasons_in(
-    connection: sqlite3.Connection, campaign: int, row: sqlite3.Row
-) -> Counter[Verdict]:
+def _reasons_in(connection: Connection, campaign: int, row: Row) -> Counter[Verdict]:
     if row["is_proven"] or row["is_wide"]:
         (whole,) = rows_numbered(connection, campaign, row["number"])
         return batch_result(whole).reasons()

@@ -1,40 +1,42 @@
 """
-Where the campaigns of the file stand.
+Where the campaigns of a store stand.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from voicepush import clock
-from voicepush.ledger.sqlite.calls import calls_of
-from voicepush.ledger.sqlite.holder import describe, is_alive
-from voicepush.ledger.sqlite.rows import COUNTED, follows_of
+from voicepush.ledger.sql.calls import calls_of
+from voicepush.ledger.sql.holder import SILENT_SINCE, describe, is_alive
+from voicepush.ledger.sql.rows import COUNTED, follows_of
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.call import Calls, CallState
 from voicepush.model.status import CampaignState, CampaignStatus
 
-_STATUSES = """
-    SELECT name, state, reason, holder, heartbeat_at, read, invalid, duplicate,
+_STATUSES = f"""
+    SELECT name, state, reason, holder, {SILENT_SINCE}, read, invalid, duplicate,
            campaign.suppressed + tally.suppressed AS left_out, expires_at, rate,
            throughput, waiting, waiting_since, follows, tally.*
     FROM campaign JOIN tally ON tally.campaign = campaign.id
-    WHERE state != 'draft' AND name = coalesce(?, name)
-    ORDER BY campaign.id
-"""
+    WHERE state != 'draft'
+"""  # noqa: S608 -- our names
 
 
-def statuses_of(
-    connection: sqlite3.Connection, name: str | None
-) -> list[CampaignStatus]:
+def statuses_of(connection: Connection, name: str | None) -> list[CampaignStatus]:
     """
     Where the campaign called *name* stands, or where all do.
     """
-    rows = connection.execute(_STATUSES, (name,)).fetchall()
+    # One of them is found by an index.
+    rows = (
+        connection.execute(f"{_STATUSES} ORDER BY campaign.id")
+        if name is None
+        else connection.execute(f"{_STATUSES} AND name = ?", (name,))
+    ).fetchall()
     return [_status(row, calls_of(connection, row["campaign"])) for row in rows]
 
 
-def _status(row: sqlite3.Row, calls: dict[CallState, int]) -> CampaignStatus:
+def _status(row: Row, calls: dict[CallState, int]) -> CampaignStatus:
     state, reason = CampaignState(row["state"]), row["reason"]
     if state is CampaignState.RUNNING and not is_alive(row):
         state = CampaignState.PAUSED
@@ -62,7 +64,7 @@ def _status(row: sqlite3.Row, calls: dict[CallState, int]) -> CampaignStatus:
     )
 
 
-def _waiting(row: sqlite3.Row, state: CampaignState) -> dict[str, Any]:
+def _waiting(row: Row, state: CampaignState) -> dict[str, Any]:
     if state is not CampaignState.RUNNING or row["waiting"] is None:
         return {}
     return {

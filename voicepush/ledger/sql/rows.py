@@ -4,7 +4,6 @@ Rows become values, and values rows.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from functools import cache, partial
@@ -27,7 +26,7 @@ from voicepush.ledger.packing import (
     unpack_transactions,
 )
 from voicepush.ledger.plan import Cap, Follows, Plan
-from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
 from voicepush.model.message import VoiceMessage
@@ -107,32 +106,30 @@ SELECT_WITH_RECEIPTS = _select(
 
 
 async def rows_of(
-    file: SQLiteFile,
+    store: Store,
     where: str,
     parameters: tuple[object, ...],
     select: str = SELECT_BATCH,
-) -> AsyncIterator[sqlite3.Row]:
+) -> AsyncIterator[Row]:
     """
     The batches for which *where* holds, in order, read some at a time.
     """
     after = -1
 
-    def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    def work(connection: Connection) -> list[Row]:
         return connection.execute(
             f"{select} WHERE {where} AND batch.number > ? "
             "ORDER BY batch.number LIMIT ?",
             (*parameters, after, TOGETHER),
         ).fetchall()
 
-    while rows := await file.do(work, writes=False):
+    while rows := await store.do(work, writes=False):
         for row in rows:
             yield row
         after = rows[-1]["number"]
 
 
-def rows_numbered(
-    connection: sqlite3.Connection, campaign: int, number: int
-) -> list[sqlite3.Row]:
+def rows_numbered(connection: Connection, campaign: int, number: int) -> list[Row]:
     """
     The batch of *campaign* with that *number*, if there is one.
     """
@@ -184,7 +181,7 @@ def claim_of(
 
 
 def batch_result(
-    row: sqlite3.Row, group_of: Callable[[int], Group] = _without_message
+    row: Row, group_of: Callable[[int], Group] = _without_message
 ) -> BatchResult:
     """
     The batch in *row* with what is recorded of it, and with what receipts prove.
@@ -199,7 +196,7 @@ def batch_result(
 
 
 def recorded(
-    row: sqlite3.Row, group_of: Callable[[int], Group] = _without_message
+    row: Row, group_of: Callable[[int], Group] = _without_message
 ) -> BatchResult:
     """
     The same without what receipts prove.
@@ -219,7 +216,7 @@ def recorded(
     )
 
 
-def in_flight(row: sqlite3.Row, known: BatchResult) -> frozenset[int]:
+def in_flight(row: Row, known: BatchResult) -> frozenset[int]:
     """
     The places that are claimed and not recorded, as far as they are pending in *known*.
     """
@@ -236,7 +233,7 @@ def in_flight(row: sqlite3.Row, known: BatchResult) -> frozenset[int]:
 CallOf: TypeAlias = Callable[[int], tuple[Call | None, tuple[bytes, ...]]]
 
 
-def lookups_in(row: sqlite3.Row, value: str, call_of: CallOf) -> list[Lookup]:
+def lookups_in(row: Row, value: str, call_of: CallOf) -> list[Lookup]:
     """
     What the batch in *row* says of *value*.
     """
@@ -250,9 +247,7 @@ def lookups_in(row: sqlite3.Row, value: str, call_of: CallOf) -> list[Lookup]:
     return lookups_at(row, found, call_of)
 
 
-def lookups_at(
-    row: sqlite3.Row, recipients: Iterable[int], call_of: CallOf
-) -> list[Lookup]:
+def lookups_at(row: Row, recipients: Iterable[int], call_of: CallOf) -> list[Lookup]:
     """
     What the batch in *row* says of *recipients*, counted from 0 in it.
     """
@@ -290,7 +285,7 @@ def lookups_at(
     return found
 
 
-def called_in(row: sqlite3.Row, expired: Collection[int]) -> list[str]:
+def called_in(row: Row, expired: Collection[int]) -> list[str]:
     """
     Those in the batch in *row* who were called, or may have been.
 
@@ -307,14 +302,14 @@ def called_in(row: sqlite3.Row, expired: Collection[int]) -> list[str]:
     ]
 
 
-def unresolved_of(row: sqlite3.Row, result: BatchResult) -> list[int]:
+def unresolved_of(row: Row, result: BatchResult) -> list[int]:
     """
     The places of the batch in *row* that are unknown and not given up.
     """
     return decisions.unresolved(result, unpack_places(row["given_up_places"]))
 
 
-def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch | None:
+def unknown_batch_of(row: Row) -> UnknownBatch | None:
     """
     The unknown of the batch in *row*, with what speaks for either side; None if there
     are none left.
@@ -340,7 +335,7 @@ def unknown_batch_of(row: sqlite3.Row) -> UnknownBatch | None:
     )
 
 
-def plan_of(row: sqlite3.Row) -> Plan:
+def plan_of(row: Row) -> Plan:
     """
     What the campaign in *row* is.
     """
@@ -361,7 +356,7 @@ def plan_of(row: sqlite3.Row) -> Plan:
     )
 
 
-def follows_of(row: sqlite3.Row) -> Follows | None:
+def follows_of(row: Row) -> Follows | None:
     """
     Whose calls the campaign in *row* follows up.
     """

@@ -5,26 +5,26 @@ joins it, when its owner decides about the unknown, and when it is cancelled.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from typing import ClassVar
 
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_places, unpack_places
-from voicepush.ledger.sqlite.holder import may_wake, process_of
-from voicepush.ledger.sqlite.late import lose, may_be_sent, write
-from voicepush.ledger.sqlite.rows import (
+from voicepush.ledger.sql.holder import may_wake, process_of
+from voicepush.ledger.sql.late import lose, may_be_sent, write
+from voicepush.ledger.sql.rows import (
     IS_PROVEN,
     batch_result,
     in_flight,
     record_of,
     unresolved_of,
 )
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import Resolved
 
 
-class _Decision:
+class Decision:
     """
     Is called with each batch for which `where` holds.
     """
@@ -48,7 +48,7 @@ class _Decision:
         self._left = 0
         self._process: str | None = None
 
-    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    def __call__(self, connection: Connection, row: Row) -> None:
         """
         Decide about the batch in *row*.
         """
@@ -61,14 +61,12 @@ class _Decision:
         """
         return Resolved(self._number, self._left, self._process)
 
-    def _write(
-        self, connection: sqlite3.Connection, row: sqlite3.Row, known: BatchResult
-    ) -> None:
+    def _write(self, connection: Connection, row: Row, known: BatchResult) -> None:
         record = record_of(known, self._campaign, self._token, row["due_at"])
         write(connection, row, known, record)
 
 
-class Recovery(_Decision):
+class Recovery(Decision):
     """
     What a worker makes of what an earlier one has left: who was in flight is unknown,
     or pending where the owner wants that, and who was not sent is pending.
@@ -76,7 +74,7 @@ class Recovery(_Decision):
 
     where = f"batch.state = 1 OR not_sent > 0 OR {IS_PROVEN}"
 
-    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    def __call__(self, connection: Connection, row: Row) -> None:
         """
         Decide about the batch in *row*.
         """
@@ -93,7 +91,7 @@ class Recovery(_Decision):
         self._write(connection, row, recovered)
 
 
-class Resolution(_Decision):
+class Resolution(Decision):
     """
     What an owner makes of the unknown: they are pending again, or given up.
     """
@@ -114,7 +112,7 @@ class Resolution(_Decision):
         )
         self._batches = batches
 
-    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    def __call__(self, connection: Connection, row: Row) -> None:
         """
         Decide about the batch in *row*.
         """
@@ -146,7 +144,7 @@ class Resolution(_Decision):
         )
 
 
-class Cancelling(_Decision):
+class Cancelling(Decision):
     """
     What is left when an owner has ended a campaign: nobody is pending any more.
     """
@@ -157,7 +155,7 @@ class Cancelling(_Decision):
         super().__init__(campaign, token)
         self._reason = reason
 
-    def __call__(self, connection: sqlite3.Connection, row: sqlite3.Row) -> None:
+    def __call__(self, connection: Connection, row: Row) -> None:
         """
         Decide about the batch in *row*.
         """

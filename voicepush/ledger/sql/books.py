@@ -4,17 +4,18 @@ Finds batches for receipts, and remembers those that were asked for lately.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from threading import Lock
 from typing import TypeVar
 
 import msgspec
 
 from voicepush.ledger.packing import unpack_transactions
 from voicepush.ledger.placing import Column, Seat, Seats, is_named_so, whose
-from voicepush.ledger.sqlite.index import batches_with
-from voicepush.ledger.sqlite.schema import DRAFT
+from voicepush.ledger.sql.index import batches_with
+from voicepush.ledger.sql.store import DRAFT, Connection
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Report
 
@@ -34,13 +35,14 @@ _MOST_IDS = 100_000
 _MOST_CALLS = 50_000
 
 
-class SQLiteBooks:
+class Books:
     """
-    The batches of a file, for one connection at a time.
+    The batches of a store, for one connection at a time.
     """
 
     def __init__(self) -> None:
-        self._connection: sqlite3.Connection
+        self._connection: Connection
+        self._lock = Lock()
         self._campaigns: dict[str, int] = {}
         self._published: set[int] = set()
         self._seats: dict[Key, Seats[Key]] = {}
@@ -51,11 +53,14 @@ class SQLiteBooks:
         #: By transaction id and recipient, as the platform wrote them.
         self._calls: dict[tuple[str, str], tuple[Key, Seat]] = {}
 
-    def use(self, connection: sqlite3.Connection) -> None:
+    @contextmanager
+    def opened(self, connection: Connection) -> Iterator[None]:
         """
-        Look into the file through *connection* from now on.
+        Look into the store through *connection*, and let others wait meanwhile.
         """
-        self._connection = connection
+        with self._lock:
+            self._connection = connection
+            yield
 
     def place(self, report: Report) -> tuple[Key, Seat] | None:
         """

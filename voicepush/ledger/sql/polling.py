@@ -1,18 +1,17 @@
 """
-Which calls of a file are silent, and how far it was asked what became of them.
+Which calls are silent, and how far it was asked what became of them.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Collection
 from functools import partial
 
 from voicepush import clock
 from voicepush.ledger.packing import pack_places, unpack_places
 from voicepush.ledger.silence import Silent, silent_in
-from voicepush.ledger.sqlite.rows import SELECT_BATCH, batch_result, rows_of
-from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.ledger.sql.rows import SELECT_BATCH, batch_result, rows_of
+from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.model.batch import BatchId
 
 #: Batches with how many of their calls have ended, and when they were asked about.
@@ -33,7 +32,7 @@ _MAY_BE_SILENT = """
 
 _ENDED = """
     SELECT recipient FROM campaign JOIN call ON call.campaign = campaign.id
-    WHERE tag = ? AND number = ? AND has_ended
+    WHERE tag = ? AND number = ? AND has_ended = 1
 """
 
 _LATELY = """
@@ -44,27 +43,26 @@ _LATELY = """
 _ASKED = """
     INSERT INTO poll (campaign, number, asked_at, asked)
     SELECT id, ?, ?, ? FROM campaign WHERE tag = ?
-    ON CONFLICT DO UPDATE SET asked_at = excluded.asked_at, asked = excluded.asked
+    ON CONFLICT (campaign, number)
+    DO UPDATE SET asked_at = excluded.asked_at, asked = excluded.asked
 """
 
 
 async def silent(
-    file: SQLiteFile, campaign: str, claimed_before: float, asked_before: float
+    store: Store, campaign: str, claimed_before: float, asked_before: float
 ) -> AsyncIterator[Silent]:
     """
     The batches of *campaign* in which someone is silent, in order; each is looked at
     when it is its turn.
     """
     wanted = (campaign, claimed_before, asked_before)
-    async for row in rows_of(file, _MAY_BE_SILENT, wanted, _SELECT):
-        found = await file.do(partial(_silent_in, row, asked_before), writes=False)
+    async for row in rows_of(store, _MAY_BE_SILENT, wanted, _SELECT):
+        found = await store.do(partial(_silent_in, row, asked_before), writes=False)
         if found is not None:
             yield found
 
 
-def _silent_in(
-    row: sqlite3.Row, asked_before: float, connection: sqlite3.Connection
-) -> Silent | None:
+def _silent_in(row: Row, asked_before: float, connection: Connection) -> Silent | None:
     batch = BatchId(row["tag"], row["number"])
     lately = connection.execute(_LATELY, (*batch, asked_before)).fetchone()
     if lately is not None and lately["asked"] is None:
@@ -75,7 +73,7 @@ def _silent_in(
 
 
 def note_asked(
-    connection: sqlite3.Connection, batch: BatchId, places: Collection[int] | None
+    connection: Connection, batch: BatchId, places: Collection[int] | None
 ) -> None:
     """
     Write down that the calls at *places* of *batch* were asked about lately, the last

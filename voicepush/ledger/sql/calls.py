@@ -4,12 +4,12 @@ What is known of calls: rows become values, and values rows.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from voicepush.ledger.bodies import unpack_bodies
 from voicepush.ledger.packing import unpack_transactions
-from voicepush.ledger.sqlite.books import Key
+from voicepush.ledger.sql.books import Key
+from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, CallState, ReceiptCounts
 
@@ -20,7 +20,7 @@ _STATES = {state.value: state for state in CallState}
 _MOST_HEARD = 86_400
 
 
-def call_in(row: sqlite3.Row) -> Call:
+def call_in(row: Row) -> Call:
     """
     What is known of the call in *row*.
     """
@@ -56,7 +56,7 @@ def columns_of(call: Call) -> dict[str, Any]:
     }
 
 
-def calls_in(connection: sqlite3.Connection, batch: BatchId) -> dict[int, Call]:
+def calls_in(connection: Connection, batch: BatchId) -> dict[int, Call]:
     """
     What is known of the calls of *batch*, by recipient.
     """
@@ -68,7 +68,7 @@ def calls_in(connection: sqlite3.Connection, batch: BatchId) -> dict[int, Call]:
     return {row["recipient"]: call_in(row) for row in rows}
 
 
-def expired_in(connection: sqlite3.Connection, batch: BatchId) -> set[int]:
+def expired_in(connection: Connection, batch: BatchId) -> set[int]:
     """
     The recipients of *batch* whose call has expired before it was offered.
     """
@@ -81,7 +81,7 @@ def expired_in(connection: sqlite3.Connection, batch: BatchId) -> set[int]:
 
 
 def call_with_bodies(
-    connection: sqlite3.Connection, key: Key, recipient: int
+    connection: Connection, key: Key, recipient: int
 ) -> tuple[Call | None, tuple[bytes, ...]]:
     """
     What is known of one call, and the bodies that are kept of it.
@@ -93,7 +93,7 @@ def call_with_bodies(
 
 
 def call_of(
-    connection: sqlite3.Connection, key: Key, recipient: int
+    connection: Connection, key: Key, recipient: int
 ) -> tuple[Call | None, tuple[bytes, ...]]:
     """
     The same without the bodies, which take a while to be found.
@@ -102,17 +102,15 @@ def call_of(
     return None if row is None else call_in(row), ()
 
 
-def _row(
-    connection: sqlite3.Connection, key: Key, recipient: int
-) -> sqlite3.Row | None:
-    found: sqlite3.Row | None = connection.execute(
+def _row(connection: Connection, key: Key, recipient: int) -> Row | None:
+    found: Row | None = connection.execute(
         "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?",
         (*key, recipient),
     ).fetchone()
     return found
 
 
-def _bodies(connection: sqlite3.Connection, kept: str) -> list[bytes]:
+def _bodies(connection: Connection, kept: str) -> list[bytes]:
     found = []
     for each in kept.split():
         block, _, place = each.partition(".")
@@ -124,7 +122,7 @@ def _bodies(connection: sqlite3.Connection, kept: str) -> list[bytes]:
     return found
 
 
-def calls_of(connection: sqlite3.Connection, campaign: int) -> dict[CallState, int]:
+def calls_of(connection: Connection, campaign: int) -> dict[CallState, int]:
     """
     How many calls of *campaign* are in each state, where there are any.
     """
@@ -136,7 +134,7 @@ def calls_of(connection: sqlite3.Connection, campaign: int) -> dict[CallState, i
     return {_STATES[row["state"]]: row["calls"] for row in rows}
 
 
-def heard_for(connection: sqlite3.Connection, campaign: int, seconds: int) -> int:
+def heard_for(connection: Connection, campaign: int, seconds: int) -> int:
     """
     How many calls of *campaign* were heard for at least so many *seconds*.
     """
@@ -148,7 +146,7 @@ def heard_for(connection: sqlite3.Connection, campaign: int, seconds: int) -> in
     return int(found)
 
 
-def receipt_counts(connection: sqlite3.Connection) -> ReceiptCounts:
+def receipt_counts(connection: Connection) -> ReceiptCounts:
     """
     What was received, and what is kept aside.
     """

@@ -1,10 +1,9 @@
 """
-What is asked of campaigns in one SQLite file, with nothing changed.
+What is asked of campaigns, with nothing changed.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import partial
@@ -13,8 +12,8 @@ from voicepush.ledger import decisions
 from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
-from voicepush.ledger.sqlite.books import Key, SQLiteBooks
-from voicepush.ledger.sqlite.calls import (
+from voicepush.ledger.sql.books import Books, Key
+from voicepush.ledger.sql.calls import (
     call_of,
     call_with_bodies,
     calls_in,
@@ -22,11 +21,11 @@ from voicepush.ledger.sqlite.calls import (
     heard_for,
     receipt_counts,
 )
-from voicepush.ledger.sqlite.history import history_of, minutes_of
-from voicepush.ledger.sqlite.holder import campaign_row, published_row
-from voicepush.ledger.sqlite.index import batches_with
-from voicepush.ledger.sqlite.polling import silent
-from voicepush.ledger.sqlite.rows import (
+from voicepush.ledger.sql.history import history_of, minutes_of
+from voicepush.ledger.sql.holder import campaign_row, published_row
+from voicepush.ledger.sql.index import batches_with
+from voicepush.ledger.sql.polling import silent
+from voicepush.ledger.sql.rows import (
     COUNTED,
     IS_PROVEN,
     SELECT_BATCH,
@@ -41,10 +40,9 @@ from voicepush.ledger.sqlite.rows import (
     rows_of,
     unknown_batch_of,
 )
-from voicepush.ledger.sqlite.schema import DRAFT
-from voicepush.ledger.sqlite.statuses import statuses_of
-from voicepush.ledger.sqlite.timeline import reasons_of, timeline_of
-from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.ledger.sql.statuses import statuses_of
+from voicepush.ledger.sql.store import DRAFT, Connection, Row, Store
+from voicepush.ledger.sql.timeline import reasons_of, timeline_of
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
@@ -71,24 +69,24 @@ _HOW_MANY_CLAIMED = """
 """
 
 
-def _expired(row: sqlite3.Row, connection: sqlite3.Connection) -> set[int]:
+def _expired(row: Row, connection: Connection) -> set[int]:
     return expired_in(connection, BatchId(row["tag"], row["number"]))
 
 
-class SQLiteReader:
+class SQLReader:
     """
-    Tells what stands in the file.
+    Tells what stands in a store.
     """
 
-    def __init__(self, file: SQLiteFile) -> None:
-        self._file = file
-        self._books = SQLiteBooks()
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._books = Books()
 
     async def campaigns(self) -> list[CampaignStatus]:
         """
         All campaigns, the newest last.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: statuses_of(connection, None), writes=False
         )
 
@@ -96,7 +94,7 @@ class SQLiteReader:
         """
         Where *campaign* stands, or None if there is no such campaign.
         """
-        found = await self._file.do(
+        found = await self._store.do(
             lambda connection: statuses_of(connection, campaign), writes=False
         )
         return found[0] if found else None
@@ -106,18 +104,18 @@ class SQLiteReader:
         What *campaign* is, or None if there is no such campaign.
         """
 
-        def work(connection: sqlite3.Connection) -> Plan | None:
+        def work(connection: Connection) -> Plan | None:
             row = campaign_row(connection, campaign)
             return None if row is None or row["state"] == DRAFT else plan_of(row)
 
-        return await self._file.do(work, writes=False)
+        return await self._store.do(work, writes=False)
 
     async def fingerprint(self, campaign: str) -> Fingerprint | None:
         """
         What *campaign*'s source was like when it was planned, where that is known.
         """
 
-        def work(connection: sqlite3.Connection) -> Fingerprint | None:
+        def work(connection: Connection) -> Fingerprint | None:
             row = published_row(connection, campaign)
             if row["digest"] is None:
                 return None
@@ -127,7 +125,7 @@ class SQLiteReader:
                 modified_ns=row["source_modified_ns"],
             )
 
-        return await self._file.do(work, writes=False)
+        return await self._store.do(work, writes=False)
 
     async def lookup(self, value: str) -> list[Lookup]:
         """
@@ -138,7 +136,7 @@ class SQLiteReader:
         # Ours are computed and stand nowhere.
         ours = BatchId.parse(value)
 
-        def work(connection: sqlite3.Connection) -> list[Lookup]:
+        def work(connection: Connection) -> list[Lookup]:
             batches = batches_with(connection, value)
             if ours is not None:
                 (tag, number), _ = ours
@@ -157,13 +155,13 @@ class SQLiteReader:
                 )
             ]
 
-        return await self._file.do(work, writes=False)
+        return await self._store.do(work, writes=False)
 
     async def history(self, campaign: str) -> list[HistoryEntry]:
         """
         What was done to *campaign* by whom, the oldest first.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: history_of(
                 connection, published_row(connection, campaign)["id"]
             ),
@@ -174,7 +172,7 @@ class SQLiteReader:
         """
         How *campaign* went in each minute in which a worker was at work.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: minutes_of(
                 connection, published_row(connection, campaign)["id"]
             ),
@@ -185,7 +183,7 @@ class SQLiteReader:
         """
         What happened when in *campaign*.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: timeline_of(connection, campaign), writes=False
         )
 
@@ -193,7 +191,7 @@ class SQLiteReader:
         """
         How many recipients of *campaign* have which verdict.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: reasons_of(connection, campaign), writes=False
         )
 
@@ -215,7 +213,7 @@ class SQLiteReader:
         if await self.plan(campaign) is None or not some:
             return
         async for row in rows_of(
-            self._file,
+            self._store,
             f"campaign.name = ? AND ({' OR '.join(some)})",
             (campaign,),
             SELECT_WITH_SOURCE,
@@ -229,7 +227,7 @@ class SQLiteReader:
         """
         What receipts say of the calls of *batch*, by recipient, counted from 0 in it.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: calls_in(connection, batch), writes=False
         )
 
@@ -240,7 +238,7 @@ class SQLiteReader:
         found = [
             unknown_batch_of(row)
             async for row in rows_of(
-                self._file,
+                self._store,
                 "campaign.name = ? AND unknown > given_up",
                 (campaign,),
                 SELECT_WITH_RECEIPTS,
@@ -252,7 +250,7 @@ class SQLiteReader:
         """
         How many calls of *campaign* were heard for at least so many *seconds*.
         """
-        return await self._file.do(
+        return await self._store.do(
             lambda connection: heard_for(
                 connection, published_row(connection, campaign)["id"], seconds
             ),
@@ -280,7 +278,7 @@ class SQLiteReader:
         status = await self.status(campaign)
         if status is None:
             return
-        claimed, size = await self._file.do(
+        claimed, size = await self._store.do(
             lambda connection: connection.execute(
                 _HOW_MANY_CLAIMED, (campaign,)
             ).fetchone(),
@@ -297,14 +295,14 @@ class SQLiteReader:
     ) -> AsyncIterator[CalledBatch]:
         calls = campaign.calls
         async for row in rows_of(
-            self._file,
+            self._store,
             f"campaign.name = ? AND {where} AND (batch.accepted > 0 "
             f"OR batch.unknown > 0 OR in_flight > 0 OR {IS_PROVEN})",
             (campaign.campaign, parameter),
         ):
             expired: set[int] = set()
             if calls is not None and calls.expired:
-                expired = await self._file.do(partial(_expired, row), writes=False)
+                expired = await self._store.do(partial(_expired, row), writes=False)
             values = called_in(row, expired)
             if values:
                 yield CalledBatch(row["claimed_at"], Kind(row["kind"]), values)
@@ -315,22 +313,22 @@ class SQLiteReader:
         """
         The batches of *campaign* in which someone is silent, in order.
         """
-        return silent(self._file, campaign, claimed_before, asked_before)
+        return silent(self._store, campaign, claimed_before, asked_before)
 
     async def receipt_counts(self) -> ReceiptCounts:
         """
         What was received, and what is kept aside.
         """
-        return await self._file.do(receipt_counts, writes=False)
+        return await self._store.do(receipt_counts, writes=False)
 
     async def whose(self, reports: Sequence[Report]) -> list[Lookup | None]:
         """
         Whom the names in each of *reports* stand for, where they tell.
         """
 
-        def work(connection: sqlite3.Connection) -> list[Lookup | None]:
-            self._books.use(connection)
-            found = [self._books.place(report) for report in reports]
+        def work(connection: Connection) -> list[Lookup | None]:
+            with self._books.opened(connection):
+                found = [self._books.place(report) for report in reports]
             wanted: dict[Key, set[int]] = {}
             for key, seat in filter(None, found):
                 wanted.setdefault(key, set()).add(seat.recipient)
@@ -346,4 +344,4 @@ class SQLiteReader:
             }
             return [each and known[each[0], each[1].recipient] for each in found]
 
-        return await self._file.do(work, writes=False)
+        return await self._store.do(work, writes=False)

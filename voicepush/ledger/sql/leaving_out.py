@@ -4,25 +4,26 @@ Who is left out when it is their turn, because of what is known by then.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from threading import RLock
 
 from voicepush import clock
 from voicepush.ledger import decisions
 from voicepush.ledger.index import Places
 from voicepush.ledger.packing import unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
-from voicepush.ledger.sqlite.calls import call_in, expired_in
-from voicepush.ledger.sqlite.index import batches_with
-from voicepush.ledger.sqlite.rows import called_in, rows_numbered
+from voicepush.ledger.sql.calls import call_in, expired_in
+from voicepush.ledger.sql.index import batches_with
+from voicepush.ledger.sql.rows import called_in, rows_numbered
+from voicepush.ledger.sql.store import Connection
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import Verdict
 from voicepush.model.recipients import origin_in
 
-#: A claim may stand in the file so many seconds after the moment that it tells: it may
-#: have waited for the file's lock.
+#: A claim may stand in the store so many seconds after the moment that it tells: it may
+#: have waited for a lock.
 _COMES_LATER = 15.0
 
 
@@ -45,14 +46,22 @@ class LeavingOut:
         self._known: set[tuple[int, int]] = set()
         self._called = Places()
         self._chained: frozenset[int] | None = None
+        self._lock = RLock()
 
     def look(
-        self, connection: sqlite3.Connection, batch: Batch, places: Sequence[int]
+        self, connection: Connection, batch: Batch, places: Sequence[int]
     ) -> NotBefore | Mapping[int, Verdict]:
         """
         Those at *places* of *batch* who must not be called any more, or when they may
         be.
         """
+        # What is looked at is remembered, and several connections may be at work.
+        with self._lock:
+            return self._look(connection, batch, places)
+
+    def _look(
+        self, connection: Connection, batch: Batch, places: Sequence[int]
+    ) -> NotBefore | Mapping[int, Verdict]:
         out: dict[int, Verdict] = {}
         if self._plan.follows is not None:
             calls = self._earlier_calls(connection, batch.id.number, places)
@@ -65,7 +74,7 @@ class LeavingOut:
         return out
 
     def _earlier_calls(
-        self, connection: sqlite3.Connection, number: int, places: Sequence[int]
+        self, connection: Connection, number: int, places: Sequence[int]
     ) -> dict[int, Call | None]:
         """
         The calls that are followed up, by the places of those who are called again.
@@ -88,15 +97,19 @@ class LeavingOut:
         }
         return {place: known.get(origin) for place, origin in wanted.items()}
 
-    def catch_up(self, connection: sqlite3.Connection) -> None:
+    def catch_up(self, connection: Connection) -> None:
         """
         Take in whom other campaigns have claimed since this was looked at; done before
         a claim as well, since the first time may take long, and needs no lock.
         """
+        with self._lock:
+            self._catch_up(connection)
+
+    def _catch_up(self, connection: Connection) -> None:
         rows = connection.execute(
             "SELECT batch.campaign, number, claimed_at FROM campaign "
-            "CROSS JOIN batch ON batch.campaign = campaign.id AND claimed_at > ? "
-            "WHERE campaign.id != ?",
+            "CROSS JOIN batch WHERE batch.campaign = campaign.id AND claimed_at > ? "
+            "AND campaign.id != ?",
             (self._looked_at - _COMES_LATER, self._campaign),
         ).fetchall()
         for campaign, number, claimed_at in rows:
@@ -112,7 +125,7 @@ class LeavingOut:
             self._others.append(key)
 
     def _too_often(
-        self, connection: sqlite3.Connection, batch: Batch, places: frozenset[int]
+        self, connection: Connection, batch: Batch, places: frozenset[int]
     ) -> dict[int, Verdict]:
         """
         Only who may have been called since the campaign was planned is looked at; all
@@ -141,7 +154,7 @@ class LeavingOut:
         return out
 
     def _called_in(
-        self, connection: sqlite3.Connection, key: tuple[int, int]
+        self, connection: Connection, key: tuple[int, int]
     ) -> tuple[float, frozenset[str]]:
         """
         When a batch was claimed, or 0, and who in it was called, or may have been.
@@ -150,7 +163,7 @@ class LeavingOut:
         expired = expired_in(connection, BatchId(row["tag"], row["number"]))
         return row["claimed_at"] or 0.0, frozenset(called_in(row, expired))
 
-    def _times(self, connection: sqlite3.Connection, value: str) -> Iterator[float]:
+    def _times(self, connection: Connection, value: str) -> Iterator[float]:
         """
         When *value* was called, or may have been, by other campaigns.
         """
@@ -160,7 +173,7 @@ class LeavingOut:
                 if value in called:
                     yield at
 
-    def _besides(self, connection: sqlite3.Connection) -> frozenset[int]:
+    def _besides(self, connection: Connection) -> frozenset[int]:
         """
         The campaigns whose calls count for no cap.
         """
@@ -168,7 +181,7 @@ class LeavingOut:
             self._chained = frozenset(self._chain(connection))
         return self._chained
 
-    def _chain(self, connection: sqlite3.Connection) -> Iterator[int]:
+    def _chain(self, connection: Connection) -> Iterator[int]:
         """
         The campaigns that are followed up, where their calls count for no cap.
         """

@@ -1,0 +1,3 @@
+"""
+What every store does that speaks SQL: the same statements on any connection.
+"""
