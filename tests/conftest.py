@@ -39,16 +39,20 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """
     An empty ledger of either kind.
     """
     # Not before its asserts are rewritten, see the end.
-    from ledger_model import MemoryStore, SQLiteStore  # noqa: PLC0415
+    from ledger_model import MemoryStore, PostgresStore, SQLiteStore  # noqa: PLC0415
 
-    kind = SQLiteStore if request.param == "sqlite" else MemoryStore
-    store: Store = kind(tmp_path)
+    kinds: dict[str, Callable[[Path], Store]] = {
+        "sqlite": SQLiteStore,
+        "memory": MemoryStore,
+        "postgres": PostgresStore,
+    }
+    store = kinds[request.param](tmp_path)
     await store.open()
     yield store
     await store.close()

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Protocol
 
 import attrs
+import postgres
+import psycopg
 from making import batch_of, entry_of
 from sums import check_sums
 
 from voicepush.ledger import Command, Fingerprint, Ledger, Plan, Worker
 from voicepush.ledger.memory.ledger import MemoryLedger
+from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.protocol import Due, Finished
 from voicepush.ledger.sql import holder
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
@@ -197,6 +200,67 @@ class SQLiteStore(Store):
         holder.at_work.clear()
         if old:
             self.execute("UPDATE campaign SET heartbeat_at = -1000")
+        else:
+            self.execute(
+                "UPDATE campaign SET holder = replace(holder, ?, ?)",
+                f":{os.getpid()}:",
+                f":{NOBODY}:",
+            )
+        await self.open()
+
+
+class PostgresStore(Store):
+    """
+    A schema of a real server.
+    """
+
+    ledger: Ledger
+
+    def __init__(self, folder: Path) -> None:
+        self.address = postgres.server().address
+        self.schema = f"{folder.name}_{os.urandom(4).hex()}"
+
+    async def open(self) -> None:
+        """
+        Open the schema.
+        """
+        self.ledger = await PostgresLedger.open(self.address, schema=self.schema)
+
+    async def close(self) -> None:
+        """
+        Close it.
+        """
+        await self.ledger.__aexit__()
+
+    def execute(self, statement: str, *values: object) -> None:
+        """
+        Change the tables behind the ledger's back.
+        """
+        with psycopg.connect(self.address) as connection:
+            connection.execute(f'SET search_path TO "{self.schema}"'.encode())
+            connection.execute(statement.replace("?", "%s").encode(), values)
+
+    def make_old(self, name: str) -> None:
+        """
+        Set its last sign back.
+        """
+        self.execute("UPDATE campaign SET heartbeat_at = 0 WHERE name = ?", name)
+
+    def let_pass(self, seconds: float, clock: Ticking) -> None:
+        """
+        The server's own clock can't be moved, so signs of life become older.
+        """
+        clock.move(seconds)
+        self.execute("UPDATE campaign SET heartbeat_at = heartbeat_at - ?", seconds)
+
+    async def crash(self, *, old: bool) -> None:
+        """
+        Leave what is there to be found by a process that comes later.
+        """
+        await self.close()
+        holder.at_work.clear()
+        if old:
+            self.execute("UPDATE campaign SET heartbeat_at = 0")
         else:
             self.execute(
                 "UPDATE campaign SET holder = replace(holder, ?, ?)",

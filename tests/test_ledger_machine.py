@@ -23,6 +23,7 @@ from ledger_model import (
     MemoryStore,
     ModelBatch,
     ModelCampaign,
+    PostgresStore,
     SQLiteStore,
     is_claimed,
     load,
@@ -481,6 +482,14 @@ class MemoryMachine(LedgerMachine):
     store_of = MemoryStore
 
 
+class PostgresMachine(LedgerMachine):
+    """
+    The same of a schema of PostgreSQL.
+    """
+
+    store_of = PostgresStore
+
+
 def _transactions(many: int, start: str = "t") -> st.SearchStrategy[tuple[str, ...]]:
     return st.sampled_from(
         [
@@ -495,6 +504,11 @@ def _transactions(many: int, start: str = "t") -> st.SearchStrategy[tuple[str, .
 
 TestSQLiteLedger = SQLiteMachine.TestCase
 TestMemoryLedger = MemoryMachine.TestCase
+TestPostgresLedger = PostgresMachine.TestCase
 TestSQLiteLedger.settings = TestMemoryLedger.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None
+)
+#: A step costs some thirty round trips, and as many commits.
+TestPostgresLedger.settings = settings(
+    max_examples=15, stateful_step_count=30, deadline=None
 )

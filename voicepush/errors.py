@@ -28,6 +28,12 @@ class InputError(VoicepushError, ValueError):
     """
 
 
+class NoLedgerError(InputError):
+    """
+    There is no ledger at the place that was named.
+    """
+
+
 class NobodyToCallError(InputError):
     """
     Nobody is left to be called; nothing was planned.

@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -81,7 +80,7 @@ app.register_install_completion_command(
 def _launch(
     *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False,
-    ledger: Path | None = None,
+    ledger: str | None = None,
 ) -> object:
     """
     Ring people in bulk and play them a message: no one twice, no one lost.
@@ -98,7 +97,7 @@ def _launch(
         logging.getLogger("voicepush").setLevel(logging.DEBUG)
     if ledger is not None and arguments:
         # For the command, which is named first.
-        arguments = (arguments[0], "--ledger", str(ledger), *arguments[1:])
+        arguments = (arguments[0], "--ledger", ledger, *arguments[1:])
     return app(arguments)
 
 

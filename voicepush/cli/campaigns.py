@@ -27,6 +27,7 @@ from voicepush.cli.options import (
     Service,
     existing,
     inputs,
+    is_made_by,
     name_of,
     named,
     patient,
@@ -207,7 +208,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     recipients = read_file(file, column=column, encoding=encoding, keep=keep or ())
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)
-    ledger_is_new = not ledger.exists()
+    ledger_is_new = is_made_by(ledger)
     async with open_ledger(ledger, log_was_merged=log_was_merged) as opened:
         return await order.plan_and_send(
             opened,

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import TOKEN_VARIABLE, host_and_port, secret_in
-from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, existing
+from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, existing, title_of
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
 
@@ -59,7 +59,7 @@ async def dashboard(
     with signals(stopped.set):
         async with existing(ledger) as opened:
             app = dashboard_app(
-                opened, token=token, show_numbers=show_numbers, title=ledger.name
+                opened, token=token, show_numbers=show_numbers, title=title_of(ledger)
             )
             async with serving(app, host, port) as address:
                 if not is_loopback(host):

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import attrs
 from cyclopts import Parameter
@@ -22,8 +23,9 @@ from voicepush.cli.terminal import (
 from voicepush.cli.times import check_future, parse_duration, parse_expiry
 from voicepush.errors import (
     InputError,
+    NoLedgerError,
 )
-from voicepush.ledger import Ledger, open_ledger
+from voicepush.ledger import Ledger, is_address, open_ledger
 from voicepush.model.call import CallState
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import Outcome
@@ -129,12 +131,13 @@ Json = Annotated[bool, Parameter(negative="", group="Output")]
 Yes = Annotated[bool, Parameter(name=("--yes", "-y"), negative="")]
 
 
+#: A file, or the address of a database.
 LedgerPath = Annotated[
-    Path, Parameter(env_var="VOICEPUSH_LEDGER", group="Ledger", name="--ledger")
+    str, Parameter(env_var="VOICEPUSH_LEDGER", group="Ledger", name="--ledger")
 ]
 
 
-DEFAULT_LEDGER = Path("voicepush.db")
+DEFAULT_LEDGER = "voicepush.db"
 
 
 # What `send` and `resume` have in common.
@@ -213,7 +216,7 @@ def with_digest(path: Path) -> str:
 
 
 def inputs(
-    ledger: Path, key_file: Path | None = None, *lists: Path
+    ledger: str, key_file: Path | None = None, *lists: Path
 ) -> Iterator[tuple[str, Path]]:
     """
     What no output may name, each in words and as a path.
@@ -221,8 +224,9 @@ def inputs(
     key = key_file or os.environ.get(KEY_FILE_VARIABLE)
     if key:
         yield "the file of the service key", Path(key)
-    for path in ledger_files(ledger):
-        yield "of the ledger", path
+    if not is_address(ledger):
+        for path in ledger_files(Path(ledger)):
+            yield "of the ledger", path
     for path in lists:
         yield "a list that is read", path
 
@@ -236,23 +240,41 @@ def check_expiry(message: VoiceMessage) -> None:
 
 
 def existing(
-    path: Path, *, log_was_merged: bool = False
+    where: str, *, log_was_merged: bool = False
 ) -> AbstractAsyncContextManager[Ledger]:
     """
-    The ledger at *path*, which must be there.
+    The ledger at *where*, which must be there.
     """
     try:
-        path.stat()
+        if not is_address(where):
+            Path(where).stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            f"there is no ledger at {path}; name it with --ledger"
+        raise NoLedgerError(
+            f"there is no ledger at {where}; name it with --ledger"
         ) from None
     except OSError as error:
         raise InputError(
-            f"the ledger at {path} can't be opened: {error.strerror}; name another "
+            f"the ledger at {where} can't be opened: {error.strerror}; name another "
             "with --ledger"
         ) from error
-    return open_ledger(path, log_was_merged=log_was_merged)
+    return open_ledger(where, log_was_merged=log_was_merged, make=False)
+
+
+def title_of(ledger: str) -> str:
+    """
+    What a page calls *ledger*: a file's name, or a database with its host.
+    """
+    if not is_address(ledger):
+        return Path(ledger).name
+    parts = urlsplit(ledger)
+    return f"{parts.path.strip('/')} at {parts.hostname or 'this machine'}"
+
+
+def is_made_by(where: str) -> bool:
+    """
+    Whether whoever uses the ledger at *where* makes it, since there is none.
+    """
+    return not is_address(where) and not Path(where).exists()
 
 
 def name_of(file: Path) -> str:

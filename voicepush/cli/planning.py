@@ -15,7 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from voicepush.campaign.following import FollowUp
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
 from voicepush.cli.notifying import Notifier
-from voicepush.cli.options import LedgerPath, check_expiry, existing
+from voicepush.cli.options import LedgerPath, check_expiry, existing, named
 from voicepush.cli.outputs import writing
 from voicepush.cli.rehearsal import column_said, rehearse
 from voicepush.cli.terminal import (
@@ -39,7 +39,7 @@ from voicepush.cli.terminal import (
     working,
 )
 from voicepush.cli.times import told_expiry
-from voicepush.errors import InputError, SourceError
+from voicepush.errors import InputError, NoLedgerError, SourceError
 from voicepush.ledger.plan import Cap
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
@@ -104,10 +104,11 @@ class Order:
             besides: The names of campaigns whose calls count for no cap.
         """
         check_expiry(self.message)
-        if self.caps and ledger.exists():
+        if self.caps:
             called = CalledBefore(self.caps)
-            async with existing(ledger) as opened:
-                await called.look(opened, besides=besides)
+            with suppress(NoLedgerError):
+                async with existing(ledger) as opened:
+                    await called.look(opened, besides=besides)
             self.screening.leave_out(called.known)
         with refusals(self.rejects) as refused, interruptible():
             rehearsal = rehearse(
@@ -125,7 +126,7 @@ class Order:
             tell_json(rehearsal.as_object())
         else:
             tell(rehearsal.as_text())
-        if ledger.exists():
+        with suppress(NoLedgerError):
             async with existing(ledger) as opened:
                 if await opened.plan(name) is not None:
                     say(
@@ -176,7 +177,7 @@ class Order:
         if planned is None:
             return INTERRUPTED
         if new_ledger is not None:
-            say(f"a new ledger was made: {new_ledger.resolve()}")
+            say(f"a new ledger was made: {named(Path(new_ledger))}")
         if self.rejects is not None and not is_new:
             say(
                 "--rejects is left alone: rows are refused when planning, which is done"

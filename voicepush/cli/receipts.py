@@ -20,7 +20,7 @@ from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import TOKEN_VARIABLE, host_and_port, secret_in
-from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds
+from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds, title_of
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
 from voicepush.ledger import open_ledger
@@ -121,7 +121,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
             if token is not None:
                 # Opened once more: receipts must not wait until a question is answered.
                 read = await stack.enter_async_context(open_ledger(ledger))
-                shown = dashboard_app(read, token=token, title=ledger.name)
+                shown = dashboard_app(read, token=token, title=title_of(ledger))
                 app.add_subapp(_DASHBOARD, shown)
             address = await stack.enter_async_context(serving(app, host, port))
             if secret is None and user is None:

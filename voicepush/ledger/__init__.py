@@ -20,35 +20,66 @@ __all__ = [
     "Ledger",
     "Plan",
     "Worker",
+    "is_address",
     "open_ledger",
 ]
 
 
+#: How the address of a database begins.
+_SCHEMES = ("postgresql://", "postgres://")
+
+
+def is_address(where: str | Path) -> bool:
+    """
+    Whether *where* is the address of a database, and no file.
+    """
+    return str(where).startswith(_SCHEMES)
+
+
 @asynccontextmanager
 async def open_ledger(
-    where: str | Path, *, log_was_merged: bool = False
+    where: str | Path, *, log_was_merged: bool = False, make: bool = True
 ) -> AsyncIterator[Ledger]:
     """
-    The ledger at *where*, a path, for an ``async with``; the file is made if there is
-    none.
+    The ledger at *where*, for an ``async with``: a path, or the address of a database,
+    as in ``postgresql://user@host/database``. It is made if there is none.
 
-    Whatever *where* looks like, it names a plain file. A ledger that was in use when
-    its process died needs the log beside it, and is refused without.
+    A path names a plain file, whatever it looks like. A ledger that was in use when its
+    process died needs the log beside it, and is refused without. A database's address
+    holds no password; libpq finds that in its own files.
 
     Args:
         log_was_merged: That log was merged into the file by another program, so that
             nothing is missing although it is gone.
+        make: Make the tables in a database that has none.
 
     Raises:
-        InputError: *where* is empty, or an address of a kind that is not known.
+        InputError: *where* is empty, an address of a kind that is not known, one with
+            a password, or of a database without a ledger that is not to be made.
         LedgerError: It can't be opened, is no ledger, is one of a newer version, has
             a second name, or its log is missing.
     """
+    # A service without a ledger has no use for a database, and each for one of them.
+    if is_address(where):
+        try:
+            from voicepush.ledger.postgres.ledger import (  # noqa: PLC0415
+                PostgresLedger,
+            )
+        except ImportError as error:
+            raise InputError(
+                "a ledger in PostgreSQL needs a library that is not there: "
+                "pip install 'voicepush[cluster]'"
+            ) from error
+        async with await PostgresLedger.open(str(where), make=make) as shared:
+            yield shared
+        return
     if "://" in str(where):
-        raise InputError(f"a ledger is kept in a file; {where} is no path")
+        raise InputError(
+            f"{where} is no ledger: name a file, or an address like "
+            "postgresql://user@host/database"
+        )
     if not str(where) or "\0" in str(where):
         raise InputError("a ledger is kept in a file; name one with --ledger")
-    # A service without a ledger has no use for a database.
     from voicepush.ledger.sqlite.ledger import SQLiteLedger  # noqa: PLC0415
 
     async with await SQLiteLedger.open(

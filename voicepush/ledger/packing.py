@@ -81,13 +81,21 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
     )
 
 
-def _pack_texts(texts: Sequence[str]) -> str | bytes:
+class Lines(str):
+    """
+    Texts, one per line.
+    """
+
+    __slots__ = ()
+
+
+def _pack_texts(texts: Sequence[str]) -> Lines | bytes:
     """
     *texts* as lines; as a JSON array where they can't be told apart so.
     """
     lines = "\n".join(texts)
     if lines.count("\n") == len(texts) - 1:
-        return lines
+        return Lines(lines)
     return msgspec.json.encode(texts)
 
 

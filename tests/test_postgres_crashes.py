@@ -1,0 +1,118 @@
+"""
+Real processes and a real server are killed while a campaign on PostgreSQL runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import postgres
+import psycopg
+import pytest
+from conftest import Serve, numbers
+from mishaps import process, say, wait_until
+
+from voicepush.cli.application import run
+
+pytestmark = pytest.mark.usefixtures("in_a_folder")
+
+MANY = 2_000
+BATCH = 20
+
+#: So many may be in flight at a kill: the requests at a time, each of a batch.
+IN_FLIGHT = 4 * BATCH
+OUTCOMES = ("accepted", "rejected", "expired", "not_sent", "unknown")
+OPTIONS = ("--concurrency", "4", "--rate", "2000")
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """
+    A database of its own, where commands look for their ledger.
+    """
+    server = postgres.server()
+    name = f"calls_{os.urandom(4).hex()}"
+    with psycopg.connect(server.address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    found = server.address.replace("/postgres?", f"/{name}?")
+    monkeypatch.setenv("VOICEPUSH_LEDGER", found)
+    return found
+
+
+def write_list() -> None:
+    """
+    A list of `MANY`.
+    """
+    lines = "".join(f"{each}\n" for each in numbers(MANY))
+    Path("june.csv").write_text(f"msisdn\n{lines}")
+
+
+def stand() -> dict[str, Any]:
+    """
+    What ``status --json`` says, whose sums hold.
+    """
+    found: dict[str, Any] = json.loads(say("status", "june", "--json").out)
+    states = ("pending", "in_flight", *OUTCOMES)
+    assert found["planned"] == sum(found[each] for each in states) == MANY
+    return found
+
+
+@pytest.mark.usefixtures("address")
+def test_processes_that_are_killed(serve: Serve) -> None:
+    """
+    Whoever was in flight is unknown, nobody is rung twice and nobody is lost.
+    """
+    simulator = serve("7006@5%", latency=0.05)
+    write_list()
+    chance = random.Random(3)  # noqa: S311 -- chance, not secrecy
+    command = ["send", "june.csv", "--media", "welcome", "--batch-size", str(BATCH)]
+    kills = 0
+    while kills < 6:
+        until = len(simulator.requests) + chance.randint(5, 15)
+        with process(*command, *OPTIONS, "--base-url", simulator.url) as running:
+            wait_until(
+                lambda until=until: len(simulator.requests) >= until  # type: ignore[misc]
+            )
+            running.kill()
+            running.wait()
+        kills += 1
+        found = stand()
+        assert found["in_flight"] <= IN_FLIGHT
+        assert "is gone; resume goes on" in str(found["reason"])
+        command = ["resume", "june"]
+    code = run(["resume", "june", *OPTIONS, "--base-url", simulator.url])
+    found = stand()
+
+    assert 1 == code
+    assert "finished" == found["state"]
+    assert MANY == found["accepted"] + found["unknown"]
+    assert found["unknown"] <= kills * IN_FLIGHT
+    assert set(simulator.calls.values()) == {1}
+    assert found["accepted"] <= len(simulator.calls)
+
+
+@pytest.mark.usefixtures("address")
+def test_a_server_that_is_restarted(serve: Serve) -> None:
+    """
+    A dispatch waits for it, or ends and can be resumed; nobody is rung twice.
+    """
+    simulator = serve(latency=0.02)
+    write_list()
+    command = ["send", "june.csv", "--media", "welcome", "--batch-size", str(BATCH)]
+    server = postgres.server()
+    with process(*command, *OPTIONS, "--base-url", simulator.url) as running:
+        wait_until(lambda: len(simulator.requests) >= 10)
+        server.stop_at_once()
+        server.start()
+        running.wait(60)
+    code = run(["resume", "june", *OPTIONS, "--base-url", simulator.url])
+    found = stand()
+
+    assert code == (0 if found["accepted"] == MANY else 1)
+    assert MANY == found["accepted"] + found["unknown"]
+    assert found["unknown"] <= 2 * IN_FLIGHT
+    assert set(simulator.calls.values()) == {1}

@@ -1,0 +1,3 @@
+"""
+Campaigns in PostgreSQL, which several machines share.
+"""

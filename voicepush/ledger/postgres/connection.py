@@ -1,0 +1,197 @@
+"""
+A connection to PostgreSQL that takes the statements of `ledger.sql` as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import psycopg
+from psycopg.adapt import Buffer
+from psycopg.types.numeric import IntDumper
+from psycopg.types.string import BytesDumper, StrDumper
+
+from voicepush.ledger.packing import Lines
+from voicepush.ledger.sql.store import Parameters
+
+#: What a value or a name begins with in a statement.
+_MARK = re.compile(r"\?|(?<!:):(\w+)|%")
+
+#: Begins a column of bytes that is a text: lines, where others hold JSON.
+_LINES = b"voicepush\n"
+
+
+class Row(tuple[Any, ...]):
+    """
+    A row, by the names of its columns and by their places.
+    """
+
+    __slots__ = ()
+    places: ClassVar[Mapping[str, int]] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        """
+        The value of a column, by its name or place.
+        """
+        return tuple.__getitem__(self, self.places[key] if type(key) is str else key)
+
+    def keys(self) -> Iterable[str]:
+        """
+        The names of the columns.
+        """
+        return self.places.keys()
+
+
+@lru_cache(maxsize=256)
+def _row_class(names: tuple[str, ...]) -> type[Row]:
+    # Of several columns with one name the first is meant, as in SQLite.
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    ordered = {name: places[name] for name in names}
+    return type("Row", (Row,), {"__slots__": (), "places": ordered})
+
+
+def row_of(cursor: psycopg.Cursor[Any]) -> Any:
+    """
+    Makes rows of what *cursor* gives.
+    """
+    description = cursor.description
+    if description is None:
+        return tuple
+    kind = _row_class(tuple(column.name for column in description))
+
+    def make(values: Sequence[Any]) -> Row:
+        return kind(
+            _LINES_OF(value) if type(value) is bytes else value for value in values
+        )
+
+    return make
+
+
+def _LINES_OF(value: bytes) -> bytes | str:  # noqa: N802
+    return value[len(_LINES) :].decode() if value.startswith(_LINES) else value
+
+
+class _Flag(IntDumper):
+    """
+    Flags are numbers, as in SQLite.
+    """
+
+    def dump(self, obj: Any) -> Buffer | None:
+        """
+        0 or 1.
+        """
+        return super().dump(int(obj))
+
+
+class _Text(StrDumper):
+    """
+    PostgreSQL holds no NUL in texts; what is shown of them is a space anyway.
+    """
+
+    def dump(self, obj: str) -> Buffer | None:
+        """
+        *obj* without NUL.
+        """
+        return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
+
+class _LinesDumper(BytesDumper):
+    """
+    Lines go into a column of bytes.
+    """
+
+    def dump(self, obj: Any) -> Buffer | None:
+        """
+        The lines behind what tells them from JSON.
+        """
+        return super().dump(_LINES + str(obj).encode())
+
+
+def prepare(connection: psycopg.Connection[Any]) -> None:
+    """
+    Let *connection* take values as they are, and give rows.
+    """
+    connection.row_factory = row_of
+    connection.adapters.register_dumper(bool, _Flag)
+    connection.adapters.register_dumper(str, _Text)
+    connection.adapters.register_dumper(Lines, _LinesDumper)
+
+
+class PostgresCursor:
+    """
+    What a statement gave.
+    """
+
+    def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        """
+        How many rows it has changed.
+        """
+        return self._cursor.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        """
+        The id of the row that it has inserted.
+        """
+        row = self._cursor.connection.execute("SELECT lastval()").fetchone()
+        return None if row is None else int(row[0])
+
+    def fetchone(self) -> Any:
+        """
+        The next row, or None.
+        """
+        return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        """
+        All rows that are left.
+        """
+        return self._cursor.fetchall()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor)
+
+
+class PostgresConnection:
+    """
+    A connection in a transaction.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, parameters: Parameters = ()) -> PostgresCursor:
+        """
+        Run *statement*.
+        """
+        cursor = self._connection.execute(_translated(statement), parameters)
+        return PostgresCursor(cursor)
+
+    def executemany(self, statement: str, parameters: Iterable[Any]) -> PostgresCursor:
+        """
+        Run *statement* with each of *parameters*.
+        """
+        cursor = self._connection.cursor()
+        cursor.executemany(_translated(statement), list(parameters))
+        return PostgresCursor(cursor)
+
+
+@lru_cache(maxsize=1024)
+def _translated(statement: str) -> bytes:
+    """
+    *statement* with the marks of psycopg for its values.
+    """
+
+    def mark(found: re.Match[str]) -> str:
+        if found[0] == "?":
+            return "%s"
+        return "%%" if found[0] == "%" else f"%({found[1]})s"
+
+    return _MARK.sub(mark, statement).encode()

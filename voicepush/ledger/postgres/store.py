@@ -1,0 +1,226 @@
+"""
+Connections to PostgreSQL and the threads that use them: transactions and mishaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
+from random import random
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import IsolationLevel, sql
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from voicepush import clock
+from voicepush.errors import LedgerError, NoLedgerError
+from voicepush.ledger.postgres.connection import PostgresConnection, prepare
+from voicepush.ledger.postgres.mishaps import shown_address, translated
+from voicepush.ledger.postgres.schema import has_tables, make_tables
+
+_T = TypeVar("_T")
+
+# It tells of each try to connect; what comes of them is told once, by who waits.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+
+#: So many jobs are done at a time.
+_TOGETHER = 4
+
+#: How long it is tried to connect, in seconds.
+_PATIENCE = 10.0
+
+#: A transaction that met another is done again so often, after the first few times in
+#: a queue; and at most so much later, in seconds.
+_MOST_TIMES = 50
+_FREELY = 3
+_LONGEST_WAIT = 0.01
+
+#: The lock of that queue; the number is any.
+_QUEUE = 0x766F_6964
+
+
+class PostgresStore:
+    """
+    Runs jobs, each in a transaction that is durable before it is answered.
+
+    They are serialisable: one that met another is done again as if it came after it, so
+    that each job may read and then write as if it were alone.
+    """
+
+    def __init__(self, address: str, schema: str) -> None:
+        self._address = address
+        self._schema = schema
+        self._where = shown_address(address)
+        self._pool = ConnectionPool(
+            address,
+            min_size=0,
+            max_size=_TOGETHER,
+            open=False,
+            timeout=_PATIENCE,
+            configure=self._configure,
+            check=ConnectionPool.check_connection,
+        )
+        self._threads = ThreadPoolExecutor(_TOGETHER, "voicepush-ledger")
+        #: Who waits for others must not take a thread from them.
+        self._later = ThreadPoolExecutor(1, "voicepush-ledger-later")
+        self._begun: set[Future[Any]] = set()
+        self._closed = False
+
+    async def open(self, *, make: bool) -> None:
+        """
+        Connect, and make the tables if they are not there.
+
+        Raises:
+            NoLedgerError: They are not there, and are not to be made.
+        """
+
+        def work() -> None:
+            # The pool would try again and again, and not say why it can't.
+            with psycopg.connect(
+                self._address, connect_timeout=int(_PATIENCE)
+            ) as connection:
+                self._configure(connection)
+                if make:
+                    with connection.transaction():
+                        make_tables(connection, self._schema)
+                elif not has_tables(connection, self._schema):
+                    raise NoLedgerError(
+                        f"there is no ledger in the schema {self._schema!r} of "
+                        f"{self._where}; plan a campaign first, or name another"
+                    )
+            self._pool.open()
+
+        try:
+            await self._run(work)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def do(
+        self,
+        work: Callable[[Any], _T],
+        *,
+        writes: bool = True,
+        at_once: bool = False,  # noqa: ARG002 -- a transaction undoes itself
+    ) -> _T:
+        """
+        The value of *work*, once what it wrote is durable. If it raises, nothing of it
+        remains.
+        """
+        return await self._run(lambda: self._transact(work, writes=writes))
+
+    def do_later(self, work: Callable[[Any], object]) -> None:
+        """
+        Do *work* after all that was begun before, for someone who can't wait for it.
+        """
+        before = set(self._begun)
+
+        def after() -> object:
+            wait(before)
+            return self._transact(work, writes=True)
+
+        self._submit(self._later, after)
+
+    def check_in_place(self) -> None:
+        """
+        What was committed is where others find it.
+        """
+
+    async def close(self) -> None:
+        """
+        Finish what was begun, and close the connections.
+        """
+        if not self._closed:
+            self._closed = True
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        wait(set(self._begun))
+        self._threads.shutdown()
+        self._later.shutdown()
+        self._pool.close()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        if self._closed:
+            raise LedgerError(f"the ledger {self._where} is closed")
+        return await asyncio.wrap_future(self._submit(self._threads, work))
+
+    def _submit(
+        self, threads: ThreadPoolExecutor, work: Callable[[], _T]
+    ) -> Future[_T]:
+        begun = threads.submit(self._translating, work)
+        self._begun.add(begun)
+        begun.add_done_callback(self._begun.discard)
+        return begun
+
+    def _translating(self, work: Callable[[], _T]) -> _T:
+        try:
+            return work()
+        except (psycopg.Error, PoolTimeout) as error:
+            raise translated(self._where, error) from error
+
+    def _transact(self, work: Callable[[Any], _T], *, writes: bool) -> _T:
+        for time in range(_MOST_TIMES):
+            try:
+                return self._try(work, writes=writes, queues=time >= _FREELY)
+            except (SerializationFailure, DeadlockDetected):
+                # So that those who met don't meet again.
+                clock.pause(_LONGEST_WAIT * random())  # noqa: S311 -- no secret
+        return self._try(work, writes=writes, queues=True)
+
+    def _try(self, work: Callable[[Any], _T], *, writes: bool, queues: bool) -> _T:
+        """
+        Do *work* once.
+
+        Args:
+            queues: One at a time of those who have met others again and again.
+        """
+        with self._pool.connection() as connection:
+            connection.read_only = not writes
+            connection.isolation_level = (
+                IsolationLevel.SERIALIZABLE
+                if writes
+                else IsolationLevel.REPEATABLE_READ
+            )
+            queue = _queue(connection) if queues else nullcontext()
+            with queue, connection.transaction():
+                return work(PostgresConnection(connection))
+
+    def _configure(self, connection: psycopg.Connection[Any]) -> None:
+        prepare(connection)
+        connection.autocommit = True  # but for what is in a block of its own
+        for statement in _SETTINGS:
+            connection.execute(statement)
+        connection.execute(
+            sql.SQL("SET search_path TO {}, pg_temp").format(
+                sql.Identifier(self._schema)
+            )
+        )
+
+
+@contextmanager
+def _queue(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    # Before the transaction, which would otherwise look at what was before the wait.
+    connection.execute("SELECT pg_advisory_lock(%s)", (_QUEUE,))
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (_QUEUE,))
+
+
+#: A commit that is not on the disk is none; and a scan of a whole table would meet
+#: everyone who writes into it.
+_SETTINGS = (
+    b"""
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'
+    """,
+    b"SET enable_seqscan = off",
+    b"SET TIME ZONE 'UTC'",
+)

@@ -1,0 +1,230 @@
+"""
+The tables of a schema, as PostgreSQL's SQL: those of `ledger.sqlite.tables`, with the
+sums of a campaign kept per connection, so that no two writers share a row.
+"""
+
+from __future__ import annotations
+
+#: What the statements of `ledger.sql` call: a clock that all machines share, and the
+#: greatest whole number that is not above another.
+FUNCTIONS = """
+CREATE FUNCTION life_clock() RETURNS double precision LANGUAGE sql VOLATILE
+AS 'SELECT extract(epoch FROM clock_timestamp())::double precision';
+
+CREATE FUNCTION whole(double precision) RETURNS bigint LANGUAGE sql IMMUTABLE
+AS 'SELECT floor($1)::bigint';
+"""
+
+CAMPAIGNS = """
+CREATE TABLE campaign (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    source text NOT NULL,
+    digest text,
+    source_size bigint,
+    source_modified_ns bigint,
+    given text NOT NULL,
+    tag text NOT NULL,
+    retry_internal_error integer NOT NULL,
+    resend_unknown integer NOT NULL,
+    expires_at double precision,
+    rate double precision,
+    state text NOT NULL,
+    reason text,
+    command text,
+    planned_at double precision NOT NULL,
+    read bigint NOT NULL DEFAULT 0,
+    invalid bigint NOT NULL DEFAULT 0,
+    duplicate bigint NOT NULL DEFAULT 0,
+    suppressed bigint NOT NULL DEFAULT 0,
+    holder text,
+    heartbeat_at double precision,
+    throughput double precision,
+    waiting text,
+    waiting_since double precision,
+    held_until double precision,
+    parent bigint REFERENCES campaign (id),
+    follows text,
+    caps text
+);
+CREATE UNIQUE INDEX campaign_tag ON campaign (tag);
+
+CREATE TABLE message_group (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    number bigint NOT NULL,
+    message text NOT NULL,
+    zones text NOT NULL DEFAULT '[]',
+    priority integer NOT NULL DEFAULT 0,
+    trial integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, number)
+);
+
+CREATE TABLE batch (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    number bigint NOT NULL,
+    message_group bigint NOT NULL,
+    state integer NOT NULL DEFAULT 0,
+    size integer NOT NULL,
+    in_flight integer NOT NULL DEFAULT 0,
+    accepted integer NOT NULL DEFAULT 0,
+    rejected integer NOT NULL DEFAULT 0,
+    expired integer NOT NULL DEFAULT 0,
+    not_sent integer NOT NULL DEFAULT 0,
+    unknown integer NOT NULL DEFAULT 0,
+    given_up integer NOT NULL DEFAULT 0,
+    suppressed integer NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    claimed_at double precision,
+    recorded_at double precision,
+    claimed_by text,
+    lost text,
+    due_at double precision,
+    claimed text,
+    given_up_places text,
+    late integer NOT NULL DEFAULT 0,
+    outcome text NOT NULL DEFAULT 'pending',
+    code text,
+    description text NOT NULL DEFAULT '',
+    exceptions bytea,
+    transactions text,
+    PRIMARY KEY (campaign, number)
+) WITH (fillfactor = 50);
+CREATE INDEX batch_claimed ON batch (campaign, claimed_at) WHERE claimed_at IS NOT NULL;
+
+CREATE TABLE recipients (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    number bigint NOT NULL,
+    kind text NOT NULL,
+    packed bytea NOT NULL,
+    ids bytea,
+    widths bytea,
+    rows bytea,
+    as_came bytea,
+    kept bytea,
+    origins bytea,
+    PRIMARY KEY (campaign, number)
+);
+
+CREATE TABLE tally_part (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    writer integer NOT NULL,
+    planned bigint NOT NULL DEFAULT 0,
+    in_flight bigint NOT NULL DEFAULT 0,
+    accepted bigint NOT NULL DEFAULT 0,
+    rejected bigint NOT NULL DEFAULT 0,
+    expired bigint NOT NULL DEFAULT 0,
+    not_sent bigint NOT NULL DEFAULT 0,
+    unknown bigint NOT NULL DEFAULT 0,
+    given_up bigint NOT NULL DEFAULT 0,
+    suppressed bigint NOT NULL DEFAULT 0,
+    asked bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, writer)
+) WITH (fillfactor = 50);
+
+CREATE VIEW tally AS SELECT
+    campaign,
+    sum(planned)::bigint AS planned,
+    sum(planned - in_flight - accepted - rejected - expired - not_sent
+        - unknown)::bigint AS pending,
+    sum(in_flight)::bigint AS in_flight,
+    sum(accepted)::bigint AS accepted,
+    sum(rejected)::bigint AS rejected,
+    sum(expired)::bigint AS expired,
+    sum(not_sent)::bigint AS not_sent,
+    sum(unknown)::bigint AS unknown,
+    sum(given_up)::bigint AS given_up,
+    sum(suppressed)::bigint AS suppressed,
+    sum(asked)::bigint AS asked
+FROM tally_part GROUP BY campaign;
+
+CREATE FUNCTION tally_add(part tally_part) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO tally_part SELECT (part).*
+    ON CONFLICT (campaign, writer) DO UPDATE SET
+        planned = tally_part.planned + excluded.planned,
+        in_flight = tally_part.in_flight + excluded.in_flight,
+        accepted = tally_part.accepted + excluded.accepted,
+        rejected = tally_part.rejected + excluded.rejected,
+        expired = tally_part.expired + excluded.expired,
+        not_sent = tally_part.not_sent + excluded.not_sent,
+        unknown = tally_part.unknown + excluded.unknown,
+        given_up = tally_part.given_up + excluded.given_up,
+        suppressed = tally_part.suppressed + excluded.suppressed,
+        asked = tally_part.asked + excluded.asked
+$$;
+
+CREATE FUNCTION tally_changes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM tally_part WHERE campaign = old.campaign;
+        RETURN old;
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        PERFORM tally_add(ROW(
+            new.campaign, pg_backend_pid(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)::tally_part);
+    ELSE
+        PERFORM tally_add(ROW(new.campaign, pg_backend_pid(),
+            0, 0, 0, 0, 0, 0, 0, 0, 0, new.asked - old.asked)::tally_part);
+    END IF;
+    RETURN new;
+END $$;
+CREATE TRIGGER tally_changes INSTEAD OF INSERT OR UPDATE OR DELETE ON tally
+FOR EACH ROW EXECUTE FUNCTION tally_changes();
+
+CREATE FUNCTION batches_are_planned() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM tally_add(ROW(
+        campaign, pg_backend_pid(), sum(size), 0, 0, 0, 0, 0, 0, 0, 0, 0)::tally_part)
+    FROM planned GROUP BY campaign;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER batches_are_planned AFTER INSERT ON batch
+REFERENCING NEW TABLE AS planned
+FOR EACH STATEMENT EXECUTE FUNCTION batches_are_planned();
+
+CREATE FUNCTION batch_is_counted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM tally_add(ROW(
+        new.campaign, pg_backend_pid(),
+        old.suppressed - new.suppressed,
+        new.in_flight - old.in_flight,
+        new.accepted - old.accepted,
+        new.rejected - old.rejected,
+        new.expired - old.expired,
+        new.not_sent - old.not_sent,
+        new.unknown - old.unknown,
+        new.given_up - old.given_up,
+        new.suppressed - old.suppressed, 0)::tally_part);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER batch_is_counted AFTER UPDATE OF
+    in_flight, accepted, rejected, expired, not_sent, unknown, given_up, suppressed
+ON batch FOR EACH ROW EXECUTE FUNCTION batch_is_counted();
+
+CREATE TABLE index_run (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    campaign bigint NOT NULL REFERENCES campaign (id)
+);
+
+CREATE TABLE index_page (
+    run bigint NOT NULL REFERENCES index_run (id),
+    first bigint NOT NULL,
+    entries bytea NOT NULL,
+    PRIMARY KEY (run, first)
+);
+
+CREATE TABLE history (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    at double precision NOT NULL,
+    who text NOT NULL,
+    event text NOT NULL,
+    detail text,
+    rowid bigint GENERATED ALWAYS AS IDENTITY -- as SQLite calls the order of coming
+);
+CREATE INDEX history_of ON history (campaign, rowid);
+
+CREATE TABLE minute (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    minute bigint NOT NULL,
+    recipients bigint NOT NULL,
+    throttled bigint NOT NULL,
+    rate double precision,
+    PRIMARY KEY (campaign, minute)
+);
+"""
