@@ -195,7 +195,7 @@ async def test_a_running_campaign_is_followed(
     """
     monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
     ledger, file = tmp_path / "ledger.db", tmp_path / "july.csv"
-    file.write_text("\n".join(["msisdn", *numbers(20_000)]))
+    file.write_text("\n".join(["msisdn", *numbers(5_000)]))
     await _plan(ledger, "june")
     watched = await watch(WIDE)
     page = watched.page

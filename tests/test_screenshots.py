@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 _FOLDER = os.environ.get("VOICEPUSH_SCREENSHOTS")
 
 #: So many are on the first list, and are called at that rate, in batches of that size.
-_PEOPLE, _RATE, _SIZE = (40_000, 12.0, 12) if _FOLDER else (1_000, 4.0, 50)
+_PEOPLE, _RATE, _SIZE = (40_000, 12.0, 12) if _FOLDER else (500, 4.0, 50)
 
 #: A page of documentation should not take long to load.
 _MOST_BYTES = 250_000
