@@ -27,6 +27,7 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
+from voicepush.cli.moving import move
 from voicepush.cli.polling import poll
 from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
@@ -68,7 +69,7 @@ app = App(
 
 for command in (
     *(demo, call, send, resume, status, pause, cancel, rate),
-    *(lookup, export, report, resolve, receipts, poll, dashboard, simulate),
+    *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
 ):
     app.command(command)
 app.register_install_completion_command(

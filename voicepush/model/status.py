@@ -33,6 +33,8 @@ class CampaignState(enum.StrEnum):
     PAUSED = "paused"  #: stopped with someone left; the reason is kept
     CANCELLED = "cancelled"  #: stopped for good by its owner
     FINISHED = "finished"  #: no one is left to be tried
+    MOVING = "moving"  #: on its way to another ledger; nobody can dispatch it
+    MOVED = "moved"  #: it goes on in another ledger
 
 
 @attrs.frozen(kw_only=True)

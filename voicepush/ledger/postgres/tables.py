@@ -45,7 +45,8 @@ CREATE TABLE campaign (
     held_until double precision,
     parent bigint REFERENCES campaign (id),
     follows text,
-    caps text
+    caps text,
+    moved text
 );
 CREATE UNIQUE INDEX campaign_tag ON campaign (tag);
 

@@ -193,7 +193,25 @@ def drop(connection: Connection, campaign: int) -> None:
     Let nothing of *campaign* remain.
     """
     drop_runs(connection, campaign)
+    # One that was being moved here has brought calls.
+    blocks = {
+        each.partition(".")[0]
+        for row in connection.execute(
+            "SELECT bodies FROM call WHERE campaign = ?", (campaign,)
+        )
+        for each in row["bodies"].split()
+    }
+    connection.executemany(
+        "DELETE FROM body_block WHERE id = ?", [(int(each),) for each in blocks]
+    )
     for statement in (
+        "DELETE FROM call WHERE campaign = ?",
+        "DELETE FROM poll WHERE campaign = ?",
+        "DELETE FROM proof WHERE campaign = ?",
+        "DELETE FROM call_tally WHERE campaign = ?",
+        "DELETE FROM call_time WHERE campaign = ?",
+        "DELETE FROM picked_up WHERE campaign = ?",
+        "DELETE FROM minute WHERE campaign = ?",
         "DELETE FROM history WHERE campaign = ?",
         "DELETE FROM recipients WHERE campaign = ?",
         "DELETE FROM batch WHERE campaign = ?",

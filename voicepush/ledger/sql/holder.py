@@ -15,6 +15,7 @@ from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
+from voicepush.model.status import CampaignState
 
 #: A holder that gave no sign for so long is taken for dead, in seconds.
 SILENT_FOR = 15.0
@@ -48,6 +49,22 @@ def published_row(connection: Connection, name: str) -> Row:
     if row is None or row["state"] == DRAFT:
         raise InputError(f"there is no campaign {name!r} in this ledger")
     return row
+
+
+def check_here(row: Row) -> None:
+    """
+    Refuse a campaign that goes on in another ledger, or is on its way to one.
+    """
+    name, where = row["name"], row["reason"]
+    if row["state"] == CampaignState.MOVED:
+        raise InputError(
+            f"campaign {name!r} was moved to {where}; name that by --ledger"
+        )
+    if row["state"] == CampaignState.MOVING:
+        raise InputError(
+            f"campaign {name!r} is being moved to {where}; go on with voicepush move, "
+            "or take it back by --back"
+        )
 
 
 def check_free(row: Row) -> None:

@@ -18,9 +18,11 @@ from voicepush.ledger.sql.history import note, told
 from voicepush.ledger.sql.holder import (
     campaign_row,
     check_free,
+    check_here,
     new_token,
     published_row,
 )
+from voicepush.ledger.sql.moving import Move
 from voicepush.ledger.sql.polling import note_asked
 from voicepush.ledger.sql.reading import SQLReader
 from voicepush.ledger.sql.receiving import forget_bodies, place_again, receive
@@ -49,6 +51,23 @@ class SQLLedger(SQLReader):
         Finish what was begun, and close the store.
         """
         await self._store.close()
+
+    def move(
+        self,
+        campaign: str,
+        target: SQLLedger,
+        *,
+        to: str,
+        tell: Callable[[int, int], object] = lambda *_: None,
+    ) -> Move:
+        """
+        The move of *campaign* from this ledger to *target*.
+
+        Args:
+            to: Where that is, in words for whoever looks for the campaign here.
+            tell: Hears how many batches of how many are copied.
+        """
+        return Move(self._store, target._store, campaign, to=to, tell=tell)
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,6 +100,7 @@ class SQLLedger(SQLReader):
 
         def work(connection: Connection) -> None:
             row = published_row(connection, campaign)
+            check_here(row)
             check_free(row)
             if changes:
                 connection.execute(
@@ -149,6 +169,7 @@ class SQLLedger(SQLReader):
                     f"campaign {campaign!r} was cancelled; plan those who are left "
                     "under another name"
                 )
+            check_here(row)
             check_free(row)
             connection.execute(
                 "UPDATE campaign SET holder = ?, heartbeat_at = life_clock(), "
@@ -205,6 +226,7 @@ class SQLLedger(SQLReader):
 
         def work(connection: Connection) -> None:
             row = published_row(connection, campaign)
+            check_here(row)
             connection.execute(
                 "UPDATE campaign SET command = coalesce(?, command), "
                 "rate = coalesce(?, rate) WHERE id = ?",

@@ -27,6 +27,7 @@ _FROM_6 = f"""
     ALTER TABLE campaign ADD COLUMN parent INTEGER REFERENCES campaign (id);
     ALTER TABLE campaign ADD COLUMN follows TEXT;
     ALTER TABLE campaign ADD COLUMN caps TEXT;
+    ALTER TABLE campaign ADD COLUMN moved TEXT;
     ALTER TABLE recipients ADD COLUMN origins BLOB;
     ALTER TABLE batch ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tally ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
@@ -44,7 +45,7 @@ _FROM_6 = f"""
 _FROM = {
     0: CAMPAIGNS + COUNTING + CALLS + CALL_TIMES,
     6: _FROM_6,
-    7: CALL_TIMES + COUNT_CALL_TIMES,
+    7: "ALTER TABLE campaign ADD COLUMN moved TEXT;" + CALL_TIMES + COUNT_CALL_TIMES,
 }
 
 #: The first version that this one can go on with.

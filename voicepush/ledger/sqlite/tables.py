@@ -35,6 +35,7 @@ CAMPAIGNS = """
         held_until REAL,              -- until when the service asked to wait
         parent INTEGER REFERENCES campaign (id), -- whose calls it follows up
         follows TEXT,                 -- which of them, as JSON
+        moved TEXT,                   -- what it was before it was moved, as JSON
         caps TEXT                     -- how often someone may be called, as JSON
     );
 

@@ -1,0 +1,377 @@
+"""
+A campaign goes to another ledger: whole, and dispatched from one of them only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+from conftest import Connect, Simulate, numbers
+from ledger_model import (
+    ANSWERS,
+    MESSAGE,
+    TAG,
+    PostgresStore,
+    SQLiteStore,
+    Store,
+    is_claimed,
+    planned_as,
+    publish,
+    status_of,
+)
+from making import batch_of
+from mishaps import say
+
+from voicepush import Campaign, VoiceMessage, open_ledger
+from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.ledger.plan import Follows, Plan
+from voicepush.ledger.sql.ledger import SQLLedger
+from voicepush.model.call import CallState, Receipt, Report
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.recipients import Destination
+from voicepush.model.status import CampaignState
+from voicepush.receipts.call_state import call_of
+from voicepush.sending.request import dump_message, load_message
+
+ACCEPTED, AGAIN, REJECTED, _, IN_DOUBT = ANSWERS[:5]
+
+#: Where a campaign may come from and go to.
+WAYS = [
+    (SQLiteStore, PostgresStore),
+    (PostgresStore, SQLiteStore),
+    (SQLiteStore, SQLiteStore),
+]
+
+
+@attrs.frozen
+class Two:
+    """
+    Two ledgers.
+    """
+
+    source: SQLLedger
+    target: SQLLedger
+
+
+def sql(store: Store) -> SQLLedger:
+    """
+    The ledger of *store*.
+    """
+    assert isinstance(store.ledger, SQLLedger)
+    return store.ledger
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0].__name__}-{way[1].__name__}")
+async def two(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Two]:
+    """
+    A ledger in which june stands in the middle of everything, and an empty one.
+    """
+    stores = []
+    for kind, name in zip(request.param, ("source", "target"), strict=True):
+        (tmp_path / name).mkdir()
+        store: Store = kind(tmp_path / name)
+        await store.open()
+        stores.append(store)
+    ledgers = Two(*map(sql, stores))
+    await half_done(ledgers.source)
+    yield ledgers
+    for store in stores:
+        await store.close()
+
+
+async def half_done(ledger: SQLLedger) -> None:
+    """
+    Plan june, send some of it, lose an answer, and hear of some calls.
+    """
+    wide = [
+        Destination(msisdn=["+9990000001", "+9990000002"], correlation_id="order\n1"),
+        Destination(msisdn="+9990000003", correlation_id="order-2"),
+    ]
+    plain = [[f"+9990000{n}{at}" for at in range(3)] for n in range(4, 8)]
+    batches = [
+        batch_of(MESSAGE, f"{TAG}-0", wide),
+        *(
+            batch_of(MESSAGE, f"{TAG}-{number}", values)
+            for number, values in enumerate(plain, 1)
+        ),
+    ]
+    plan = attrs.evolve(planned_as(), message=dump_message(MESSAGE))
+    await publish(ledger, plan, *batches)
+    worker = await ledger.join("june", load_message)
+    results = [
+        BatchResult(batches[0], ACCEPTED, {1: REJECTED}, ("t-1",), 1),
+        BatchResult(batches[1], ACCEPTED, {2: AGAIN}, ("a", "b", ""), 2),
+        BatchResult(batches[2], IN_DOUBT, {}, (), 1),
+    ]
+    for result in results:
+        places = range(len(result.batch))
+        claimed = is_claimed(await worker.claim(result.batch, places))
+        await worker.record(claimed, result, due_at=5.0)
+    said = [("0-0", "7519"), ("1-0", "7402"), ("1-2", "7408"), ("2-1", "7409")]
+    for names, code in said:
+        call = call_of(code, "", "", 9.0)
+        number, place = names.split("-")
+        own = "order\n1" if number == "0" else f"{TAG}-{number}-{place}"
+        report = Report(call=call, correlation_id=own, recipient="9990000001")
+        body = f"the body of {names}".encode()
+        await ledger.receive([Receipt(body=body, received_at=9.0, reports=[report])])
+    await worker.leave(CampaignState.PAUSED, "enough for today")
+
+
+async def everything(ledger: SQLLedger) -> list[Any]:
+    """
+    All that a ledger tells of june, but for where it is.
+    """
+    status = await status_of(ledger)
+    found: list[Any] = [attrs.evolve(status, state=CampaignState.PLANNED, reason="")]
+    results = [each async for each in ledger.results("june", list(Outcome))]
+    found += [
+        (list(each.rows()), each.batch.recipients.kept, each.attempts)
+        for each in results
+    ]
+    found += [await ledger.calls(each.batch.id) for each in results]
+    values = "+9990000001", "+9990000002", "+999000042"
+    for value in (*values, "order-2", "order\n1", f"{TAG}-2-1"):
+        found.append(await ledger.lookup(value))
+    timeline, reasons = await ledger.timeline("june"), await ledger.reasons("june")
+    history = [each for each in await ledger.history("june") if each.event != "moved"]
+    unknown, plan = await ledger.unknown("june"), await ledger.plan("june")
+    return [*found, timeline, reasons, history, unknown, plan]
+
+
+async def test_all_that_is_known_goes_with_it(two: Two) -> None:
+    """
+    People, outcomes, calls, bodies, history and index are there as they were.
+    """
+    before = await everything(two.source)
+    status = await two.source.move("june", two.target, to="there").go()
+
+    assert before == await everything(two.target)
+    assert (CampaignState.PAUSED, "enough for today") == (status.state, status.reason)
+    assert status.calls is not None
+    assert 1 == status.calls.reached
+    assert "moved" == (await two.target.history("june"))[-1].event
+
+
+async def test_only_one_of_them_dispatches_it(
+    two: Two, simulate: Simulate, connect: Connect
+) -> None:
+    """
+    Where it was, everything is refused, and told where it went; where it is, those are
+    called who were pending, and nobody else.
+    """
+    simulator = await simulate()
+    client = await connect(simulator)
+    await two.source.move("june", two.target, to="there").go()
+    left = await status_of(two.source)
+    for refused in (
+        two.source.join("june", load_message),
+        two.source.change("june", rate=5.0),
+        two.source.steer("june", rate=5.0),
+        two.source.move("june", two.target, to="there").go(),
+        two.source.move("june", two.target, to="there").back(),
+    ):
+        with pytest.raises(InputError, match="'june' was moved to there"):
+            await refused
+    campaign = await Campaign.open(two.target, "june")
+    await campaign.dispatch(client)
+
+    assert (CampaignState.MOVED, "there") == (left.state, left.reason)
+    assert {f"+9990000{n}{at}" for n in (6, 7) for at in range(3)} == set(
+        simulator.calls
+    )
+    assert set(simulator.calls.values()) == {1}
+
+
+@pytest.mark.parametrize("way", WAYS[:2], ids=["to PostgreSQL", "from PostgreSQL"])
+async def test_a_move_that_is_cut_off_can_be_gone_on_with_or_taken_back(
+    way: tuple[Callable[[Path], Store], ...], tmp_path: Path
+) -> None:
+    """
+    Wherever it is cut off, before a transaction or after it: at no moment both of them
+    can dispatch it, and in the end one of them can.
+    """
+    cut = 0
+    while True:
+        stores = [kind(tmp_path) for kind in way]
+        if isinstance(stores[0], SQLiteStore):
+            stores[0].path = tmp_path / f"source-{cut}.db"
+        else:
+            stores[1].path = tmp_path / f"target-{cut}.db"  # type: ignore[attr-defined]
+        async with AsyncExitStack() as stack:
+            for store in stores:
+                await store.open()
+                stack.push_async_callback(store.close)
+            two = Two(*map(sql, stores))
+            await half_done(two.source)
+            whole = await everything(two.source)
+            try:
+                with pytest.MonkeyPatch.context() as patch:
+                    cut_off(patch, two, cut)
+                    await two.source.move("june", two.target, to="there").go()
+            except _CutOffError:
+                able = await dispatchable(two)
+                assert able <= 1
+            else:
+                break
+            if (await status_of(two.source)).state is not CampaignState.MOVED:
+                for store in stores:
+                    store.make_old("june")  # whoever was cut off is gone
+                moving = two.source.move("june", two.target, to="there")
+                is_back = cut % 3 == 0 and able == 0
+                await (moving.back() if is_back else moving.go())
+                if able == 0:  # who joins it changes it
+                    there = two.source if is_back else two.target
+                    assert whole == await everything(there)
+            assert 1 == await dispatchable(two)
+        cut += 1
+    assert cut > 10
+
+
+class _CutOffError(Exception):
+    """
+    The process has died here.
+    """
+
+
+def cut_off(patch: pytest.MonkeyPatch, two: Two, after: int) -> None:
+    """
+    Let the process die at so many transactions, the even ones before they are begun and
+    the odd ones once they are committed.
+    """
+    left = after
+
+    def dying(do: Callable[..., Any]) -> Callable[..., Any]:
+        async def die(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                left = -2
+                raise _CutOffError
+            given = await do(*arguments, **options)
+            if left == 1:
+                left = -2
+                raise _CutOffError
+            left -= 2 if left > 1 else 0
+            return given
+
+        return die
+
+    for ledger in (two.source, two.target):
+        patch.setattr(ledger._store, "do", dying(ledger._store.do))
+
+
+async def dispatchable(two: Two) -> int:
+    """
+    How many of the two let june be dispatched.
+    """
+    found = 0
+    for ledger in (two.source, two.target):
+        try:
+            worker = await ledger.join("june", load_message)
+        except InputError:
+            continue
+        found += 1
+        await worker.leave(CampaignState.PAUSED, "enough for today")
+    return found
+
+
+async def test_what_is_dispatched_is_not_moved(two: Two) -> None:
+    """
+    Nothing has changed then.
+    """
+    worker = await two.source.join("june", load_message)
+    with pytest.raises(CampaignHeldError):
+        await two.source.move("june", two.target, to="there").go()
+    await worker.leave(CampaignState.PAUSED)
+
+    assert CampaignState.PAUSED is (await status_of(two.source)).state
+    assert await two.target.status("june") is None
+
+
+async def test_another_of_that_name_is_left_alone(two: Two) -> None:
+    """
+    It is refused in one line, and can be taken back.
+    """
+    other = Plan(campaign="june", message="{}", source="s", tag="abcdef0123")
+    await publish(two.target, other, batch_of(MESSAGE, "abcdef0123-0", ["+9991"]))
+    with pytest.raises(InputError, match="another campaign 'june' in that ledger"):
+        await two.source.move("june", two.target, to="there").go()
+
+    assert CampaignState.MOVING is (await status_of(two.source)).state
+    with pytest.raises(InputError, match="is being moved to there"):
+        await two.source.join("june", load_message)
+
+
+async def test_rounds_go_in_their_order(two: Two) -> None:
+    """
+    The first before the second, and not while the second is not over.
+    """
+    follows = Follows(campaign="june", states=(CallState.NOT_REACHED,))
+    second = attrs.evolve(
+        planned_as("june-2", tag="abcdef0123"),
+        follows=follows,
+        message=dump_message(MESSAGE),
+    )
+    batch = batch_of(MESSAGE, "abcdef0123-0", ["+999000040"])
+    await publish(two.source, second, batch)
+    with pytest.raises(InputError, match="june-2 calls people of june again and is no"):
+        await two.source.move("june", two.target, to="there").go()
+    with pytest.raises(InputError, match="june again, which is not in that ledger"):
+        await two.source.move("june-2", two.target, to="there").go()
+    await two.source.move("june-2", two.target, to="there").back()
+    worker = await two.source.join("june-2", load_message)
+    await worker.leave(CampaignState.CANCELLED)
+    await two.source.move("june", two.target, to="there").go()
+    status = await two.source.move("june-2", two.target, to="there").go()
+
+    assert "june" == status.follows
+
+
+async def test_sums_that_differ_are_found(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It is not published, and can be taken back.
+    """
+    monkeypatch.setattr(
+        "voicepush.ledger.sql.copying._placed", lambda bodies, _: bodies
+    )
+    monkeypatch.setattr("voicepush.ledger.sql.copying._OF_BATCHES", _WITHOUT_PROOF)
+    with pytest.raises((LedgerError, KeyError)):
+        await two.source.move("june", two.target, to="there").go()
+
+    assert await two.target.status("june") is None
+    status = await two.source.move("june", two.target, to="there").back()
+    assert CampaignState.PAUSED is status.state
+
+
+_WITHOUT_PROOF = ("batch", "recipients", "call", "poll")
+
+
+@pytest.mark.usefixtures("in_a_folder")
+def test_the_command(message: VoiceMessage) -> None:
+    """
+    Moves, says where it goes on, and prints where it stands.
+    """
+    asyncio.run(_plan("a.db", message))
+    moved = say("move", "june", "--ledger", "a.db", "--to", "b.db")
+    old = say("status", "june", "--ledger", "a.db")
+    new = say("status", "june", "--ledger", "b.db", "--json")
+    same = say("move", "june", "--ledger", "a.db", "--to", "a.db")
+
+    assert 0 == moved.code
+    assert "june goes on in" in moved.err
+    assert "june: moved" in old.out
+    assert '"planned":2' in new.out
+    assert (2, True) == (same.code, "is the ledger in which it is" in same.err)
+
+
+async def _plan(path: str, message: VoiceMessage) -> None:
+    async with open_ledger(path) as ledger:
+        await Campaign.plan(ledger, "june", message, numbers(2))
