@@ -22,6 +22,7 @@ TO_7 = """
     DROP TRIGGER call_is_decided; DROP TRIGGER call_is_decided_later;
     DROP TRIGGER call_is_picked_up; DROP TRIGGER call_is_picked_up_later;
     DROP TABLE call_time; DROP TABLE picked_up;
+    ALTER TABLE campaign DROP COLUMN moved;
     PRAGMA user_version = 7;
 """
 TO_6 = """

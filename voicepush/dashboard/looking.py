@@ -27,7 +27,8 @@ _MOST = 200
 #: So much of a history is shown, the newest first.
 _MOST_HISTORY = 100
 
-_OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
+_WAITING = (CampaignState.PLANNED, CampaignState.PAUSED, CampaignState.MOVING)
+_OVER = (CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.MOVED)
 
 
 @attrs.frozen(kw_only=True)
@@ -80,11 +81,7 @@ async def all_of(ledger: LedgerReader) -> All:
     found = (await ledger.campaigns())[::-1]
     running = [each for each in found if each.state is CampaignState.RUNNING][:_MOST]
     over = [each for each in found if each.state in _OVER][:_MOST_OVER]
-    waiting = [
-        each
-        for each in found
-        if each.state in (CampaignState.PLANNED, CampaignState.PAUSED)
-    ][:_MOST]
+    waiting = [each for each in found if each.state in _WAITING][:_MOST]
     return All(
         running=running,
         waiting=waiting,
