@@ -8,9 +8,10 @@ import asyncio
 from urllib.parse import urlsplit
 
 import pytest
-from dashboards import shown
+from dashboards import TOKEN, shown
 
 from voicepush import Ledger
+from voicepush.dashboard import app
 
 
 async def answer(url: str, *lines: str) -> bytes:
@@ -56,3 +57,21 @@ async def test_a_proxy_that_speaks_an_old_http_is_one(ledger: Ledger) -> None:
         found = await answer(url, "GET / HTTP/1.0", "Host: 127.0.0.1:8070")
 
     assert found.startswith(b"HTTP/1.0 403 ")
+
+
+@pytest.mark.parametrize("given", ["Accept: */*", "Authorization: Bearer wrong"])
+async def test_who_is_refused_keeps_no_connection(ledger: Ledger, given: str) -> None:
+    """
+    Some hundreds of them would keep everyone else out for an hour.
+    """
+    async with shown(ledger, token=TOKEN) as url:
+        found = await answer(url, "GET / HTTP/1.1", "Host: a.example", given)
+
+    assert found.startswith(b"HTTP/1.1 401 ")
+
+
+def test_who_says_nothing_is_let_go() -> None:
+    """
+    The server's own default is an hour.
+    """
+    assert app._SERVER["keepalive_timeout"] == 75

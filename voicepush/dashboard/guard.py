@@ -39,6 +39,9 @@ _FORWARDED = {
 }
 _BEGINS = ("x-forwarded-", "x-original-forwarded-")
 
+#: How who is not let in is answered.
+_REFUSALS = {401, 403, 429}
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -100,6 +103,13 @@ class Guard:
         """
         Let *request* in, or answer it.
         """
+        response = await self._look(request, handler)
+        if response.status in _REFUSALS and not response.prepared:
+            # Strangers must not keep connections that others need.
+            response.force_close()
+        return response
+
+    async def _look(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_of_another_page(request.headers):
             return web.Response(status=403, text="This is not for other pages.\n")
         if self._token is None:
