@@ -14,10 +14,10 @@ from typing import Any
 import postgres
 import psycopg
 import pytest
-from ledger_model import TAG, load, planned_as, publish
+from ledger_model import MESSAGE, TAG, load, planned_as, publish
 from making import batch_of
 from mishaps import wait_until
-from test_postgres import MESSAGE, execute, schema
+from test_postgres import execute, schema
 
 from voicepush import LedgerError
 from voicepush.ledger.postgres import store
