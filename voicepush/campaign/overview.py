@@ -11,6 +11,8 @@ from functools import cache
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import attrs
+
 from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger import decisions
@@ -37,23 +39,25 @@ async def overview_of(ledger: LedgerReader, campaign: str) -> Overview:
         InputError: There is no such campaign.
         LedgerError: The ledger can't be read.
     """
-    plan, status = await ledger.plan(campaign), await ledger.status(campaign)
-    if plan is None or status is None:
+    plan = await ledger.plan(campaign)
+    if plan is None:
         raise InputError(f"there is no campaign {campaign!r} in this ledger")
+    # The campaign may go on meanwhile, and sums of several moments would differ.
+    seen = await ledger.snapshot(campaign)
     return Overview(
         made_at=clock.utc_now(),
-        status=status,
+        status=seen.status,
         source=plan.source,
         settings=_settings(plan),
-        timeline=await ledger.timeline(campaign),
-        reasons=await ledger.reasons(campaign),
+        timeline=seen.timeline,
+        reasons=seen.reasons,
         local_hours=await _local_hours(
             ledger.some_called(campaign, people=_PEOPLE, batches=_BATCHES),
-            called=_called(status),
+            called=_called(seen.status),
         ),
-        unknown=await ledger.unknown(campaign),
-        receipts=await ledger.receipt_counts(),
-        history=await ledger.history(campaign),
+        unknown=seen.unknown,
+        receipts=seen.receipts,
+        history=seen.history,
     )
 
 
@@ -83,12 +87,13 @@ async def _local_hours(
                 several += people
             else:
                 unplaced += people
-    return LocalHours(
+    found = LocalHours(
         calls=[hours[hour] for hour in range(24)],
         several=several,
         unplaced=unplaced,
-        called=called,
     )
+    # More may have been called since the others were counted.
+    return attrs.evolve(found, called=max(called, found.looked_at))
 
 
 @cache

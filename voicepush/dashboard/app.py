@@ -90,8 +90,9 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 
 #: How the server is set up where the application is served as it is: addresses name
-#: campaigns, and are not logged. Who never comes to an end is let go.
+#: campaigns, and are not logged. Who says nothing, or never comes to an end, is let go.
 _SERVER = {
+    "keepalive_timeout": 75.0,
     "lingering_time": 1.0,
     "access_log": None,
     "logger": logging.getLogger("voicepush.dashboard.protocol"),

@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from voicepush import clock
 from voicepush.errors import InputError
@@ -33,7 +33,14 @@ _BY_NAME = (
 )
 
 #: A proxy, which may have others behind it, tells of itself by one of these.
-_FORWARDED = {hdrs.FORWARDED, hdrs.VIA, hdrs.X_FORWARDED_FOR, hdrs.X_FORWARDED_HOST}
+_FORWARDED = {
+    *("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip"),
+    *("cf-connecting-ip", "x-cluster-client-ip", "x-original-host"),
+}
+_BEGINS = ("x-forwarded-", "x-original-forwarded-")
+
+#: How who is not let in is answered.
+_REFUSALS = {401, 403, 429}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -96,13 +103,18 @@ class Guard:
         """
         Let *request* in, or answer it.
         """
+        response = await self._look(request, handler)
+        if response.status in _REFUSALS and not response.prepared:
+            # Strangers must not keep connections that others need.
+            response.force_close()
+        return response
+
+    async def _look(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_of_another_page(request.headers):
             return web.Response(status=403, text="This is not for other pages.\n")
         if self._token is None:
             host = host_in(request.headers.get(hdrs.HOST, ""))
-            if not is_loopback(host) or any(
-                map(request.headers.__contains__, _FORWARDED)
-            ):
+            if not is_loopback(host) or is_of_a_proxy(request):
                 return web.Response(status=403, text=_BY_NAME)
             return await handler(request)
         given = request.headers.get(hdrs.AUTHORIZATION)
@@ -156,6 +168,19 @@ def is_of_another_page(headers: Mapping[str, str]) -> bool:
     return (
         headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
         and headers.get("Sec-Fetch-Mode") != "navigate"
+    )
+
+
+def is_of_a_proxy(request: web.BaseRequest) -> bool:
+    """
+    Whether *request* came by way of a proxy, as far as it tells: by a header, or since
+    it speaks HTTP/1.0, as nginx does by default and no browser does.
+    """
+    names = {name.lower() for name in request.headers}
+    return (
+        request.version < HttpVersion11
+        or not names.isdisjoint(_FORWARDED)
+        or any(name.startswith(_BEGINS) for name in names)
     )
 
 

@@ -114,12 +114,15 @@ async def figures_of(ledger: LedgerReader, one: One) -> list[Figure]:
     """
     The pictures of a campaign that change while it runs, as the report has them.
     """
+    timeline = await ledger.timeline(one.status.campaign)
+    # After it, so that no part is greater than its whole.
+    status = await ledger.status(one.status.campaign)
     overview = Overview(
         made_at=clock.utc_now(),
-        status=one.status,
+        status=status or one.status,
         source="",
         settings={},
-        timeline=await ledger.timeline(one.status.campaign),
+        timeline=timeline,
         reasons={},
         local_hours=LocalHours(),
         unknown=(),

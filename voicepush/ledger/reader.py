@@ -13,7 +13,7 @@ from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.overview import Timeline
+from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
@@ -93,6 +93,13 @@ class LedgerReader(Protocol):
         """
         How many recipients of *campaign* have which verdict, with numbers masked in its
         words; nobody who is pending, in flight or suppressed.
+        """
+        ...
+
+    async def snapshot(self, campaign: str) -> Snapshot:
+        """
+        All of `status`, `timeline`, `reasons`, `unknown`, `receipt_counts` and
+        `history`, at one moment, so that their sums agree.
         """
         ...
 

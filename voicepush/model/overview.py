@@ -63,6 +63,24 @@ class Timeline:
 
 
 @attrs.frozen(kw_only=True)
+class Snapshot:
+    """
+    How a campaign stood at one moment, whatever others did to it meanwhile.
+    """
+
+    status: CampaignStatus
+    timeline: Timeline
+    #: How many recipients have which verdict; nobody who is pending.
+    reasons: Mapping[Verdict, int]
+    #: The requests whose answer is not known.
+    unknown: Sequence[UnknownBatch]
+    #: What the ledger has received, of any campaign.
+    receipts: ReceiptCounts
+    #: What was done to it by whom, the oldest first.
+    history: Sequence[HistoryEntry]
+
+
+@attrs.frozen(kw_only=True)
 class LocalHours:
     """
     At what hour of their own day people were called.

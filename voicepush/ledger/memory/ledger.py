@@ -40,7 +40,7 @@ from voicepush.model.batch import BatchId, Group
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.overview import Timeline
+from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
@@ -209,6 +209,20 @@ class MemoryLedger:
         """
         return reasons_of(self._published(campaign))
 
+    async def snapshot(self, campaign: str) -> Snapshot:
+        """
+        How *campaign* stands, all of it at one moment.
+        """
+        found = self._published(campaign)
+        return Snapshot(
+            status=found.status(),
+            timeline=timeline_of(found),
+            reasons=reasons_of(found),
+            unknown=_unknown(found),
+            receipts=self._receipts.counts(),
+            history=list(found.history),
+        )
+
     async def lookup(self, value: str) -> list[Lookup]:
         """
         What is known of *value*.
@@ -246,11 +260,7 @@ class MemoryLedger:
         """
         The batches of *campaign* whose recipients are unknown and not given up.
         """
-        return [
-            unknown_batch_of(row, places)
-            for row in self._published(campaign).rows
-            if (places := decisions.unresolved(row.known, row.given_up))
-        ]
+        return _unknown(self._published(campaign))
 
     async def called(
         self, since: float, *, besides: Collection[str] = ()
@@ -355,6 +365,14 @@ class MemoryLedger:
             for call in row.calls.values()
         ]
         return sum(each is not None and each >= seconds for each in heard)
+
+
+def _unknown(campaign: StoredCampaign) -> list[UnknownBatch]:
+    return [
+        unknown_batch_of(row, places)
+        for row in campaign.rows
+        if (places := decisions.unresolved(row.known, row.given_up))
+    ]
 
 
 def _called(rows: Iterable[Row]) -> Iterator[CalledBatch]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import psycopg
 from psycopg.adapt import Buffer
-from psycopg.types.numeric import IntDumper
+from psycopg.types.numeric import IntDumper, IntLoader
 from psycopg.types.string import BytesDumper, StrDumper
 
 from voicepush.ledger.packing import Lines
@@ -118,6 +118,8 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
     connection.adapters.register_dumper(bool, _Flag)
     connection.adapters.register_dumper(str, _Text)
     connection.adapters.register_dumper(Lines, _LinesDumper)
+    # Sums of large whole numbers, which are whole as well.
+    connection.adapters.register_loader("numeric", IntLoader)
 
 
 class PostgresCursor:

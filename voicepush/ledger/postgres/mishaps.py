@@ -50,6 +50,7 @@ _MISHAPS = {
     "53100": "its disk is full; make room, and go on with resume",
     "53300": "it takes no more connections; raise max_connections, or use a pooler",
     "57P": "it is being shut down or started; go on with resume when it is back",
+    "25P03": "this process stood still, and that was undone; go on with resume",
     "25006": "it can only be read; is it a standby?",
     "40": "others were in the way again and again; try again",
 }

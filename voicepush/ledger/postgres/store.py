@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
 from random import random
 from typing import Any, TypeVar
 
@@ -40,8 +39,13 @@ _MOST_TIMES = 50
 _FREELY = 3
 _LONGEST_WAIT = 0.01
 
-#: The lock of that queue; the number is any.
-_QUEUE = 0x766F_6964
+#: That queue: a lock that nothing else takes, and no snapshot is taken for, so that who
+#: has waited looks at what is there after the wait. It ends with the transaction.
+_QUEUE = b"LOCK TABLE ledger_version IN EXCLUSIVE MODE"
+
+#: A process that stands still in the middle of a transaction, or whose machine is gone,
+#: keeps others waiting for so long, in seconds; less than until it is taken for dead.
+STANDS_STILL = 10.0
 
 
 class PostgresStore:
@@ -187,8 +191,9 @@ class PostgresStore:
                 if writes
                 else IsolationLevel.REPEATABLE_READ
             )
-            queue = _queue(connection) if queues else nullcontext()
-            with queue, connection.transaction():
+            with connection.transaction():
+                if queues and writes:
+                    connection.execute(_QUEUE)
                 return work(PostgresConnection(connection))
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
@@ -197,21 +202,14 @@ class PostgresStore:
         for statement in _SETTINGS:
             connection.execute(statement)
         connection.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
+            (f"{1000 * STANDS_STILL:.0f}",),
+        )
+        connection.execute(
             sql.SQL("SET search_path TO {}, pg_temp").format(
                 sql.Identifier(self._schema)
             )
         )
-
-
-@contextmanager
-def _queue(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    # Before the transaction, which would otherwise look at what was before the wait.
-    connection.execute("SELECT pg_advisory_lock(%s)", (_QUEUE,))
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_QUEUE,))
 
 
 #: A commit that is not on the disk is none; and a scan of a whole table would meet

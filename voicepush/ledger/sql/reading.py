@@ -47,7 +47,7 @@ from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.overview import Timeline
+from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
@@ -62,6 +62,11 @@ _PUBLISHED_BATCH = (
     f"AND campaign.state != '{DRAFT}'"
 )
 
+_UNKNOWN = f"""
+    {SELECT_WITH_RECEIPTS} WHERE campaign.name = ? AND unknown > given_up
+    ORDER BY batch.number
+"""
+
 _HOW_MANY_CLAIMED = """
     SELECT count(*), coalesce(sum(size), 0)
     FROM batch JOIN campaign ON campaign.id = batch.campaign
@@ -71,6 +76,11 @@ _HOW_MANY_CLAIMED = """
 
 def _expired(row: Row, connection: Connection) -> set[int]:
     return expired_in(connection, BatchId(row["tag"], row["number"]))
+
+
+def _unknown(connection: Connection, campaign: str) -> list[UnknownBatch]:
+    rows = connection.execute(_UNKNOWN, (campaign,))
+    return [each for each in map(unknown_batch_of, rows) if each is not None]
 
 
 class SQLReader:
@@ -195,6 +205,25 @@ class SQLReader:
             lambda connection: reasons_of(connection, campaign), writes=False
         )
 
+    async def snapshot(self, campaign: str) -> Snapshot:
+        """
+        How *campaign* stands, all of it at one moment.
+        """
+
+        def work(connection: Connection) -> Snapshot:
+            row = published_row(connection, campaign)
+            (status,) = statuses_of(connection, campaign)
+            return Snapshot(
+                status=status,
+                timeline=timeline_of(connection, campaign),
+                reasons=reasons_of(connection, campaign),
+                unknown=_unknown(connection, campaign),
+                receipts=receipt_counts(connection),
+                history=history_of(connection, row["id"]),
+            )
+
+        return await self._store.do(work, writes=False)
+
     async def results(
         self, campaign: str, outcomes: Collection[Outcome]
     ) -> AsyncIterator[BatchResult]:
@@ -235,16 +264,9 @@ class SQLReader:
         """
         The requests of *campaign* whose recipients are unknown and not given up.
         """
-        found = [
-            unknown_batch_of(row)
-            async for row in rows_of(
-                self._store,
-                "campaign.name = ? AND unknown > given_up",
-                (campaign,),
-                SELECT_WITH_RECEIPTS,
-            )
-        ]
-        return [each for each in found if each is not None]
+        return await self._store.do(
+            lambda connection: _unknown(connection, campaign), writes=False
+        )
 
     async def heard_for(self, campaign: str, seconds: int) -> int:
         """

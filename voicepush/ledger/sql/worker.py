@@ -109,9 +109,11 @@ class SQLWorker:
         The next batches in which someone is pending, at most *limit* of them.
         """
         while True:
-            found = await self._store.do(
-                lambda connection: self._next(connection, limit), writes=False
-            )
+            # As they are now: what is recorded while the store is looked at may not be
+            # seen there, and would be given again as it was before.
+            given = frozenset(self._given)
+            look = partial(self._next, limit=limit, given=given)
+            found = await self._store.do(look, writes=False)
             if not isinstance(found, list):
                 return found
             # Here and not in the thread: two threads at work make each other wait.
@@ -132,14 +134,14 @@ class SQLWorker:
         return [each for each in due if each.known.places(Outcome.PENDING)]
 
     def _next(
-        self, connection: Connection, limit: int
+        self, connection: Connection, *, limit: int, given: frozenset[int]
     ) -> list[Row] | NotBefore | Finished:
         hold(connection, self._campaign, self.token)
         rows = next_rows(
             connection,
             self._campaign,
             after=self._last,
-            given=self._given,
+            given=given,
             limit=limit,
         )
         if isinstance(rows, list):
