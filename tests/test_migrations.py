@@ -21,7 +21,9 @@ from voicepush.receipts.call_state import call_of
 TO_7 = """
     DROP TRIGGER call_is_decided; DROP TRIGGER call_is_decided_later;
     DROP TRIGGER call_is_picked_up; DROP TRIGGER call_is_picked_up_later;
-    DROP TABLE call_time; DROP TABLE picked_up;
+    DROP TRIGGER outcomes_have_times; DROP TRIGGER unknown_have_times;
+    DROP TRIGGER proofs_have_times; DROP TRIGGER proofs_lose_times;
+    DROP TABLE call_time; DROP TABLE picked_up; DROP TABLE outcome_time;
     ALTER TABLE campaign DROP COLUMN moved;
     PRAGMA user_version = 7;
 """

@@ -4,7 +4,11 @@ What happened when in a campaign, and why.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ledger_model import (
     ANSWERS,
     MESSAGE,
@@ -22,6 +26,7 @@ from making import batch_of
 
 from voicepush.errors import InputError
 from voicepush.ledger import Ledger
+from voicepush.ledger.lasting import lasting
 from voicepush.model.batch import Batch
 from voicepush.model.call import CallState, Receipt, Report
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
@@ -108,7 +113,7 @@ async def test_an_answer_that_was_lost_stands_where_it_was_claimed(
     store: Store, ticking: Ticking
 ) -> None:
     """
-    Until a receipt proves that it was taken; then those are accepted there.
+    Whom a receipt proves to be accepted stand where that came.
     """
     batch, worker = await two_planned(store.ledger)
     await worker.claim(batch, [0, 1])
@@ -117,8 +122,63 @@ async def test_an_answer_that_was_lost_stands_where_it_was_claimed(
     timeline = await store.ledger.timeline("june")
     reasons = await store.ledger.reasons("june")
 
-    assert [OutcomesAt(2_000_000_000.0, {Outcome.ACCEPTED: 1})] == timeline.outcomes
+    assert [OutcomesAt(2_000_000_010.0, {Outcome.ACCEPTED: 1})] == timeline.outcomes
     assert {PROVEN: 1} == reasons
+
+
+async def test_who_was_recorded_stays_where_they_were(
+    store: Store, ticking: Ticking
+) -> None:
+    """
+    Also when the rest of their batch is tried again, gets lost, or expires much later.
+    """
+    batch = batch_of(MESSAGE, f"{TAG}-0", [f"+999{at}0" for at in range(4)])
+    await publish(store.ledger, planned_as(), batch)
+    worker = await store.ledger.join("june", load)
+    verdicts = dict.fromkeys(range(4), AGAIN) | {0: ACCEPTED}
+    for place, verdict in ((1, ACCEPTED), (2, IN_DOUBT)):
+        claimed = is_claimed(
+            await worker.claim(
+                batch, [at for at, each in verdicts.items() if each == AGAIN]
+            )
+        )
+        ticking.move(5)
+        verdicts[place] = verdict
+        result = BatchResult.of_places(batch, list(verdicts.values()), ())
+        await worker.record(claimed, result, due_at=0.0)
+    expired = Verdict(Outcome.EXPIRED, None, "too late")
+    ticking.move(100)
+    result = BatchResult.of_places(batch, [*verdicts.values()][:3] + [expired], ())
+    await worker.record(None, result)
+    await tell(store.ledger, "7408", 2, None)
+    timeline = await store.ledger.timeline("june")
+
+    assert [
+        OutcomesAt(2_000_000_005.0, {Outcome.ACCEPTED: 2}),
+        OutcomesAt(2_000_000_110.0, {Outcome.EXPIRED: 1, Outcome.ACCEPTED: 1}),
+    ] == timeline.outcomes
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from([*Outcome]), st.integers(-5, 5)), max_size=8
+    )
+)
+def test_outcomes_that_last_come_to_the_sum_of_their_changes(
+    changes: list[dict[Outcome, int]],
+) -> None:
+    """
+    Nothing of it is negative, wherever the sum is not.
+    """
+    sums: Counter[Outcome] = Counter()
+    for each in changes:
+        sums.update(each)
+    found: Counter[Outcome] = Counter()
+    for each in lasting(dict(enumerate(changes))):
+        found.update(each.outcomes)
+        assert all(number > 0 for number in each.outcomes.values())
+
+    assert {each: max(0, n) for each, n in sums.items() if n > 0} == found
 
 
 async def test_calls_stand_where_the_platform_says(store: Store) -> None:

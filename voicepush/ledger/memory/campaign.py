@@ -65,13 +65,28 @@ class Asked:
     places: frozenset[int] | None
 
 
+def _note_times(row: Row, _: object, known: BatchResult) -> BatchResult:
+    """
+    Note when recipients of *row* got the outcomes that are *known* of them now.
+    """
+    before, now = row.known.counts(), int(clock.now())
+    claimed_at = now if row.claimed_at is None else int(row.claimed_at)
+    after = known.counts()
+    for outcome in before.keys() | after.keys():
+        if outcome not in (Outcome.PENDING, Outcome.SUPPRESSED):
+            at = claimed_at if outcome is Outcome.UNKNOWN else now
+            times = row.times.setdefault(at, Counter())
+            times[outcome] += after[outcome] - before[outcome]
+    return known
+
+
 @attrs.define(eq=False)
 class Row:
     """
     A batch and what is known of it.
     """
 
-    known: BatchResult
+    known: BatchResult = attrs.field(on_setattr=_note_times)
     in_flight: frozenset[int] = frozenset()
     given_up: frozenset[int] = frozenset()
     due_at: float | None = None
@@ -84,6 +99,8 @@ class Row:
     #: Whether a late record or a receipt was added to it, of which its worker may not
     #: know.
     late: bool = False
+    #: By second since 1970, by how many each outcome has changed.
+    times: dict[int, Counter[Outcome]] = attrs.field(factory=dict)
     #: By recipient, counted from 0.
     calls: dict[int, HeardOf] = attrs.field(factory=dict)
     asked: Asked | None = None

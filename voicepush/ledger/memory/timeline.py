@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections import Counter
 
 from voicepush import clock
-from voicepush.ledger.memory.campaign import Row, StoredCampaign
+from voicepush.ledger.lasting import lasting
+from voicepush.ledger.memory.campaign import StoredCampaign
 from voicepush.model.call import Call, CallState, is_told
 from voicepush.model.outcome import Outcome, Verdict, count_reason
-from voicepush.model.overview import CallsAt, OutcomesAt, Timeline
+from voicepush.model.overview import CallsAt, Timeline
 from voicepush.model.status import Minute
 
 #: Those who wait, are under way or were left out.
@@ -21,15 +22,12 @@ def timeline_of(campaign: StoredCampaign) -> Timeline:
     """
     What happened when in *campaign*.
     """
-    planned_at = campaign.history[0].at.timestamp()
-    outcomes: dict[int, Counter[Outcome]] = {}
+    changes: dict[int, Counter[Outcome]] = {}
     calls: Counter[tuple[int, CallState, str]] = Counter()
     picked_up: Counter[int] = Counter()
     for row in campaign.rows:
-        told = _told(row)
-        if told:
-            at = int(row.recorded_at or row.claimed_at or planned_at)
-            outcomes.setdefault(at, Counter()).update(told)
+        for at, change in row.times.items():
+            changes.setdefault(at, Counter()).update(change)
         for heard_of in row.calls.values():
             call = heard_of.call
             if is_told(call):
@@ -39,7 +37,7 @@ def timeline_of(campaign: StoredCampaign) -> Timeline:
             if after is not None:
                 picked_up[after] += 1
     return Timeline(
-        outcomes=[OutcomesAt(float(at), outcomes[at]) for at in sorted(outcomes)],
+        outcomes=lasting(changes),
         calls=[
             CallsAt(10.0 * at, state, code, calls[at, state, code])
             for at, state, code in sorted(calls)
@@ -69,16 +67,6 @@ def reasons_of(campaign: StoredCampaign) -> Counter[Verdict]:
             if verdict.outcome not in _UNTOLD:
                 count_reason(found, verdict, number)
     return found
-
-
-def _told(row: Row) -> Counter[Outcome]:
-    return Counter(
-        {
-            outcome: number
-            for outcome, number in row.known.counts().items()
-            if number and outcome not in _UNTOLD
-        }
-    )
 
 
 def _picked_up_after(call: Call, claimed_at: float | None) -> int | None:

@@ -138,6 +138,8 @@ CREATE FUNCTION proof_is_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changed proof := CASE TG_OP WHEN 'INSERT' THEN new ELSE old END;
     times integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
+    sent_at double precision;
+    heard_at double precision;
 BEGIN
     PERFORM tally_add(ROW(
         changed.campaign, pg_backend_pid(),
@@ -152,6 +154,19 @@ BEGIN
         -times * changed.unknown,
         -times * changed.given_up,
         -times * changed.suppressed, 0)::tally_part);
+    SELECT claimed_at, coalesce(
+        (SELECT max(received_at) FROM call WHERE call.campaign = changed.campaign
+         AND call.number = changed.number), recorded_at)
+    INTO sent_at, heard_at FROM batch
+    WHERE batch.campaign = changed.campaign AND batch.number = changed.number;
+    PERFORM outcome_time_add(
+        changed.campaign, heard_at, times * (
+            changed.pending + changed.in_flight + changed.rejected + changed.expired
+            + changed.not_sent + changed.unknown + changed.suppressed),
+        -times * changed.rejected, -times * changed.expired,
+        -times * changed.not_sent, 0);
+    PERFORM outcome_time_add(
+        changed.campaign, sent_at, 0, 0, 0, 0, -times * changed.unknown);
     RETURN NULL;
 END $$;
 CREATE TRIGGER proof_is_counted AFTER INSERT OR DELETE ON proof

@@ -198,6 +198,51 @@ CREATE TRIGGER batch_is_counted AFTER UPDATE OF
     in_flight, accepted, rejected, expired, not_sent, unknown, given_up, suppressed
 ON batch FOR EACH ROW EXECUTE FUNCTION batch_is_counted();
 
+CREATE TABLE outcome_time (
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    at bigint NOT NULL,
+    writer integer NOT NULL DEFAULT 0,
+    accepted bigint NOT NULL,
+    rejected bigint NOT NULL,
+    expired bigint NOT NULL,
+    not_sent bigint NOT NULL,
+    unknown bigint NOT NULL,
+    PRIMARY KEY (campaign, at, writer)
+);
+
+CREATE FUNCTION outcome_time_add(
+    campaign bigint, moment double precision, accepted bigint, rejected bigint,
+    expired bigint, not_sent bigint, unknown bigint
+) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO outcome_time VALUES (
+        $1, whole(coalesce($2, 0)), pg_backend_pid(), $3, $4, $5, $6, $7
+    ) ON CONFLICT ON CONSTRAINT outcome_time_pkey DO UPDATE SET
+        accepted = outcome_time.accepted + excluded.accepted,
+        rejected = outcome_time.rejected + excluded.rejected,
+        expired = outcome_time.expired + excluded.expired,
+        not_sent = outcome_time.not_sent + excluded.not_sent,
+        unknown = outcome_time.unknown + excluded.unknown
+$$;
+
+CREATE FUNCTION outcomes_have_times() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF old.accepted != new.accepted OR old.rejected != new.rejected
+    OR old.expired != new.expired OR old.not_sent != new.not_sent THEN
+        PERFORM outcome_time_add(
+            new.campaign, new.recorded_at, new.accepted - old.accepted,
+            new.rejected - old.rejected, new.expired - old.expired,
+            new.not_sent - old.not_sent, 0);
+    END IF;
+    IF old.unknown != new.unknown THEN
+        PERFORM outcome_time_add(
+            new.campaign, coalesce(new.claimed_at, new.recorded_at),
+            0, 0, 0, 0, new.unknown - old.unknown);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER outcomes_have_times AFTER UPDATE OF
+    accepted, rejected, expired, not_sent, unknown
+ON batch FOR EACH ROW EXECUTE FUNCTION outcomes_have_times();
+
 CREATE TABLE index_run (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     campaign bigint NOT NULL REFERENCES campaign (id)

@@ -208,7 +208,16 @@ def read_deeds(connection: Connection, campaign: int) -> Mapping[str, list[Row]]
         "SELECT minute, recipients, throttled, rate FROM minute WHERE campaign = ?",
         (campaign,),
     )
-    return {"history": history.fetchall(), "minute": minutes.fetchall()}
+    times = connection.execute(
+        "SELECT at, sum(accepted), sum(rejected), sum(expired), sum(not_sent), "
+        "sum(unknown) FROM outcome_time WHERE campaign = ? GROUP BY at",
+        (campaign,),
+    )
+    return {
+        "history": history.fetchall(),
+        "minute": minutes.fetchall(),
+        "outcome_time": times.fetchall(),
+    }
 
 
 def write_deeds(
@@ -220,6 +229,13 @@ def write_deeds(
     connection.executemany(
         "INSERT INTO history (campaign, at, who, event, detail) VALUES (?, ?, ?, ?, ?)",
         [(campaign, *row) for row in found["history"]],
+    )
+    # Their copies have the times of their batches' last records.
+    connection.execute("DELETE FROM outcome_time WHERE campaign = ?", (campaign,))
+    connection.executemany(
+        "INSERT INTO outcome_time (campaign, at, accepted, rejected, expired, "
+        "not_sent, unknown) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(campaign, *row) for row in found["outcome_time"]],
     )
     connection.executemany(
         "INSERT INTO minute (campaign, minute, recipients, throttled, rate) "

@@ -212,6 +212,7 @@ def drop(connection: Connection, campaign: int) -> None:
         "DELETE FROM call_time WHERE campaign = ?",
         "DELETE FROM picked_up WHERE campaign = ?",
         "DELETE FROM minute WHERE campaign = ?",
+        "DELETE FROM outcome_time WHERE campaign = ?",
         "DELETE FROM history WHERE campaign = ?",
         "DELETE FROM recipients WHERE campaign = ?",
         "DELETE FROM batch WHERE campaign = ?",

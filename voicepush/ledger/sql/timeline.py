@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from voicepush.ledger.lasting import lasting
 from voicepush.ledger.packing import count_exceptions
 from voicepush.ledger.sql.history import minutes_of
 from voicepush.ledger.sql.holder import published_row
@@ -13,7 +14,7 @@ from voicepush.ledger.sql.rows import batch_result, rows_numbered
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.call import CallState
 from voicepush.model.outcome import Outcome, Verdict, count_reason
-from voicepush.model.overview import CallsAt, OutcomesAt, Timeline
+from voicepush.model.overview import CallsAt, Timeline
 
 #: Those that are told: nobody who waits, is under way or was left out.
 _OUTCOMES = (
@@ -21,19 +22,10 @@ _OUTCOMES = (
     *(Outcome.NOT_SENT, Outcome.UNKNOWN),
 )
 
-_SUMS = ", ".join(
-    f"sum(batch.{name} + coalesce(proof.accepted, 0))"
-    if name == Outcome.ACCEPTED
-    else f"sum(batch.{name} - coalesce(proof.{name}, 0))"
-    for name in _OUTCOMES
-)
-
 #: The columns are the second, and then how many have each of the outcomes.
 _BY_SECOND = f"""
-    SELECT whole(coalesce(recorded_at, claimed_at, planned_at)), {_SUMS}
-    FROM batch JOIN campaign ON campaign.id = batch.campaign
-    LEFT JOIN proof ON proof.campaign = batch.campaign AND proof.number = batch.number
-    WHERE batch.campaign = ? GROUP BY 1 ORDER BY 1
+    SELECT at, {", ".join(f"sum({name})" for name in _OUTCOMES)} FROM outcome_time
+    WHERE campaign = ? GROUP BY at ORDER BY at
 """  # noqa: S608 -- our names
 
 _CALLS = """
@@ -51,19 +43,12 @@ def timeline_of(connection: Connection, name: str) -> Timeline:
     What happened when in the campaign called *name*.
     """
     campaign = (published_row(connection, name)["id"],)
-    by_second = [
-        OutcomesAt(
-            float(at),
-            {
-                outcome: number
-                for outcome, number in zip(_OUTCOMES, numbers, strict=True)
-                if number
-            },
-        )
+    changes = {
+        int(at): dict(zip(_OUTCOMES, numbers, strict=True))
         for at, *numbers in connection.execute(_BY_SECOND, campaign)
-    ]
+    }
     return Timeline(
-        outcomes=[each for each in by_second if each.outcomes],
+        outcomes=lasting(changes),
         calls=[
             CallsAt(10.0 * at, CallState(state), code, number)
             for at, state, code, number in connection.execute(_CALLS, campaign)

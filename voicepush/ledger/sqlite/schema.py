@@ -12,6 +12,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger.sqlite.call_tables import CALL_TIMES, CALLS, COUNT_CALL_TIMES
 from voicepush.ledger.sqlite.connection import pragma, transaction
+from voicepush.ledger.sqlite.outcome_times import COUNT_OUTCOME_TIMES, OUTCOME_TIMES
 from voicepush.ledger.sqlite.tables import CAMPAIGNS, COUNTING
 
 #: Written into the file's header, to tell our files from other programs'.
@@ -38,14 +39,19 @@ _FROM_6 = f"""
     {COUNTING}
     {CALLS}
     {CALL_TIMES}
+    {OUTCOME_TIMES}
+    {COUNT_OUTCOME_TIMES}
 """
 
 #: What makes the tables of this version, by the version that a file has; a new one has
 #: none.
 _FROM = {
-    0: CAMPAIGNS + COUNTING + CALLS + CALL_TIMES,
+    0: CAMPAIGNS + COUNTING + CALLS + CALL_TIMES + OUTCOME_TIMES,
     6: _FROM_6,
-    7: "ALTER TABLE campaign ADD COLUMN moved TEXT;" + CALL_TIMES + COUNT_CALL_TIMES,
+    7: f"""
+        ALTER TABLE campaign ADD COLUMN moved TEXT;
+        {CALL_TIMES} {COUNT_CALL_TIMES} {OUTCOME_TIMES} {COUNT_OUTCOME_TIMES}
+    """,
 }
 
 #: The first version that this one can go on with.
