@@ -8,6 +8,7 @@ platform; only time is moved, and chance comes out the same.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -117,7 +118,8 @@ async def going_on(
         with patch("voicepush.clock.now", hour.now):
             await hour.plan(file, size)
             worker = await hour.dispatch("july", rate, limit=0.9 * rate, until=0.55)
-        yield
+        async with _alive(worker, rate):
+            yield
         await worker.leave(CampaignState.PAUSED, "paused by its owner")
 
 
@@ -158,9 +160,32 @@ async def hostile(path: Path) -> AsyncIterator[None]:
             await ledger.receive([receipt])
         await ledger.note(HOSTILE, HOSTILE, HOSTILE)
         waiting = Waiting(HOSTILE, clock.utc_now())
-        await worker.heartbeat(1.0, waiting=waiting, progress=Progress(4, 1, 1.0))
-        yield
+        await worker.heartbeat(1.0, progress=Progress(4, 1, 1.0))
+        async with _alive(worker, 1.0, waiting):
+            yield
         await worker.leave(CampaignState.PAUSED, HOSTILE)
+
+
+@asynccontextmanager
+async def _alive(
+    worker: Worker, throughput: float, waiting: Waiting | None = None
+) -> AsyncIterator[None]:
+    """
+    Show that *worker* is, as a dispatcher does.
+    """
+    await worker.heartbeat(throughput, waiting=waiting)
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(1)
+            await worker.heartbeat(throughput, waiting=waiting)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
 
 
 def _listed(file: Path, number: int) -> Path:

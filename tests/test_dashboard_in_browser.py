@@ -67,7 +67,11 @@ def _dump(ledger: Path) -> list[str]:
 
 
 async def _ask_why(watched: Watched) -> None:
-    await watched.page.locator("#why a").click()
+    link = watched.page.locator("#why a")
+    await expect(link).to_be_visible()
+    # Before the scripts are there it leads to another page, for who has none.
+    await watched.page.wait_for_load_state("load")
+    await link.click()
     settings = watched.page.get_by_role("heading", name="What it runs with")
     await expect(settings).to_be_visible()
 
