@@ -201,7 +201,7 @@ def test_room_right_after_a_failed_plan_is_enough(serve: Serve) -> None:
     june(20_000)
 
     with small_disk("4m") as disk:
-        filler = fill(disk, leave=200_000)
+        filler = fill(disk, leave=300_000)
         where = ("--ledger", str(disk / "june.db"))
         said = say(*sending(simulator, *where))
         filler.unlink()

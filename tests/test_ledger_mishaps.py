@@ -152,6 +152,7 @@ async def test_nothing_remains_of_a_draft(tmp_path: Path) -> None:
 OF_RECEIPTS = (
     "call",
     "picked_up",
+    "outcome_time",
     "proof",
     "body_block",
     "aside",

@@ -75,5 +75,5 @@ async def test_an_address_is_no_path() -> None:
     """
     An address that is not understood does not become a file's name.
     """
-    with pytest.raises(InputError, match="no path"):
+    with pytest.raises(InputError, match="is no ledger: name a file"):
         await opened("redis://localhost/0")

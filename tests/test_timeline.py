@@ -148,7 +148,8 @@ async def test_who_was_recorded_stays_where_they_were(
         await worker.record(claimed, result, due_at=0.0)
     expired = Verdict(Outcome.EXPIRED, None, "too late")
     ticking.move(100)
-    result = BatchResult.of_places(batch, [*verdicts.values()][:3] + [expired], ())
+    verdicts[3] = expired
+    result = BatchResult.of_places(batch, list(verdicts.values()), ())
     await worker.record(None, result)
     await tell(store.ledger, "7408", 2, None)
     timeline = await store.ledger.timeline("june")
@@ -174,9 +175,9 @@ def test_outcomes_that_last_come_to_the_sum_of_their_changes(
     for each in changes:
         sums.update(each)
     found: Counter[Outcome] = Counter()
-    for each in lasting(dict(enumerate(changes))):
-        found.update(each.outcomes)
-        assert all(number > 0 for number in each.outcomes.values())
+    for moment in lasting(dict(enumerate(changes))):
+        found.update(moment.outcomes)
+        assert all(number > 0 for number in moment.outcomes.values())
 
     assert {each: max(0, n) for each, n in sums.items() if n > 0} == found
 
