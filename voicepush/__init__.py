@@ -64,6 +64,7 @@ from voicepush.model.overview import (
     LocalHours,
     OutcomesAt,
     Overview,
+    Snapshot,
     Timeline,
 )
 from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
@@ -174,6 +175,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "overview_of",
     "Overview",
     "Timeline",
+    "Snapshot",
     "OutcomesAt",
     "CallsAt",
     "LocalHours",
