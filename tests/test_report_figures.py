@@ -371,3 +371,28 @@ def test_nobody_who_picked_up_is_told() -> None:
 
     assert "No call was picked up yet" in waiting(found).says
     assert Calls() != found.status.calls
+
+
+def test_who_expired_had_no_answer() -> None:
+    """
+    They stand in the picture, and not among those who had one.
+    """
+    found = overviews.small()
+    last = found.timeline.outcomes[-1]
+    late = OutcomesAt(last.at + 1, {Outcome.EXPIRED: 1_000_000})
+    times = [*found.timeline.outcomes, late]
+    changed = attrs.evolve(found, timeline=attrs.evolve(found.timeline, outcomes=times))
+
+    assert "1,000,000 people had their answer" not in outcomes(changed).says
+    assert outcomes(found).says.partition("at most")[2] in outcomes(changed).says
+    assert "1,000,000 people per second" not in speed(changed).says
+
+
+def test_the_limit_that_was_set_is_told() -> None:
+    """
+    Not what it was when a minute ended, which may have been the service's doing.
+    """
+    found = overviews.large()
+    found = attrs.evolve(found, status=attrs.evolve(found.status, rate=10_000.0))
+
+    assert "the limit is set to 10,000, and was" in speed(found).says

@@ -13,6 +13,7 @@ import pytest
 from voicepush.model.call import Calls
 from voicepush.report.account import account_of
 from voicepush.report.headline import headline, key_figures
+from voicepush.report.together import together
 from voicepush.report.wording import cell, outside, share
 
 TOLD: list[tuple[dict[str, Any], str]] = [
@@ -121,3 +122,24 @@ def test_why_nothing_goes_on_is_told() -> None:
         "It calls people of june again.",
         "Nothing goes on: the window is closed.",
     ] == account.standing
+
+
+def test_several_campaigns_without_receipts_do_not_say_that_nobody_picked_up() -> None:
+    """
+    It is not known, and everyone else is told as of one.
+    """
+    one = attrs.evolve(
+        overviews.unheard().status, unknown=3, pending=4, invalid=5, duplicate=0
+    )
+    told = together([one, one])
+
+    assert "who picked up is not known, since no receipt has come" in told.headline
+    assert f"on 2 lists {2 * one.accepted:,} were called" in told.headline
+    for words in (
+        "6 may have been called",
+        "8 are still to be called",
+        "10 were left out of the lists",
+    ):
+        assert words in told.headline
+    assert [None, None] == list(told.table.rows[-1][5:7])
+    assert (0, "0 %") != tuple(told.table.rows[0][5:7])

@@ -32,14 +32,18 @@ def reached(status: CampaignStatus) -> int:
     return 0 if status.calls is None else status.calls.reached + status.calls.agent
 
 
-def headline(status: CampaignStatus) -> str:
+def headline(status: CampaignStatus, lists: int = 1) -> str:
     """
     How it went, in one sentence.
+
+    Args:
+        lists: How many there are, where *status* is that of several.
     """
+    where = "the list" if lists == 1 else f"{lists} lists"
     if not status.read:
-        return "The list holds nobody."
+        return "The list holds nobody." if lists == 1 else "The lists hold nobody."
     picked_up = reached(status)
-    head = f"Of {_people(status.read)} on the list "
+    head = f"Of {_people(status.read)} on {where} "
     if not status.accepted:
         head += "nobody was called" + (" yet" if _ahead(status) else "")
     elif status.calls is None:
@@ -61,7 +65,10 @@ def headline(status: CampaignStatus) -> str:
             (status.expired, f"{status.expired:,} expired before they were sent"),
             (status.not_sent, _be(status.not_sent, "not sent")),
             (_ahead(status), _be(_ahead(status), "still to be called", now=True)),
-            (left_out, f"{_be(left_out, 'left out')} of the list"),
+            (
+                left_out,
+                f"{_be(left_out, 'left out')} of the {'list' if lists == 1 else 'lists'}",
+            ),
         )
         if number
     ]

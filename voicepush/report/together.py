@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import attrs
 
+from voicepush.model.call import Calls
 from voicepush.model.status import CampaignStatus
 from voicepush.report.figures.figure import Cell, Table
-from voicepush.report.headline import reached
+from voicepush.report.headline import headline, reached
 from voicepush.report.wording import outside, share
 
 _COLUMNS = {
@@ -80,13 +81,9 @@ def together(
     accepted = sum(each.accepted for each in statuses)
     picked_up = sum(map(reached, statuses))
     if not are_rounds:
-        read = sum(each.read for each in statuses)
         return Together(
             title=f"{len(statuses)} campaigns",
-            headline=(
-                f"Of {read:,} people on {len(statuses)} lists {accepted:,} were called "
-                f"and {picked_up:,} picked up ({share(picked_up, accepted)})."
-            ),
+            headline=headline(_sum_of(statuses), len(statuses)),
             caption="The campaigns, and their sums",
             table=Table(columns=_COLUMNS, rows=rows),
             notes=("Who is on several lists is counted on each.",),
@@ -107,16 +104,36 @@ def together(
     )
 
 
+_SUMMED = (
+    *("read", "invalid", "duplicate", "suppressed", "planned", "pending", "in_flight"),
+    *("accepted", "rejected", "expired", "not_sent", "unknown"),
+)
+
+
+def _sum_of(statuses: Sequence[CampaignStatus]) -> CampaignStatus:
+    """
+    All of *statuses* as that of one campaign, in numbers.
+    """
+    sums = {name: sum(getattr(each, name) for each in statuses) for name in _SUMMED}
+    heard = [each.calls for each in statuses if each.calls is not None]
+    calls = Calls(
+        reached=sum(each.reached for each in heard),
+        agent=sum(each.agent for each in heard),
+    )
+    return attrs.evolve(statuses[0], **sums, calls=calls if heard else None)
+
+
 def _row(name: str, state: str, found: Sequence[CampaignStatus]) -> list[Cell]:
     accepted, picked_up = sum(each.accepted for each in found), sum(map(reached, found))
+    is_heard = any(each.calls is not None for each in found)
     return [
         name,
         state,
         sum(each.read for each in found),
         sum(each.planned for each in found),
         accepted,
-        picked_up,
-        share(picked_up, accepted),
+        picked_up if is_heard else None,
+        share(picked_up, accepted) if is_heard else None,
         sum(each.unknown for each in found),
     ]
 

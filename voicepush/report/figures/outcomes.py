@@ -60,17 +60,18 @@ def outcomes(overview: Overview) -> Figure:
         if sums[what]
     ]
     kinds = [what for what in WORDS if sums[what]]
-    most = max(range(len(bins)), key=lambda place: counted[place].total())
     total = sums.total()
+    says = (
+        f"{sums[Outcome.ACCEPTED]:,} of {total:,} were accepted "
+        f"({share(sums[Outcome.ACCEPTED], total)})"
+    )
+    most = max(each[Outcome.ACCEPTED] + each[Outcome.REJECTED] for each in counted)
+    if most:
+        says += f"; at most {most:,} people had their answer within {bins.span_words}"
     return Figure(
         name="outcomes",
         title=_TITLE,
-        says=(
-            f"{sums[Outcome.ACCEPTED]:,} of {total:,} were accepted "
-            f"({share(sums[Outcome.ACCEPTED], total)}); at most "
-            f"{counted[most].total():,} people had their answer within "
-            f"{bins.span_words}."
-        ),
+        says=f"{says}.",
         notes=strangers(bins.outside(stamps), "records"),
         keys=keys,
         table=Table(

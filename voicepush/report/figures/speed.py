@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from voicepush import clock
+from voicepush.model.outcome import Outcome
 from voicepush.model.overview import Overview
 from voicepush.model.status import Minute
 from voicepush.report.bins import Bins
@@ -25,6 +26,9 @@ from voicepush.report.text import counted
 from voicepush.report.wording import speed_words
 
 _TITLE = "How fast it went"
+
+#: The outcomes of those who had an answer.
+_ANSWERS = (Outcome.ACCEPTED, Outcome.REJECTED)
 
 #: Fewer minutes make no picture by themselves.
 _FEW_MINUTES = 3
@@ -56,8 +60,12 @@ def speed(overview: Overview) -> Figure:
     speeds = [round(n / length, 3) for n, length in zip(numbers, lengths, strict=True)]
     refused = sum(each.progress.throttled for each in minutes)
     limits = [pace for pace in paces if pace is not None]
-    told = "no limit was set"
-    if limits:
+    told, rate = "no limit was set", overview.status.rate
+    if rate is not None:
+        told = f"the limit is set to {speed_words(rate)}"
+        if limits and min(limits) < rate:
+            told += f", and was {speed_words(min(limits))} at the lowest"
+    elif limits:
         told = f"the limit was {speed_words(max(limits))} at most"
     told_refused = "no request was refused for speed"
     if refused:
@@ -101,7 +109,8 @@ def _amounts(overview: Overview) -> list[tuple[float, int]]:
     if len(minutes) >= _FEW_MINUTES:
         return [(each.at.timestamp(), each.progress.recipients) for each in minutes]
     return [
-        (each.at, sum(each.outcomes.values())) for each in overview.timeline.outcomes
+        (each.at, sum(each.outcomes.get(answer, 0) for answer in _ANSWERS))
+        for each in overview.timeline.outcomes
     ]
 
 
