@@ -39,7 +39,9 @@ def headline(status: CampaignStatus, lists: int = 1) -> str:
     Args:
         lists: How many there are, where *status* is that of several.
     """
-    where = "the list" if lists == 1 else f"{lists} lists"
+    where, them = "the list", "the list"
+    if lists > 1:
+        where, them = f"{lists} lists", "the lists"
     if not status.read:
         return "The list holds nobody." if lists == 1 else "The lists hold nobody."
     picked_up = reached(status)
@@ -65,10 +67,7 @@ def headline(status: CampaignStatus, lists: int = 1) -> str:
             (status.expired, f"{status.expired:,} expired before they were sent"),
             (status.not_sent, _be(status.not_sent, "not sent")),
             (_ahead(status), _be(_ahead(status), "still to be called", now=True)),
-            (
-                left_out,
-                f"{_be(left_out, 'left out')} of the {'list' if lists == 1 else 'lists'}",
-            ),
+            (left_out, f"{_be(left_out, 'left out')} of {them}"),
         )
         if number
     ]

@@ -51,7 +51,7 @@ _ANSWERS: Mapping[str, Remedy] = {
     ),
     "7005": Remedy(
         "it expired before it was queued",
-        "choose a later --expiry or a higher --rate next time",
+        "give more time by --expiry, or a higher --rate if the service takes it",
     ),
     "7006": Remedy(
         "the platform had an error of its own, until the retries ran out",
@@ -112,7 +112,7 @@ _OUTCOMES: Mapping[Outcome, Remedy] = {
     Outcome.REJECTED: Remedy("refused for good", _ASK),
     Outcome.EXPIRED: Remedy(
         "the expiry passed before it was sent",
-        "choose a later --expiry or a higher --rate next time",
+        "give more time by --expiry, or a higher --rate if the service takes it",
     ),
     Outcome.NOT_SENT: Remedy("it provably did not leave", "voicepush resume sends it"),
     Outcome.UNKNOWN: Remedy("the answer was lost; it may have called", _RESOLVE),
