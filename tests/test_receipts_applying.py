@@ -5,6 +5,7 @@ Receipts gather, share commits, and are answered once they are durable.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -128,6 +129,7 @@ async def test_where_a_commit_fails_all_in_it_hear_of_it(
     """
     It is written into the log once, and so is that it is well again.
     """
+    caplog.set_level(logging.INFO, "voicepush.receipts")
     gated.failure = FULL
     async with Receiver(gated_at_start(gated)) as receiver:
         for _ in range(2):

@@ -29,6 +29,8 @@ def time_axis(bins: Bins) -> dict[str, Any]:
             "labelExpr": f"({words})[toString(datum.value)]",
             "title": bins.zone_words,
             "grid": False,
+            # One that would be cut off at the side is left out.
+            "labelBound": True,
         },
     }
 
