@@ -308,6 +308,23 @@ async def test_another_of_that_name_is_left_alone(two: Two) -> None:
         await two.source.join("june", load_message)
 
 
+async def test_it_does_not_go_where_it_is_or_was(two: Two) -> None:
+    """
+    Both would say that it goes on elsewhere; it goes on where it is.
+    """
+    words = "stands in that ledger already"
+    with pytest.raises(InputError, match=words):
+        await two.source.move("june", two.source, to="here").go()
+    here = await status_of(two.source)
+    await two.source.move("june", two.target, to="there").go()
+    with pytest.raises(InputError, match=words):
+        await two.target.move("june", two.source, to="back").go()
+
+    assert CampaignState.PAUSED is here.state
+    assert CampaignState.PAUSED is (await status_of(two.target)).state
+    assert 1 == await dispatchable(two)
+
+
 async def test_rounds_go_in_their_order(two: Two) -> None:
     """
     The first before the second, and not while the second is not over.

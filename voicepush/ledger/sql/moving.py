@@ -40,6 +40,7 @@ from voicepush.model.status import CampaignState, CampaignStatus
 #: itself decides.
 _OWN = frozenset({"id", "parent", "holder", "heartbeat_at", "state", "moved"})
 
+_GONE = (CampaignState.MOVING, CampaignState.MOVED)
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
 
@@ -90,6 +91,12 @@ class Move:
             CampaignHeldError: A process is dispatching it.
             LedgerError: One of them can't be read or written, or their sums differ.
         """
+        before = await self._source.do(
+            lambda connection: published_row(connection, self._name), writes=False
+        )
+        await self._target.do(
+            lambda connection: self._check_target(connection, before), writes=False
+        )
         row = await self._source.do(self._mark)
         draft = await self._target.do(lambda connection: self._begin(connection, row))
         if draft is not None:
@@ -183,6 +190,20 @@ class Move:
         note(connection, row["id"], "moved", f"to {row['reason']}")
 
     # In the target
+
+    def _check_target(self, connection: Connection, row: Row) -> None:
+        """
+        Refuse the source itself, a copy of it, or where it was moved from before: both
+        would say that it goes on elsewhere.
+        """
+        there = campaign_row(connection, self._name)
+        if there is None or there["state"] == DRAFT or there["tag"] != row["tag"]:
+            return
+        if there["state"] in _GONE or row["state"] not in _GONE:
+            raise InputError(
+                f"campaign {self._name!r} stands in that ledger already: it is the one "
+                "it is in, a copy of that, or the one it was moved from; name another"
+            )
 
     def _begin(self, connection: Connection, row: Row) -> int | None:
         """
