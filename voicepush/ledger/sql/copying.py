@@ -9,7 +9,6 @@ from typing import Any
 
 from voicepush.ledger.bodies import pack_bodies, unpack_bodies
 from voicepush.ledger.packing import COLUMNS, Lines
-from voicepush.ledger.sql.index import new_run, write_pages
 from voicepush.ledger.sql.store import Connection, Row
 
 #: What a plan does not change of a batch; the rest is written by an update, as it came
@@ -178,22 +177,6 @@ def read_pages(
         (run, int(after is not None), after or 0, _PAGES_TOGETHER),
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def begin_run(connection: Connection, campaign: int) -> int:
-    """
-    A run of *campaign* without any page yet.
-    """
-    return new_run(connection, campaign)
-
-
-def write_run_pages(
-    connection: Connection, run: int, pages: Sequence[tuple[int, bytes]]
-) -> None:
-    """
-    Write *pages* of *run*.
-    """
-    write_pages(connection, run, pages)
 
 
 def read_deeds(connection: Connection, campaign: int) -> Mapping[str, list[Row]]:

@@ -32,13 +32,16 @@ from voicepush.ledger.sql.holder import (
     note_heartbeat,
     published_row,
 )
+from voicepush.ledger.sql.index import new_run, write_pages
 from voicepush.ledger.sql.statuses import statuses_of
 from voicepush.ledger.sql.store import DRAFT, Connection, Row, Store
 from voicepush.model.status import CampaignState, CampaignStatus
 
 #: What is not copied of a campaign's row: what another ledger gives, and what the move
 #: itself decides.
-_OWN = frozenset({"id", "parent", "holder", "heartbeat_at", "state", "moved"})
+_NOT_COPIED = frozenset(
+    {"id", "parent", "holder", "heartbeat_at", "state", "moved", "message", "silent"}
+)
 
 _GONE = (CampaignState.MOVING, CampaignState.MOVED)
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
@@ -220,7 +223,7 @@ class Move:
                     f"{self._name} calls people of {follows} again, which is not in "
                     "that ledger; move that one first"
                 )
-        columns = {name: row[name] for name in row.keys() if name not in _NOT_OURS}  # noqa: SIM118
+        columns = {name: row[name] for name in row.keys() if name not in _NOT_COPIED}  # noqa: SIM118
         columns |= {"state": DRAFT, "holder": self._token}
         columns["parent"] = parent and parent["id"]
         names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
@@ -304,7 +307,7 @@ class Move:
         await self._write(draft, partial(copying.write_deeds, found=deeds))
 
     async def _copy_run(self, run: int, draft: int) -> None:
-        theirs = await self._write(draft, copying.begin_run)
+        theirs = await self._write(draft, new_run)
         after: int | None = None
         while pages := await self._source.do(
             partial(copying.read_pages, run=run, after=after), writes=False
@@ -313,11 +316,10 @@ class Move:
 
             def write(
                 connection: Connection,
-                campaign: int,
+                _: int,
                 pages: list[tuple[int, bytes]] = pages,
             ) -> None:
-                del campaign
-                copying.write_run_pages(connection, theirs, pages)
+                write_pages(connection, theirs, pages)
 
             await self._write(draft, write)
 
@@ -345,9 +347,6 @@ class Move:
                 f"what was copied of {self._name!r} does not agree with its source "
                 f"({differs}); say move --back to go on where it is, and report this"
             )
-
-
-_NOT_OURS = _OWN | {"message", "silent"}
 
 
 def _mark_of(row: Row) -> Mark:
