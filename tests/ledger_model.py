@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import attrs
 import postgres
@@ -157,12 +157,58 @@ class Store(Protocol):
         """
 
 
-class SQLiteStore(Store):
+class SQLStore(Store):
+    """
+    Tables that can be changed behind the ledger's back.
+    """
+
+    ledger: Ledger
+    #: By the clock that tells of signs of life.
+    long_ago: ClassVar[float]
+
+    def execute(self, statement: str, *values: object) -> None:
+        """
+        Change them.
+        """
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """
+        Close it.
+        """
+        await self.ledger.__aexit__()
+
+    def make_old(self, name: str) -> None:
+        """
+        Set its last sign back.
+        """
+        self.execute(
+            "UPDATE campaign SET heartbeat_at = ? WHERE name = ?", self.long_ago, name
+        )
+
+    async def crash(self, *, old: bool) -> None:
+        """
+        Leave what is there to be found by a process that comes later.
+        """
+        await self.close()
+        holder.at_work.clear()
+        if old:
+            self.execute("UPDATE campaign SET heartbeat_at = ?", self.long_ago)
+        else:
+            self.execute(
+                "UPDATE campaign SET holder = replace(holder, ?, ?)",
+                f":{os.getpid()}:",
+                f":{NOBODY}:",
+            )
+        await self.open()
+
+
+class SQLiteStore(SQLStore):
     """
     A file.
     """
 
-    ledger: Ledger
+    long_ago = -1000
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "ledger.db"
@@ -173,12 +219,6 @@ class SQLiteStore(Store):
         """
         self.ledger = await SQLiteLedger.open(self.path)
 
-    async def close(self) -> None:
-        """
-        Close it.
-        """
-        await self.ledger.__aexit__()
-
     def execute(self, statement: str, *values: object) -> None:
         """
         Change the file behind the ledger's back.
@@ -186,35 +226,13 @@ class SQLiteStore(Store):
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute(statement, values)
 
-    def make_old(self, name: str) -> None:
-        """
-        Set its last sign back.
-        """
-        self.execute("UPDATE campaign SET heartbeat_at = -1000 WHERE name = ?", name)
 
-    async def crash(self, *, old: bool) -> None:
-        """
-        Leave what is there to be found by a process that comes later.
-        """
-        await self.close()
-        holder.at_work.clear()
-        if old:
-            self.execute("UPDATE campaign SET heartbeat_at = -1000")
-        else:
-            self.execute(
-                "UPDATE campaign SET holder = replace(holder, ?, ?)",
-                f":{os.getpid()}:",
-                f":{NOBODY}:",
-            )
-        await self.open()
-
-
-class PostgresStore(Store):
+class PostgresStore(SQLStore):
     """
     A schema of a real server.
     """
 
-    ledger: Ledger
+    long_ago = 0
 
     def __init__(self, folder: Path) -> None:
         self.address = postgres.server().address
@@ -226,12 +244,6 @@ class PostgresStore(Store):
         """
         self.ledger = await PostgresLedger.open(self.address, schema=self.schema)
 
-    async def close(self) -> None:
-        """
-        Close it.
-        """
-        await self.ledger.__aexit__()
-
     def execute(self, statement: str, *values: object) -> None:
         """
         Change the tables behind the ledger's back.
@@ -240,34 +252,12 @@ class PostgresStore(Store):
             connection.execute(f'SET search_path TO "{self.schema}"'.encode())
             connection.execute(statement.replace("?", "%s").encode(), values)
 
-    def make_old(self, name: str) -> None:
-        """
-        Set its last sign back.
-        """
-        self.execute("UPDATE campaign SET heartbeat_at = 0 WHERE name = ?", name)
-
     def let_pass(self, seconds: float, clock: Ticking) -> None:
         """
         The server's own clock can't be moved, so signs of life become older.
         """
         clock.move(seconds)
         self.execute("UPDATE campaign SET heartbeat_at = heartbeat_at - ?", seconds)
-
-    async def crash(self, *, old: bool) -> None:
-        """
-        Leave what is there to be found by a process that comes later.
-        """
-        await self.close()
-        holder.at_work.clear()
-        if old:
-            self.execute("UPDATE campaign SET heartbeat_at = 0")
-        else:
-            self.execute(
-                "UPDATE campaign SET holder = replace(holder, ?, ?)",
-                f":{os.getpid()}:",
-                f":{NOBODY}:",
-            )
-        await self.open()
 
 
 class MemoryStore(Store):
