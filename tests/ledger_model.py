@@ -23,7 +23,7 @@ from voicepush.ledger import Command, Fingerprint, Ledger, Plan, Worker
 from voicepush.ledger.memory.ledger import MemoryLedger
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.protocol import Due, Finished
-from voicepush.ledger.sql import holder
+from voicepush.ledger.sql import tokens
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.batch import Batch
 from voicepush.model.call import Call
@@ -183,7 +183,9 @@ class SQLStore(Store):
         Set its last sign back.
         """
         self.execute(
-            "UPDATE campaign SET heartbeat_at = ? WHERE name = ?", self.long_ago, name
+            "UPDATE worker SET heartbeat_at = ? "
+            "WHERE campaign = (SELECT id FROM campaign WHERE name = ?)",
+            *(self.long_ago, name),
         )
 
     async def crash(self, *, old: bool) -> None:
@@ -191,12 +193,12 @@ class SQLStore(Store):
         Leave what is there to be found by a process that comes later.
         """
         await self.close()
-        holder.at_work.clear()
+        tokens.at_work.clear()
         if old:
-            self.execute("UPDATE campaign SET heartbeat_at = ?", self.long_ago)
+            self.execute("UPDATE worker SET heartbeat_at = ?", self.long_ago)
         else:
             self.execute(
-                "UPDATE campaign SET holder = replace(holder, ?, ?)",
+                "UPDATE worker SET token = replace(token, ?, ?)",
                 f":{os.getpid()}:",
                 f":{NOBODY}:",
             )
@@ -257,7 +259,7 @@ class PostgresStore(SQLStore):
         The server's own clock can't be moved, so signs of life become older.
         """
         clock.move(seconds)
-        self.execute("UPDATE campaign SET heartbeat_at = heartbeat_at - ?", seconds)
+        self.execute("UPDATE worker SET heartbeat_at = heartbeat_at - ?", seconds)
 
 
 class MemoryStore(Store):

@@ -42,10 +42,10 @@ async def test_what_it_wrote_is_undone(schema: str) -> None:
     begun, over = threading.Event(), threading.Event()
 
     def work(connection: Any) -> None:
-        connection.execute("UPDATE campaign SET throughput = 1")
+        connection.execute("UPDATE worker SET throughput = 1")
         begun.set()
         over.wait(30)
-        connection.execute("UPDATE campaign SET throughput = 2")
+        connection.execute("UPDATE worker SET throughput = 2")
 
     async with (
         await PostgresLedger.open(address, schema=schema) as stopped,
@@ -54,7 +54,7 @@ async def test_what_it_wrote_is_undone(schema: str) -> None:
         batch = batch_of(MESSAGE, f"{TAG}-0", ["+9990", "+9991"])
         await publish(stopped, planned_as(), batch)
         await stopped.join("june", load)
-        execute("UPDATE campaign SET heartbeat_at = 0", schema=schema)
+        execute("UPDATE worker SET heartbeat_at = 0", schema=schema)
         job = asyncio.create_task(stopped._store.do(work))
         await asyncio.to_thread(begun.wait)
         try:

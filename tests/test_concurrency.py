@@ -97,7 +97,7 @@ def test_a_planner_whose_pipe_is_silent_keeps_its_plan(serve: Serve) -> None:
             file.flush()
             wait_until(lambda: LEDGER.exists() and _rows("campaign"))
             # As if nothing had come for long.
-            change("UPDATE campaign SET heartbeat_at = heartbeat_at - 1000")
+            change("UPDATE worker SET heartbeat_at = heartbeat_at - 1000")
             until = time.monotonic() + 30
             while _beat_age() > 500 and time.monotonic() < until:
                 time.sleep(0.1)
@@ -122,7 +122,7 @@ def _rows(table: str) -> int:
 def _beat_age() -> float:
     with closing(sqlite3.connect(LEDGER)) as connection:
         [heartbeat_at] = connection.execute(
-            "SELECT heartbeat_at FROM campaign"
+            "SELECT heartbeat_at FROM worker"
         ).fetchone()
     return time.monotonic() - float(heartbeat_at)
 
@@ -192,7 +192,7 @@ def test_a_stopped_dispatcher_is_taken_over(serve: Serve) -> None:
         wait_until(lambda: len(simulator.requests) > 10)
         stop_between_writes(running)
         # Nobody waits: what it is known by is made older instead.
-        change("UPDATE campaign SET heartbeat_at = heartbeat_at - 60")
+        change("UPDATE worker SET heartbeat_at = heartbeat_at - 60")
         seen = stand()
         taken = resume(simulator)
         running.send_signal(signal.SIGCONT)
@@ -219,7 +219,7 @@ def test_a_stopped_dispatcher_wakes_while_another_works(serve: Serve) -> None:
     with process(*sending(simulator, *SLOWLY)) as first:
         wait_until(lambda: len(simulator.requests) > 10)
         stop_between_writes(first)
-        change("UPDATE campaign SET heartbeat_at = heartbeat_at - 60")
+        change("UPDATE worker SET heartbeat_at = heartbeat_at - 60")
         before = len(simulator.requests)
         command = ["resume", "june", "--base-url", simulator.url, "--concurrency", "4"]
         with process(*command) as second:

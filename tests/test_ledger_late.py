@@ -30,7 +30,7 @@ from ledger_model import (
 from making import batch_of
 
 from voicepush.errors import CampaignHeldError, CampaignLostError
-from voicepush.ledger.sql.holder import _namespace, _started
+from voicepush.ledger.sql.tokens import _namespace, _started
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed, Recorded, Superseded
 from voicepush.model.outcome import BatchResult
@@ -284,7 +284,7 @@ async def test_a_process_of_another_container_is_not_gone(tmp_path: Path) -> Non
     await store.open()
     await two_planned(store.ledger)
     foreign = f"{socket.gethostname()}:999999:1-4026500000:0123abcd"
-    store.execute("UPDATE campaign SET holder = ?", foreign)
+    store.execute("UPDATE worker SET token = ?", foreign)
     with pytest.raises(CampaignHeldError):
         await store.ledger.join("june", load)
     await store.close()

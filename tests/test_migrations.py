@@ -9,16 +9,29 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_model import TAG, SQLiteStore, is_claimed, status_of, two_planned
+from ledger_model import TAG, SQLiteStore, is_claimed, load, status_of, two_planned
 
+from voicepush.errors import CampaignHeldError
 from voicepush.ledger.sqlite.schema import SCHEMA_VERSION
 from voicepush.model.call import Receipt, Report
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import CampaignState
 from voicepush.receipts.call_state import call_of
 
-#: Turns a ledger into one of version 7, and one of that into one of version 6.
-TO_7 = """
+#: Turns a ledger into one of version 8, and so on.
+TO_8 = """
+    ALTER TABLE campaign ADD COLUMN holder TEXT;
+    ALTER TABLE campaign ADD COLUMN heartbeat_at REAL;
+    ALTER TABLE campaign ADD COLUMN throughput REAL;
+    ALTER TABLE campaign ADD COLUMN waiting TEXT;
+    ALTER TABLE campaign ADD COLUMN waiting_since REAL;
+    UPDATE campaign SET (holder, heartbeat_at) =
+        (SELECT token, heartbeat_at FROM worker WHERE worker.campaign = campaign.id);
+    DROP TABLE worker;
+    PRAGMA user_version = 8;
+"""
+TO_7 = f"""
+    {TO_8}
     DROP TRIGGER call_is_decided; DROP TRIGGER call_is_decided_later;
     DROP TRIGGER call_is_picked_up; DROP TRIGGER call_is_picked_up_later;
     DROP TRIGGER outcomes_have_times; DROP TRIGGER unknown_have_times;
@@ -72,7 +85,7 @@ def tables_of(path: Path) -> dict[str, str]:
         return {name: " ".join(sql.split()) for name, sql in rows}
 
 
-@pytest.mark.parametrize("script", [TO_7, TO_7 + TO_6])
+@pytest.mark.parametrize("script", [TO_8, TO_7, TO_7 + TO_6])
 async def test_a_ledger_of_before_gets_the_tables_of_now(
     tmp_path: Path, script: str
 ) -> None:
@@ -119,3 +132,19 @@ async def test_what_happened_before_is_in_the_timeline(tmp_path: Path) -> None:
     assert before == after
     assert {7: 1} == after.picked_up_after
     assert ["7519", "7401"] == [each.code for each in after.calls]
+
+
+async def test_who_held_a_campaign_before_holds_it_yet(tmp_path: Path) -> None:
+    """
+    A process of an earlier version that lives is not taken for one that is gone.
+    """
+    store = SQLiteStore(tmp_path)
+    await store.open()
+    await two_planned(store.ledger)
+    await made_older(store, TO_8)
+    with pytest.raises(CampaignHeldError):
+        await store.ledger.join("june", load)
+    status = await status_of(store.ledger)
+    await store.close()
+
+    assert status.state is CampaignState.RUNNING

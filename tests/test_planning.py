@@ -122,7 +122,7 @@ async def test_a_planner_that_was_overtaken_erases_nothing(
         await begun.wait()
         with pytest.raises(CampaignHeldError):
             await Campaign.plan(second, "june", message, numbers(3))
-        monkeypatch.setattr("voicepush.ledger.sql.holder.SILENT_FOR", -1)
+        monkeypatch.setattr("voicepush.ledger.sql.holding.SILENT_FOR", -1)
         await Campaign.plan(second, "june", message, numbers(3))
         silent.set()
         with pytest.raises(LedgerError, match="taken over"):

@@ -37,11 +37,6 @@ CREATE TABLE campaign (
     invalid bigint NOT NULL DEFAULT 0,
     duplicate bigint NOT NULL DEFAULT 0,
     suppressed bigint NOT NULL DEFAULT 0,
-    holder text,
-    heartbeat_at double precision,
-    throughput double precision,
-    waiting text,
-    waiting_since double precision,
     held_until double precision,
     parent bigint REFERENCES campaign (id),
     follows text,
@@ -49,6 +44,18 @@ CREATE TABLE campaign (
     moved text
 );
 CREATE UNIQUE INDEX campaign_tag ON campaign (tag);
+
+CREATE TABLE worker (
+    token text PRIMARY KEY,
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    shares integer NOT NULL DEFAULT 0,
+    heartbeat_at double precision NOT NULL,
+    throughput double precision,
+    waiting text,
+    waiting_since double precision,
+    engine bigint
+) WITH (fillfactor = 50);
+CREATE INDEX worker_of ON worker (campaign);
 
 CREATE TABLE message_group (
     campaign bigint NOT NULL REFERENCES campaign (id),

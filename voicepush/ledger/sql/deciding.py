@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_places, unpack_places
-from voicepush.ledger.sql.holder import may_wake, process_of
 from voicepush.ledger.sql.late import lose, may_be_sent, write
 from voicepush.ledger.sql.rows import (
     IS_PROVEN,
@@ -20,6 +19,7 @@ from voicepush.ledger.sql.rows import (
     unresolved_of,
 )
 from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.tokens import may_wake, process_of
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import Resolved
 

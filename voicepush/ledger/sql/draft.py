@@ -15,7 +15,14 @@ from voicepush.ledger.index import Column, Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.sql.history import note
-from voicepush.ledger.sql.holder import hold, note_heartbeat, published_row
+from voicepush.ledger.sql.holding import (
+    hold,
+    let_all_go,
+    let_go,
+    note_heartbeat,
+    published_row,
+    take,
+)
 from voicepush.ledger.sql.index import Merging, drop_runs, write_run
 from voicepush.ledger.sql.store import DRAFT, Connection, Store
 from voicepush.model.batch import Batch
@@ -33,10 +40,10 @@ class SQLDraft:
     A campaign that is being planned, in rows that no one else looks at yet.
     """
 
-    def __init__(self, store: Store, campaign: int, holder: str) -> None:
+    def __init__(self, store: Store, campaign: int, token: str) -> None:
         self._store = store
         self._campaign = campaign
-        self._holder = holder
+        self._token = token
         self._added = 0
         self._to_index = Unsorted()
 
@@ -52,8 +59,8 @@ class SQLDraft:
         columns = self._to_index.take()
 
         def work(connection: Connection) -> None:
-            hold(connection, self._campaign, self._holder)
-            note_heartbeat(connection, self._campaign)
+            hold(connection, self._campaign, self._token)
+            note_heartbeat(connection, self._token)
             connection.executemany(
                 "INSERT INTO batch (campaign, number, message_group, size) "
                 "VALUES (?, ?, ?, ?)",
@@ -85,10 +92,10 @@ class SQLDraft:
         merging = await self._merge(self._to_index.take(last=True))
 
         def work(connection: Connection) -> None:
-            hold(connection, self._campaign, self._holder)
+            hold(connection, self._campaign, self._token)
             merging.finish(connection)
             connection.execute(
-                "UPDATE campaign SET state = :state, holder = NULL, "
+                "UPDATE campaign SET state = :state, "
                 "read = :read, invalid = :invalid, "
                 "duplicate = :duplicate, suppressed = :suppressed, "
                 "digest = :digest, source_size = :size, "
@@ -102,6 +109,7 @@ class SQLDraft:
                 },
             )
 
+            let_go(connection, self._token)
             note(connection, self._campaign, "planned")
 
         await self._store.do(work)
@@ -113,7 +121,7 @@ class SQLDraft:
         merging = Merging(self._campaign)
 
         def begin(connection: Connection) -> list[tuple[int, int]]:
-            hold(connection, self._campaign, self._holder)
+            hold(connection, self._campaign, self._token)
             write_run(connection, self._campaign, columns)
             return merging.begin(connection)
 
@@ -124,8 +132,8 @@ class SQLDraft:
     def _merge_part(
         self, merging: Merging, part: tuple[int, int], connection: Connection
     ) -> None:
-        hold(connection, self._campaign, self._holder)
-        note_heartbeat(connection, self._campaign)
+        hold(connection, self._campaign, self._token)
+        note_heartbeat(connection, self._token)
         merging.merge(connection, *part)
 
     async def heartbeat(self) -> None:
@@ -134,8 +142,8 @@ class SQLDraft:
         """
 
         def work(connection: Connection) -> None:
-            hold(connection, self._campaign, self._holder)
-            note_heartbeat(connection, self._campaign)
+            hold(connection, self._campaign, self._token)
+            note_heartbeat(connection, self._token)
 
         await self._store.do(work)
 
@@ -145,14 +153,14 @@ class SQLDraft:
         """
 
         def work(connection: Connection) -> None:
-            row = hold(connection, self._campaign, self._holder)
+            row = hold(connection, self._campaign, self._token)
             if row["state"] == DRAFT:
                 drop(connection, self._campaign)
 
         await self._store.do(work)
 
 
-def insert(connection: Connection, plan: Plan, holder: str) -> int:
+def insert(connection: Connection, plan: Plan, token: str) -> int:
     """
     Begin the row of a campaign; gives its id.
     """
@@ -162,7 +170,6 @@ def insert(connection: Connection, plan: Plan, holder: str) -> int:
         "tag": plan.tag,
         "state": DRAFT,
         "planned_at": clock.now(),
-        "holder": holder,
         "expires_at": plan.expires_at,
         "rate": plan.rate,
         "retry_internal_error": plan.retry_internal_error,
@@ -175,11 +182,11 @@ def insert(connection: Connection, plan: Plan, holder: str) -> int:
     }
     names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
     inserted = connection.execute(
-        f"INSERT INTO campaign ({names}, heartbeat_at) "  # noqa: S608 -- our names
-        f"VALUES ({values}, life_clock())",
+        f"INSERT INTO campaign ({names}) VALUES ({values})",  # noqa: S608 -- our names
         row,
     )
     campaign = int(inserted.lastrowid or 0)
+    take(connection, campaign, token)
     connection.execute(
         "INSERT INTO message_group (campaign, number, message) VALUES (?, 0, ?)",
         (campaign, plan.message),
@@ -193,6 +200,7 @@ def drop(connection: Connection, campaign: int) -> None:
     Let nothing of *campaign* remain.
     """
     drop_runs(connection, campaign)
+    let_all_go(connection, campaign)
     # One that was being moved here has brought calls.
     blocks = {
         each.partition(".")[0]
@@ -223,12 +231,14 @@ def drop(connection: Connection, campaign: int) -> None:
         connection.execute(statement, (campaign,))
 
 
-def drop_of(connection: Connection, holder: str) -> None:
+def drop_of(connection: Connection, token: str) -> None:
     """
-    Let nothing remain of *holder*'s draft, if it has come to be.
+    Let nothing remain of *token*'s draft, if it has come to be.
     """
     row = connection.execute(
-        "SELECT id FROM campaign WHERE holder = ? AND state = ?", (holder, DRAFT)
+        "SELECT id FROM campaign JOIN worker ON worker.campaign = campaign.id "
+        "WHERE token = ? AND state = ?",
+        (token, DRAFT),
     ).fetchone()
     if row is not None:
         drop(connection, row["id"])

@@ -10,7 +10,6 @@ from typing import Any
 
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_lost, pack_places, unpack_lost, unpack_places
-from voicepush.ledger.sql.holder import may_wake, process_of
 from voicepush.ledger.sql.rows import (
     SENDING,
     batch_result,
@@ -30,6 +29,7 @@ from voicepush.ledger.sql.statements import (
     UNCLAIM,
 )
 from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.tokens import may_wake, process_of
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult
 
@@ -43,7 +43,7 @@ def record_late(
     Args:
         record: The columns of *late*, as `record_of` gives them.
     """
-    campaign, token = record["campaign"], record["holder"]
+    campaign, token = record["campaign"], record["token"]
     for row in rows_numbered(connection, campaign, record["number"]):
         if row["state"] == SENDING and row["claimed_by"] != token:
             return  # that one will say more
@@ -129,7 +129,7 @@ def record_after_late(
     Args:
         record: The columns of *told*, as `record_of` gives them.
     """
-    campaign, token = record["campaign"], record["holder"]
+    campaign, token = record["campaign"], record["token"]
     for row in rows_numbered(connection, campaign, record["number"]):
         known = decisions.heard(batch_result(row), told)
         columns = record_of(known, campaign, token, record["due_at"])

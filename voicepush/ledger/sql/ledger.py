@@ -15,12 +15,13 @@ from voicepush.ledger.bodies import pack_bodies
 from voicepush.ledger.plan import Command, Plan
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
 from voicepush.ledger.sql.history import note, told
-from voicepush.ledger.sql.holder import (
+from voicepush.ledger.sql.holding import (
     campaign_row,
     check_free,
     check_here,
-    new_token,
+    let_go,
     published_row,
+    take,
 )
 from voicepush.ledger.sql.moving import Move
 from voicepush.ledger.sql.polling import note_asked
@@ -30,6 +31,7 @@ from voicepush.ledger.sql.rows import (
     plan_of,
 )
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
+from voicepush.ledger.sql.tokens import new_token
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Receipt, Received
@@ -101,7 +103,7 @@ class SQLLedger(SQLReader):
         def work(connection: Connection) -> None:
             row = published_row(connection, campaign)
             check_here(row)
-            check_free(row)
+            check_free(connection, row)
             if changes:
                 connection.execute(
                     "UPDATE campaign SET rate = coalesce(?, rate), "
@@ -128,7 +130,7 @@ class SQLLedger(SQLReader):
             if row is not None:
                 if row["state"] != DRAFT:
                     raise InputError(f"campaign {plan.campaign!r} is planned already")
-                check_free(row)
+                check_free(connection, row)
                 drop(connection, row["id"])
             return insert(connection, plan, token)
 
@@ -170,16 +172,15 @@ class SQLLedger(SQLReader):
                     "under another name"
                 )
             check_here(row)
-            check_free(row)
+            check_free(connection, row)
+            take(connection, row["id"], token)
             connection.execute(
-                "UPDATE campaign SET holder = ?, heartbeat_at = life_clock(), "
-                "command = NULL, "
-                "throughput = NULL, waiting = NULL, "
+                "UPDATE campaign SET command = NULL, "
                 "reason = CASE state WHEN ? THEN reason END, "
                 "state = CASE state WHEN ? THEN state ELSE ? END WHERE id = ?",
                 (
-                    *(token, CampaignState.CANCELLED),
-                    *(CampaignState.CANCELLED, CampaignState.RUNNING, row["id"]),
+                    *(CampaignState.CANCELLED, CampaignState.CANCELLED),
+                    *(CampaignState.RUNNING, row["id"]),
                 ),
             )
             note(connection, row["id"], "joined")
@@ -200,13 +201,7 @@ class SQLLedger(SQLReader):
                 await worker.recover(process_is_gone=process_is_gone)
         except asyncio.CancelledError:
             # What was begun may still be done; it must not keep the campaign from us.
-            self._store.do_later(
-                lambda connection: connection.execute(
-                    "UPDATE campaign SET holder = NULL, state = CASE state "
-                    "WHEN ? THEN state ELSE ? END WHERE holder = ?",
-                    (CampaignState.CANCELLED, CampaignState.PAUSED, token),
-                )
-            )
+            self._store.do_later(lambda connection: _give_back(connection, token))
             raise
         return worker
 
@@ -294,3 +289,15 @@ class SQLLedger(SQLReader):
         return await self._store.do(
             lambda connection: forget_bodies(connection, before)
         )
+
+
+def _give_back(connection: Connection, token: str) -> None:
+    """
+    Undo a joining that nobody waits for any more, if it was done.
+    """
+    connection.execute(
+        "UPDATE campaign SET state = CASE state WHEN ? THEN state ELSE ? END "
+        "WHERE id IN (SELECT campaign FROM worker WHERE token = ?)",
+        (CampaignState.CANCELLED, CampaignState.PAUSED, token),
+    )
+    let_go(connection, token)

@@ -24,24 +24,25 @@ from voicepush.ledger.sql import copying
 from voicepush.ledger.sql.calls import calls_of
 from voicepush.ledger.sql.draft import drop
 from voicepush.ledger.sql.history import note
-from voicepush.ledger.sql.holder import (
+from voicepush.ledger.sql.holding import (
     campaign_row,
     check_free,
     hold,
-    new_token,
+    let_all_go,
+    let_go,
     note_heartbeat,
     published_row,
+    take,
 )
 from voicepush.ledger.sql.index import new_run, write_pages
 from voicepush.ledger.sql.statuses import statuses_of
 from voicepush.ledger.sql.store import DRAFT, Connection, Row, Store
+from voicepush.ledger.sql.tokens import new_token
 from voicepush.model.status import CampaignState, CampaignStatus
 
 #: What is not copied of a campaign's row: what another ledger gives, and what the move
 #: itself decides.
-_NOT_COPIED = frozenset(
-    {"id", "parent", "holder", "heartbeat_at", "state", "moved", "message", "silent"}
-)
+_NOT_COPIED = frozenset({"id", "parent", "state", "moved", "message"})
 
 _GONE = (CampaignState.MOVING, CampaignState.MOVED)
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
@@ -146,7 +147,7 @@ class Move:
             raise InputError(f"campaign {self._name!r} was moved to {row['reason']}")
         if state is CampaignState.MOVING:
             return row
-        check_free(row)
+        check_free(connection, row)
         for other in connection.execute(
             "SELECT name, state FROM campaign WHERE parent = ?", (row["id"],)
         ):
@@ -157,9 +158,15 @@ class Move:
                 )
         # One whose process has died was paused by that.
         (status,) = statuses_of(connection, self._name)
+        if status.state is CampaignState.RUNNING:
+            raise InputError(
+                f"campaign {self._name!r} is given to the workers of its ledger; pause "
+                "it first"
+            )
+        let_all_go(connection, row["id"])
         mark = Mark(self._to, status.state, status.reason)
         connection.execute(
-            "UPDATE campaign SET state = ?, reason = ?, command = NULL, holder = NULL, "
+            "UPDATE campaign SET state = ?, reason = ?, command = NULL, "
             "moved = ? WHERE id = ?",
             (
                 *(CampaignState.MOVING, self._to),
@@ -224,14 +231,13 @@ class Move:
                     "that ledger; move that one first"
                 )
         columns = {name: row[name] for name in row.keys() if name not in _NOT_COPIED}  # noqa: SIM118
-        columns |= {"state": DRAFT, "holder": self._token}
-        columns["parent"] = parent and parent["id"]
+        columns |= {"state": DRAFT, "parent": parent and parent["id"]}
         names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
         campaign = connection.execute(
-            f"INSERT INTO campaign ({names}, heartbeat_at) "  # noqa: S608 -- our names
-            f"VALUES ({marks}, life_clock())",
+            f"INSERT INTO campaign ({names}) VALUES ({marks})",  # noqa: S608 -- ours
             columns,
         ).lastrowid
+        take(connection, campaign or 0, self._token)
         connection.execute("INSERT INTO tally (campaign) VALUES (?)", (campaign,))
         connection.execute(
             "INSERT INTO message_group (campaign, number, message) VALUES (?, 0, ?)",
@@ -259,22 +265,21 @@ class Move:
                     "more, and the source will say so"
                 )
             return False
-        check_free(there)
+        check_free(connection, there)
         drop(connection, there["id"])
         return True
 
     def _publish(self, connection: Connection, *, draft: int, mark: Mark) -> None:
         hold(connection, draft, self._token)
         connection.execute(
-            "UPDATE campaign SET state = ?, reason = ?, holder = NULL WHERE id = ?",
+            "UPDATE campaign SET state = ?, reason = ? WHERE id = ?",
             (mark.state, mark.reason, draft),
         )
+        let_go(connection, self._token)
         note(connection, draft, "moved", "here")
 
     def _let_go(self, connection: Connection) -> None:
-        connection.execute(
-            "UPDATE campaign SET holder = NULL WHERE holder = ?", (self._token,)
-        )
+        let_go(connection, self._token)
 
     # Between them
 
@@ -330,7 +335,7 @@ class Move:
 
         def held(connection: Connection) -> Any:
             hold(connection, draft, self._token)
-            note_heartbeat(connection, draft)
+            note_heartbeat(connection, self._token)
             return work(connection, draft)
 
         return await self._target.do(held)

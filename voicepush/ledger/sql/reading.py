@@ -22,7 +22,7 @@ from voicepush.ledger.sql.calls import (
     receipt_counts,
 )
 from voicepush.ledger.sql.history import history_of, minutes_of
-from voicepush.ledger.sql.holder import campaign_row, published_row
+from voicepush.ledger.sql.holding import campaign_row, published_row
 from voicepush.ledger.sql.index import batches_with
 from voicepush.ledger.sql.polling import silent
 from voicepush.ledger.sql.rows import (

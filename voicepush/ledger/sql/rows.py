@@ -140,7 +140,7 @@ def rows_numbered(connection: Connection, campaign: int, number: int) -> list[Ro
 
 
 def record_of(
-    result: BatchResult, campaign: int, holder: str, due_at: float | None = None
+    result: BatchResult, campaign: int, token: str, due_at: float | None = None
 ) -> dict[str, Any]:
     """
     The columns of what became of a batch so far.
@@ -148,7 +148,7 @@ def record_of(
     counts = result.counts()
     return {
         "campaign": campaign,
-        "holder": holder,
+        "token": token,
         "number": result.batch.id.number,
         "state": READY if counts[Outcome.PENDING] else RECORDED,
         "now": clock.now(),

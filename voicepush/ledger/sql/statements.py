@@ -4,10 +4,10 @@ What claims a batch, and what records it.
 
 from __future__ import annotations
 
-#: Only who holds a campaign may write; looked at in the same statement, since each one
-#: more costs a change of threads.
+#: Only who works on a campaign may write; looked at in the same statement, since each
+#: one more costs a change of threads.
 _IS_HELD = """
-    EXISTS (SELECT * FROM campaign WHERE id = :campaign AND holder = :{})
+    EXISTS (SELECT * FROM worker WHERE campaign = :campaign AND token = :token)
 """
 
 #: The worker may not know of a late record, or of a receipt; they have to be looked at
@@ -24,7 +24,7 @@ CLAIM_LEFT = f"""
     SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now,
         claimed_by = :token, due_at = NULL
     WHERE campaign = :campaign AND number = :number AND state = 0
-    AND {_IS_HELD.format("token")}
+    AND {_IS_HELD}
 """  # noqa: S608 -- ours
 
 #: Takes a claim of this very moment back, also after the campaign was given back;
@@ -50,7 +50,7 @@ _RECORD = """
 """
 
 #: Records what was read in the same transaction, with a late record in it or not.
-RECORD_READ = f"{_RECORD.format('')} AND {_IS_HELD.format('holder')}"
+RECORD_READ = f"{_RECORD.format('')} AND {_IS_HELD}"
 
 RECORD = f"{RECORD_READ} {_NOT_LATE}"
 

@@ -4,23 +4,28 @@ Where the campaigns of a store stand.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from voicepush import clock
 from voicepush.ledger.sql.calls import calls_of
-from voicepush.ledger.sql.holder import SILENT_SINCE, describe, is_alive
+from voicepush.ledger.sql.holding import describe, is_alive, workers_of
 from voicepush.ledger.sql.rows import COUNTED, follows_of
 from voicepush.ledger.sql.store import Connection, Row
-from voicepush.model.call import Calls, CallState
+from voicepush.model.call import Calls
 from voicepush.model.status import CampaignState, CampaignStatus
 
-_STATUSES = f"""
-    SELECT name, state, reason, holder, {SILENT_SINCE}, read, invalid, duplicate,
+_STATUSES = """
+    SELECT name, state, reason, read, invalid, duplicate,
            campaign.suppressed + tally.suppressed AS left_out, expires_at, rate,
-           throughput, waiting, waiting_since, follows, tally.*
+           follows, tally.*
     FROM campaign JOIN tally ON tally.campaign = campaign.id
     WHERE state != 'draft'
-"""  # noqa: S608 -- our names
+"""
+
+#: Why a campaign that was given to workers stands still.
+_NO_WORKER = "no worker is at work; start one with voicepush worker"
 
 
 def statuses_of(connection: Connection, name: str | None) -> list[CampaignStatus]:
@@ -33,14 +38,21 @@ def statuses_of(connection: Connection, name: str | None) -> list[CampaignStatus
         if name is None
         else connection.execute(f"{_STATUSES} AND name = ?", (name,))
     ).fetchall()
-    return [_status(row, calls_of(connection, row["campaign"])) for row in rows]
+    return [_status(connection, row) for row in rows]
 
 
-def _status(row: Row, calls: dict[CallState, int]) -> CampaignStatus:
+def _status(connection: Connection, row: Row) -> CampaignStatus:
+    calls = calls_of(connection, row["campaign"])
     state, reason = CampaignState(row["state"]), row["reason"]
-    if state is CampaignState.RUNNING and not is_alive(row):
-        state = CampaignState.PAUSED
-        reason = f"its dispatcher, {describe(row)}, is gone; resume goes on"
+    how: dict[str, Any] = {}
+    if state is CampaignState.RUNNING:
+        workers = workers_of(connection, row["campaign"])
+        alive = list(filter(is_alive, workers))
+        if alive or all(worker["shares"] for worker in workers):
+            how = _how_it_goes(alive)
+        else:
+            state = CampaignState.PAUSED
+            reason = f"its dispatcher, {describe(workers[0])}, is gone; resume goes on"
     return CampaignStatus(
         campaign=row["name"],
         state=state,
@@ -55,19 +67,26 @@ def _status(row: Row, calls: dict[CallState, int]) -> CampaignStatus:
         given_up=row["given_up"],
         expiry=clock.moment(row["expires_at"]),
         rate=row["rate"],
-        throughput=row["throughput"] if state is CampaignState.RUNNING else None,
         calls=Calls.of(calls, row["accepted"]) if calls else None,
         asked=row["asked"],
         follows=follows.campaign if (follows := follows_of(row)) else None,
-        **_waiting(row, state),
+        **how,
         **{name: row[name] for name in COUNTED if name != "suppressed"},
     )
 
 
-def _waiting(row: Row, state: CampaignState) -> dict[str, Any]:
-    if state is not CampaignState.RUNNING or row["waiting"] is None:
-        return {}
-    return {
-        "waiting": row["waiting"],
-        "waiting_since": clock.moment(row["waiting_since"]),
-    }
+def _how_it_goes(workers: Sequence[Row]) -> dict[str, Any]:
+    """
+    How fast *workers* are, and why nothing goes on, where that is so for all of them.
+    """
+    if not workers:
+        return {"waiting": _NO_WORKER}
+    measured = [
+        each["throughput"] for each in workers if each["throughput"] is not None
+    ]
+    how: dict[str, Any] = {"throughput": sum(measured) if measured else None}
+    if all(worker["waiting"] is not None for worker in workers):
+        last = max(workers, key=itemgetter("waiting_since"))
+        how["waiting"] = last["waiting"]
+        how["waiting_since"] = clock.moment(last["waiting_since"])
+    return how

@@ -9,7 +9,7 @@ from collections import Counter
 from voicepush.ledger.lasting import lasting
 from voicepush.ledger.packing import count_exceptions
 from voicepush.ledger.sql.history import minutes_of
-from voicepush.ledger.sql.holder import published_row
+from voicepush.ledger.sql.holding import published_row
 from voicepush.ledger.sql.rows import batch_result, rows_numbered
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.call import CallState

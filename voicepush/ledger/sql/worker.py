@@ -19,10 +19,10 @@ from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.ledger.sql.deciding import Cancelling, Decision, Recovery, Resolution
 from voicepush.ledger.sql.giving import next_rows
 from voicepush.ledger.sql.history import note, note_progress
-from voicepush.ledger.sql.holder import (
-    at_work,
+from voicepush.ledger.sql.holding import (
     hold,
     is_held,
+    let_go,
     note_heartbeat,
 )
 from voicepush.ledger.sql.late import (
@@ -43,6 +43,7 @@ from voicepush.ledger.sql.rows import (
 )
 from voicepush.ledger.sql.statements import CLAIM, RECORD
 from voicepush.ledger.sql.store import Connection, Row, Store
+from voicepush.ledger.sql.tokens import at_work
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.claim import (
     Claim,
@@ -275,16 +276,18 @@ class SQLWorker:
 
         def work(connection: Connection) -> Control:
             row = hold(connection, self._campaign, self.token)
-            note_heartbeat(connection, self._campaign)
+            note_heartbeat(connection, self.token)
             since = waiting and waiting.since.timestamp()
             connection.execute(
-                "UPDATE campaign SET throughput = ?, waiting = ?, waiting_since = ?, "
-                "held_until = coalesce(?, held_until) WHERE id = ?",
-                (
-                    *(throughput, waiting and waiting.reason, since),
-                    *(held_until, self._campaign),
-                ),
+                "UPDATE worker SET throughput = ?, waiting = ?, waiting_since = ? "
+                "WHERE token = ?",
+                (throughput, waiting and waiting.reason, since, self.token),
             )
+            if held_until is not None:
+                connection.execute(
+                    "UPDATE campaign SET held_until = ? WHERE id = ?",
+                    (held_until, self._campaign),
+                )
             if progress is not None:
                 note_progress(connection, self._campaign, progress)
             return Control(row["command"] and Command(row["command"]), row["rate"])
@@ -343,12 +346,12 @@ class SQLWorker:
                 words = reason or f"{left:,} are left; resume goes on"
                 end, why = (CampaignState.PAUSED, words) if left else (state, None)
             connection.execute(
-                "UPDATE campaign SET holder = NULL, command = NULL, "
-                "throughput = NULL, waiting = NULL, "
+                "UPDATE campaign SET command = NULL, "
                 "held_until = coalesce(?, held_until), state = ?, reason = ? "
-                "WHERE id = ? AND holder = ?",
+                "WHERE id = ? AND EXISTS (SELECT * FROM worker WHERE token = ?)",
                 (held_until, end, why, self._campaign, self.token),
             )
+            let_go(connection, self.token)
             said = f"{end.value}: {why}" if why else end.value
             note(connection, self._campaign, "left", said)
 
@@ -375,7 +378,7 @@ class SQLWorker:
             # What is done again counts once.
             taken = copy(decision)
             hold(connection, self._campaign, self.token)
-            note_heartbeat(connection, self._campaign)
+            note_heartbeat(connection, self.token)
             # Those before need not be looked at again.
             rows = connection.execute(
                 f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({decision.where}) "

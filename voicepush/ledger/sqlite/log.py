@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
-from voicepush.ledger.sql.holder import is_gone, new_token
+from voicepush.ledger.sql.tokens import is_gone, new_token
 from voicepush.ledger.sqlite.connection import BeingReadError, patiently, transaction
 
 

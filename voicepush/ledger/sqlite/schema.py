@@ -13,17 +13,32 @@ from voicepush.errors import (
 from voicepush.ledger.sqlite.call_tables import CALL_TIMES, CALLS, COUNT_CALL_TIMES
 from voicepush.ledger.sqlite.connection import pragma, transaction
 from voicepush.ledger.sqlite.outcome_times import COUNT_OUTCOME_TIMES, OUTCOME_TIMES
-from voicepush.ledger.sqlite.tables import CAMPAIGNS, COUNTING
+from voicepush.ledger.sqlite.tables import CAMPAIGNS, COUNTING, WORKERS
 
 #: Written into the file's header, to tell our files from other programs'.
 _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 
-#: What turns a file of version 6 into one of version 8.
+#: What turns a file of version 8 into one of version 9: more than one may work on a
+#: campaign of other stores.
+_FROM_8 = f"""
+    {WORKERS}
+    INSERT INTO worker
+        (token, campaign, heartbeat_at, throughput, waiting, waiting_since)
+    SELECT holder, id, coalesce(heartbeat_at, 0), throughput, waiting, waiting_since
+    FROM campaign WHERE holder IS NOT NULL;
+    ALTER TABLE campaign DROP COLUMN holder;
+    ALTER TABLE campaign DROP COLUMN heartbeat_at;
+    ALTER TABLE campaign DROP COLUMN throughput;
+    ALTER TABLE campaign DROP COLUMN waiting;
+    ALTER TABLE campaign DROP COLUMN waiting_since;
+"""  # noqa: S608 -- ours
+
+#: What turns a file of version 6 into one of version 9.
 _FROM_6 = f"""
     ALTER TABLE campaign ADD COLUMN parent INTEGER REFERENCES campaign (id);
     ALTER TABLE campaign ADD COLUMN follows TEXT;
@@ -41,17 +56,20 @@ _FROM_6 = f"""
     {CALL_TIMES}
     {OUTCOME_TIMES}
     {COUNT_OUTCOME_TIMES}
+    {_FROM_8}
 """
 
 #: What makes the tables of this version, by the version that a file has; a new one has
 #: none.
 _FROM = {
-    0: CAMPAIGNS + COUNTING + CALLS + CALL_TIMES + OUTCOME_TIMES,
+    0: CAMPAIGNS + WORKERS + COUNTING + CALLS + CALL_TIMES + OUTCOME_TIMES,
     6: _FROM_6,
     7: f"""
         ALTER TABLE campaign ADD COLUMN moved TEXT;
         {CALL_TIMES} {COUNT_CALL_TIMES} {OUTCOME_TIMES} {COUNT_OUTCOME_TIMES}
+        {_FROM_8}
     """,
+    8: _FROM_8,
 }
 
 #: The first version that this one can go on with.

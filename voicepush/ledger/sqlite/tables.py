@@ -27,11 +27,6 @@ CAMPAIGNS = """
         invalid INTEGER NOT NULL DEFAULT 0,
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
-        holder TEXT,                  -- the token of its one worker
-        heartbeat_at REAL,            -- its last sign, on the clock since the start
-        throughput REAL,              -- as it measured that
-        waiting TEXT,                 -- why nothing goes on, where nothing does
-        waiting_since REAL,
         held_until REAL,              -- until when the service asked to wait
         parent INTEGER REFERENCES campaign (id), -- whose calls it follows up
         follows TEXT,                 -- which of them, as JSON
@@ -157,6 +152,20 @@ CAMPAIGNS = """
 
     -- Who may have written into the log what is not in the file yet.
     CREATE TABLE writer (id TEXT PRIMARY KEY);
+"""
+
+#: Who works on a campaign, or plans it.
+WORKERS = """
+    CREATE TABLE worker (
+        token TEXT PRIMARY KEY,
+        campaign INTEGER NOT NULL REFERENCES campaign (id),
+        shares INTEGER NOT NULL DEFAULT 0, -- whether others may work on it as well
+        heartbeat_at REAL NOT NULL,        -- on the clock since the start
+        throughput REAL,                   -- as it measured that
+        waiting TEXT,                      -- why nothing goes on, where nothing does
+        waiting_since REAL
+    ) WITHOUT ROWID;
+    CREATE INDEX worker_of ON worker (campaign);
 """
 
 #: Keeps the sums up to date.
