@@ -19,7 +19,7 @@ from sums import check_sums
 
 from voicepush import Campaign, Ledger, VoiceMessage
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.postgres.connection import _translated
+from voicepush.ledger.postgres.connection import PostgresConnection, _translated
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.model.call import Receipt, Report
 from voicepush.model.claim import Claimed
@@ -188,6 +188,29 @@ async def test_what_a_text_can_not_hold_is_replaced(ledger: Ledger) -> None:
         found.result.code,
         found.result.description,
     )
+
+
+async def test_many_rows_are_taken_as_single_ones_are(ledger: Ledger) -> None:
+    """
+    Texts with NUL, flags, whole numbers for others, and nothing.
+    """
+    assert isinstance(ledger, PostgresLedger)
+    await publish(ledger, planned_as(), batch_of(MESSAGE, f"{TAG}-0", ["+9991"]))
+    columns = ("campaign", "at", "who", "event", "detail")
+
+    def work(connection: PostgresConnection) -> list[tuple[object, ...]]:
+        (campaign,) = connection.execute("SELECT id FROM campaign").fetchone()
+        connection.execute("DELETE FROM history")
+        rows = [(campaign, True, "a\0b", "c", None), (campaign, 2, "", "d", "e")]
+        connection.insert_many("history", columns, rows)
+        found = connection.execute(
+            "SELECT at, who, event, detail FROM history ORDER BY rowid"
+        )
+        return [tuple(row) for row in found]
+
+    rows = await ledger._store.do(work)
+
+    assert [(1.0, "a\ufffdb", "c", None), (2.0, "", "d", "e")] == rows
 
 
 # Many at once

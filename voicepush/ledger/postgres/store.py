@@ -212,13 +212,18 @@ class PostgresStore:
         )
 
 
-#: A commit that is not on the disk is none; and a scan of a whole table would meet
-#: everyone who writes into it.
+#: A commit that is not on the disk is none; a scan of a whole table would meet everyone
+#: who writes into it; and packing recipients in the server's older way, where it knows
+#: another, would take most of its time in planning.
 _SETTINGS = (
     b"""
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'
     """,
     b"SET enable_seqscan = off",
+    b"""
+    SELECT set_config(name, 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+    """,
     b"SET TIME ZONE 'UTC'",
 )

@@ -21,12 +21,6 @@ from voicepush.ledger.sql.store import DRAFT, Connection, Store
 from voicepush.model.batch import Batch
 from voicepush.model.status import CampaignState
 
-#: One mark for each column.
-_INSERT_RECIPIENTS = (
-    f"INSERT INTO recipients (campaign, number, {', '.join(COLUMNS)}) "  # noqa: S608
-    f"VALUES (?, ?{', ?' * len(COLUMNS)})"
-)
-
 
 class SQLDraft:
     """
@@ -54,16 +48,17 @@ class SQLDraft:
         def work(connection: Connection) -> None:
             hold(connection, self._campaign, self._holder)
             note_heartbeat(connection, self._campaign)
-            connection.executemany(
-                "INSERT INTO batch (campaign, number, message_group, size) "
-                "VALUES (?, ?, ?, ?)",
+            connection.insert_many(
+                "batch",
+                ("campaign", "number", "message_group", "size"),
                 [
                     (self._campaign, number, batch.group.number, batch.size)
                     for number, batch in zip(numbers, batches, strict=True)
                 ],
             )
-            connection.executemany(
-                _INSERT_RECIPIENTS,
+            connection.insert_many(
+                "recipients",
+                ("campaign", "number", *COLUMNS),
                 [
                     (self._campaign, number, *each)
                     for number, each in zip(numbers, packed, strict=True)

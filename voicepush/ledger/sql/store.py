@@ -85,6 +85,14 @@ class Connection(Protocol):
         """
         ...
 
+    def insert_many(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], /
+    ) -> None:
+        """
+        Insert *rows* into *columns* of *table*, in the way that is fastest for many.
+        """
+        ...
+
 
 class Store(Protocol):
     """
