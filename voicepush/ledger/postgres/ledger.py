@@ -6,12 +6,9 @@ from __future__ import annotations
 
 from typing import Self
 
-from voicepush.ledger.postgres.mishaps import check_address
+from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.store import PostgresStore
 from voicepush.ledger.sql.ledger import SQLLedger
-
-#: Where its tables are, unless another schema is named.
-SCHEMA = "voicepush"
 
 
 class PostgresLedger(SQLLedger):
@@ -22,12 +19,13 @@ class PostgresLedger(SQLLedger):
 
     @classmethod
     async def open(
-        cls, address: str, *, schema: str = SCHEMA, make: bool = True
+        cls, address: str, *, schema: str | None = None, make: bool = True
     ) -> Self:
         """
-        The ledger in *schema* of the database at *address*.
+        The ledger at *address*, which may name its schema.
 
         Args:
+            schema: Its schema, where the address names none.
             make: Make its tables if they are not there.
 
         Raises:
@@ -35,7 +33,6 @@ class PostgresLedger(SQLLedger):
                 not there, and not to be made.
             LedgerError: It can't be reached, or is of a newer version.
         """
-        check_address(address)
-        store = PostgresStore(address, schema)
+        store = PostgresStore(Address.parse(address, schema))
         await store.open(make=make)
         return cls(store)

@@ -39,9 +39,9 @@ def make_tables(connection: psycopg.Connection[Any], schema: str) -> None:
         raise LedgerError(
             f"the schema {schema!r} belongs to another program; name another one"
         )
-    connection.execute(
-        sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
-    )
+    # Who may use one that is there may not have the right to make one.
+    if not _is_there(connection, schema):
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     for script in (_VERSION_TABLE, FUNCTIONS, CAMPAIGNS, CALLS):
         connection.execute(script.encode())
     connection.execute("INSERT INTO ledger_version VALUES (%s)", (VERSION,))
@@ -71,6 +71,13 @@ def _version(connection: psycopg.Connection[Any], schema: str) -> int | None:
         return None
     row = connection.execute("SELECT version FROM ledger_version").fetchone()
     return None if row is None else int(row[0])
+
+
+def _is_there(connection: psycopg.Connection[Any], schema: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)
+    )
+    return found.fetchone() is not None
 
 
 def _tables(connection: psycopg.Connection[Any], schema: str) -> int:

@@ -18,8 +18,9 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from voicepush import clock
 from voicepush.errors import LedgerError, NoLedgerError
+from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.connection import PostgresConnection, prepare
-from voicepush.ledger.postgres.mishaps import shown_address, translated
+from voicepush.ledger.postgres.mishaps import translated
 from voicepush.ledger.postgres.schema import has_tables, make_tables
 
 _T = TypeVar("_T")
@@ -56,12 +57,12 @@ class PostgresStore:
     that each job may read and then write as if it were alone.
     """
 
-    def __init__(self, address: str, schema: str) -> None:
-        self._address = address
-        self._schema = schema
-        self._where = shown_address(address)
+    def __init__(self, address: Address) -> None:
+        self._database = address.database
+        self._schema = address.schema
+        self._where = str(address)
         self._pool = ConnectionPool(
-            address,
+            address.database,
             min_size=0,
             max_size=_TOGETHER,
             open=False,
@@ -86,7 +87,7 @@ class PostgresStore:
         def work() -> None:
             # The pool would try again and again, and not say why it can't.
             with psycopg.connect(
-                self._address, connect_timeout=int(_PATIENCE)
+                self._database, connect_timeout=int(_PATIENCE)
             ) as connection:
                 self._configure(connection)
                 if make:
@@ -94,8 +95,8 @@ class PostgresStore:
                         make_tables(connection, self._schema)
                 elif not has_tables(connection, self._schema):
                     raise NoLedgerError(
-                        f"there is no ledger in the schema {self._schema!r} of "
-                        f"{self._where}; plan a campaign first, or name another"
+                        f"there is no ledger in {self._where}; plan a campaign first, "
+                        "or name another"
                     )
             self._pool.open()
 
