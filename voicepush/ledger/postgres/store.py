@@ -21,7 +21,7 @@ from voicepush.errors import LedgerError, NoLedgerError
 from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.connection import PostgresConnection, prepare
 from voicepush.ledger.postgres.mishaps import translated
-from voicepush.ledger.postgres.schema import has_tables, make_tables
+from voicepush.ledger.postgres.schema import make_tables
 
 _T = TypeVar("_T")
 
@@ -90,10 +90,7 @@ class PostgresStore:
                 self._database, connect_timeout=int(_PATIENCE)
             ) as connection:
                 self._configure(connection)
-                if make:
-                    with connection.transaction():
-                        make_tables(connection, self._schema)
-                elif not has_tables(connection, self._schema):
+                if not make_tables(connection, self._schema, new=make):
                     raise NoLedgerError(
                         f"there is no ledger in {self._where}; plan a campaign first, "
                         "or name another"
