@@ -15,6 +15,7 @@ from psycopg.adapt import Buffer
 from psycopg.types.numeric import IntDumper, IntLoader
 from psycopg.types.string import BytesDumper, StrDumper
 
+from voicepush import clock
 from voicepush.ledger.packing import Lines
 from voicepush.ledger.sql.store import Parameters
 
@@ -172,13 +173,48 @@ class PostgresCursor:
         return iter(self._cursor)
 
 
+class ServerClock:
+    """
+    The server's clock, which all machines share, as it was told last.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        """
+        Let *connection* tell it, which shows that it works as well.
+        """
+        begun = clock.monotonic()
+        row = connection.execute("SELECT life_clock()").fetchone()
+        if row is not None:
+            # Of one that nobody sets; it was told halfway.
+            self._ahead = row[0] - (begun + clock.monotonic()) / 2
+
+    def now(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        assert self._ahead is not None  # noqa: S101 -- a connection was looked at
+        return self._ahead + clock.monotonic()
+
+
 class PostgresConnection:
     """
     A connection in a transaction.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], server_clock: ServerClock
+    ) -> None:
         self._connection = connection
+        self._clock = server_clock
+
+    def now(self) -> float:
+        """
+        Seconds since 1970, by the server's clock.
+        """
+        return self._clock.now()
 
     def execute(self, statement: str, parameters: Parameters = ()) -> PostgresCursor:
         """

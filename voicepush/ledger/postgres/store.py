@@ -19,7 +19,11 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from voicepush import clock
 from voicepush.errors import LedgerError, NoLedgerError
 from voicepush.ledger.postgres.address import Address
-from voicepush.ledger.postgres.connection import PostgresConnection, prepare
+from voicepush.ledger.postgres.connection import (
+    PostgresConnection,
+    ServerClock,
+    prepare,
+)
 from voicepush.ledger.postgres.mishaps import translated
 from voicepush.ledger.postgres.schema import make_tables
 
@@ -61,6 +65,7 @@ class PostgresStore:
         self._database = address.database
         self._schema = address.schema
         self._where = str(address)
+        self._clock = ServerClock()
         self._pool = ConnectionPool(
             address.database,
             min_size=0,
@@ -68,7 +73,7 @@ class PostgresStore:
             open=False,
             timeout=_PATIENCE,
             configure=self._configure,
-            check=ConnectionPool.check_connection,
+            check=self._clock.look,
         )
         self._threads = ThreadPoolExecutor(_TOGETHER, "voicepush-ledger")
         #: Who waits for others must not take a thread from them.
@@ -192,7 +197,7 @@ class PostgresStore:
             with connection.transaction():
                 if queues and writes:
                     connection.execute(_QUEUE)
-                return work(PostgresConnection(connection))
+                return work(PostgresConnection(connection, self._clock))
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         prepare(connection)

@@ -10,7 +10,6 @@ from functools import partial
 import attrs
 import msgspec
 
-from voicepush import clock
 from voicepush.ledger.index import Column, Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.plan import Fingerprint, Plan
@@ -156,7 +155,7 @@ def insert(connection: Connection, plan: Plan, holder: str) -> int:
         "source": plan.source,
         "tag": plan.tag,
         "state": DRAFT,
-        "planned_at": clock.now(),
+        "planned_at": connection.now(),
         "holder": holder,
         "expires_at": plan.expires_at,
         "rate": plan.rate,

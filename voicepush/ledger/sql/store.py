@@ -93,6 +93,12 @@ class Connection(Protocol):
         """
         ...
 
+    def now(self) -> float:
+        """
+        Seconds since 1970, by a clock that all who use the store share.
+        """
+        ...
+
 
 class Store(Protocol):
     """

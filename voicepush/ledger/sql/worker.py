@@ -176,6 +176,7 @@ class SQLWorker:
         row = claim_of(batch, places, self._campaign, self.token)
 
         def work(connection: Connection) -> Claim:
+            row["now"] = connection.now()
             out = self._leaving_out.look(connection, batch, places)
             if isinstance(out, NotBefore):
                 return out
@@ -229,7 +230,8 @@ class SQLWorker:
         row = record_of(result, self._campaign, self.token, due_at)
 
         def work(connection: Connection) -> Record:
-            if connection.execute(RECORD, row).rowcount == 1:
+            now = connection.now()
+            if connection.execute(RECORD, {**row, "now": now}).rowcount == 1:
                 return Recorded()
             if is_held(connection, self._campaign, self.token):
                 record_after_late(connection, row, result)

@@ -45,6 +45,12 @@ class SQLiteConnection(sqlite3.Connection):
             rows,
         )
 
+    def now(self) -> float:
+        """
+        Seconds since 1970; all who use the file are on this machine.
+        """
+        return clock.now()
+
 
 def connect(path: Path) -> SQLiteConnection:
     """
