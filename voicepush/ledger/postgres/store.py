@@ -35,8 +35,20 @@ logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 #: So many jobs are done at a time.
 _TOGETHER = 4
 
+#: What the server calls us, if the user says nothing else.
+_NAME = "voicepush"
+
 #: How long it is tried to connect, in seconds.
 _PATIENCE = 10.0
+
+#: A server that is gone without a word is noticed after some 30 seconds, also while
+#: nothing is said; by the names of libpq.
+_NOTICING = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 #: A transaction that met another is done again so often, after the first few times in
 #: a queue; and at most so much later, in seconds.
@@ -92,8 +104,11 @@ class PostgresStore:
         def work() -> None:
             # The pool would try again and again, and not say why it can't.
             with psycopg.connect(
-                self._database, connect_timeout=int(_PATIENCE)
+                self._database,
+                connect_timeout=int(_PATIENCE),
+                fallback_application_name=_NAME,
             ) as connection:
+                self._pool.kwargs = lasting(connection)
                 self._configure(connection)
                 if not make_tables(connection, self._schema, new=make):
                     raise NoLedgerError(
@@ -213,6 +228,16 @@ class PostgresStore:
                 sql.Identifier(self._schema)
             )
         )
+
+
+def lasting(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """
+    How to make more connections like *connection*, which last.
+    """
+    # What its address, a service or the environment says holds, whatever it is.
+    given = connection.info.get_parameters()
+    ours = {name: each for name, each in _NOTICING.items() if name not in given}
+    return {**ours, "fallback_application_name": _NAME}
 
 
 #: A commit that is not on the disk is none; a scan of a whole table would meet everyone
