@@ -118,6 +118,9 @@ class Ticking:
         Let everyone live by this clock.
         """
         setattr_("voicepush.clock.now", self.now)
+        setattr_(
+            "voicepush.ledger.postgres.connection.ServerClock.now", lambda _: self.now()
+        )
         setattr_("voicepush.clock.monotonic", self.monotonic)
 
 

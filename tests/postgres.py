@@ -32,11 +32,15 @@ def _program(name: str) -> str | None:
 class Server:
     """
     A server of its own in a folder of its own, reached through a socket in it.
+
+    Args:
+        settings: Of the server, besides those that it has here.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.data = folder / "data"
+        self.settings = settings
         #: PostgreSQL refuses to run as root.
         self.user = "postgres" if os.geteuid() == 0 else None
         if self.user:
@@ -74,6 +78,7 @@ class Server:
             "shared_buffers": "64MB",
             # What a crash of the machine would need is not needed here.
             "fsync": "off",
+            **self.settings,
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import postgres
 import psycopg
@@ -17,9 +18,11 @@ from ledger_model import MESSAGE, TAG, given, load, planned_as, publish
 from making import batch_of
 from sums import check_sums
 
-from voicepush import Campaign, Ledger, VoiceMessage
+from voicepush import Campaign, Ledger, VoiceMessage, open_ledger
+from voicepush.cli.options import title_of
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.postgres.connection import _translated
+from voicepush.ledger.postgres.address import Address
+from voicepush.ledger.postgres.connection import PostgresConnection, _translated
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.model.call import Receipt, Report
 from voicepush.model.claim import Claimed
@@ -74,6 +77,11 @@ def execute(statement: str, *values: object, schema: str = "public") -> None:
         ),
         ("postgresql://localhost/calls?password=secret", "holds a password"),
         ("postgresql://localhost/calls?colour=red", "can't be understood"),
+        ("postgresql://localhost/calls?schema=", "has 1 to 63 bytes and nothing that"),
+        (f"postgresql://localhost/calls?schema={'x' * 64}", "has 1 to 63 bytes"),
+        ("postgresql://localhost/calls?schema=a%0ab", "that can't be seen; 'a.nb' do"),
+        ("postgresql://localhost/calls?schema=pg_june", "is PostgreSQL's own"),
+        ("postgresql://localhost/calls?schema=a&schema=b", "names two schemas"),
     ],
 )
 async def test_an_address_that_can_not_be_used(address: str, complaint: str) -> None:
@@ -84,6 +92,39 @@ async def test_an_address_that_can_not_be_used(address: str, complaint: str) -> 
         await PostgresLedger.open(address)
 
     assert "secret" not in str(refused.value)
+
+
+async def test_ledgers_in_one_database(schema: str) -> None:
+    """
+    Each is in the schema that its address or the program names, and knows of no other.
+    """
+    address = f"{postgres.server().address}&schema={quote(schema)}"
+    async with (
+        open_ledger(address) as june,
+        open_ledger(postgres.server().address, schema=f"{schema} 2") as july,
+    ):
+        for ledger, number in ((june, "+9991"), (july, "+9992")):
+            batch = batch_of(MESSAGE, f"{TAG}-0", [number])
+            await publish(ledger, planned_as(), batch)
+        found = [await each.lookup("+9991") for each in (june, july)]
+
+    assert [1, 0] == [len(each) for each in found]
+    assert str(Address.parse(address)).endswith(f", schema {schema}")
+    assert schema in title_of(address)
+
+
+async def test_a_file_has_no_schema(tmp_path: Path) -> None:
+    """
+    One that is named for it is refused, and no file is made.
+    """
+    path = tmp_path / "june.db"
+    with pytest.raises(
+        InputError, match="a file holds one ledger; leave out the schem"
+    ):
+        async with open_ledger(path, schema="june"):
+            pass
+
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
@@ -188,6 +229,29 @@ async def test_what_a_text_can_not_hold_is_replaced(ledger: Ledger) -> None:
         found.result.code,
         found.result.description,
     )
+
+
+async def test_many_rows_are_taken_as_single_ones_are(ledger: Ledger) -> None:
+    """
+    Texts with NUL, flags, whole numbers for others, and nothing.
+    """
+    assert isinstance(ledger, PostgresLedger)
+    await publish(ledger, planned_as(), batch_of(MESSAGE, f"{TAG}-0", ["+9991"]))
+    columns = ("campaign", "at", "who", "event", "detail")
+
+    def work(connection: PostgresConnection) -> list[tuple[object, ...]]:
+        (campaign,) = connection.execute("SELECT id FROM campaign").fetchone()
+        connection.execute("DELETE FROM history")
+        rows = [(campaign, True, "a\0b", "c", None), (campaign, 2, "", "d", "e")]
+        connection.insert_many("history", columns, rows)
+        found = connection.execute(
+            "SELECT at, who, event, detail FROM history ORDER BY rowid"
+        )
+        return [tuple(row) for row in found]
+
+    rows = await ledger._store.do(work)
+
+    assert [(1.0, "a\ufffdb", "c", None), (2.0, "", "d", "e")] == rows
 
 
 # Many at once

@@ -35,7 +35,7 @@ from voicepush.sources.feeding import Source
 
 #: How much longer than an answer may take a dispatch waits for what is under way once
 #: it is to end, in seconds.
-_BEYOND_ANSWERS = 30.0
+BEYOND_ANSWERS = 30.0
 
 
 #: Who waits for a dispatcher to end looks again so often.
@@ -178,7 +178,7 @@ class Campaign(CampaignReader):
             LedgerError: The ledger failed; what was under way was answered first.
         """
         if drain is None:
-            drain = client.settings.answer_timeout + _BEYOND_ANSWERS
+            drain = client.settings.answer_timeout + BEYOND_ANSWERS
         worker = await self._join(process_is_gone=process_is_gone)
         if worker.left_alone.left_alone:
             tell(left_alone(worker.left_alone))

@@ -30,7 +30,7 @@ class CalledBefore:
         Args:
             besides: The names of campaigns that do not count.
         """
-        now = clock.now()
+        now = await ledger.now()
         longest = max(cap.seconds for cap in self._caps)
         async for batch in ledger.called(now - longest, besides=besides):
             counted = self._of(batch.kind)

@@ -9,29 +9,21 @@ from asyncio import FIRST_COMPLETED
 from collections import deque
 from collections.abc import (
     AsyncGenerator,
+    Awaitable,
     Callable,
-    Sequence,
 )
 from contextlib import aclosing, suppress
 
 from voicepush import clock
-from voicepush.errors import CampaignLostError, LedgerError
+from voicepush.campaign.journal import LedgerJournal
+from voicepush.errors import LedgerError
 from voicepush.ledger.plan import Command
-from voicepush.ledger.protocol import Finished, Worker
-from voicepush.model.batch import Batch, BatchId
-from voicepush.model.claim import (
-    Claim,
-    Claimed,
-    NotBefore,
-    Policy,
-    Record,
-    Refused,
-    Superseded,
-)
+from voicepush.ledger.protocol import Due, Finished, Worker
+from voicepush.model.batch import BatchId
+from voicepush.model.claim import NotBefore
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import CampaignState, Progress, Waiting
-from voicepush.sending.journal import StopSignal
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
 from voicepush.sending.trouble import clock_time
@@ -46,92 +38,11 @@ HEARTBEAT_EVERY = 1.0
 _LOOKED_AT = 20
 
 
-#: A record that can't be written is tried again after so many seconds.
-_RECORD_AGAIN = 0.5
-
-
 #: So many batches are asked for at once, which are taken apart in one go.
 _ASKED_FOR = 8
 
 #: How every reason begins that is a wait which the service asked for.
 _ASKED_TO_WAIT = "the service asked to wait"
-
-
-class LedgerJournal:
-    """
-    A journal whose every claim and record is durable.
-
-    Args:
-        drain: How long the ledger is given to take a record, in seconds.
-        look: Is called before each record, and may set the stop signal.
-        tell: Hears when the ledger can't be written.
-    """
-
-    def __init__(
-        self,
-        worker: Worker,
-        drain: float,
-        look: Callable[[], None],
-        tell: Callable[[str], object],
-    ) -> None:
-        self.policy = Policy(
-            retry_internal_error=worker.plan.retry_internal_error,
-            resend_unknown=worker.plan.resend_unknown,
-        )
-        self.stop = StopSignal()
-        #: By batch, what the ledger knows since it was claimed.
-        self.recorded: dict[BatchId, BatchResult] = {}
-        #: What went wrong with the ledger, if something did.
-        self.failure: LedgerError | None = None
-        self._worker = worker
-        self._drain = drain
-        self._look = look
-        self._tell = tell
-
-    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
-        """
-        Let it be sent once the ledger has it.
-        """
-        if self.stop.is_set:
-            return Refused(self.stop.reason or "stopped")
-        return await self._worker.claim(batch, places)
-
-    async def record(
-        self,
-        claimed: Claimed | None,
-        result: BatchResult,
-        due_at: float | None = None,
-    ) -> Record:
-        """
-        Write down what is known; until that can be done, it is kept in memory.
-        """
-        self._look()
-        # A dispatch that is to end does not wait for ever, and ends this as well.
-        while True:
-            try:
-                record = await self._worker.record(claimed, result, due_at)
-                break
-            except CampaignLostError:
-                raise
-            except LedgerError as error:
-                if self.failure is None:
-                    self._tell(
-                        f"{error}. What is answered is kept in memory meanwhile, for "
-                        f"at most {self._drain:,.0f} s (--drain)"
-                    )
-                self.fail(error)
-                await clock.sleep(_RECORD_AGAIN)
-        if isinstance(record, Superseded):
-            self.fail(CampaignLostError(record.reason))
-        self.recorded[result.batch.id] = result
-        return record
-
-    def fail(self, error: LedgerError) -> None:
-        """
-        Let nothing else be sent, since the ledger can't take it.
-        """
-        self.failure = self.failure or error
-        self.stop.set(str(error))
 
 
 class Run:
@@ -191,18 +102,40 @@ class Run:
             )
         )
 
-    async def until_done(self) -> None:
+    def go(self, reason: str) -> None:
+        """
+        Take nothing more, and leave what is left to others.
+        """
+        self.state = CampaignState.RUNNING
+        self.journal.stop.set(reason)
+
+    async def send(self, batch: BatchId) -> None:
+        """
+        Send that one *batch*, if someone in it is pending.
+        """
+        due = await self._worker.open(batch)
+        if due is not None:
+            known = self._begun(due)
+            await self._deliver(await self._sender.send(known, self.journal))
+
+    async def until_done(
+        self, work: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """
         Send everything, or what can be sent before it is stopped.
+
+        Args:
+            work: Sends it, and ends once it is stopped; by default what the ledger
+                gives.
         """
         held_until = self._worker.held_until
         if held_until is not None and held_until > clock.now():
             self._sender.pacer.hold_until(held_until)
         self._pace(self._worker.plan.rate)
         tasks = [
-            asyncio.create_task(each)
+            asyncio.ensure_future(each)
             for each in (
-                self._send(),
+                (work or self._send)(),
                 self.journal.stop.wait(),
                 self._heartbeats(),
             )
@@ -266,10 +199,16 @@ class Run:
                 self._look()
                 if self.journal.stop.is_set:
                     return
-                known = due.known
-                if known.attempts or known.exceptions:
-                    self._earlier[known.batch.id] = known
-                yield known
+                yield self._begun(due)
+
+    def _begun(self, due: Due) -> BatchResult:
+        """
+        What is known of a batch that is to be sent now.
+        """
+        known = due.known
+        if known.attempts or known.exceptions:
+            self._earlier[known.batch.id] = known
+        return known
 
     def _look(self) -> None:
         """

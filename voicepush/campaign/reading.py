@@ -33,6 +33,13 @@ class CampaignReader:
         return self._plan.campaign
 
     @property
+    def ledger(self) -> Ledger:
+        """
+        Where it is kept.
+        """
+        return self._ledger
+
+    @property
     def source(self) -> str:
         """
         Where its recipients came from.

@@ -39,6 +39,7 @@ from voicepush.cli.terminal import (
     accept_any_text,
     complain,
 )
+from voicepush.cli.worker import worker
 from voicepush.errors import (
     CampaignHeldError,
     InputError,
@@ -68,7 +69,7 @@ app = App(
 
 
 for command in (
-    *(demo, call, send, resume, status, pause, cancel, rate),
+    *(demo, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
 ):
     app.command(command)

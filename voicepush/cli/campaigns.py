@@ -16,6 +16,7 @@ from voicepush.cli.following import SecondRound
 from voicepush.cli.notifying import Notify
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
+    Detach,
     Drain,
     Json,
     LedgerPath,
@@ -77,6 +78,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     drain: Drain = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
+    detach: Detach = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
@@ -128,6 +130,8 @@ async def send(  # noqa: PLR0913 -- each is an option
         people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
+    detach
+        Plan, and leave the sending to the workers of a PostgreSQL ledger.
     dry_run
         Plan and send nothing: print the counts, a forecast and the first request.
     json
@@ -190,6 +194,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         given={option: typed for option, typed in given.items() if typed},
         drain=None if drain is None else seconds("--drain", drain),
         process_is_gone=process_is_gone,
+        detach=detach,
         json=json,
     )
     if file is None:
@@ -232,6 +237,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     drain: Drain = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
+    detach: Detach = False,
     json: Json = False,
 ) -> int:
     """
@@ -258,6 +264,8 @@ async def resume(  # noqa: PLR0913 -- each is an option
         people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
+    detach
+        Leave the sending to the workers of a PostgreSQL ledger.
     json
         Print one JSON object when it ends.
     """
@@ -276,6 +284,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
             settings,
             drain=longest,
             process_is_gone=process_is_gone,
+            detach=detach,
             json=json,
             notifiers=notifiers,
         )

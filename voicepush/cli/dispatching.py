@@ -4,7 +4,8 @@ A dispatch with a show, and what is said at its end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.exit_status import (
@@ -27,8 +28,10 @@ from voicepush.cli.terminal import (
 from voicepush.client.client import Client
 from voicepush.errors import (
     CampaignLostError,
+    InputError,
     LedgerError,
 )
+from voicepush.ledger.sharing import is_shared
 from voicepush.masking import mask_numbers
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState, CampaignStatus
@@ -53,6 +56,7 @@ async def dispatch(
     *,
     drain: float | None = None,
     process_is_gone: bool = False,
+    detach: bool = False,
     json: bool,
     tells: bool = True,
     notifiers: Sequence[Notifier] = (),
@@ -61,17 +65,21 @@ async def dispatch(
     Dispatch with a show, and say in the end what came of it.
 
     Args:
+        detach: Leave the sending to others.
         tells: Print where the campaign stands then.
         notifiers: Hear how it goes.
     """
+    if detach:
+        return await _detached(campaign, process_is_gone=process_is_gone, json=json)
     async with watching(campaign, notifiers) as watch:
         summary: Summary | None = None
         failed: int | None = None
         words = "what is under way is recorded first"
+        sending = _sending(campaign)
         try:
-            with draining(campaign.stop, words) as interruption:
+            with draining(sending.stop, words) as interruption:
                 async with Client(settings) as client, showing(campaign):
-                    summary = await campaign.dispatch(
+                    summary = await sending.dispatch(
                         client, drain=drain, process_is_gone=process_is_gone, tell=say
                     )
         except LedgerError as error:
@@ -97,6 +105,56 @@ async def dispatch(
         return SERVICE_REFUSES
     everyone = status.accepted == status.planned
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
+
+
+async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) -> int:
+    """
+    Give *campaign* to the workers of its ledger.
+    """
+    if not is_shared(campaign.ledger):
+        raise InputError(
+            "--detach leaves the sending to workers, and these need a ledger in "
+            "PostgreSQL: name one by --ledger postgresql://user@host/database"
+        )
+    from voicepush.cluster.dispatching import release  # noqa: PLC0415
+
+    await release(campaign.ledger, campaign.name, process_is_gone=process_is_gone)
+    tell_status(await campaign.status(), json=json)
+    return EVERYONE_ACCEPTED
+
+
+class _Sending(Protocol):
+    """
+    What sends a campaign: alone, or beside the workers of its ledger.
+    """
+
+    def stop(self, reason: str) -> None:
+        """
+        Claim nothing more.
+        """
+        ...
+
+    async def dispatch(
+        self,
+        client: Client,
+        *,
+        drain: float | None = None,
+        process_is_gone: bool = False,
+        tell: Callable[[str], object] = ...,
+    ) -> Summary:
+        """
+        Send to everyone who is pending.
+        """
+        ...
+
+
+def _sending(campaign: Campaign) -> _Sending:
+    if not is_shared(campaign.ledger):
+        return campaign
+    # An engine, and the library that talks to its database.
+    from voicepush.cluster.dispatching import SharedDispatch  # noqa: PLC0415
+
+    return SharedDispatch(campaign.ledger, campaign.name)
 
 
 def _tell_reasons(summary: Summary, status: CampaignStatus) -> None:

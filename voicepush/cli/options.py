@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 from cyclopts import Parameter
@@ -131,7 +131,7 @@ Json = Annotated[bool, Parameter(negative="", group="Output")]
 Yes = Annotated[bool, Parameter(name=("--yes", "-y"), negative="")]
 
 
-#: A file, or the address of a database.
+#: A file, or the address of a database, which may name one of its schemas.
 LedgerPath = Annotated[
     str, Parameter(env_var="VOICEPUSH_LEDGER", group="Ledger", name="--ledger")
 ]
@@ -151,6 +151,8 @@ Drain = Annotated[str | None, Parameter(group="Service")]
 
 
 ProcessIsGone = Annotated[bool, Parameter(group="Ledger", negative="")]
+
+Detach = Annotated[bool, Parameter(group="Ledger", negative="")]
 
 LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
 
@@ -267,7 +269,9 @@ def title_of(ledger: str) -> str:
     if not is_address(ledger):
         return Path(ledger).name
     parts = urlsplit(ledger)
-    return f"{parts.path.strip('/')} at {parts.hostname or 'this machine'}"
+    schema = dict(parse_qsl(parts.query)).get("schema")
+    where = f"{parts.path.strip('/')} at {parts.hostname or 'this machine'}"
+    return f"{where}, schema {schema}" if schema else where
 
 
 def is_made_by(where: str) -> bool:

@@ -79,6 +79,8 @@ class Order:
     given: Mapping[str, str]
     drain: float | None
     process_is_gone: bool
+    #: Leave the sending to others.
+    detach: bool
     json: bool
 
     @property
@@ -190,6 +192,7 @@ class Order:
             self.settings,
             drain=self.drain,
             process_is_gone=self.process_is_gone,
+            detach=self.detach,
             json=self.json,
             notifiers=self.notifiers,
         )

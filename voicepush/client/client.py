@@ -125,6 +125,21 @@ class Client:
         """
         return self.sender.observers
 
+    def sender_beside(self, pacer: Pacer | None = None) -> Sender:
+        """
+        Another sender, with a pace and slots of its own, so that nothing that waits in
+        one holds up the other.
+
+        Args:
+            pacer: Its pace; by default the one of the settings.
+        """
+        return Sender(
+            self.settings,
+            self._transport,
+            pacer or Pacer(self.settings.rate),
+            observers=self.observers,
+        )
+
     async def close(self) -> None:
         """
         Send what was submitted already, wait for its answers, and close.

@@ -38,24 +38,33 @@ def is_address(where: str | Path) -> bool:
 
 @asynccontextmanager
 async def open_ledger(
-    where: str | Path, *, log_was_merged: bool = False, make: bool = True
+    where: str | Path,
+    *,
+    schema: str | None = None,
+    log_was_merged: bool = False,
+    make: bool = True,
 ) -> AsyncIterator[Ledger]:
     """
     The ledger at *where*, for an ``async with``: a path, or the address of a database,
     as in ``postgresql://user@host/database``. It is made if there is none.
+
+    A database may hold several, each in a schema of its own: that of the address, as in
+    ``postgresql://user@host/database?schema=name``, or *schema*, or ``voicepush``.
 
     A path names a plain file, whatever it looks like. A ledger that was in use when its
     process died needs the log beside it, and is refused without. A database's address
     holds no password; libpq finds that in its own files.
 
     Args:
+        schema: Where a database keeps it, if the address does not say so.
         log_was_merged: That log was merged into the file by another program, so that
             nothing is missing although it is gone.
         make: Make the tables in a database that has none.
 
     Raises:
         InputError: *where* is empty, an address of a kind that is not known, one with
-            a password, or of a database without a ledger that is not to be made.
+            a password, or of a database without a ledger that is not to be made; or
+            *schema* can't be used, or is given for a file.
         LedgerError: It can't be opened, is no ledger, is one of a newer version, has
             a second name, or its log is missing.
     """
@@ -70,9 +79,16 @@ async def open_ledger(
                 "a ledger in PostgreSQL needs a library that is not there: "
                 "pip install 'voicepush[cluster]'"
             ) from error
-        async with await PostgresLedger.open(str(where), make=make) as shared:
+        async with await PostgresLedger.open(
+            str(where), schema=schema, make=make
+        ) as shared:
             yield shared
         return
+    if schema is not None:
+        raise InputError(
+            f"{where} is a file, and a file holds one ledger; leave out the schema "
+            f"{schema!r}, or name a database"
+        )
     if "://" in str(where):
         raise InputError(
             f"{where} is no ledger: name a file, or an address like "

@@ -158,6 +158,13 @@ class LedgerReader(Protocol):
         """
         ...
 
+    async def now(self) -> float:
+        """
+        Seconds since 1970, by a clock that all who use the ledger share; claims are
+        timed by it.
+        """
+        ...
+
     def called(
         self, since: float, *, besides: Collection[str] = ()
     ) -> AsyncIterator[CalledBatch]:

@@ -44,6 +44,7 @@ class Sender:
 
     Args:
         now: The time in seconds since 1970; the default is never set back.
+        observers: Hear what happens here and elsewhere.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Sender:
         pacer: Pacer,
         *,
         now: Callable[[], float] | None = None,
+        observers: Observers | None = None,
     ) -> None:
         self.settings = settings
         self.pacer = pacer
@@ -65,8 +67,9 @@ class Sender:
         )
         self._trouble = Trouble(self._now)
         #: Hear what happens.
-        self.observers = Observers()
-        self.observers.add(log_event)
+        self.observers = observers or Observers()
+        if observers is None:
+            self.observers.add(log_event)
 
     @property
     def waiting(self) -> Waiting | None:

@@ -262,6 +262,12 @@ class MemoryLedger:
         """
         return _unknown(self._published(campaign))
 
+    async def now(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        return clock.now()
+
     async def called(
         self, since: float, *, besides: Collection[str] = ()
     ) -> AsyncIterator[CalledBatch]:

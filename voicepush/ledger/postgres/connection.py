@@ -10,15 +10,22 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import psycopg
+from psycopg import sql
 from psycopg.adapt import Buffer
 from psycopg.types.numeric import IntDumper, IntLoader
 from psycopg.types.string import BytesDumper, StrDumper
 
+from voicepush import clock
 from voicepush.ledger.packing import Lines
 from voicepush.ledger.sql.store import Parameters
 
 #: What a value or a name begins with in a statement.
 _MARK = re.compile(r"\?|(?<!:):(\w+)|%")
+
+#: What tells the types of columns; and what takes rows in a form of its own for each,
+#: since bytes as texts are twice as long.
+_NO_ROWS = sql.SQL("SELECT {} FROM {} LIMIT 0")
+_COPY = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
 
 #: Begins a column of bytes that is a text: lines, where others hold JSON.
 _LINES = b"voicepush\n"
@@ -86,16 +93,21 @@ class _Flag(IntDumper):
         return super().dump(int(obj))
 
 
+def _without_nul(text: str) -> str:
+    # PostgreSQL holds none in texts; what is shown of them is a space anyway.
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class _Text(StrDumper):
     """
-    PostgreSQL holds no NUL in texts; what is shown of them is a space anyway.
+    A text as it can be held.
     """
 
     def dump(self, obj: str) -> Buffer | None:
         """
         *obj* without NUL.
         """
-        return super().dump(obj.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+        return super().dump(_without_nul(obj))
 
 
 class _LinesDumper(BytesDumper):
@@ -161,13 +173,48 @@ class PostgresCursor:
         return iter(self._cursor)
 
 
+class ServerClock:
+    """
+    The server's clock, which all machines share, as it was told last.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+
+    def look(self, connection: psycopg.Connection[Any]) -> None:
+        """
+        Let *connection* tell it, which shows that it works as well.
+        """
+        begun = clock.monotonic()
+        row = connection.execute("SELECT life_clock()").fetchone()
+        if row is not None:
+            # Of one that nobody sets; it was told halfway.
+            self._ahead = row[0] - (begun + clock.monotonic()) / 2
+
+    def now(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        assert self._ahead is not None  # noqa: S101 -- a connection was looked at
+        return self._ahead + clock.monotonic()
+
+
 class PostgresConnection:
     """
     A connection in a transaction.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], server_clock: ServerClock
+    ) -> None:
         self._connection = connection
+        self._clock = server_clock
+
+    def now(self) -> float:
+        """
+        Seconds since 1970, by the server's clock.
+        """
+        return self._clock.now()
 
     def execute(self, statement: str, parameters: Parameters = ()) -> PostgresCursor:
         """
@@ -176,6 +223,12 @@ class PostgresConnection:
         cursor = self._connection.execute(_translated(statement), parameters)
         return PostgresCursor(cursor)
 
+    def run(self, script: str) -> None:
+        """
+        Run all statements of *script*, which is of PostgreSQL's own SQL.
+        """
+        self._connection.execute(script.encode())
+
     def executemany(self, statement: str, parameters: Iterable[Any]) -> PostgresCursor:
         """
         Run *statement* with each of *parameters*.
@@ -183,6 +236,33 @@ class PostgresConnection:
         cursor = self._connection.cursor()
         cursor.executemany(_translated(statement), list(parameters))
         return PostgresCursor(cursor)
+
+    def insert_many(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """
+        Insert *rows* into *columns* of *table* as one stream, which fires the triggers
+        of a statement once.
+        """
+        names = sql.SQL(", ").join(map(sql.Identifier, columns))
+        cursor = self._connection.cursor()
+        cursor.execute(_NO_ROWS.format(names, sql.Identifier(table)))
+        types = [column.type_code for column in cursor.description or ()]
+        with cursor.copy(_COPY.format(sql.Identifier(table), names)) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row([_plain(value) for value in row])
+
+
+def _plain(value: Any) -> Any:
+    """
+    *value* as its column takes it, where nothing looks at the types of values.
+    """
+    if isinstance(value, Lines):
+        return _LINES + value.encode()
+    if isinstance(value, str):
+        return _without_nul(value)
+    return int(value) if isinstance(value, bool) else value
 
 
 @lru_cache(maxsize=1024)

@@ -4,14 +4,41 @@ Campaigns in a schema of PostgreSQL.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Self
 
-from voicepush.ledger.postgres.mishaps import check_address
+from voicepush.errors import CampaignHeldError, InputError
+from voicepush.ledger.plan import Command
+from voicepush.ledger.postgres import engine
+from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.store import PostgresStore
+from voicepush.ledger.postgres.worker import PostgresWorker
+from voicepush.ledger.sharing import Database
+from voicepush.ledger.sql.history import note
+from voicepush.ledger.sql.holding import (
+    check_free,
+    check_here,
+    is_alive,
+    let_go,
+    published_row,
+    take,
+    workers_of,
+)
 from voicepush.ledger.sql.ledger import SQLLedger
+from voicepush.ledger.sql.rows import plan_of
+from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.tokens import new_token
+from voicepush.model.message import VoiceMessage
+from voicepush.model.status import CampaignState
 
-#: Where its tables are, unless another schema is named.
-SCHEMA = "voicepush"
+#: Of those that no process dispatches alone.
+_RELEASED = """
+    SELECT name FROM campaign WHERE state = ? AND NOT EXISTS (
+        SELECT * FROM worker WHERE campaign = campaign.id AND shares = 0
+    ) ORDER BY id
+"""
 
 
 class PostgresLedger(SQLLedger):
@@ -20,14 +47,19 @@ class PostgresLedger(SQLLedger):
     committed there.
     """
 
+    def __init__(self, store: PostgresStore, database: Database) -> None:
+        super().__init__(store)
+        self.database = database
+
     @classmethod
     async def open(
-        cls, address: str, *, schema: str = SCHEMA, make: bool = True
+        cls, address: str, *, schema: str | None = None, make: bool = True
     ) -> Self:
         """
-        The ledger in *schema* of the database at *address*.
+        The ledger at *address*, which may name its schema.
 
         Args:
+            schema: Its schema, where the address names none.
             make: Make its tables if they are not there.
 
         Raises:
@@ -35,7 +67,136 @@ class PostgresLedger(SQLLedger):
                 not there, and not to be made.
             LedgerError: It can't be reached, or is of a newer version.
         """
-        check_address(address)
-        store = PostgresStore(address, schema)
+        where = Address.parse(address, schema)
+        store = PostgresStore(where)
         await store.open(make=make)
-        return cls(store)
+        return cls(store, Database(where.database, where.schema))
+
+    async def prepare_engine(self, version: str, script: str) -> None:
+        """
+        Make the engine's tables by its *script*, if they are not there.
+
+        Raises:
+            LedgerError: They are of another *version* of the engine.
+        """
+        check = partial(engine.check, version=version)
+        if not await self._store.do(check, writes=False):
+            prepare = partial(engine.prepare, version=version, script=script)
+            await self._store.do(prepare)
+
+    async def release(
+        self,
+        campaign: str,
+        load: Callable[[str], VoiceMessage],
+        *,
+        process_is_gone: bool = False,
+    ) -> None:
+        """
+        Give *campaign* to the workers. One that is given already is left so.
+        """
+        if campaign in await self.released():
+            return
+        worker = await self.join(campaign, load, process_is_gone=process_is_gone)
+
+        def work(connection: Connection) -> None:
+            row = published_row(connection, campaign)
+            check_here(row)
+            let_go(connection, worker.token)
+            engine.put_all(connection, row["id"])
+            note(connection, row["id"], "given to workers")
+
+        await self._store.do(work)
+
+    async def released(self) -> list[str]:
+        """
+        The names of the campaigns that are given to workers and not over.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            found = connection.execute(_RELEASED, (CampaignState.RUNNING,))
+            return [row["name"] for row in found]
+
+        return await self._store.do(work, writes=False)
+
+    async def workers(self, campaign: str) -> int:
+        """
+        How many work on *campaign* at present.
+        """
+
+        def work(connection: Connection) -> int:
+            row = published_row(connection, campaign)
+            return sum(map(is_alive, workers_of(connection, row["id"])))
+
+        return await self._store.do(work, writes=False)
+
+    async def share(
+        self, campaign: str, load: Callable[[str], VoiceMessage]
+    ) -> PostgresWorker:
+        """
+        Become a worker of *campaign*, beside others.
+        """
+        token = new_token()
+
+        def work(connection: Connection) -> Row:
+            row = published_row(connection, campaign)
+            check_here(row)
+            check_free(connection, row, shares=True)
+            if row["state"] != CampaignState.RUNNING or any(
+                not each["shares"] for each in workers_of(connection, row["id"])
+            ):
+                raise InputError(f"campaign {campaign!r} is not given to workers")
+            # Whoever comes while it is being stopped would not let it end.
+            others = any(map(is_alive, workers_of(connection, row["id"])))
+            if row["command"] is not None and others:
+                raise CampaignHeldError(campaign, "its workers, which stop")
+            take(connection, row["id"], token, shares=True)
+            note(connection, row["id"], "joined")
+            return row
+
+        try:
+            row = await self._store.do(work)
+        except asyncio.CancelledError:
+            # What was begun may still be done.
+            self._store.do_later(lambda connection: let_go(connection, token))
+            raise
+        return PostgresWorker(
+            self._store,
+            row["id"],
+            token,
+            plan_of(row),
+            message=load(row["message"]),
+            planned_at=row["planned_at"],
+            held_until=row["held_until"],
+        )
+
+    async def steer(
+        self,
+        campaign: str,
+        *,
+        command: Command | None = None,
+        rate: float | None = None,
+    ) -> None:
+        """
+        Tell the workers of *campaign*, on whatever machine, what is wanted of them.
+
+        Where it is given to workers and none is there, it is paused at once, so that
+        whoever wants to end it can go on.
+        """
+        await super().steer(campaign, command=command, rate=rate)
+        if command is not None:
+            await self._store.do(partial(self._pause, campaign=campaign))
+
+    def _pause(self, connection: Connection, *, campaign: str) -> None:
+        row = published_row(connection, campaign)
+        workers = workers_of(connection, row["id"])
+        is_released = all(worker["shares"] for worker in workers)
+        if (
+            row["state"] == CampaignState.RUNNING
+            and is_released
+            and not any(map(is_alive, workers))
+        ):
+            connection.execute(
+                "UPDATE campaign SET state = ?, reason = ?, command = NULL "
+                "WHERE id = ?",
+                (CampaignState.PAUSED, "paused by its owner", row["id"]),
+            )

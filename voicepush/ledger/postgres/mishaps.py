@@ -4,45 +4,9 @@ What goes wrong with a database, in words that help its user.
 
 from __future__ import annotations
 
-import psycopg
-from psycopg import conninfo
 from psycopg_pool import PoolTimeout
 
-from voicepush.errors import InputError, LedgerError
-
-
-def check_address(address: str) -> None:
-    """
-    Refuse an *address* that can't be used, or that holds a password: it would show in
-    the list of processes, and in logs.
-
-    Raises:
-        InputError: It is so.
-    """
-    try:
-        found = conninfo.conninfo_to_dict(address)
-    except psycopg.Error as error:
-        raise InputError(
-            "the ledger's address can't be understood; write it like "
-            "postgresql://user@host:5432/database"
-        ) from error
-    if found.get("password"):
-        raise InputError(
-            f"the ledger's address {shown_address(address)} holds a password, which "
-            "others can see; leave it out, and put it into a file (PGPASSFILE, "
-            "~/.pgpass), or into a service of pg_service.conf"
-        )
-
-
-def shown_address(address: str) -> str:
-    """
-    Where *address* leads, without what is nobody's business.
-    """
-    found = conninfo.conninfo_to_dict(address)
-    host, port = found.get("host") or "the default host", found.get("port")
-    database = found.get("dbname") or found.get("service") or "the default database"
-    return f"{database} at {host}" + (f":{port}" if port else "")
-
+from voicepush.errors import LedgerError
 
 #: What an SQLSTATE begins with, and what its user can do about it.
 _MISHAPS = {
@@ -52,6 +16,7 @@ _MISHAPS = {
     "57P": "it is being shut down or started; go on with resume when it is back",
     "25P03": "this process stood still, and that was undone; go on with resume",
     "25006": "it can only be read; is it a standby?",
+    "V0001": "a process of an earlier version works on it; let that end first",
     "40": "others were in the way again and again; try again",
 }
 

@@ -18,9 +18,14 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from voicepush import clock
 from voicepush.errors import LedgerError, NoLedgerError
-from voicepush.ledger.postgres.connection import PostgresConnection, prepare
-from voicepush.ledger.postgres.mishaps import shown_address, translated
-from voicepush.ledger.postgres.schema import has_tables, make_tables
+from voicepush.ledger.postgres.address import Address
+from voicepush.ledger.postgres.connection import (
+    PostgresConnection,
+    ServerClock,
+    prepare,
+)
+from voicepush.ledger.postgres.mishaps import translated
+from voicepush.ledger.postgres.schema import make_tables
 
 _T = TypeVar("_T")
 
@@ -30,8 +35,20 @@ logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
 #: So many jobs are done at a time.
 _TOGETHER = 4
 
+#: What the server calls us, if the user says nothing else.
+_NAME = "voicepush"
+
 #: How long it is tried to connect, in seconds.
 _PATIENCE = 10.0
+
+#: A server that is gone without a word is noticed after some 30 seconds, also while
+#: nothing is said; by the names of libpq.
+_NOTICING = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 #: A transaction that met another is done again so often, after the first few times in
 #: a queue; and at most so much later, in seconds.
@@ -56,18 +73,19 @@ class PostgresStore:
     that each job may read and then write as if it were alone.
     """
 
-    def __init__(self, address: str, schema: str) -> None:
-        self._address = address
-        self._schema = schema
-        self._where = shown_address(address)
+    def __init__(self, address: Address) -> None:
+        self._database = address.database
+        self._schema = address.schema
+        self._where = str(address)
+        self._clock = ServerClock()
         self._pool = ConnectionPool(
-            address,
+            address.database,
             min_size=0,
             max_size=_TOGETHER,
             open=False,
             timeout=_PATIENCE,
             configure=self._configure,
-            check=ConnectionPool.check_connection,
+            check=self._clock.look,
         )
         self._threads = ThreadPoolExecutor(_TOGETHER, "voicepush-ledger")
         #: Who waits for others must not take a thread from them.
@@ -86,16 +104,16 @@ class PostgresStore:
         def work() -> None:
             # The pool would try again and again, and not say why it can't.
             with psycopg.connect(
-                self._address, connect_timeout=int(_PATIENCE)
+                self._database,
+                connect_timeout=int(_PATIENCE),
+                fallback_application_name=_NAME,
             ) as connection:
+                self._pool.kwargs = lasting(connection)
                 self._configure(connection)
-                if make:
-                    with connection.transaction():
-                        make_tables(connection, self._schema)
-                elif not has_tables(connection, self._schema):
+                if not make_tables(connection, self._schema, new=make):
                     raise NoLedgerError(
-                        f"there is no ledger in the schema {self._schema!r} of "
-                        f"{self._where}; plan a campaign first, or name another"
+                        f"there is no ledger in {self._where}; plan a campaign first, "
+                        "or name another"
                     )
             self._pool.open()
 
@@ -194,7 +212,7 @@ class PostgresStore:
             with connection.transaction():
                 if queues and writes:
                     connection.execute(_QUEUE)
-                return work(PostgresConnection(connection))
+                return work(PostgresConnection(connection, self._clock))
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         prepare(connection)
@@ -212,13 +230,28 @@ class PostgresStore:
         )
 
 
-#: A commit that is not on the disk is none; and a scan of a whole table would meet
-#: everyone who writes into it.
+def lasting(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """
+    How to make more connections like *connection*, which last.
+    """
+    # What its address, a service or the environment says holds, whatever it is.
+    given = connection.info.get_parameters()
+    ours = {name: each for name, each in _NOTICING.items() if name not in given}
+    return {**ours, "fallback_application_name": _NAME}
+
+
+#: A commit that is not on the disk is none; a scan of a whole table would meet everyone
+#: who writes into it; and packing recipients in the server's older way, where it knows
+#: another, would take most of its time in planning.
 _SETTINGS = (
     b"""
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'
     """,
     b"SET enable_seqscan = off",
+    b"""
+    SELECT set_config(name, 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
+    """,
     b"SET TIME ZONE 'UTC'",
 )

@@ -15,6 +15,40 @@ CREATE FUNCTION whole(double precision) RETURNS bigint LANGUAGE sql IMMUTABLE
 AS 'SELECT floor($1)::bigint';
 """
 
+#: Who works on a campaign, or plans it.
+WORKERS = """
+CREATE TABLE worker (
+    token text PRIMARY KEY,
+    campaign bigint NOT NULL REFERENCES campaign (id),
+    shares integer NOT NULL DEFAULT 0,
+    heartbeat_at double precision NOT NULL,
+    throughput double precision,
+    waiting text,
+    waiting_since double precision
+) WITH (fillfactor = 50);
+CREATE INDEX worker_of ON worker (campaign);
+CREATE INDEX batch_sending ON batch (campaign, claimed_by) WHERE state = 1;
+CREATE TABLE engine (version text NOT NULL);
+"""
+
+#: What makes that of the tables of version 1, where one worker stood in the campaign.
+WORKERS_FROM_1 = f"""
+DO $$ BEGIN
+    IF EXISTS (
+        SELECT * FROM campaign
+        WHERE holder IS NOT NULL AND life_clock() - heartbeat_at BETWEEN 0 AND 15
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'V0001';
+    END IF;
+END $$;
+{WORKERS}
+INSERT INTO worker (token, campaign, heartbeat_at)
+SELECT holder, id, heartbeat_at FROM campaign WHERE holder IS NOT NULL;
+ALTER TABLE campaign
+    DROP COLUMN holder, DROP COLUMN heartbeat_at, DROP COLUMN throughput,
+    DROP COLUMN waiting, DROP COLUMN waiting_since;
+"""  # noqa: S608 -- ours
+
 CAMPAIGNS = """
 CREATE TABLE campaign (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -44,18 +78,6 @@ CREATE TABLE campaign (
     moved text
 );
 CREATE UNIQUE INDEX campaign_tag ON campaign (tag);
-
-CREATE TABLE worker (
-    token text PRIMARY KEY,
-    campaign bigint NOT NULL REFERENCES campaign (id),
-    shares integer NOT NULL DEFAULT 0,
-    heartbeat_at double precision NOT NULL,
-    throughput double precision,
-    waiting text,
-    waiting_since double precision,
-    engine bigint
-) WITH (fillfactor = 50);
-CREATE INDEX worker_of ON worker (campaign);
 
 CREATE TABLE message_group (
     campaign bigint NOT NULL REFERENCES campaign (id),

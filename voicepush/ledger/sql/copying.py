@@ -148,10 +148,8 @@ def _insert(
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
     if rows:
-        marks = ", ".join(f":{name}" for name in names)
-        connection.executemany(
-            f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608
-            [{name: row[name] for name in names} for row in rows],
+        connection.insert_many(
+            table, names, [[row[name] for name in names] for row in rows]
         )
 
 

@@ -10,7 +10,6 @@ from functools import partial
 import attrs
 import msgspec
 
-from voicepush import clock
 from voicepush.ledger.index import Column, Unsorted
 from voicepush.ledger.packing import COLUMNS, pack_recipients
 from voicepush.ledger.plan import Fingerprint, Plan
@@ -27,12 +26,6 @@ from voicepush.ledger.sql.index import Merging, drop_runs, write_run
 from voicepush.ledger.sql.store import DRAFT, Connection, Store
 from voicepush.model.batch import Batch
 from voicepush.model.status import CampaignState
-
-#: One mark for each column.
-_INSERT_RECIPIENTS = (
-    f"INSERT INTO recipients (campaign, number, {', '.join(COLUMNS)}) "  # noqa: S608
-    f"VALUES (?, ?{', ?' * len(COLUMNS)})"
-)
 
 
 class SQLDraft:
@@ -61,16 +54,17 @@ class SQLDraft:
         def work(connection: Connection) -> None:
             hold(connection, self._campaign, self._token)
             note_heartbeat(connection, self._token)
-            connection.executemany(
-                "INSERT INTO batch (campaign, number, message_group, size) "
-                "VALUES (?, ?, ?, ?)",
+            connection.insert_many(
+                "batch",
+                ("campaign", "number", "message_group", "size"),
                 [
                     (self._campaign, number, batch.group.number, batch.size)
                     for number, batch in zip(numbers, batches, strict=True)
                 ],
             )
-            connection.executemany(
-                _INSERT_RECIPIENTS,
+            connection.insert_many(
+                "recipients",
+                ("campaign", "number", *COLUMNS),
                 [
                     (self._campaign, number, *each)
                     for number, each in zip(numbers, packed, strict=True)
@@ -169,7 +163,7 @@ def insert(connection: Connection, plan: Plan, token: str) -> int:
         "source": plan.source,
         "tag": plan.tag,
         "state": DRAFT,
-        "planned_at": clock.now(),
+        "planned_at": connection.now(),
         "expires_at": plan.expires_at,
         "rate": plan.rate,
         "retry_internal_error": plan.retry_internal_error,

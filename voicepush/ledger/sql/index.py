@@ -96,8 +96,9 @@ def write_pages(
     """
     Write *pages* of a run, with the first entry of each.
     """
-    connection.executemany(
-        "INSERT INTO index_page VALUES (?, ?, ?)",
+    connection.insert_many(
+        "index_page",
+        ("run", "first", "entries"),
         ((run, first, page) for first, page in pages),
     )
 

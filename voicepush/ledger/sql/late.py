@@ -68,7 +68,7 @@ def write(
         record: The columns of *known*, as `record_of` gives them.
     """
     if row["proven"] is None:
-        connection.execute(RECORD_READ, record)
+        connection.execute(RECORD_READ, {**record, "now": connection.now()})
     else:
         _write_late(connection, row, known, record)
 
@@ -85,6 +85,7 @@ def _write_late(
     given_up = decisions.still_given_up(known, unpack_places(row["given_up_places"]))
     columns = {
         **record,
+        "now": connection.now(),
         "given_up": known.batch.weigh(given_up),
         "given_up_places": pack_places(given_up) if given_up else None,
     }

@@ -135,7 +135,7 @@ class LeavingOut:
         out: dict[int, Verdict] = {}
         if not self._called:
             return out
-        values, now = batch.recipients.values, clock.now()
+        values, now = batch.recipients.values, connection.now()
         owners = batch.recipients.places_of_values()
         times: dict[int, list[float]] = {}
         for other, found in self._called.find(values).items():

@@ -279,6 +279,12 @@ class SQLReader:
             writes=False,
         )
 
+    async def now(self) -> float:
+        """
+        Seconds since 1970, by a clock that all who use the ledger share.
+        """
+        return await self._store.do(lambda connection: connection.now(), writes=False)
+
     async def called(
         self, since: float, *, besides: Collection[str] = ()
     ) -> AsyncIterator[CalledBatch]:

@@ -143,7 +143,7 @@ def record_of(
     result: BatchResult, campaign: int, token: str, due_at: float | None = None
 ) -> dict[str, Any]:
     """
-    The columns of what became of a batch so far.
+    The columns of what became of a batch so far, without the moment of that.
     """
     counts = result.counts()
     return {
@@ -151,7 +151,6 @@ def record_of(
         "token": token,
         "number": result.batch.id.number,
         "state": READY if counts[Outcome.PENDING] else RECORDED,
-        "now": clock.now(),
         "due_at": due_at if counts[Outcome.PENDING] else None,
         **{name: counts[outcome] for name, outcome in COUNTED.items()},
         "attempts": result.attempts,
@@ -167,7 +166,7 @@ def claim_of(
     batch: Batch, places: Sequence[int], campaign: int, token: str
 ) -> dict[str, Any]:
     """
-    The columns of a claim of those at *places*.
+    The columns of a claim of those at *places*, as long as it is not made.
     """
     whole = len(places) == len(batch)
     return {
@@ -176,7 +175,7 @@ def claim_of(
         "number": batch.id.number,
         "in_flight": batch.size if whole else batch.weigh(places),
         "claimed": None if whole else pack_places(places),
-        "now": clock.now(),
+        "now": None,
     }
 
 

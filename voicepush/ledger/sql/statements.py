@@ -50,7 +50,12 @@ _RECORD = """
 """
 
 #: Records what was read in the same transaction, with a late record in it or not.
-RECORD_READ = f"{_RECORD.format('')} AND {_IS_HELD}"
+RECORD_READ = f"""
+    {_RECORD.format("")} AND {_IS_HELD}
+    AND (state != 1 OR claimed_by = :token OR claimed_by NOT IN (
+        SELECT token FROM worker WHERE campaign = :campaign
+    ))
+"""  # noqa: S608 -- ours
 
 RECORD = f"{RECORD_READ} {_NOT_LATE}"
 

@@ -85,6 +85,20 @@ class Connection(Protocol):
         """
         ...
 
+    def insert_many(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], /
+    ) -> None:
+        """
+        Insert *rows* into *columns* of *table*, in the way that is fastest for many.
+        """
+        ...
+
+    def now(self) -> float:
+        """
+        Seconds since 1970, by a clock that all who use the store share.
+        """
+        ...
+
 
 class Store(Protocol):
     """

@@ -177,6 +177,7 @@ class SQLWorker:
         row = claim_of(batch, places, self._campaign, self.token)
 
         def work(connection: Connection) -> Claim:
+            row["now"] = connection.now()
             out = self._leaving_out.look(connection, batch, places)
             if isinstance(out, NotBefore):
                 return out
@@ -188,6 +189,8 @@ class SQLWorker:
             fewer = claim_of(batch, left, self._campaign, self.token)
             fewer["now"] = row["now"]
             claimed = self._claim(connection, fewer, left)
+            if not isinstance(claimed, Claimed):
+                return claimed
             return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
 
         if self.plan.caps:
@@ -207,12 +210,16 @@ class SQLWorker:
         connection: Connection,
         row: Mapping[str, Any],
         places: Sequence[int],
-    ) -> Claimed:
+    ) -> Claim:
         if connection.execute(CLAIM, row).rowcount == 1:
             return Claimed(self.token, places)
         hold(connection, self._campaign, self.token)
-        if left := claim_left(connection, row, places):
-            return left
+        return claim_left(connection, row, places) or self._taken(row)
+
+    def _taken(self, row: Mapping[str, Any]) -> Claim:
+        """
+        What is answered where another has claimed the batch in *row*.
+        """
         raise CampaignLostError(
             f"batch {row['number']} of {self.plan.campaign!r} was claimed by "
             "another process; this one stops"
@@ -230,18 +237,26 @@ class SQLWorker:
         row = record_of(result, self._campaign, self.token, due_at)
 
         def work(connection: Connection) -> Record:
-            if connection.execute(RECORD, row).rowcount == 1:
-                return Recorded()
-            if is_held(connection, self._campaign, self.token):
+            now = connection.now()
+            if connection.execute(RECORD, {**row, "now": now}).rowcount != 1:
+                if not is_held(connection, self._campaign, self.token):
+                    record_late(connection, row, result)
+                    return Superseded(_TAKEN_OVER)
                 record_after_late(connection, row, result)
-                return Recorded()
-            record_late(connection, row, result)
-            return Superseded(_TAKEN_OVER)
+            if due_at is not None:
+                self._waits(connection, row["number"])
+            return Recorded()
 
-        record = await self._store.do(work, at_once=True)
+        # An engine's own tables may refuse what follows the record.
+        record = await self._store.do(work, at_once=due_at is None)
         if due_at is not None or row["state"] != READY:
             self._given.discard(row["number"])
         return record
+
+    def _waits(self, connection: Connection, number: int) -> None:
+        """
+        The batch of that *number* is due again later, for whichever worker.
+        """
 
     async def defer(self, batch: BatchId, until: float) -> None:
         """
@@ -255,6 +270,7 @@ class SQLWorker:
                 "WHERE campaign = ? AND number = ? AND state = ?",
                 (until, self._campaign, batch.number, READY),
             )
+            self._waits(connection, batch.number)
 
         await self._store.do(work)
         self._given.discard(batch.number)

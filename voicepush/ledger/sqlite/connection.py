@@ -5,11 +5,11 @@ One connection to the file: its locks, transactions and pragmas.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import floor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from voicepush import clock
 
@@ -28,13 +28,41 @@ class BeingReadError(sqlite3.OperationalError):
     """
 
 
-def connect(path: Path) -> sqlite3.Connection:
+class SQLiteConnection(sqlite3.Connection):
+    """
+    A connection that takes what `ledger.sql` asks for.
+    """
+
+    def insert_many(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        """
+        Insert *rows* into *columns* of *table*.
+        """
+        marks = ", ".join("?" * len(columns))
+        self.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+            rows,
+        )
+
+    def now(self) -> float:
+        """
+        Seconds since 1970; all who use the file are on this machine.
+        """
+        return clock.now()
+
+
+def connect(path: Path) -> SQLiteConnection:
     """
     A connection to the file at *path*, which threads hand on, without transactions of
     its own.
     """
     connection = sqlite3.connect(
-        path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
+        path,
+        timeout=LOCK_PATIENCE,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=SQLiteConnection,
     )
     # All who use the file are on this machine, so signs of life are told by its clock.
     connection.create_function("life_clock", 0, _life_clock)

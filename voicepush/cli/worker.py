@@ -1,0 +1,86 @@
+"""
+The command that takes batches of a ledger that several machines share.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from voicepush.campaign.campaign import BEYOND_ANSWERS
+from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.cli.listening import host_and_port
+from voicepush.cli.options import (
+    DEFAULT_LEDGER,
+    Drain,
+    LedgerPath,
+    Patience,
+    Service,
+    patient,
+    seconds,
+)
+from voicepush.cli.terminal import draining, say, tell
+from voicepush.client.client import Client
+from voicepush.errors import InputError
+from voicepush.ledger import open_ledger
+from voicepush.ledger.sharing import is_shared
+
+
+async def worker(
+    *,
+    service: Service | None = None,
+    ledger: LedgerPath = DEFAULT_LEDGER,
+    patience: Patience = None,
+    drain: Drain = None,
+    listen: str | None = None,
+) -> int:
+    """
+    Take batches of the campaigns in a PostgreSQL ledger, beside any number of workers.
+
+    It waits for campaigns, and for a database that is gone, until a signal ends it;
+    what is under way is recorded first. Campaigns are given to workers by send and
+    resume, with --detach or without.
+
+    Parameters
+    ----------
+    ledger
+        The address of the database, as postgresql://user@host/database.
+    patience
+        How long a service that can't be reached, or asks to wait, is waited for where
+        there is no expiry, such as 15m.
+    drain
+        How long to wait, at the end, for answers and for the database; by default 30 s
+        more than an answer may take.
+    listen
+        Serve /healthz there, such as 127.0.0.1:8091; port 0 takes a free one. Nothing
+        is served by default.
+    """
+    settings = patient((service or Service()).build(), patience)
+    where = None if listen is None else host_and_port(listen)
+    longest = settings.answer_timeout + BEYOND_ANSWERS
+    if drain is not None:
+        longest = seconds("--drain", drain)
+    async with open_ledger(ledger) as opened:
+        if not is_shared(opened):
+            raise InputError(
+                "a worker needs a ledger in PostgreSQL, as postgresql://user@host/"
+                "database; one in a file has one dispatcher, by send or resume"
+            )
+        # An engine, and the library that talks to its database.
+        from voicepush.cluster.engine import Engine, prepare  # noqa: PLC0415
+        from voicepush.cluster.worker import ClusterWorker  # noqa: PLC0415
+
+        await prepare(opened)
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(Client(settings))
+            engine = await stack.enter_async_context(Engine.opened(opened.database))
+            working = ClusterWorker(opened, client, engine, drain=longest, tell=say)
+            if where is not None:
+                from voicepush.cluster.health import health_app  # noqa: PLC0415
+                from voicepush.receipts.serving import serving  # noqa: PLC0415
+
+                app = health_app(working)
+                tell(await stack.enter_async_context(serving(app, *where)))
+            say("waiting for campaigns")
+            with draining(working.stop, "what is under way is recorded first"):
+                await working.run()
+    return EVERYONE_ACCEPTED

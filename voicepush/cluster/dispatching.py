@@ -1,0 +1,77 @@
+"""
+A campaign is given to the workers of its ledger, and this process is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from voicepush.campaign.campaign import BEYOND_ANSWERS
+from voicepush.client.client import Client
+from voicepush.cluster.engine import Engine, prepare
+from voicepush.cluster.worker import ClusterWorker
+from voicepush.ledger.plan import Command
+from voicepush.ledger.sharing import SharedLedger
+from voicepush.model.outcome import Summary
+from voicepush.sending.request import load_message
+
+
+async def release(
+    ledger: SharedLedger, campaign: str, *, process_is_gone: bool = False
+) -> None:
+    """
+    Give *campaign* to the workers of *ledger*.
+    """
+    await prepare(ledger)
+    await ledger.release(campaign, load_message, process_is_gone=process_is_gone)
+
+
+class SharedDispatch:
+    """
+    One campaign, sent by this process beside the other workers of its *ledger*.
+    """
+
+    def __init__(self, ledger: SharedLedger, campaign: str) -> None:
+        self._ledger = ledger
+        self._name = campaign
+        self._worker: ClusterWorker | None = None
+
+    def stop(self, reason: str) -> None:
+        """
+        Take nothing more; `dispatch` returns once what is under way is recorded.
+        """
+        if self._worker is not None:
+            self._worker.stop(reason)
+
+    async def dispatch(
+        self,
+        client: Client,
+        *,
+        drain: float | None = None,
+        process_is_gone: bool = False,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> Summary:
+        """
+        Give the campaign to the workers, and be one of them until it is over, or this
+        is stopped. Where it was the last one then, the campaign is paused.
+
+        Returns:
+            What became of those that were sent by this process.
+        """
+        if drain is None:
+            drain = client.settings.answer_timeout + BEYOND_ANSWERS
+        await release(self._ledger, self._name, process_is_gone=process_is_gone)
+        async with Engine.opened(self._ledger.database) as engine:
+            worker = self._worker = ClusterWorker(
+                self._ledger, client, engine, only=self._name, drain=drain, tell=tell
+            )
+            await worker.run()
+        if worker.stop_reason is not None:
+            if others := await self._ledger.workers(self._name):
+                tell(
+                    f"{others} other workers go on with it; voicepush pause "
+                    f"{self._name} stops them"
+                )
+            else:
+                await self._ledger.steer(self._name, command=Command.PAUSE)
+        return worker.summaries.get(self._name, Summary())

@@ -1,0 +1,211 @@
+"""
+A process that takes batches of campaigns, beside others on as many machines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from voicepush import clock
+from voicepush.campaign.dispatching import Run
+from voicepush.client.client import Client
+from voicepush.cluster.engine import Engine
+from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.ledger.sharing import SharedLedger, SharedWorker
+from voicepush.model.batch import BatchId
+from voicepush.model.outcome import Summary
+from voicepush.model.status import CampaignState
+from voicepush.sending.journal import StopSignal
+from voicepush.sending.request import load_message
+
+#: It looks for campaigns, and whether one is over, so often, in seconds.
+_LOOK_EVERY = 1.0
+
+#: And so often for workers that gave no sign.
+_SWEEP_EVERY = 5.0
+
+
+class ClusterWorker:
+    """
+    Takes batches of all campaigns that are given to workers, until it is stopped.
+
+    Of each it is a worker of its own, with its own pace and its own slots, so that one
+    that has to wait holds up no other.
+
+    Args:
+        only: The name of the one campaign that it works on; it ends with that.
+        drain: How long what is under way may take once it is stopped, in seconds.
+        tell: Hears what the owner should know meanwhile.
+    """
+
+    def __init__(
+        self,
+        ledger: SharedLedger,
+        client: Client,
+        engine: Engine,
+        *,
+        only: str | None = None,
+        drain: float,
+        tell: Callable[[str], object],
+    ) -> None:
+        #: What became of those that were sent by it, by campaign.
+        self.summaries: dict[str, Summary] = {}
+        #: Why the ledger can't be used at present, if it can't.
+        self.failure: LedgerError | None = None
+        self._ledger = ledger
+        self._client = client
+        self._engine = engine
+        self._only = only
+        self._drain = drain
+        self._tell = tell
+        self._stop = StopSignal()
+        self._was_stopped = False
+        self._runs: dict[str, Run] = {}
+        self._parts: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def stop_reason(self) -> str | None:
+        """
+        Why it was stopped, if it was.
+        """
+        return self._stop.reason if self._was_stopped else None
+
+    @property
+    def campaigns(self) -> list[str]:
+        """
+        The names of those that it works on at present.
+        """
+        return sorted(self._runs)
+
+    def stop(self, reason: str) -> None:
+        """
+        Take nothing more; `run` returns once what is under way is recorded.
+        """
+        self._was_stopped = True
+        self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        self._stop.set(reason)
+        for run in self._runs.values():
+            run.go(reason)
+
+    async def run(self) -> None:
+        """
+        Work until it is stopped, or until its one campaign is over.
+
+        A database that is gone is waited for.
+        """
+        try:
+            while not self._stop.is_set:
+                is_there = await self._look()
+                if self._only and not is_there and not self._parts:
+                    return
+                await self._wait(_LOOK_EVERY)
+        finally:
+            self._end("stopped")
+            if self._parts:
+                await asyncio.wait(self._parts.values())
+
+    async def _wait(self, seconds: float) -> None:
+        stopping = asyncio.create_task(self._stop.wait(seconds))
+        try:
+            # A campaign that has ended may be the last one.
+            await asyncio.wait(
+                [stopping, *self._parts.values()],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            stopping.cancel()
+        for name in [name for name, part in self._parts.items() if part.done()]:
+            self._parts.pop(name).result()
+
+    async def _look(self) -> bool:
+        """
+        Take part in what is given to workers; whether that may be anything.
+        """
+        try:
+            names = await self._ledger.released()
+        except LedgerError as error:
+            self._failed(error)
+            return True
+        self._recovered()
+        if self._only is not None:
+            names = [name for name in names if name == self._only]
+        for name in names:
+            if name not in self._parts:
+                part = asyncio.create_task(self._take_part(name))
+                self._parts[name] = part
+        return bool(names)
+
+    def _failed(self, error: LedgerError) -> None:
+        if self.failure is None:
+            self._tell(f"{error}. Nothing is sent until it is back")
+        self.failure = error
+
+    def _recovered(self) -> None:
+        if self.failure is not None:
+            self._tell("the ledger is back")
+        self.failure = None
+
+    async def _take_part(self, name: str) -> None:
+        try:
+            worker = await self._ledger.share(name, load_message)
+        except LedgerError as error:
+            self._failed(error)
+            return
+        except (CampaignHeldError, InputError):
+            return  # it was taken back meanwhile
+        run = Run(worker, self._client.sender_beside(), self._drain, self._tell)
+        if self._stop.is_set:
+            run.go(self._stop.reason or "stopped")
+        self._runs[name] = run
+        self.summaries[name] = run.summary
+        try:
+            await run.until_done(partial(self._work, run, worker))
+        except LedgerError as error:
+            run.journal.fail(error)
+        finally:
+            del self._runs[name]
+            # What is wrong here need not be wrong for others.
+            if run.journal.failure is not None:
+                self._failed(run.journal.failure)
+                run.state = CampaignState.RUNNING
+            with suppress(LedgerError):
+                await run.leave(run.state, run.reason)
+
+    async def _work(self, run: Run, worker: SharedWorker) -> None:
+        """
+        Send what the engine hands out, until nobody is left or the run is stopped.
+        """
+        tag, stop = worker.plan.tag, run.journal.stop
+
+        async def send(number: int) -> None:
+            batch = BatchId(tag, number)
+            try:
+                await run.send(batch)
+                if stop.is_set:
+                    await worker.put_back(batch)
+            except LedgerError as error:
+                run.journal.fail(error)
+
+        together = 2 * self._client.settings.concurrency + 7
+        handing = asyncio.create_task(
+            self._engine.hand_out(tag, send, together=together, drain=self._drain)
+        )
+        swept_at = -_SWEEP_EVERY
+        try:
+            while not stop.is_set and not handing.done():
+                if clock.monotonic() - swept_at >= _SWEEP_EVERY:
+                    await worker.sweep()
+                    swept_at = clock.monotonic()
+                if await worker.is_over():
+                    break
+                await stop.wait(_LOOK_EVERY)
+        finally:
+            handing.cancel()
+            await asyncio.wait([handing])
+        if not handing.cancelled():
+            handing.result()

@@ -1,0 +1,140 @@
+"""
+The engine's tables beside those of a ledger: jobs, by the functions that it offers in
+SQL. One job is one batch, and holds nothing but its ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from voicepush.errors import LedgerError
+from voicepush.ledger.postgres.connection import PostgresConnection
+from voicepush.ledger.sharing import STALLED_AFTER, TASK
+from voicepush.ledger.sql.store import Connection
+
+#: A campaign's tag is the name of its queue.
+_JOBS = """
+    SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
+        tag, ?, 0, NULL, tag || '-' || number,
+        jsonb_build_object('tag', tag, 'number', number),
+        CASE WHEN due_at > ? THEN to_timestamp(due_at) END
+    )::procrastinate_job_to_defer_v1))
+    FROM batch JOIN campaign ON campaign.id = batch.campaign
+    WHERE batch.campaign = ? AND batch.state = 0 AND {}
+    HAVING count(*) > 0
+"""
+
+_NO_JOB = """
+    NOT EXISTS (
+        SELECT * FROM procrastinate_jobs
+        WHERE queueing_lock = tag || '-' || number AND status = 'todo'
+    )
+"""
+
+#: Whether any job waits in a queue, and is due.
+_IS_ANY_DUE = """
+    SELECT * FROM procrastinate_jobs
+    WHERE queue_name = ? AND status = 'todo'
+    AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT 1
+"""
+
+_RUNNING = """
+    SELECT (args->>'number')::bigint FROM procrastinate_jobs
+    WHERE queue_name = ? AND status = 'doing'
+"""
+
+_STALLED = """
+    SELECT job.id, (job.args->>'number')::bigint AS number
+    FROM procrastinate_jobs AS job
+    LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
+    WHERE queue_name = ? AND status = 'doing' AND (
+        worker.id IS NULL OR last_heartbeat < now() - ? * interval '1 second'
+    )
+"""
+
+
+def check(connection: Connection, *, version: str) -> bool:
+    """
+    Whether its tables are there.
+
+    Raises:
+        LedgerError: They were made for another *version* of it.
+    """
+    row = connection.execute("SELECT version FROM engine").fetchone()
+    if row is not None and row["version"] != version:
+        raise LedgerError(
+            f"the workers of this ledger use Procrastinate {row['version']}, and here "
+            f"is {version}; install the same for all of them"
+        )
+    return row is not None
+
+
+def prepare(connection: PostgresConnection, *, version: str, script: str) -> None:
+    """
+    Make its tables by *script*, if they are not there.
+
+    Raises:
+        LedgerError: They were made for another *version* of it.
+    """
+    # Only one makes them, whoever comes first.
+    connection.execute("LOCK TABLE engine IN EXCLUSIVE MODE")
+    if not check(connection, version=version):
+        connection.run(script)
+        connection.execute("INSERT INTO engine VALUES (?)", (version,))
+
+
+def put_all(connection: Connection, campaign: int) -> None:
+    """
+    Make a job of each batch of *campaign* in which someone is pending, where there is
+    none.
+    """
+    connection.execute(_JOBS.format(_NO_JOB), (TASK, connection.now(), campaign))
+
+
+def put(connection: Connection, campaign: int, numbers: Iterable[int]) -> None:
+    """
+    The same of the batches with these *numbers* alone.
+    """
+    connection.execute(
+        _JOBS.format(f"batch.number = ANY(?) AND {_NO_JOB}"),
+        (TASK, connection.now(), campaign, list(numbers)),
+    )
+
+
+def put_lost(connection: Connection, campaign: int, tag: str) -> None:
+    """
+    The same of those that nobody is at, where no job is left in the queue: a process
+    died between taking its job and giving it back.
+    """
+    if connection.execute(_IS_ANY_DUE, (tag,)).fetchone() is not None:
+        return
+    running = [row[0] for row in connection.execute(_RUNNING, (tag,))]
+    connection.execute(
+        _JOBS.format(f"NOT batch.number = ANY(?) AND {_NO_JOB}"),
+        (TASK, connection.now(), campaign, running),
+    )
+
+
+def end_stalled(connection: Connection, campaign: int, tag: str) -> None:
+    """
+    Give the jobs of workers that gave no sign to others, where someone is pending and
+    not in flight.
+    """
+    jobs = connection.execute(_STALLED, (tag, STALLED_AFTER)).fetchall()
+    for job in jobs:
+        # Not the same job again: its worker may wake, and would end it.
+        connection.execute(
+            "SELECT procrastinate_finish_job_v1(?, 'failed', true)", (job["id"],)
+        )
+    put(connection, campaign, [job["number"] for job in jobs])
+
+
+def drop_jobs(connection: Connection, tag: str) -> None:
+    """
+    Let no job wait in the queue of a campaign that is over.
+    """
+    connection.execute(
+        "SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs "
+        "WHERE queue_name = ? AND status = 'todo'",
+        (tag,),
+    )

@@ -1,0 +1,224 @@
+"""
+One of the workers of a campaign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from voicepush.ledger.plan import Command
+from voicepush.ledger.postgres import engine
+from voicepush.ledger.sql.deciding import Cancelling, Recovery
+from voicepush.ledger.sql.history import note
+from voicepush.ledger.sql.holding import (
+    hold,
+    is_alive,
+    is_held,
+    let_go,
+    workers_of,
+)
+from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.tokens import at_work, process_of
+from voicepush.ledger.sql.worker import SQLWorker
+from voicepush.model.batch import BatchId
+from voicepush.model.claim import Claim, Refused
+from voicepush.model.status import CampaignState
+
+#: Who is in flight with a worker that is not there any more.
+_LEFT_BEHIND = """
+    batch.state = 1
+    AND NOT EXISTS (SELECT * FROM worker WHERE token = batch.claimed_by)
+"""
+
+#: What its owner, or one of its workers, wants, and how the last of them leaves it then.
+_STATES = {
+    Command.PAUSE: CampaignState.PAUSED,
+    Command.CANCEL: CampaignState.CANCELLED,
+}
+_COMMANDS = {state: command for command, state in _STATES.items()}
+
+
+class _LeftBehind(Recovery):
+    """
+    What is made of those whom a worker has left in flight: they are unknown.
+    """
+
+    where = _LEFT_BEHIND
+
+
+class PostgresWorker(SQLWorker):
+    """
+    One of the workers of a campaign; every write checks that it still is.
+    """
+
+    def _taken(self, row: Mapping[str, Any]) -> Claim:
+        """
+        Two jobs may name one batch, after a worker was taken for dead and woke.
+        """
+        return Refused(f"another worker has batch {row['number']}")
+
+    def _waits(self, connection: Connection, number: int) -> None:
+        """
+        Give those who are pending to whichever worker is free then.
+        """
+        engine.put(connection, self._campaign, [number])
+
+    async def put_back(self, batch: BatchId) -> None:
+        """
+        Let the engine give *batch* to any worker again, if someone in it is pending.
+        """
+        await self._store.do(
+            lambda connection: engine.put(connection, self._campaign, [batch.number])
+        )
+
+    async def is_over(self) -> bool:
+        """
+        Whether nobody is pending or in flight any more.
+        """
+        return await self._store.do(
+            lambda connection: not any(self._under_way(connection)), writes=False
+        )
+
+    def _under_way(self, connection: Connection) -> tuple[int, int]:
+        row = connection.execute(
+            "SELECT pending, in_flight FROM tally WHERE campaign = ?",
+            (self._campaign,),
+        ).fetchone()
+        return row["pending"], row["in_flight"]
+
+    async def sweep(self) -> int:
+        """
+        Clean up after workers that gave no sign: who was in flight with them is
+        unknown, and what they had not claimed is given to others.
+        """
+        gone = await self._store.do(self._look_for_gone, writes=False)
+        if gone:
+            await self._store.do(partial(self._let_gone_go, gone=gone))
+        if await self._store.do(self._has_left_behind, writes=False):
+            # The owner's wish to send the unknown again is not for several machines.
+            await self._for_each(_LeftBehind(self._campaign, self.token))
+        await self._store.do(self._clean_engine)
+        return len(gone)
+
+    def _look_for_gone(self, connection: Connection) -> list[str]:
+        return [
+            worker["token"]
+            for worker in workers_of(connection, self._campaign)
+            if worker["token"] != self.token and not is_alive(worker)
+        ]
+
+    def _let_gone_go(self, connection: Connection, *, gone: list[str]) -> None:
+        hold(connection, self._campaign, self.token)
+        # It may have given a sign meanwhile.
+        for token in set(gone).intersection(self._look_for_gone(connection)):
+            let_go(connection, token)
+            note(connection, self._campaign, "lost", process_of(token))
+
+    def _has_left_behind(self, connection: Connection) -> bool:
+        found = connection.execute(
+            f"SELECT 1 FROM batch WHERE campaign = ? AND {_LEFT_BEHIND} LIMIT 1",  # noqa: S608 -- ours
+            (self._campaign,),
+        )
+        return found.fetchone() is not None
+
+    def _clean_engine(self, connection: Connection) -> None:
+        hold(connection, self._campaign, self.token)
+        engine.end_stalled(connection, self._campaign, self.plan.tag)
+        engine.put_lost(connection, self._campaign, self.plan.tag)
+
+    async def leave(
+        self,
+        state: CampaignState,
+        reason: str | None = None,
+        *,
+        held_until: float | None = None,
+    ) -> None:
+        """
+        Leave the campaign to the others; the last one ends it.
+
+        Args:
+            state: ``running`` leaves it to those who come later, too.
+        """
+        at_work.discard(self.token)
+        go = partial(self._go, state=state, reason=reason, held_until=held_until)
+        while not await self._store.do(go):
+            why = reason or "cancelled by its owner"
+            cancelling = Cancelling(self._campaign, self.token, reason=why)
+            await self._for_each(cancelling)
+
+    def _go(
+        self,
+        connection: Connection,
+        *,
+        state: CampaignState,
+        reason: str | None,
+        held_until: float | None,
+    ) -> bool:
+        """
+        Go; False if there is something to be cancelled first.
+        """
+        if not is_held(connection, self._campaign, self.token):
+            return True
+        row = hold(connection, self._campaign, self.token)
+        if held_until is not None:
+            self._set(connection, held_until=held_until)
+        others = any(
+            worker["token"] != self.token and is_alive(worker)
+            for worker in workers_of(connection, self._campaign)
+        )
+        if others:
+            # They hear of it, and the last of them does it.
+            if row["command"] is None and state in _COMMANDS:
+                self._set(connection, command=_COMMANDS[state], reason=reason)
+            return self._gone(connection, None)
+        end, reason = self._end_of(connection, row, state, reason)
+        if end is CampaignState.CANCELLED:
+            if self._is_any_open(connection):
+                return False
+            engine.drop_jobs(connection, self.plan.tag)
+        if end is CampaignState.RUNNING:
+            return self._gone(connection, None)
+        self._set(connection, state=end, reason=reason, command=None)
+        return self._gone(connection, f"{end.value}: {reason}" if reason else end.value)
+
+    def _end_of(
+        self,
+        connection: Connection,
+        row: Row,
+        state: CampaignState,
+        reason: str | None,
+    ) -> tuple[CampaignState, str | None]:
+        """
+        In which state the last worker leaves the campaign, and why.
+        """
+        if row["command"] is not None:
+            return _STATES[Command(row["command"])], row["reason"] or reason
+        if state is not CampaignState.FINISHED:
+            return state, reason
+        if any(self._under_way(connection)):
+            # In flight with one that died, or without a job; who comes next sees to it.
+            return CampaignState.RUNNING, None
+        if left := self._left(connection):
+            return CampaignState.PAUSED, reason or f"{left:,} are left; resume goes on"
+        return state, None
+
+    def _set(self, connection: Connection, **columns: Any) -> None:
+        names = ", ".join(f"{name} = :{name}" for name in columns)
+        connection.execute(
+            f"UPDATE campaign SET {names} WHERE id = :id",  # noqa: S608 -- our names
+            {**columns, "id": self._campaign},
+        )
+
+    def _is_any_open(self, connection: Connection) -> bool:
+        found = connection.execute(
+            f"SELECT 1 FROM batch WHERE campaign = ? AND {Cancelling.where} LIMIT 1",  # noqa: S608 -- ours
+            (self._campaign,),
+        )
+        return found.fetchone() is not None
+
+    def _gone(self, connection: Connection, said: str | None) -> bool:
+        let_go(connection, self.token)
+        note(connection, self._campaign, "left", said)
+        return True
