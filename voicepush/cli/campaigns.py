@@ -17,6 +17,7 @@ from voicepush.cli.notifying import Notify
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Drain,
+    FailedOver,
     Json,
     LedgerPath,
     LogWasMerged,
@@ -77,6 +78,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     drain: Drain = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
+    failed_over: FailedOver = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
@@ -128,6 +130,9 @@ async def send(  # noqa: PLR0913 -- each is an option
         people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
+    failed_over
+        The database is on another server, or was restored, and who may have been called
+        meanwhile was compared: call from there.
     dry_run
         Plan and send nothing: print the counts, a forecast and the first request.
     json
@@ -193,7 +198,9 @@ async def send(  # noqa: PLR0913 -- each is an option
         json=json,
     )
     if file is None:
-        async with existing(ledger, log_was_merged=log_was_merged) as opened:
+        async with existing(
+            ledger, log_was_merged=log_was_merged, failed_over=failed_over
+        ) as opened:
             people = again.build(opened)
             name = campaign or await again.name(opened)
             if dry_run:
@@ -209,7 +216,9 @@ async def send(  # noqa: PLR0913 -- each is an option
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)
     ledger_is_new = is_made_by(ledger)
-    async with open_ledger(ledger, log_was_merged=log_was_merged) as opened:
+    async with open_ledger(
+        ledger, log_was_merged=log_was_merged, failed_over=failed_over
+    ) as opened:
         return await order.plan_and_send(
             opened,
             name,
@@ -232,6 +241,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     drain: Drain = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
+    failed_over: FailedOver = False,
     json: Json = False,
 ) -> int:
     """
@@ -258,13 +268,18 @@ async def resume(  # noqa: PLR0913 -- each is an option
         people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
+    failed_over
+        The database is on another server, or was restored, and who may have been called
+        meanwhile was compared: call from there.
     json
         Print one JSON object when it ends.
     """
     settings = patient((service or Service()).build(), patience)
     notifiers = (notify or Notify()).build(settings)
     longest = None if drain is None else seconds("--drain", drain)
-    async with existing(ledger, log_was_merged=log_was_merged) as opened:
+    async with existing(
+        ledger, log_was_merged=log_was_merged, failed_over=failed_over
+    ) as opened:
         found = await Campaign.open(opened, campaign)
         await found.change(
             rate=settings.rate,

@@ -11,10 +11,11 @@ from psycopg import IsolationLevel, sql
 
 from voicepush.errors import LedgerError
 from voicepush.ledger.postgres.call_tables import CALLS
+from voicepush.ledger.postgres.server import SERVER
 from voicepush.ledger.postgres.tables import CAMPAIGNS, FUNCTIONS
 
 #: Which tables a schema has; a later version is refused.
-VERSION = 1
+VERSION = 2
 
 #: Only one makes the tables, whoever comes first; the number is any.
 _LOCK = 0x766F_6963
@@ -27,7 +28,8 @@ INSERT INTO ledger_version VALUES (0);
 #: What makes the tables of this version, by the version that a schema has; a new one
 #: has none. Each runs beside processes of the version before, which go on.
 _FROM = {
-    0: _VERSION_TABLE + FUNCTIONS + CAMPAIGNS + CALLS,
+    0: _VERSION_TABLE + FUNCTIONS + CAMPAIGNS + CALLS + SERVER,
+    1: SERVER,
 }
 
 
