@@ -14,6 +14,7 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,9 +47,15 @@ class Server:
         if self.user:
             owner = pwd.getpwnam(self.user)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
-        self._run(str(_program("initdb")), "-A", "trust", "-U", "tests", "-N")
+        self.make()
         self.process: subprocess.Popen[bytes]
         self.start()
+
+    def make(self) -> None:
+        """
+        Make what it holds at first.
+        """
+        self._run(str(_program("initdb")), "-A", "trust", "-U", "tests", "-N")
 
     @property
     def address(self) -> str:
@@ -112,15 +119,98 @@ class Server:
         self.process.wait()
 
 
-@cache
-def server() -> Server:
+class Standby(Server):
     """
-    The one that all tests share.
+    A server that follows another one, without being waited for.
+    """
+
+    def __init__(self, folder: Path, primary: Server) -> None:
+        self.primary = primary
+        super().__init__(folder)
+
+    def make(self) -> None:
+        """
+        Make a copy of the other one.
+        """
+        source = f"host={self.primary.folder} user=tests"
+        how = ("-R", "-X", "stream", "-c", "fast", "--no-sync")
+        self._run(str(_program("pg_basebackup")), "-d", source, *how)
+
+    def execute(self, statement: str) -> Any:
+        """
+        The first value that *statement* gives, outside of transactions.
+        """
+        import psycopg  # noqa: PLC0415
+
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            row = cursor.fetchone() if cursor.description else None
+        return row and row[0]
+
+    def wait_until(self, condition: str) -> None:
+        """
+        Wait until *condition* holds there.
+        """
+        until = time.monotonic() + 30
+        while not self.execute(f"SELECT {condition}"):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def catch_up(self) -> None:
+        """
+        Take all that the other one has, and nothing more.
+        """
+        import psycopg  # noqa: PLC0415
+
+        with psycopg.connect(self.primary.address) as connection:
+            row = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
+        assert row is not None
+        self.wait_until(f"pg_last_wal_replay_lsn() >= '{row[0]}'")
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        self.execute("SELECT pg_reload_conf()")
+        self.wait_until("NOT EXISTS (SELECT * FROM pg_stat_wal_receiver)")
+
+    def take_over(self) -> None:
+        """
+        Let the other one crash, and take its place.
+        """
+        self.primary.stop_at_once()
+        assert self.execute("SELECT pg_promote()")
+
+
+def copy_database(source: str, target: str) -> None:
+    """
+    Restore in *target* a dump of *source*.
+    """
+    dump = _output_of("pg_dump", source)
+    _output_of("psql", "-q", "-v", "ON_ERROR_STOP=1", target, given=dump)
+
+
+def _output_of(name: str, *arguments: str, given: bytes = b"") -> bytes:
+    return subprocess.run(  # noqa: S603 -- ours
+        [str(_program(name)), *arguments],
+        input=given,
+        check=True,
+        stdout=subprocess.PIPE,
+    ).stdout
+
+
+def check_programs() -> None:
+    """
+    Leave a test out where there are none.
     """
     if _program("initdb") is None or _program("postgres") is None:
         missing = "there is no PostgreSQL here: apt-get install postgresql"
         # Where everything is installed on purpose, nothing is left out in silence.
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+
+
+@cache
+def server() -> Server:
+    """
+    The one that all tests share.
+    """
+    check_programs()
     folder = Path(tempfile.mkdtemp(prefix="voicepush-pg-"))
     started = Server(folder)
 

@@ -29,10 +29,6 @@ from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.receipts.call_state import call_of
 
-#: Those of the documentation.
-_DOCS = Path(__file__).parents[1] / "docs/postgres.md"
-RIGHTS = _DOCS.read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
-
 ACCEPTED = Verdict(Outcome.ACCEPTED, "1001", "Queued")
 
 
@@ -361,31 +357,3 @@ async def test_a_dispatch_outlives_a_cut_of_its_connections(
     assert 400 == status.accepted + status.unknown
     assert simulator.summary()["rung_twice"] == 0
     assert status.accepted <= simulator.summary()["rung"]
-
-
-async def test_the_least_rights_are_enough(
-    simulate: Simulate, connect: Connect, message: VoiceMessage, schema: str
-) -> None:
-    """
-    Those of the documentation let a role plan, dispatch, ask and take receipts.
-    """
-    server, role = postgres.server(), f"caller_{os.urandom(4).hex()}"
-    async with await PostgresLedger.open(server.address, schema=schema):
-        pass
-    execute(f"CREATE ROLE {role} LOGIN")
-    quoted = '"' + schema.replace('"', '""') + '"'
-    execute(RIGHTS.replace("voicepush", quoted).replace("caller", role))
-    simulator = await simulate("mix:7102=5%")
-    client = await connect(simulator)
-    address = server.address.replace("tests@", f"{role}@")
-    async with await PostgresLedger.open(address, schema=schema) as ledger:
-        campaign = await Campaign.plan(ledger, "june", message, numbers(50))
-        await campaign.dispatch(client)
-        batch = str((await ledger.lookup(numbers(1)[0]))[0].batch)
-        report = Report(call=call_of("7519", "", "", 9.0), correlation_id=f"{batch}-0")
-        await ledger.receive([Receipt(body=b"", received_at=1.0, reports=[report])])
-        status = await campaign.status()
-
-    assert status.calls is not None
-    assert 1 == status.calls.reached
-    assert 50 == status.accepted + status.rejected

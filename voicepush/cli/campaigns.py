@@ -18,6 +18,7 @@ from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Detach,
     Drain,
+    FailedOver,
     Json,
     LedgerPath,
     LogWasMerged,
@@ -78,6 +79,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     drain: Drain = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
+    failed_over: FailedOver = False,
     detach: Detach = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
@@ -130,6 +132,9 @@ async def send(  # noqa: PLR0913 -- each is an option
         people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
+    failed_over
+        The database is on another server, or was restored, and who may have been called
+        meanwhile was compared: call from there.
     detach
         Plan, and leave the sending to the workers of a PostgreSQL ledger.
     dry_run
@@ -198,7 +203,9 @@ async def send(  # noqa: PLR0913 -- each is an option
         json=json,
     )
     if file is None:
-        async with existing(ledger, log_was_merged=log_was_merged) as opened:
+        async with existing(
+            ledger, log_was_merged=log_was_merged, failed_over=failed_over
+        ) as opened:
             people = again.build(opened)
             name = campaign or await again.name(opened)
             if dry_run:
@@ -214,7 +221,9 @@ async def send(  # noqa: PLR0913 -- each is an option
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)
     ledger_is_new = is_made_by(ledger)
-    async with open_ledger(ledger, log_was_merged=log_was_merged) as opened:
+    async with open_ledger(
+        ledger, log_was_merged=log_was_merged, failed_over=failed_over
+    ) as opened:
         return await order.plan_and_send(
             opened,
             name,
@@ -237,6 +246,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     drain: Drain = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
+    failed_over: FailedOver = False,
     detach: Detach = False,
     json: Json = False,
 ) -> int:
@@ -264,6 +274,9 @@ async def resume(  # noqa: PLR0913 -- each is an option
         people and not called them yet.
     log_was_merged
         The ledger's missing log was merged into it by another program.
+    failed_over
+        The database is on another server, or was restored, and who may have been called
+        meanwhile was compared: call from there.
     detach
         Leave the sending to the workers of a PostgreSQL ledger.
     json
@@ -272,7 +285,9 @@ async def resume(  # noqa: PLR0913 -- each is an option
     settings = patient((service or Service()).build(), patience)
     notifiers = (notify or Notify()).build(settings)
     longest = None if drain is None else seconds("--drain", drain)
-    async with existing(ledger, log_was_merged=log_was_merged) as opened:
+    async with existing(
+        ledger, log_was_merged=log_was_merged, failed_over=failed_over
+    ) as opened:
         found = await Campaign.open(opened, campaign)
         await found.change(
             rate=settings.rate,

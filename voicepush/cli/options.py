@@ -156,6 +156,8 @@ Detach = Annotated[bool, Parameter(group="Ledger", negative="")]
 
 LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
 
+FailedOver = Annotated[bool, Parameter(group="Ledger", negative="")]
+
 
 def suppressed_by(files: list[Path], **how: Any) -> Suppressed | None:
     """
@@ -242,7 +244,7 @@ def check_expiry(message: VoiceMessage) -> None:
 
 
 def existing(
-    where: str, *, log_was_merged: bool = False
+    where: str, *, log_was_merged: bool = False, failed_over: bool = False
 ) -> AbstractAsyncContextManager[Ledger]:
     """
     The ledger at *where*, which must be there.
@@ -259,7 +261,9 @@ def existing(
             f"the ledger at {where} can't be opened: {error.strerror}; name another "
             "with --ledger"
         ) from error
-    return open_ledger(where, log_was_merged=log_was_merged, make=False)
+    return open_ledger(
+        where, log_was_merged=log_was_merged, failed_over=failed_over, make=False
+    )
 
 
 def title_of(ledger: str) -> str:

@@ -12,6 +12,7 @@ from voicepush.cli.listening import host_and_port
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Drain,
+    FailedOver,
     LedgerPath,
     Patience,
     Service,
@@ -31,6 +32,7 @@ async def worker(
     ledger: LedgerPath = DEFAULT_LEDGER,
     patience: Patience = None,
     drain: Drain = None,
+    failed_over: FailedOver = False,
     listen: str | None = None,
 ) -> int:
     """
@@ -50,6 +52,9 @@ async def worker(
     drain
         How long to wait, at the end, for answers and for the database; by default 30 s
         more than an answer may take.
+    failed_over
+        The database is on another server, or was restored, and who may have been called
+        meanwhile was compared: call from there.
     listen
         Serve /healthz there, such as 127.0.0.1:8091; port 0 takes a free one. Nothing
         is served by default.
@@ -59,7 +64,7 @@ async def worker(
     longest = settings.answer_timeout + BEYOND_ANSWERS
     if drain is not None:
         longest = seconds("--drain", drain)
-    async with open_ledger(ledger) as opened:
+    async with open_ledger(ledger, failed_over=failed_over) as opened:
         if not is_shared(opened):
             raise InputError(
                 "a worker needs a ledger in PostgreSQL, as postgresql://user@host/"

@@ -18,6 +18,7 @@ from voicepush.ledger.sharing import SharedLedger, SharedWorker
 from voicepush.model.batch import BatchId
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
+from voicepush.report.text import as_line
 from voicepush.sending.journal import StopSignal
 from voicepush.sending.request import load_message
 
@@ -110,15 +111,7 @@ class ClusterWorker:
                 await asyncio.wait(self._parts.values())
 
     async def _wait(self, seconds: float) -> None:
-        stopping = asyncio.create_task(self._stop.wait(seconds))
-        try:
-            # A campaign that has ended may be the last one.
-            await asyncio.wait(
-                [stopping, *self._parts.values()],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            stopping.cancel()
+        await self._stop.wait(seconds)
         for name in [name for name, part in self._parts.items() if part.done()]:
             self._parts.pop(name).result()
 
@@ -175,6 +168,16 @@ class ClusterWorker:
                 run.state = CampaignState.RUNNING
             with suppress(LedgerError):
                 await run.leave(run.state, run.reason)
+                await self._tell_end(name)
+
+    async def _tell_end(self, name: str) -> None:
+        """
+        Say how the campaign stands, if others do not go on with it.
+        """
+        status = await self._ledger.status(name)
+        if status is not None and status.state is not CampaignState.RUNNING:
+            why = f" because {status.reason}" if status.reason else ""
+            self._tell(f"{as_line(status)}{why}")
 
     async def _work(self, run: Run, worker: SharedWorker) -> None:
         """

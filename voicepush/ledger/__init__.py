@@ -42,6 +42,7 @@ async def open_ledger(
     *,
     schema: str | None = None,
     log_was_merged: bool = False,
+    failed_over: bool = False,
     make: bool = True,
 ) -> AsyncIterator[Ledger]:
     """
@@ -59,6 +60,9 @@ async def open_ledger(
         schema: Where a database keeps it, if the address does not say so.
         log_was_merged: That log was merged into the file by another program, so that
             nothing is missing although it is gone.
+        failed_over: A standby took the place of the database's server, or it was
+            restored, and who may have been called meanwhile was looked at: people may
+            be called from there.
         make: Make the tables in a database that has none.
 
     Raises:
@@ -80,7 +84,7 @@ async def open_ledger(
                 "pip install 'voicepush[cluster]'"
             ) from error
         async with await PostgresLedger.open(
-            str(where), schema=schema, make=make
+            str(where), schema=schema, make=make, failed_over=failed_over
         ) as shared:
             yield shared
         return

@@ -53,7 +53,12 @@ class PostgresLedger(SQLLedger):
 
     @classmethod
     async def open(
-        cls, address: str, *, schema: str | None = None, make: bool = True
+        cls,
+        address: str,
+        *,
+        schema: str | None = None,
+        make: bool = True,
+        failed_over: bool = False,
     ) -> Self:
         """
         The ledger at *address*, which may name its schema.
@@ -61,6 +66,7 @@ class PostgresLedger(SQLLedger):
         Args:
             schema: Its schema, where the address names none.
             make: Make its tables if they are not there.
+            failed_over: It is known that the database failed over or was restored.
 
         Raises:
             InputError: *address* can't be used, or holds a password; or the tables are
@@ -69,7 +75,7 @@ class PostgresLedger(SQLLedger):
         """
         where = Address.parse(address, schema)
         store = PostgresStore(where)
-        await store.open(make=make)
+        await store.open(make=make, failed_over=failed_over)
         return cls(store, Database(where.database, where.schema))
 
     async def prepare_engine(self, version: str, script: str) -> None:

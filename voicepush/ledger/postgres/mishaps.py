@@ -7,16 +7,20 @@ from __future__ import annotations
 from psycopg_pool import PoolTimeout
 
 from voicepush.errors import LedgerError
+from voicepush.ledger.postgres.server import MOVED
 
 #: What an SQLSTATE begins with, and what its user can do about it.
 _MISHAPS = {
+    MOVED: "it is on another server than when people were called last, or restored, so "
+    "the last claims may be missing and people be called again; compare by receipts or "
+    "voicepush resolve --evidence, then resume with --failed-over",
     "42501": "this user may not do that; see which rights a ledger needs",
     "53100": "its disk is full; make room, and go on with resume",
     "53300": "it takes no more connections; raise max_connections, or use a pooler",
     "57P": "it is being shut down or started; go on with resume when it is back",
     "25P03": "this process stood still, and that was undone; go on with resume",
     "25006": "it can only be read; is it a standby?",
-    "V0001": "a process of an earlier version works on it; let that end first",
+    "VP002": "a process of an earlier version works on it; let that end first",
     "40": "others were in the way again and again; try again",
 }
 

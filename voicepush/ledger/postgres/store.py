@@ -26,6 +26,7 @@ from voicepush.ledger.postgres.connection import (
 )
 from voicepush.ledger.postgres.mishaps import translated
 from voicepush.ledger.postgres.schema import make_tables
+from voicepush.ledger.postgres.server import acknowledge
 
 _T = TypeVar("_T")
 
@@ -93,9 +94,12 @@ class PostgresStore:
         self._begun: set[Future[Any]] = set()
         self._closed = False
 
-    async def open(self, *, make: bool) -> None:
+    async def open(self, *, make: bool, failed_over: bool) -> None:
         """
         Connect, and make the tables if they are not there.
+
+        Args:
+            failed_over: People may be called although it is on another server.
 
         Raises:
             NoLedgerError: They are not there, and are not to be made.
@@ -115,6 +119,8 @@ class PostgresStore:
                         f"there is no ledger in {self._where}; plan a campaign first, "
                         "or name another"
                     )
+                if failed_over:
+                    acknowledge(connection)
             self._pool.open()
 
         try:

@@ -38,7 +38,7 @@ DO $$ BEGIN
         SELECT * FROM campaign
         WHERE holder IS NOT NULL AND life_clock() - heartbeat_at BETWEEN 0 AND 15
     ) THEN
-        RAISE EXCEPTION USING ERRCODE = 'V0001';
+        RAISE EXCEPTION USING ERRCODE = 'VP002';
     END IF;
 END $$;
 {WORKERS}
