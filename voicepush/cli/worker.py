@@ -71,10 +71,9 @@ async def worker(
                 "database; one in a file has one dispatcher, by send or resume"
             )
         # An engine, and the library that talks to its database.
-        from voicepush.cluster.engine import Engine, prepare  # noqa: PLC0415
+        from voicepush.cluster.engine import Engine  # noqa: PLC0415
         from voicepush.cluster.worker import ClusterWorker  # noqa: PLC0415
 
-        await prepare(opened)
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(Client(settings))
             engine = await stack.enter_async_context(Engine.opened(opened.database))

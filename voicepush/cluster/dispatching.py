@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.client.client import Client
-from voicepush.cluster.engine import Engine, prepare
+from voicepush.cluster.engine import Engine
 from voicepush.cluster.worker import ClusterWorker
 from voicepush.ledger.plan import Command
 from voicepush.ledger.sharing import SharedLedger
@@ -22,7 +22,6 @@ async def release(
     """
     Give *campaign* to the workers of *ledger*.
     """
-    await prepare(ledger)
     await ledger.release(campaign, load_message, process_is_gone=process_is_gone)
 
 

@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import procrastinate
-from procrastinate import exceptions, schema
+from procrastinate import exceptions
 from psycopg import sql
 
 from voicepush.errors import LedgerError
-from voicepush.ledger.sharing import LIVES_BY, TASK, Database, SharedLedger
+from voicepush.ledger.sharing import LIVES_BY, TASK, Database
 
 #: So many of its connections are open at most, in each process.
 _CONNECTIONS = 3
@@ -33,14 +33,6 @@ logging.getLogger("procrastinate").propagate = False
 
 #: Sends the batch of that number.
 Handler = Callable[[int], Awaitable[None]]
-
-
-async def prepare(ledger: SharedLedger) -> None:
-    """
-    Make its tables beside those of *ledger*, if they are not there.
-    """
-    script = schema.SchemaManager.get_schema()
-    await ledger.prepare_engine(procrastinate.__version__, script)
 
 
 class Engine:

@@ -98,10 +98,15 @@ class ClusterWorker:
         Work until it is stopped, or until its one campaign is over.
 
         A database that is gone is waited for.
+
+        Raises:
+            LedgerError: It works on one campaign, and the database is gone.
         """
         try:
             while not self._stop.is_set:
                 is_there = await self._look()
+                if self._only and self.failure is not None:
+                    break
                 if self._only and not is_there and not self._parts:
                     return
                 await self._wait(_LOOK_EVERY)
@@ -109,6 +114,9 @@ class ClusterWorker:
             self._end("stopped")
             if self._parts:
                 await asyncio.wait(self._parts.values())
+        if self._only and self.failure is not None:
+            self.failure.while_sending = True
+            raise self.failure
 
     async def _wait(self, seconds: float) -> None:
         await self._stop.wait(seconds)
@@ -134,14 +142,14 @@ class ClusterWorker:
         return bool(names)
 
     def _failed(self, error: LedgerError) -> None:
-        if self.failure is None:
+        if self.failure is None and not self._only:
             self._tell(f"{error}. Nothing is sent until it is back")
         self.failure = error
 
     def _recovered(self) -> None:
-        if self.failure is not None:
+        if self.failure is not None and not self._only:
             self._tell("the ledger is back")
-        self.failure = None
+            self.failure = None
 
     async def _take_part(self, name: str) -> None:
         try:

@@ -77,15 +77,6 @@ class SharedLedger(Ledger, Protocol):
         """
         ...
 
-    async def prepare_engine(self, version: str, script: str) -> None:
-        """
-        Make the engine's tables by its *script*, if they are not there.
-
-        Raises:
-            LedgerError: They are of another *version* of the engine.
-        """
-        ...
-
     async def release(
         self,
         campaign: str,

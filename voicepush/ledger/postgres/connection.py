@@ -223,12 +223,6 @@ class PostgresConnection:
         cursor = self._connection.execute(_translated(statement), parameters)
         return PostgresCursor(cursor)
 
-    def run(self, script: str) -> None:
-        """
-        Run all statements of *script*, which is of PostgreSQL's own SQL.
-        """
-        self._connection.execute(script.encode())
-
     def executemany(self, statement: str, parameters: Iterable[Any]) -> PostgresCursor:
         """
         Run *statement* with each of *parameters*.

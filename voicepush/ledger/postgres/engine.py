@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from voicepush.errors import LedgerError
-from voicepush.ledger.postgres.connection import PostgresConnection
 from voicepush.ledger.sharing import STALLED_AFTER, TASK
 from voicepush.ledger.sql.store import Connection
 
@@ -51,36 +49,6 @@ _STALLED = """
         worker.id IS NULL OR last_heartbeat < now() - ? * interval '1 second'
     )
 """
-
-
-def check(connection: Connection, *, version: str) -> bool:
-    """
-    Whether its tables are there.
-
-    Raises:
-        LedgerError: They were made for another *version* of it.
-    """
-    row = connection.execute("SELECT version FROM engine").fetchone()
-    if row is not None and row["version"] != version:
-        raise LedgerError(
-            f"the workers of this ledger use Procrastinate {row['version']}, and here "
-            f"is {version}; install the same for all of them"
-        )
-    return row is not None
-
-
-def prepare(connection: PostgresConnection, *, version: str, script: str) -> None:
-    """
-    Make its tables by *script*, if they are not there.
-
-    Raises:
-        LedgerError: They were made for another *version* of it.
-    """
-    # Only one makes them, whoever comes first.
-    connection.execute("LOCK TABLE engine IN EXCLUSIVE MODE")
-    if not check(connection, version=version):
-        connection.run(script)
-        connection.execute("INSERT INTO engine VALUES (?)", (version,))
 
 
 def put_all(connection: Connection, campaign: int) -> None:

@@ -13,6 +13,7 @@ from voicepush.errors import CampaignHeldError, InputError
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
+from voicepush.ledger.postgres.engine_tables import check_engine
 from voicepush.ledger.postgres.store import PostgresStore
 from voicepush.ledger.postgres.worker import PostgresWorker
 from voicepush.ledger.sharing import Database
@@ -78,18 +79,6 @@ class PostgresLedger(SQLLedger):
         await store.open(make=make, failed_over=failed_over)
         return cls(store, Database(where.database, where.schema))
 
-    async def prepare_engine(self, version: str, script: str) -> None:
-        """
-        Make the engine's tables by its *script*, if they are not there.
-
-        Raises:
-            LedgerError: They are of another *version* of the engine.
-        """
-        check = partial(engine.check, version=version)
-        if not await self._store.do(check, writes=False):
-            prepare = partial(engine.prepare, version=version, script=script)
-            await self._store.do(prepare)
-
     async def release(
         self,
         campaign: str,
@@ -100,6 +89,7 @@ class PostgresLedger(SQLLedger):
         """
         Give *campaign* to the workers. One that is given already is left so.
         """
+        await self._store.do(check_engine, writes=False)
         if campaign in await self.released():
             return
         worker = await self.join(campaign, load, process_is_gone=process_is_gone)
@@ -144,6 +134,7 @@ class PostgresLedger(SQLLedger):
         token = new_token()
 
         def work(connection: Connection) -> Row:
+            check_engine(connection)
             row = published_row(connection, campaign)
             check_here(row)
             check_free(connection, row, shares=True)

@@ -11,6 +11,7 @@ from psycopg import IsolationLevel, sql
 
 from voicepush.errors import LedgerError
 from voicepush.ledger.postgres.call_tables import CALLS
+from voicepush.ledger.postgres.engine_tables import latest, make_engine, version_of
 from voicepush.ledger.postgres.server import SERVER
 from voicepush.ledger.postgres.tables import (
     CAMPAIGNS,
@@ -52,8 +53,10 @@ def make_tables(
             version and this user may not change that.
     """
     version = _version(connection, schema)
-    if version == VERSION or (version is None and not new):
-        return version is not None
+    if version is None and not new:
+        return False
+    if version == VERSION and (version_of(connection) or "") >= latest():
+        return True
     connection.isolation_level = IsolationLevel.READ_COMMITTED
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -61,11 +64,12 @@ def make_tables(
         version = _version(connection, schema) or 0
         if not version:
             _begin(connection, schema)
-        elif version < VERSION:
+        else:
             _check_owner(connection, schema, version)
         if version < VERSION:
             connection.execute(_FROM[version].encode())
             connection.execute("UPDATE ledger_version SET version = %s", (VERSION,))
+        make_engine(connection)
     return True
 
 
