@@ -30,7 +30,7 @@ OPTIONS = ("--concurrency", "4", "--rate", "2000")
 
 
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> str:
+def address(in_a_folder: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001 -- which clears the environment
     """
     A database of its own, where commands look for their ledger.
     """
@@ -82,7 +82,7 @@ def test_processes_that_are_killed(serve: Serve) -> None:
         kills += 1
         found = stand()
         assert found["in_flight"] <= IN_FLIGHT
-        assert "is gone; resume goes on" in str(found["reason"])
+        assert "no worker is at work" in str(found["waiting"])
         command = ["resume", "june"]
     code = run(["resume", "june", *OPTIONS, "--base-url", simulator.url])
     found = stand()
