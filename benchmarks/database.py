@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -56,10 +54,9 @@ async def plan(ledger: Ledger, listed: Path, size: int) -> None:
     await Campaign.plan(ledger, "big", MESSAGE, read_file(listed), batch_size=size)
 
 
-async def ask(ledger: Ledger, listed: Path, base_url: str) -> None:
+async def ask(ledger: Ledger, listed: Path) -> None:
     """
-    Ask where a campaign stands, and about someone, while it is dispatched at a rate and
-    not.
+    Ask a hundred times where a campaign stands, and about someone.
     """
     with listed.open() as file:
         number = [next(file) for _ in range(1_001)][-1].strip()
@@ -67,35 +64,30 @@ async def ask(ledger: Ledger, listed: Path, base_url: str) -> None:
         "status": lambda: ledger.status("big"),
         "lookup": lambda: ledger.lookup(number),
     }
-    figures: dict[str, float] = {}
+    for name, each in asked.items():
+        times = []
+        for _ in range(100):
+            begun = time.perf_counter()
+            assert await each()
+            times.append(1000 * (time.perf_counter() - begun))
+            await asyncio.sleep(0.02)
+        print(
+            f"{name}: median {statistics.median(times):.1f} ms, longest "
+            f"{max(times):.1f} ms"
+        )
 
-    async def look(kind: str) -> None:
-        for name, each in asked.items():
-            times = []
-            for _ in range(50):
-                begun = time.perf_counter()
-                assert await each()
-                times.append(time.perf_counter() - begun)
-                await asyncio.sleep(0.05)
-            figures[f"{name} {kind}: median"] = statistics.median(times)
-            figures[f"{name} {kind}: longest"] = max(times)
 
-    await look("alone")
-    async with Client(base_url=base_url, service_key="x", rate=20_000.0) as client:
+async def dispatch(ledger: Ledger, base_url: str) -> None:
+    """
+    Dispatch it as fast as it goes.
+    """
+    async with Client(base_url=base_url, service_key="x") as client:
         campaign = await Campaign.open(ledger, "big")
-        dispatching = asyncio.create_task(campaign.dispatch(client))
-        await asyncio.sleep(2)
-        before = await ledger.status("big")
         begun = time.perf_counter()
-        await look("beside a dispatch")
-        after = await ledger.status("big")
-        assert before is not None
-        assert after is not None
-        accepted = after.accepted - before.accepted
-        figures["recipients/s meanwhile"] = accepted / (time.perf_counter() - begun)
-        dispatching.cancel()
-        await asyncio.wait([dispatching])
-    print(json.dumps(figures))
+        await campaign.dispatch(client)
+        print(f"dispatched in {time.perf_counter() - begun:.1f} s")
+        status = await campaign.status()
+        assert status.accepted == status.planned
 
 
 async def part(name: str, where: str, listed: Path, how: str) -> None:
@@ -105,8 +97,10 @@ async def part(name: str, where: str, listed: Path, how: str) -> None:
     async with open_ledger(where) as ledger:
         if name == "plan":
             await plan(ledger, listed, int(how))
+        elif name == "ask":
+            await ask(ledger, listed)
         else:
-            await ask(ledger, listed, how)
+            await dispatch(ledger, how)
 
 
 def server_cpu(pid: int) -> float:
@@ -126,22 +120,38 @@ def server_cpu(pid: int) -> float:
     return total / TICKS
 
 
-def run(name: str, where: str, listed: Path, how: str) -> tuple[str, Any]:
+class Part:
     """
-    What a part says; and its wall and CPU seconds, and its peak in MB.
+    One of the parts, which runs until it is waited for; with what it and the server
+    take.
     """
-    begun = time.perf_counter()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.run(  # noqa: S603 -- ours
-        [sys.executable, __file__, "--part", name, where, str(listed), how],
-        check=True,
-        stdout=subprocess.PIPE,
-        env=ENVIRONMENT,
-        text=True,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return process.stdout, (time.perf_counter() - begun, cpu, after.ru_maxrss / 1024)
+
+    def __init__(
+        self, server: Any, name: str, where: str, listed: Path, how: str
+    ) -> None:
+        self._pid = server.process.pid
+        self._before = server_cpu(self._pid)
+        self._begun = time.perf_counter()
+        self.process = subprocess.Popen(  # noqa: S603 -- ours
+            [sys.executable, __file__, "--part", name, where, str(listed), how],
+            env=ENVIRONMENT,
+        )
+
+    def took(self) -> str:
+        """
+        Wait for its end; gives what it took, in words.
+        """
+        _, status, used = os.wait4(self.process.pid, 0)
+        # Of one that was waited for at once.
+        wall = time.perf_counter() - self._begun
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        assert self.process.returncode == 0
+        of_server = server_cpu(self._pid) - self._before
+        cpu = used.ru_utime + used.ru_stime
+        return (
+            f"{wall:.1f} s, CPU {cpu:.1f} s, and of the server "
+            f"{of_server:.1f} s; peak {used.ru_maxrss / 1024:.0f} MB"
+        )
 
 
 def main() -> None:
@@ -153,7 +163,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--batch-size", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--only", choices=["plan", "ask"])
+    parser.add_argument("--only", choices=["plan"])
     parser.add_argument("--part", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.part:
@@ -194,14 +204,9 @@ def measure(given: argparse.Namespace, folder: Path, server: Any) -> None:
         with psycopg.connect(server.address, autocommit=True) as connection:
             connection.execute("DROP SCHEMA IF EXISTS voicepush CASCADE")
         for kind, where in wheres.items():
-            before = server_cpu(server.process.pid)
-            _, (wall, cpu, peak) = run("plan", where, listed, str(given.batch_size))
-            of_server = server_cpu(server.process.pid) - before
-            print(
-                f"plan {many:,} into {kind}: {wall:.1f} s, CPU {cpu:.1f} s, and of the "
-                f"server {of_server:.1f} s; peak {peak:.0f} MB",
-                flush=True,
-            )
+            size = str(given.batch_size)
+            took = Part(server, "plan", where, listed, size).took()
+            print(f"plan {many:,} into {kind}: {took}", flush=True)
         with psycopg.connect(server.address) as connection:
             row = connection.execute(SIZES).fetchone()
             index = connection.execute(INDEX).fetchone()
@@ -218,13 +223,16 @@ def measure(given: argparse.Namespace, folder: Path, server: Any) -> None:
             + f"; of it for the index by number {index[0] / many:.1f}"
         )
     if given.only != "plan":
-        with serving() as url:
+        with serving() as sink:
             for kind, where in wheres.items():
-                said, _ = run("ask", where, listed, url)
-                for name, figure in json.loads(said).items():
-                    unit = "" if "/s" in name else " ms"
-                    shown = figure if "/s" in name else 1000 * figure
-                    print(f"{kind}: {name} {shown:,.1f}{unit}")
+                print(f"{kind}, nobody at work:", flush=True)
+                Part(server, "ask", where, listed, "").took()
+                print(f"{kind}, beside a dispatch at full speed:", flush=True)
+                working = Part(server, "dispatch", where, listed, sink.url)
+                time.sleep(2)
+                Part(server, "ask", where, listed, "").took()
+                took = working.took().partition("CPU")[2]
+                print(f"that dispatch: CPU{took}", flush=True)
 
 
 if __name__ == "__main__":

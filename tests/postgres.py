@@ -178,6 +178,21 @@ class Standby(Server):
         assert self.execute("SELECT pg_promote()")
 
 
+class Restored(Standby):
+    """
+    A server that was restored from a backup of another one, as it was at some moment.
+    """
+
+    def make(self) -> None:
+        """
+        Make it, and let it recover by itself when it is started.
+        """
+        super().make()
+        (self.data / "standby.signal").rename(self.data / "recovery.signal")
+        with (self.data / "postgresql.auto.conf").open("a") as file:
+            file.write("primary_conninfo = ''\nrestore_command = 'false'\n")
+
+
 def copy_database(source: str, target: str) -> None:
     """
     Restore in *target* a dump of *source*.

@@ -20,7 +20,7 @@ from conftest import Serve, numbers
 from ledger_model import MESSAGE, TAG, given, load, planned_as, publish
 from making import batch_of
 from mishaps import say
-from postgres import Server, Standby
+from postgres import Restored, Server, Standby
 
 from voicepush import Campaign, VoiceMessage, open_ledger
 from voicepush.errors import LedgerError
@@ -37,26 +37,33 @@ REFUSED = "another server than when people were called last"
 
 
 @pytest.fixture
-def standby() -> Iterator[Standby]:
+def primary() -> Iterator[Server]:
     """
-    A standby, and the primary that it follows.
+    A server of its own, and room for others in the folder above its own.
     """
     postgres.check_programs()
     # Of its own, since the names of sockets may not be long.
     folder = Path(tempfile.mkdtemp(prefix="voicepush-pg-"))
     folder.chmod(0o755)
-    servers: list[Server] = []
+    (folder / "primary").mkdir()
+    server = Server(folder / "primary")
     try:
-        for name in ("primary", "standby"):
-            (folder / name).mkdir()
-        servers.append(Server(folder / "primary"))
-        follower = Standby(folder / "standby", servers[0])
-        servers.append(follower)
-        yield follower
+        yield server
     finally:
-        for each in servers:
-            each.stop_at_once()
+        server.stop_at_once()
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def standby(primary: Server) -> Iterator[Standby]:
+    """
+    A standby that follows it.
+    """
+    folder = primary.folder.with_name("standby")
+    folder.mkdir()
+    follower = Standby(folder, primary)
+    yield follower
+    follower.stop_at_once()
 
 
 async def plan(address: str) -> None:
@@ -192,6 +199,26 @@ async def claim(address: str, batch: Batch, *, failed_over: bool = False) -> boo
         finally:
             await worker.leave(CampaignState.PAUSED)
     return isinstance(claimed, Claimed)
+
+
+async def test_what_was_restored_from_a_backup(primary: Server) -> None:
+    """
+    Lets nobody be called before that is acknowledged.
+    """
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991"])
+    async with await PostgresLedger.open(primary.address) as ledger:
+        await publish(ledger, planned_as(), batch)
+    folder = primary.folder.with_name("restored")
+    folder.mkdir()
+    restored = Restored(folder, primary)
+    try:
+        restored.wait_until("NOT pg_is_in_recovery()")
+        with pytest.raises(LedgerError, match=REFUSED):
+            await claim(restored.address, batch)
+
+        assert await claim(restored.address, batch, failed_over=True)
+    finally:
+        restored.stop_at_once()
 
 
 async def test_what_was_restored_from_a_dump() -> None:

@@ -246,15 +246,17 @@ def lasting(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     return {**ours, "fallback_application_name": _NAME}
 
 
-#: A commit that is not on the disk is none; a scan of a whole table would meet everyone
-#: who writes into it; and packing recipients in the server's older way, where it knows
-#: another, would take most of its time in planning.
+#: A commit that is not on the disk is none. A scan of a whole table would meet everyone
+#: who writes into it; where there is no other way it passes for so expensive that the
+#: server would compile it each time. And packing recipients in the server's older way,
+#: where it knows another, would take most of its time in planning.
 _SETTINGS = (
     b"""
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'
     """,
     b"SET enable_seqscan = off",
+    b"SET jit = off",
     b"""
     SELECT set_config(name, 'lz4', false) FROM pg_settings
     WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)
