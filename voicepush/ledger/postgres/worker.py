@@ -32,7 +32,7 @@ _LEFT_BEHIND = """
     AND NOT EXISTS (SELECT * FROM worker WHERE token = batch.claimed_by)
 """
 
-#: What its owner, or one of its workers, wants, and how the last of them leaves it then.
+#: What its owner or a worker wants, and how the last of them leaves it then.
 _STATES = {
     Command.PAUSE: CampaignState.PAUSED,
     Command.CANCEL: CampaignState.CANCELLED,

@@ -1,0 +1,151 @@
+"""
+Workers are killed, stopped and cut off while they send one campaign: nobody is rung
+twice, nobody is lost, and only whoever was in flight is unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import postgres
+import pytest
+from cluster_crashing import STOPS_AT, Cluster, Proxy, new_database
+from conftest import Serve
+from mishaps import wait_until
+
+#: By hand it may be more: 20 kills in 3,000 batches.
+KILLS = int(os.environ.get("VOICEPUSH_CLUSTER_KILLS", "6"))
+BATCHES = 150 * KILLS
+
+#: When a worker is taken for dead, and a little more.
+LONG = 22.0
+
+Make = Callable[..., Cluster]
+
+
+@pytest.fixture
+def make(
+    in_a_folder: None,  # noqa: ARG001 -- which clears the environment
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Make]:
+    """
+    Makes a campaign, whose workers are ended with the test.
+    """
+    made: list[Cluster] = []
+
+    def one(batches: int, *faults: str) -> Cluster:
+        address = new_database()
+        monkeypatch.setenv("VOICEPUSH_LEDGER", address)
+        made.append(Cluster(serve(*faults, latency=0.05), address, batches))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.end()
+
+
+def is_stopped(pid: int) -> bool:
+    """
+    Whether a process was stopped by a signal.
+    """
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
+def test_workers_that_are_killed(make: Make) -> None:
+    """
+    Another goes on with what they had not claimed.
+    """
+    cluster = make(BATCHES, "7006@3%")
+    for _ in range(3):
+        cluster.start()
+    cluster.plan()
+    while cluster.kills < KILLS:
+        cluster.go_on(cluster.chance.randint(20, 100))
+        cluster.kill()
+        cluster.stand()
+
+    found = cluster.check(most_unknown=KILLS * cluster.most_unknown)
+    assert found["accepted"] >= cluster.people - KILLS * cluster.most_unknown
+
+
+def test_a_worker_that_stands_still(make: Make) -> None:
+    """
+    Whoever it had claimed is unknown until it wakes and records late, and nobody whom
+    others have called meanwhile is called by it.
+    """
+    cluster = make(600)
+    for _ in range(3):
+        cluster.start()
+    cluster.plan()
+    cluster.go_on(30)
+    stopped = cluster.workers[0]
+    stopped.send_signal(signal.SIGSTOP)
+    since = time.monotonic()
+    others = cluster.stand()["accepted"]
+    wait_until(lambda: cluster.stand()["accepted"] > others)
+    while time.monotonic() < since + LONG:
+        cluster.stand()
+        time.sleep(0.5)
+    stopped.send_signal(signal.SIGCONT)
+
+    cluster.check(most_unknown=cluster.most_unknown)
+
+
+def test_a_worker_that_stands_still_before_its_request(make: Make) -> None:
+    """
+    It may send what it claimed when it wakes, since nobody else has sent it.
+    """
+    cluster = make(300)
+    cluster.start(first=STOPS_AT.format(at=10))
+    cluster.start()
+    cluster.plan()
+    stopped = cluster.workers[0]
+    wait_until(lambda: is_stopped(stopped.pid))
+    time.sleep(LONG)
+    before = cluster.stand()
+    stopped.send_signal(signal.SIGCONT)
+
+    assert before["unknown"] > 0
+    cluster.check(most_unknown=cluster.most_unknown)
+    wait_until(lambda: cluster.stand()["accepted"] == cluster.people)
+
+
+def test_the_database_restarts(make: Make) -> None:
+    """
+    Nothing is sent that could not be claimed, and workers go on by themselves.
+    """
+    cluster = make(400)
+    for _ in range(3):
+        cluster.start()
+    cluster.plan()
+    cluster.go_on(50)
+    server = postgres.server()
+    server.stop_at_once()
+    server.start()
+
+    cluster.check(most_unknown=3 * cluster.most_unknown)
+
+
+def test_a_worker_is_cut_off(make: Make) -> None:
+    """
+    The others go on, and it comes back.
+    """
+    cluster = make(600)
+    with tempfile.TemporaryDirectory(prefix="voicepush-") as folder:
+        proxy = Proxy(Path(folder))
+        cluster.start(address=proxy.address(cluster.address))
+        cluster.start()
+        cluster.plan()
+        cluster.go_on(50)
+        with proxy.cut():
+            cluster.go_on(50)
+        cluster.check(most_unknown=cluster.most_unknown)
+        cluster.end()
+        proxy.close()
