@@ -11,6 +11,7 @@ from psycopg import sql
 
 from voicepush.errors import LedgerError
 from voicepush.ledger.postgres.call_tables import CALLS
+from voicepush.ledger.postgres.pace_tables import PACE
 from voicepush.ledger.postgres.tables import CAMPAIGNS, FUNCTIONS
 
 #: Which tables a schema has; a later version is refused.
@@ -42,7 +43,7 @@ def make_tables(connection: psycopg.Connection[Any], schema: str) -> None:
     connection.execute(
         sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
     )
-    for script in (_VERSION_TABLE, FUNCTIONS, CAMPAIGNS, CALLS):
+    for script in (_VERSION_TABLE, FUNCTIONS, CAMPAIGNS, CALLS, PACE):
         connection.execute(script.encode())
     connection.execute("INSERT INTO ledger_version VALUES (%s)", (VERSION,))
 
