@@ -42,28 +42,28 @@ CREATE TABLE campaign_pace (
     used_at double precision NOT NULL
 ) WITH (fillfactor = 50);
 
--- How long it takes at the rate until a class has its share, a twentieth.
-CREATE FUNCTION pace_share(
-    tenant pace, urgency integer, number integer, moment double precision
+-- For how long a class that waits could not have its share, a twentieth of the rate;
+-- below 0, when that comes. It is the same for all of a class, however much they want,
+-- so that they go in the order in which they came.
+CREATE FUNCTION pace_is_owed(
+    tenant pace, urgency integer, moment double precision
 ) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN urgency = 0 THEN 'Infinity' ELSE least(
+    SELECT CASE WHEN urgency = 0 THEN '-Infinity' ELSE moment - least(
         tenant.shares[urgency], moment + 20 * tenant.most / tenant.rate
-    ) + 20 * (number - tenant.most) / tenant.rate - moment END
+    ) END
 $$;
 
 -- Whose turn comes first: those in a hurry, then the classes in their order. Before
--- the classes goes who has not had its share; before all, who could not have it for a
--- second.
+-- the classes goes who is owed its share; before all, who is so for as long as four
+-- requests take.
 CREATE FUNCTION pace_rank(
     tenant pace, waiter pace_waiter, moment double precision
-) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
+) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
-        WHEN greatest(
-            pace_share(tenant, waiter.urgency, waiter.number, moment),
-            waiter.since - moment
-        ) <= -1 THEN 0
+        WHEN pace_is_owed(tenant, waiter.urgency, moment)
+            >= 4 * tenant.most / tenant.rate THEN 0
         WHEN waiter.urgency = 0 THEN 1
-        WHEN pace_share(tenant, waiter.urgency, waiter.number, moment) <= 0 THEN 2
+        WHEN pace_is_owed(tenant, waiter.urgency, moment) >= 0 THEN 2
         ELSE 2 + waiter.urgency END
 $$;
 
@@ -82,6 +82,7 @@ DECLARE
     base double precision;
     before double precision;
     shared_wait double precision := 0;
+    owed double precision;
     own_due double precision;
     own_wait double precision := 0;
     is_first boolean := true;
@@ -128,13 +129,31 @@ BEGIN
         WHERE waiter.taker = me.taker AND waiter.urgency = me.urgency
         AND waiter.until > moment;
         me.since := coalesce(me.since, moment);
-        SELECT coalesce(array_agg(waiter), '{}'), coalesce(sum(waiter.number) FILTER (
-            WHERE (pace_rank(tenant, waiter, moment), waiter.since, waiter.taker)
-                < (pace_rank(tenant, me, moment), me.since, me.taker)
-        ), 0) / tenant.rate
-        INTO others, before FROM unnest(tenant.waiting) AS waiter
+        SELECT array_agg(waiter) INTO others FROM unnest(tenant.waiting) AS waiter
         WHERE waiter.until > moment
         AND (waiter.taker != me.taker OR waiter.urgency != me.urgency);
+        others := coalesce(others, '{}');
+        -- Who comes after it wanted nothing for a while is owed nothing yet.
+        IF me.since = moment
+        AND tenant.shares[urgency] < moment - 4 * burst - 0.1
+        AND NOT EXISTS (
+            SELECT FROM unnest(others) AS waiter WHERE waiter.urgency = me.urgency
+        ) THEN
+            tenant.shares[urgency] := moment;
+        END IF;
+        -- Only the first of a class has its share when that is owed; the next of them
+        -- are where they usually are by then.
+        SELECT coalesce(sum(each.number), 0) / tenant.rate INTO before
+        FROM (
+            SELECT *, pace_rank(tenant, waiter, moment) AS rank,
+            2 + waiter.urgency - (waiter.urgency = 0)::integer AS later,
+            row_number() OVER (
+                PARTITION BY waiter.urgency ORDER BY waiter.since, waiter.taker
+            ) = 1 AS leads
+            FROM unnest(others) AS waiter
+        ) AS each
+        WHERE (CASE WHEN leads THEN rank ELSE later END, each.since, each.taker)
+            < (pace_rank(tenant, me, moment), me.since, me.taker);
         is_first := before = 0;
     END IF;
 
@@ -146,7 +165,8 @@ BEGIN
                 waiting = others,
                 -- Who had more than that is owed nothing, but not in debt either.
                 shares[me.urgency] = least(
-                    greatest(shares[me.urgency], moment + wait) + 20 * cost,
+                    greatest(tenant.shares[me.urgency], moment + wait - 4 * burst)
+                        + 20 * cost,
                     moment + wait + 20 * burst
                 )
             WHERE name = 'tenant';
@@ -162,9 +182,11 @@ BEGIN
     END IF;
 
     IF NOT is_first THEN
-        shared_wait := greatest(0.02, least(
+        -- Until those before are gone, or it comes before them.
+        owed := pace_is_owed(tenant, urgency, moment);
+        shared_wait := greatest(0.02, shared_wait, least(
             shared_wait + before,
-            greatest(shared_wait, pace_share(tenant, urgency, number, moment))
+            CASE WHEN owed < 0 THEN -owed ELSE 4 * burst - owed END
         ));
     END IF;
     wait := greatest(shared_wait, own_wait);
@@ -175,7 +197,7 @@ BEGIN
             me.until := moment + least(wait, 0.5) + 0.1;
             others := others || me;
         END IF;
-        UPDATE pace SET waiting = others WHERE name = 'tenant';
+        UPDATE pace SET waiting = others, shares = tenant.shares WHERE name = 'tenant';
     END IF;
 END $$;
 
