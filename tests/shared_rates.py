@@ -28,6 +28,17 @@ async def make(schema: str) -> None:
         _made.add(schema)
 
 
+def execute(statement: str) -> list[tuple[object, ...]]:
+    """
+    What *statement* gives behind the back of whoever shares the rate.
+    """
+    with psycopg.connect(postgres.server().address, autocommit=True) as connection:
+        path = sql.SQL("SET search_path TO {}").format(sql.Identifier(_SCHEMA))
+        connection.execute(path)
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
 @asynccontextmanager
 async def unused(
     moment: Callable[[], float] | None = None,
@@ -38,11 +49,9 @@ async def unused(
     address = postgres.server().address
     if _SCHEMA not in _made:
         await make(_SCHEMA)
-    with psycopg.connect(address, autocommit=True) as connection:
-        path = sql.SQL("SET search_path TO {}").format(sql.Identifier(_SCHEMA))
-        connection.execute(path)
-        connection.execute("DELETE FROM pace; DELETE FROM campaign_pace")
-        connection.execute("INSERT INTO pace (name) VALUES ('tenant')")
+    execute("DELETE FROM pace")
+    execute("DELETE FROM campaign_pace")
+    execute("INSERT INTO pace (name) VALUES ('tenant')")
     async with PostgresAllowance(address, schema=_SCHEMA, moment=moment) as allowance:
         yield allowance
 
