@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import attrs
 
@@ -38,6 +38,9 @@ def _reuse_connections(value: ReuseConnections | str) -> ReuseConnections:
             f"reuse_connections is one of {', '.join(ReuseConnections)}, not {value!r}"
         ) from error
 
+
+#: How the address of a database begins.
+ADDRESSES = ("postgresql://", "postgres://")
 
 #: The environment variables that stand in for arguments.
 KEY_VARIABLE = "VOICEPUSH_SERVICE_KEY"
@@ -118,6 +121,33 @@ def _check_positive(_: object, field: attrs.Attribute[Any], value: float) -> Non
         raise InputError(f"{field.name} must be above 0, not {value}")
 
 
+def _check_rate(_: object, __: object, value: float | str | None) -> None:
+    if not isinstance(value, str):
+        if value is not None and not 0 < value < float("inf"):
+            raise InputError(f"rate must be above 0, not {value}")
+        return
+    if not value.startswith(ADDRESSES):
+        raise InputError(
+            f"rate is a number of destinations per second, or the address of a "
+            f"database like {ADDRESSES[0]}user@host/database, where all processes "
+            "share it"
+        )
+    if has_password(value):
+        raise InputError(
+            "the address of the shared rate holds a password, which others can see; "
+            "leave it out, and put it into a file (PGPASSFILE, ~/.pgpass), or into a "
+            "service of pg_service.conf"
+        )
+
+
+def has_password(address: str) -> bool:
+    """
+    Whether the *address* of a database holds a password.
+    """
+    parts = urlsplit(address)
+    return parts.password is not None or "password" in parse_qs(parts.query)
+
+
 def _seconds(value: float | timedelta) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
@@ -144,10 +174,10 @@ class Settings:
     base_url: str = attrs.field(converter=_bare, validator=_check_base_url)
     #: How many requests are under way at once.
     concurrency: int = attrs.field(default=32, validator=_check_positive)
-    #: Destinations per second; without it, as fast as the service takes them.
-    rate: float | None = attrs.field(
-        default=None, validator=attrs.validators.optional(_check_positive)
-    )
+    #: Destinations per second; without it, as fast as the service takes them. The
+    #: address of a database with a ledger stands for the rate that is set there, which
+    #: all processes share that name it; it holds no password.
+    rate: float | str | None = attrs.field(default=None, validator=_check_rate)
     #: The most recipients of one request.
     batch_size: int = attrs.field(default=MOST_PER_REQUEST, validator=_check_batch_size)
     #: The most bytes of one request.
@@ -193,6 +223,13 @@ class Settings:
     #: Whether the environment's proxies (``HTTPS_PROXY``, ``.netrc``) are used.
     trust_env: bool = False
 
+    @property
+    def own_rate(self) -> float | None:
+        """
+        The rate where it is this client's own, and not shared.
+        """
+        return None if isinstance(self.rate, str) else self.rate
+
 
 class SettingsFields(TypedDict, total=False):
     """
@@ -202,7 +239,7 @@ class SettingsFields(TypedDict, total=False):
     service_key: str | None
     base_url: str | None
     concurrency: int
-    rate: float | None
+    rate: float | str | None
     batch_size: int
     body_limit: int
     linger: float | timedelta

@@ -154,7 +154,7 @@ class Run:
             rate = self._sender.pacer.rate
             self._last_progress = self._speedometer.since_last(rate)
             if self._rate is not None:
-                self._sender.pacer.set_rate(self._sender.settings.rate)
+                self._sender.pacer.set_rate(self._sender.settings.own_rate)
         if self.journal.stop.is_set and self.state is CampaignState.FINISHED:
             self.state = CampaignState.PAUSED
         self.summary.stopped = self.journal.stop.reason

@@ -68,7 +68,7 @@ async def call(
             built,
             [msisdn],
             source="the command line",
-            rate=settings.rate,
+            rate=settings.own_rate,
             tell=say,
         )
         code = await dispatch(campaign, settings, json=json)

@@ -290,7 +290,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     ) as opened:
         found = await Campaign.open(opened, campaign)
         await found.change(
-            rate=settings.rate,
+            rate=settings.own_rate,
             retry_internal_error=retry_internal_error,
             resend_unknown=on_unknown and on_unknown == "resend",
         )

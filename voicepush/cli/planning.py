@@ -88,7 +88,7 @@ class Order:
         """
         The most recipients of one request.
         """
-        return most_at(self.settings.rate, self.settings.batch_size)
+        return most_at(self.settings.own_rate, self.settings.batch_size)
 
     async def rehearse(
         self,
@@ -121,7 +121,7 @@ class Order:
                 screening=self.screening,
                 refused=refused,
                 batch_size=self.batch_size,
-                rate=self.settings.rate,
+                rate=self.settings.own_rate,
             )
         tell_refusals(self.screening)
         if self.json:
@@ -168,7 +168,7 @@ class Order:
                     screening=self.screening,
                     refused=refused,
                     batch_size=self.batch_size,
-                    rate=self.settings.rate,
+                    rate=self.settings.own_rate,
                     retry_internal_error=self.retry_internal_error,
                     resend_unknown=self.resend_unknown,
                     caps=self.caps,

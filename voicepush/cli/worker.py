@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
-from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import host_and_port
 from voicepush.cli.options import (
@@ -59,11 +58,15 @@ async def worker(
         Serve /healthz there, such as 127.0.0.1:8091; port 0 takes a free one. Nothing
         is served by default.
     """
-    settings = patient((service or Service()).build(), patience)
+    service = service or Service()
+    if service.rate is not None:
+        raise InputError(
+            "a worker has no rate of its own: give it to a campaign (voicepush rate "
+            "june 80) or to all of them (voicepush rate --tenant 80)"
+        )
+    settings = patient(service.build(), patience)
     where = None if listen is None else host_and_port(listen)
-    longest = settings.answer_timeout + BEYOND_ANSWERS
-    if drain is not None:
-        longest = seconds("--drain", drain)
+    longest = None if drain is None else seconds("--drain", drain)
     async with open_ledger(ledger, failed_over=failed_over) as opened:
         if not is_shared(opened):
             raise InputError(
@@ -71,20 +74,20 @@ async def worker(
                 "database; one in a file has one dispatcher, by send or resume"
             )
         # An engine, and the library that talks to its database.
-        from voicepush.cluster.engine import Engine  # noqa: PLC0415
-        from voicepush.cluster.worker import ClusterWorker  # noqa: PLC0415
+        from voicepush.cluster.worker import working  # noqa: PLC0415
 
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(Client(settings))
-            engine = await stack.enter_async_context(Engine.opened(opened.database))
-            working = ClusterWorker(opened, client, engine, drain=longest, tell=say)
+            ours = await stack.enter_async_context(
+                working(opened, client, drain=longest, tell=say)
+            )
             if where is not None:
                 from voicepush.cluster.health import health_app  # noqa: PLC0415
                 from voicepush.receipts.serving import serving  # noqa: PLC0415
 
-                app = health_app(working)
+                app = health_app(ours)
                 tell(await stack.enter_async_context(serving(app, *where)))
             say("waiting for campaigns")
-            with draining(working.stop, "what is under way is recorded first"):
-                await working.run()
+            with draining(ours.stop, "what is under way is recorded first"):
+                await ours.run()
     return EVERYONE_ACCEPTED

@@ -17,7 +17,7 @@ from collections.abc import (
 )
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
@@ -42,12 +42,15 @@ from voicepush.screening.screening import Screening
 from voicepush.sending import request, retrying
 from voicepush.sending.batching import Batcher
 from voicepush.sending.journal import ForgetfulJournal, Journal
-from voicepush.sending.pacing import Pacer, most_at
+from voicepush.sending.pacing import Pacer, Pacing, most_at
 from voicepush.sending.sender import Sender
 from voicepush.sending.workers import Workers
 from voicepush.settings import Settings, SettingsFields, from_environment
 from voicepush.sources.blocks import Block, blocks_of
 from voicepush.sources.feeding import Source, fed
+
+if TYPE_CHECKING:
+    from voicepush.ledger.postgres.pace import PostgresAllowance
 
 _Deliver = Callable[[BatchResult], Awaitable[None]]
 
@@ -64,7 +67,9 @@ class Client:
     any length can't be searched in bounded memory. A `Campaign` drops duplicates.
 
     Raises:
-        InputError: A setting is missing or not usable.
+        InputError: A setting is missing or not usable. Where a rate is shared, entering
+            raises it, too, if the database holds none.
+        LedgerError: That database can't be reached; raised by entering.
     """
 
     def __init__(
@@ -81,10 +86,12 @@ class Client:
         from voicepush.sending.transport import Transport  # noqa: PLC0415
 
         self._transport = Transport(settings)
+        #: What is asked how fast all processes send together, if they share a rate.
+        self._allowance: PostgresAllowance | None = None
         #: Where a campaign sends through; its pace is shared by everything sent here.
-        self.sender = Sender(settings, self._transport, Pacer(settings.rate))
+        self.sender = Sender(settings, self._transport, self._pacer())
         #: The most recipients of one request.
-        self._most = most_at(settings.rate, settings.batch_size)
+        self._most = most_at(settings.own_rate, settings.batch_size)
         self._tag = make_tag()
         self._numbers = count()
         self._gatherer = Gatherer(
@@ -96,9 +103,22 @@ class Client:
         self._policy = Policy(retry_internal_error=settings.retry_internal_error)
         self._open = False
 
+    def _pacer(self) -> Pacing:
+        rate = self.settings.rate
+        if not isinstance(rate, str):
+            return Pacer(rate)
+        # Few share a rate, and each of those has a database.
+        from voicepush.ledger import shared_rate  # noqa: PLC0415
+        from voicepush.sending.shared_pacing import SharedPacer  # noqa: PLC0415
+
+        self._allowance = shared_rate(rate)
+        return SharedPacer(self._allowance)
+
     async def __aenter__(self) -> Self:
         retrying.load()
         request.load()
+        if self._allowance is not None:
+            await self._allowance.open()
         await self._transport.__aenter__()
         self._open = True
         return self
@@ -125,18 +145,15 @@ class Client:
         """
         return self.sender.observers
 
-    def sender_beside(self, pacer: Pacer | None = None) -> Sender:
+    def sender_beside(self, pacer: Pacing) -> Sender:
         """
         Another sender, with a pace and slots of its own, so that nothing that waits in
         one holds up the other.
-
-        Args:
-            pacer: Its pace; by default the one of the settings.
         """
         return Sender(
             self.settings,
             self._transport,
-            pacer or Pacer(self.settings.rate),
+            pacer,
             observers=self.observers,
         )
 
@@ -146,7 +163,11 @@ class Client:
         """
         self._open = False
         await self._gatherer.close()
-        await self._transport.close()
+        try:
+            await self._transport.close()
+        finally:
+            if self._allowance is not None:
+                await self._allowance.close()
 
     async def send(self, message: VoiceMessage, recipients: Source) -> Summary:
         """

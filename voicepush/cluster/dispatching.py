@@ -6,10 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.client.client import Client
-from voicepush.cluster.engine import Engine
-from voicepush.cluster.worker import ClusterWorker
+from voicepush.cluster.worker import ClusterWorker, working
 from voicepush.ledger.plan import Command
 from voicepush.ledger.sharing import SharedLedger
 from voicepush.model.outcome import Summary
@@ -57,13 +55,11 @@ class SharedDispatch:
         Returns:
             What became of those that were sent by this process.
         """
-        if drain is None:
-            drain = client.settings.answer_timeout + BEYOND_ANSWERS
         await release(self._ledger, self._name, process_is_gone=process_is_gone)
-        async with Engine.opened(self._ledger.database) as engine:
-            worker = self._worker = ClusterWorker(
-                self._ledger, client, engine, only=self._name, drain=drain, tell=tell
-            )
+        async with working(
+            self._ledger, client, only=self._name, drain=drain, tell=tell
+        ) as worker:
+            self._worker = worker
             await worker.run()
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):

@@ -5,15 +5,17 @@ A process that takes batches of campaigns, beside others on as many machines.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from voicepush import clock
+from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.campaign.dispatching import Run
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
 from voicepush.model.batch import BatchId
 from voicepush.model.outcome import Summary
@@ -21,12 +23,40 @@ from voicepush.model.status import CampaignState
 from voicepush.report.text import as_line
 from voicepush.sending.journal import StopSignal
 from voicepush.sending.request import load_message
+from voicepush.sending.shared_pacing import Allowance, SharedPacer
 
 #: It looks for campaigns, and whether one is over, so often, in seconds.
 _LOOK_EVERY = 1.0
 
 #: And so often for workers that gave no sign.
 _SWEEP_EVERY = 5.0
+
+
+@asynccontextmanager
+async def working(
+    ledger: SharedLedger,
+    client: Client,
+    *,
+    only: str | None = None,
+    drain: float | None = None,
+    tell: Callable[[str], object] = lambda _: None,
+) -> AsyncIterator[ClusterWorker]:
+    """
+    A worker with what it needs of the database of *ledger*, for an ``async with``.
+
+    Args:
+        drain: By default 30 s more than an answer may take.
+    """
+    if drain is None:
+        drain = client.settings.answer_timeout + BEYOND_ANSWERS
+    where = ledger.database
+    async with (
+        shared_rate(where.address, schema=where.schema) as allowance,
+        Engine.opened(where) as engine,
+    ):
+        yield ClusterWorker(
+            *(ledger, client, engine, allowance), only=only, drain=drain, tell=tell
+        )
 
 
 class ClusterWorker:
@@ -37,6 +67,7 @@ class ClusterWorker:
     that has to wait holds up no other.
 
     Args:
+        allowance: Says how fast all who share the tenant's rate send together.
         only: The name of the one campaign that it works on; it ends with that.
         drain: How long what is under way may take once it is stopped, in seconds.
         tell: Hears what the owner should know meanwhile.
@@ -47,6 +78,7 @@ class ClusterWorker:
         ledger: SharedLedger,
         client: Client,
         engine: Engine,
+        allowance: Allowance,
         *,
         only: str | None = None,
         drain: float,
@@ -59,6 +91,7 @@ class ClusterWorker:
         self._ledger = ledger
         self._client = client
         self._engine = engine
+        self._allowance = allowance
         self._only = only
         self._drain = drain
         self._tell = tell
@@ -159,7 +192,13 @@ class ClusterWorker:
             return
         except (CampaignHeldError, InputError):
             return  # it was taken back meanwhile
-        run = Run(worker, self._client.sender_beside(), self._drain, self._tell)
+        pacer = SharedPacer(
+            self._allowance,
+            campaign=worker.plan.tag,
+            priority=load_message(worker.plan.message).priority,
+        )
+        sender = self._client.sender_beside(pacer)
+        run = Run(worker, sender, self._drain, self._tell)
         if self._stop.is_set:
             run.go(self._stop.reason or "stopped")
         self._runs[name] = run

@@ -7,10 +7,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voicepush.errors import InputError
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.ledger.protocol import Draft, Ledger, Worker
+
+if TYPE_CHECKING:
+    from voicepush.ledger.postgres.pace import PostgresAllowance
 
 __all__ = [
     "Command",
@@ -22,11 +26,18 @@ __all__ = [
     "Worker",
     "is_address",
     "open_ledger",
+    "shared_rate",
 ]
 
 
 #: How the address of a database begins.
 _SCHEMES = ("postgresql://", "postgres://")
+
+
+_MISSING = (
+    "a ledger in PostgreSQL needs a library that is not there: "
+    "pip install 'voicepush[cluster]'"
+)
 
 
 def is_address(where: str | Path) -> bool:
@@ -79,10 +90,7 @@ async def open_ledger(
                 PostgresLedger,
             )
         except ImportError as error:
-            raise InputError(
-                "a ledger in PostgreSQL needs a library that is not there: "
-                "pip install 'voicepush[cluster]'"
-            ) from error
+            raise InputError(_MISSING) from error
         async with await PostgresLedger.open(
             str(where), schema=schema, make=make, failed_over=failed_over
         ) as shared:
@@ -106,3 +114,24 @@ async def open_ledger(
         Path(where), log_was_merged=log_was_merged
     ) as ledger:
         yield ledger
+
+
+def shared_rate(where: str | Path, *, schema: str | None = None) -> PostgresAllowance:
+    """
+    The rate that all processes share which use the ledger at *where*, for an
+    ``async with``.
+
+    Raises:
+        InputError: *where* is no address of a database, or one with a password.
+    """
+    if not is_address(where):
+        raise InputError(
+            f"{where} is no ledger in a database, and only there a rate is shared by "
+            "all processes; name one like postgresql://user@host/database with "
+            "--ledger, or give each campaign its --rate"
+        )
+    try:
+        from voicepush.ledger.postgres.pace import PostgresAllowance  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(_MISSING) from error
+    return PostgresAllowance(str(where), schema=schema)

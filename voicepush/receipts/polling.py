@@ -107,7 +107,7 @@ class Poll:
         zone: tzinfo = UTC,
     ) -> None:
         self.counts = Polled()
-        self.pacer = Pacer(settings.rate)
+        self.pacer = Pacer(settings.own_rate)
         self._ledger = ledger
         self._campaign = campaign
         self._settings = settings

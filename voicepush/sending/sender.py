@@ -13,6 +13,7 @@ from voicepush import clock
 from voicepush.errors import (
     ClientClosedError,
     InDoubtError,
+    LedgerError,
     NotSentError,
     UnreachableError,
 )
@@ -25,7 +26,7 @@ from voicepush.sending.answer import Answer, ResponseItem, decode
 from voicepush.sending.codes import Meaning
 from voicepush.sending.delivery import Delivery, Left, Turn, by_item
 from voicepush.sending.journal import Journal, StopSignal
-from voicepush.sending.pacing import Pacer
+from voicepush.sending.pacing import Pacing
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
 from voicepush.sending.sizes import Sizes
@@ -51,7 +52,7 @@ class Sender:
         self,
         settings: Settings,
         transport: Transport,
-        pacer: Pacer,
+        pacer: Pacing,
         *,
         now: Callable[[], float] | None = None,
         observers: Observers | None = None,
@@ -196,7 +197,8 @@ class Sender:
         # After the record: whatever happens here, nobody gets lost.
         is_throttled = any(item.meaning is Meaning.THROTTLED for item, _ in items)
         if is_throttled:
-            self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
+            # Whoever shares the rate is told as well.
+            await self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
             pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)
             self.observers.tell(pace)
         self._trouble.note(answer.items, self.pacer.held_until)
@@ -257,12 +259,17 @@ class Sender:
 
         if not fits():
             return Turn.CUT_AGAIN  # others have learned meanwhile
-        paced = await self.pacer.take(
-            delivery.batch.weigh(places),
-            within=seconds_left,
-            held_within=lambda: self.settings.patience,
-            urgent=delivery.is_urgent,
-        )
+        try:
+            paced = await self.pacer.take(
+                delivery.batch.weigh(places),
+                within=seconds_left,
+                held_within=lambda: self.settings.patience,
+                urgent=delivery.is_urgent,
+            )
+        except LedgerError as error:
+            # Without the answer of whoever shares out the rate, nothing is sent.
+            stop.set(str(error))
+            paced = False
         delivery.passed_at = self.pacer.now()
         delivery.wait_ends()
         return delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set)

@@ -12,6 +12,7 @@ from psycopg import IsolationLevel, sql
 from voicepush.errors import LedgerError
 from voicepush.ledger.postgres.call_tables import CALLS
 from voicepush.ledger.postgres.engine_tables import latest, make_engine, version_of
+from voicepush.ledger.postgres.pace_tables import PACE
 from voicepush.ledger.postgres.server import SERVER
 from voicepush.ledger.postgres.tables import (
     CAMPAIGNS,
@@ -34,8 +35,8 @@ INSERT INTO ledger_version VALUES (0);
 #: What makes the tables of this version, by the version that a schema has; a new one
 #: has none.
 _FROM = {
-    0: _VERSION_TABLE + FUNCTIONS + CAMPAIGNS + WORKERS + CALLS + SERVER,
-    1: WORKERS_FROM_1 + SERVER,
+    0: _VERSION_TABLE + FUNCTIONS + CAMPAIGNS + WORKERS + CALLS + SERVER + PACE,
+    1: WORKERS_FROM_1 + SERVER + PACE,
 }
 
 
