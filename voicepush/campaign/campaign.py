@@ -21,6 +21,7 @@ from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.plan import Cap, Command, Plan
 from voicepush.ledger.protocol import Ledger, Worker
+from voicepush.ledger.sharing import is_shared
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import Summary
@@ -108,6 +109,7 @@ class Campaign(CampaignReader):
             CampaignHeldError: Another process is planning or dispatching it.
             LedgerError: The ledger can't be written.
         """
+        _check_resending(ledger, resend_unknown=resend_unknown)
         plan = await planned(
             ledger,
             name,
@@ -263,6 +265,7 @@ class Campaign(CampaignReader):
         """
         if rate is not None:
             check_rate(rate)
+        _check_resending(self._ledger, resend_unknown=resend_unknown)
         await self._ledger.change(
             self.name,
             rate=rate,
@@ -338,6 +341,19 @@ class Campaign(CampaignReader):
             load_message,
             cancelled=cancelled,
             process_is_gone=process_is_gone,
+        )
+
+
+def _check_resending(ledger: Ledger, *, resend_unknown: bool | None) -> None:
+    """
+    Refuse that the unknown are sent again by themselves where machines share a ledger:
+    one that was stopped between its claim and its request may wake.
+    """
+    if resend_unknown and is_shared(ledger):
+        raise InputError(
+            "in PostgreSQL the unknown are not called again by themselves, since "
+            "another machine may have claimed them and send them yet; decide about "
+            "them with voicepush resolve --resend"
         )
 
 

@@ -47,6 +47,7 @@ class LedgerJournal:
             resend_unknown=worker.plan.resend_unknown,
         )
         self.stop = StopSignal()
+        self.longest_wait = worker.longest_wait
         #: By batch, what the ledger knows since it was claimed.
         self.recorded: dict[BatchId, BatchResult] = {}
         #: What went wrong with the ledger, if something did.

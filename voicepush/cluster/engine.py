@@ -78,7 +78,7 @@ class Engine:
         try:
             await app.open_async()
         except exceptions.ConnectorException as error:
-            raise LedgerError(f"the engine can't be reached: {error}") from error
+            raise LedgerError("the engine's database can't be reached") from error
         try:
             yield cls(app)
         finally:
@@ -112,7 +112,7 @@ class Engine:
                 update_heartbeat_interval=LIVES_BY,
             )
         except exceptions.ConnectorException as error:
-            raise LedgerError(f"the engine's database: {error}") from error
+            raise LedgerError("the engine's database can't be used") from error
         # It ends by itself only where it can't give a sign of life any more.
         raise LedgerError("the engine lost its database")
 

@@ -59,6 +59,9 @@ class Worker(Protocol):
     token: str
     #: Until when the service asked to wait, in seconds since 1970, and may be past.
     held_until: float | None
+    #: A batch that has to wait for longer, in seconds, is recorded as due again instead
+    #: of being kept, where others may take it; None where there are none.
+    longest_wait: float | None
     #: Who was not made pending again when it joined, although the owner wants that.
     left_alone: Resolved
 

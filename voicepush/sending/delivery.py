@@ -156,6 +156,13 @@ class Delivery:
         # Without an expiry only a wait that the service asked for is too long.
         return Turn.TOO_LONG if self._deadline is None else Turn.EXPIRED
 
+    @property
+    def has_expiry(self) -> bool:
+        """
+        Whether there is a moment from which on nobody may be called.
+        """
+        return self._deadline is not None
+
     def seconds_left(self) -> float:
         """
         How long it may still be sent.

@@ -53,6 +53,9 @@ class Journal(Protocol):
 
     policy: Policy
     stop: StopSignal
+    #: A batch that has to wait for longer, in seconds, is recorded as due again, and
+    #: waits nowhere; None if it waits where it is.
+    longest_wait: float | None
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
@@ -86,6 +89,7 @@ class ForgetfulJournal:
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
         self.stop = StopSignal()
+        self.longest_wait: float | None = None
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:  # noqa: ARG002
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicepush import clock
@@ -106,8 +107,23 @@ class Sender:
                 give_up_at=lambda: delivery.give_up_at,
                 first_wait=self.settings.first_wait,
                 now=self._now,
-                sleep=journal.stop.wait,
+                sleep=partial(self._sit_out, delivery, journal),
             )
+
+    async def _sit_out(
+        self, delivery: Delivery, journal: Journal, seconds: float
+    ) -> None:
+        """
+        Wait until the next attempt, or leave that to whoever is free then.
+        """
+        longest = journal.longest_wait
+        # Without an expiry its patience would begin anew each time.
+        if longest is None or seconds <= longest or not delivery.has_expiry:
+            await journal.stop.wait(seconds)
+            return
+        moment = self._now() + seconds
+        await _record(delivery, journal, due_at=moment)
+        delivery.refusal = f"it has to wait until {clock_time(moment)}"
 
     async def _finished(self, delivery: Delivery, journal: Journal) -> BatchResult:
         """

@@ -101,6 +101,7 @@ class MemoryWorker:
         self.plan = campaign.plan
         self.token = token
         self.held_until = campaign.held_until
+        self.longest_wait: float | None = None
         self.left_alone = Resolved(0)
         self._campaigns = campaigns
         self._campaign = campaign

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Self
 
+import attrs
+
 from voicepush.errors import CampaignHeldError, InputError
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
@@ -160,7 +162,8 @@ class PostgresLedger(SQLLedger):
             self._store,
             row["id"],
             token,
-            plan_of(row),
+            # Another machine may have claimed them, and send them yet.
+            attrs.evolve(plan_of(row), resend_unknown=False),
             message=load(row["message"]),
             planned_at=row["planned_at"],
             held_until=row["held_until"],

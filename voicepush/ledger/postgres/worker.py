@@ -26,6 +26,9 @@ from voicepush.model.batch import BatchId
 from voicepush.model.claim import Claim, Refused
 from voicepush.model.status import CampaignState
 
+#: A batch that has to wait for longer, in seconds, takes no slot meanwhile.
+LONGEST_WAIT = 5.0
+
 #: Who is in flight with a worker that is not there any more.
 _LEFT_BEHIND = """
     batch.state = 1
@@ -52,6 +55,10 @@ class PostgresWorker(SQLWorker):
     """
     One of the workers of a campaign; every write checks that it still is.
     """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.longest_wait = LONGEST_WAIT
 
     def _taken(self, row: Mapping[str, Any]) -> Claim:
         """

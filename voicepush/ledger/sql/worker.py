@@ -79,6 +79,7 @@ class SQLWorker:
         self.plan = plan
         self.token = token
         self.held_until = held_until
+        self.longest_wait: float | None = None
         #: Whom it has not made pending again when it joined, since another process
         #: that claimed them may exist.
         self.left_alone = Resolved(0)
