@@ -8,7 +8,7 @@ it is.
 
 from __future__ import annotations
 
-#: Part of every taker's turn: it lets through what is left, and knows who waits.
+#: What a schema gets for it.
 PACE = """
 CREATE TYPE pace_waiter AS (
     taker text,
