@@ -1,8 +1,8 @@
 """A rate in PostgreSQL that nobody has used yet, and takers that always want more."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from heapq import heapify, heapreplace
 from math import inf
 
@@ -28,13 +28,22 @@ async def make(schema: str) -> None:
         _made.add(schema)
 
 
-def execute(statement: str) -> list[tuple[object, ...]]:
+@contextmanager
+def connected() -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """
-    What *statement* gives behind the back of whoever shares the rate.
+    A connection behind the back of whoever shares the rate.
     """
     with psycopg.connect(postgres.server().address, autocommit=True) as connection:
         path = sql.SQL("SET search_path TO {}").format(sql.Identifier(_SCHEMA))
         connection.execute(path)
+        yield connection
+
+
+def execute(statement: str) -> list[tuple[object, ...]]:
+    """
+    What *statement* gives there.
+    """
+    with connected() as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 

@@ -14,7 +14,15 @@ import pytest
 from conftest import KEY, Connect, Simulate, numbers
 from mishaps import say
 
-from voicepush import Client, InputError, NoLedgerError, Outcome, VoiceMessage
+from voicepush import (
+    Campaign,
+    Client,
+    InputError,
+    Ledger,
+    NoLedgerError,
+    Outcome,
+    VoiceMessage,
+)
 from voicepush.ledger import shared_rate
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.postgres.pace import PostgresAllowance
@@ -103,6 +111,31 @@ class TestClient:
         assert Outcome.ACCEPTED is result.outcome
         assert other.sender.pacer.rate is not None
         assert other.sender.pacer.rate <= 200
+
+    async def test_a_campaign_with_a_rate_of_its_own(
+        self,
+        simulate: Simulate,
+        connect: Connect,
+        message: VoiceMessage,
+        address: str,
+        ledger: Ledger,
+    ) -> None:
+        """
+        It keeps to both, and afterwards the client goes on at the shared one.
+        """
+        async with shared_rate(address) as allowance:
+            await allowance.set_rate(400)
+        simulator = await simulate()
+        client = await connect(simulator, rate=address)
+        campaign = await Campaign.plan(
+            ledger, "june", message, numbers(200), rate=200, batch_size=50
+        )
+        summary = await campaign.dispatch(client)
+        arrivals = [record.arrived for record in simulator.requests]
+
+        assert 200 == summary.accepted
+        assert 150 / 200 == pytest.approx(max(arrivals) - min(arrivals), abs=0.2)
+        assert 400 == client.sender.pacer.rate
 
     async def test_no_ledger_there(self) -> None:
         """

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moved_clock import MovedClock
-from shared_rates import execute, taker, unused
+from shared_rates import connected, execute, taker, unused
 
 from voicepush import Priority
 from voicepush.errors import LedgerError, NoLedgerError
@@ -436,6 +436,28 @@ class TestDatabase:
 
             assert await pacers[0].take(1)
         assert {True} == {each for each in done if isinstance(each, bool)}
+
+    @pytest.mark.parametrize("patience", ["client's", "server's"])
+    async def test_it_does_not_answer(
+        self, patience: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        That is an error after some seconds, and no more than that.
+        """
+        async with unused() as allowance:
+            await allowance.set_rate(80)
+            if patience == "client's":
+                monkeypatch.setattr("voicepush.ledger.postgres.pace._PATIENCE", 0.2)
+            else:
+                assert allowance._connection is not None
+                await allowance._connection.execute("SET statement_timeout = 200")
+            with connected() as other, other.transaction():
+                other.execute("LOCK TABLE pace")
+                with pytest.raises(LedgerError, match="does not answer"):
+                    await allowance.take(1, taker("june"))
+            allowed = await allowance.take(1, taker("june"))
+
+        assert 1 == allowed.number
 
     async def test_no_tables(self) -> None:
         """

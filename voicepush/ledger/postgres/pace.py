@@ -226,13 +226,18 @@ class PostgresAllowance:
                     if not was_used or self._connection is not None:
                         raise
                     return await self._try(statement, values)
+            except psycopg.errors.QueryCanceled as error:
+                raise self._silent() from error
             except psycopg.Error as error:
                 raise translated(self._where, error) from error
             except TimeoutError as error:
-                raise LedgerError(
-                    f"the ledger {self._where}: it does not answer; check that it "
-                    "runs, and go on with resume"
-                ) from error
+                raise self._silent() from error
+
+    def _silent(self) -> LedgerError:
+        return LedgerError(
+            f"the ledger {self._where}: it does not answer; check that it runs, and go "
+            "on with resume"
+        )
 
     async def _try(self, statement: bytes, values: dict[str, Any]) -> dict[str, Any]:
         try:

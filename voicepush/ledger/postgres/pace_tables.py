@@ -1,14 +1,14 @@
 """
-The table of the rate that all processes share, as PostgreSQL's SQL: GCRA, and whose
-turn it is.
+The table of the rate that all processes share, as PostgreSQL's SQL.
 
 How the rate falls and comes back is said in `model.pace` alone; a row holds what came
-of that. What is here is what must be decided in the statement that takes.
+of that. Here is what must be decided in the statement that takes: GCRA, and whose turn
+it is.
 """
 
 from __future__ import annotations
 
-#: Part of every taker's turn: it lets through what is left, and knows who waits.
+#: What a schema gets for it.
 PACE = """
 CREATE TYPE pace_waiter AS (
     taker text,
