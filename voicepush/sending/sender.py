@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from voicepush import clock
 from voicepush.errors import (
@@ -24,6 +24,7 @@ from voicepush.model.events import AttemptMade, Observers, PaceChanged
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import Answer, ResponseItem, decode
+from voicepush.sending.attempt import Posted, Rest
 from voicepush.sending.codes import Meaning
 from voicepush.sending.delivery import Delivery, Left, Turn, by_item
 from voicepush.sending.journal import Journal, StopSignal
@@ -155,23 +156,23 @@ class Sender:
 
     async def _attempt(
         self, delivery: Delivery, journal: Journal, places: Sequence[int]
-    ) -> _Rest:
+    ) -> Rest:
         """
         Send *places* in one request, or say in which parts they are to be sent.
         """
         if not places:
-            return _Rest()
+            return Rest()
         if pieces := self._sizes.cut(delivery.batch, places):
-            return _Rest(pieces)
+            return Rest(pieces)
         request_id = delivery.request_id()
         body = encode(delivery.batch, places, request_id=request_id)
         if self._sizes.is_too_large(len(body), len(places)):
-            return _Rest(delivery.halve(places, _TOO_LARGE_HERE))
+            return Rest(delivery.halve(places, _TOO_LARGE_HERE))
         delivery.wait_begins()
         async with self._slots.one(urgent=delivery.is_urgent):
             claim = await self._claim(delivery, journal, places)
             if not isinstance(claim, Claimed):
-                return _Rest([places] if claim is Turn.CUT_AGAIN else [])
+                return Rest([places] if claim is Turn.CUT_AGAIN else [])
             if claim.left_out:
                 delivery.leave_out(claim.left_out)
                 places = claim.places
@@ -185,8 +186,8 @@ class Sender:
         journal: Journal,
         claimed: Claimed,
         places: Sequence[int],
-        posted: _Posted,
-    ) -> _Rest:
+        posted: Posted,
+    ) -> Rest:
         """
         Record what an answer said of *places*; what it left to be sent yet.
         """
@@ -230,7 +231,7 @@ class Sender:
                 is_throttled=is_throttled,
             )
         )
-        return _Rest(rest, posted.asked if is_throttled else None)
+        return Rest(rest, posted.asked if is_throttled else None)
 
     async def _claim(
         self, delivery: Delivery, journal: Journal, places: Sequence[int]
@@ -312,7 +313,7 @@ class Sender:
         body: bytes,
         request_id: str | None,
         stop: StopSignal,
-    ) -> _Posted:
+    ) -> Posted:
         """
         One attempt.
         """
@@ -322,10 +323,10 @@ class Sender:
         delivery.attempts += 1
         begun = self._now()
 
-        def posted(answer: Answer, reply: Reply | None = None) -> _Posted:
+        def posted(answer: Answer, reply: Reply | None = None) -> Posted:
             asked = None if reply is None else reply.retry_after
             status = None if reply is None else reply.status
-            return _Posted(answer, asked, status, self._now() - begun, len(body))
+            return Posted(answer, asked, status, self._now() - begun, len(body))
 
         connecting = self._transport.connection(delivery.batch, fresh=fresh)
         try:
@@ -367,29 +368,6 @@ class Sender:
 
 #: Reading the answer on so many destinations takes long enough to be felt.
 _TAKES_LONG = 100
-
-
-class _Posted(NamedTuple):
-    """
-    What came of one request.
-    """
-
-    answer: Answer
-    #: How long the service asked to wait, in seconds.
-    asked: float | None
-    status: int | None
-    seconds: float
-    #: Of the request, in bytes.
-    size: int
-
-
-class _Rest(NamedTuple):
-    """
-    What is to be sent yet in this round, and how long to wait before the next.
-    """
-
-    places: Sequence[Sequence[int]] = ()
-    wait: float | None = None
 
 
 def _is_over(delivery: Delivery, journal: Journal) -> bool:

@@ -6,19 +6,23 @@ joins it, when its owner decides about the unknown, and when it is cancelled.
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import copy
 from typing import ClassVar
 
 from voicepush.ledger import decisions
 from voicepush.ledger.packing import pack_places, unpack_places
+from voicepush.ledger.sql.holding import hold, note_heartbeat
 from voicepush.ledger.sql.late import lose, may_be_sent, write
 from voicepush.ledger.sql.rows import (
     IS_PROVEN,
+    SELECT_BATCH,
+    TOGETHER,
     batch_result,
     in_flight,
     record_of,
     unresolved_of,
 )
-from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.ledger.sql.tokens import may_wake, process_of
 from voicepush.model.outcome import BatchResult
 from voicepush.model.status import Resolved
@@ -165,3 +169,32 @@ class Cancelling(Decision):
             lose(connection, self._campaign, row, under_way)
         cancelled = decisions.cancelled(known, under_way, self._reason)
         self._write(connection, row, cancelled)
+
+
+async def for_each(
+    store: Store, campaign: int, token: str, decision: Decision
+) -> Decision:
+    """
+    Let the worker of *token* take *decision* about each batch that it is for, some at a
+    time; gives it with what came of it.
+    """
+    after: int | None = -1
+
+    def work(connection: Connection) -> tuple[int | None, Decision]:
+        # What is done again counts once.
+        taken = copy(decision)
+        hold(connection, campaign, token)
+        note_heartbeat(connection, token)
+        # Those before need not be looked at again.
+        rows = connection.execute(
+            f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({decision.where}) "
+            "AND batch.number > ? ORDER BY batch.number LIMIT ?",
+            (campaign, after, TOGETHER),
+        ).fetchall()
+        for row in rows:
+            taken(connection, row)
+        return (rows[-1]["number"] if rows else None), taken
+
+    while after is not None:
+        after, decision = await store.do(work)
+    return decision

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from copy import copy
 from functools import cache, partial
 from typing import Any
 
@@ -16,7 +15,13 @@ from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
 from voicepush.ledger.plan import Command, Control, Plan
 from voicepush.ledger.protocol import Due, Dues, Finished
-from voicepush.ledger.sql.deciding import Cancelling, Decision, Recovery, Resolution
+from voicepush.ledger.sql.deciding import (
+    Cancelling,
+    Decision,
+    Recovery,
+    Resolution,
+    for_each,
+)
 from voicepush.ledger.sql.giving import next_rows
 from voicepush.ledger.sql.history import note, note_progress
 from voicepush.ledger.sql.holding import (
@@ -34,8 +39,6 @@ from voicepush.ledger.sql.late import (
 from voicepush.ledger.sql.leaving_out import LeavingOut
 from voicepush.ledger.sql.rows import (
     READY,
-    SELECT_BATCH,
-    TOGETHER,
     batch_result,
     claim_of,
     record_of,
@@ -386,26 +389,6 @@ class SQLWorker:
 
     async def _for_each(self, decision: Decision) -> Decision:
         """
-        Take *decision* about each batch that it is for, some at a time; gives it with
-        what came of it.
+        Take *decision* about each batch that it is for; gives it with what came of it.
         """
-        after: int | None = -1
-
-        def work(connection: Connection) -> tuple[int | None, Decision]:
-            # What is done again counts once.
-            taken = copy(decision)
-            hold(connection, self._campaign, self.token)
-            note_heartbeat(connection, self.token)
-            # Those before need not be looked at again.
-            rows = connection.execute(
-                f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({decision.where}) "
-                "AND batch.number > ? ORDER BY batch.number LIMIT ?",
-                (self._campaign, after, TOGETHER),
-            ).fetchall()
-            for row in rows:
-                taken(connection, row)
-            return (rows[-1]["number"] if rows else None), taken
-
-        while after is not None:
-            after, decision = await self._store.do(work)
-        return decision
+        return await for_each(self._store, self._campaign, self.token, decision)
