@@ -119,7 +119,13 @@ async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) ->
     from voicepush.cluster.dispatching import release  # noqa: PLC0415
 
     await release(campaign.ledger, campaign.name, process_is_gone=process_is_gone)
-    tell_status(await campaign.status(), json=json)
+    if json:
+        tell_status(await campaign.status(), json=True)
+    else:
+        say(
+            f"{campaign.name} is given to the workers; see voicepush status "
+            f"{campaign.name}"
+        )
     return EVERYONE_ACCEPTED
 
 

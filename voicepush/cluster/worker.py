@@ -197,7 +197,7 @@ class ClusterWorker:
             campaign=worker.plan.tag,
             priority=load_message(worker.plan.message).priority,
         )
-        sender = self._client.sender_beside(pacer)
+        sender = self._client.sender.beside(pacer)
         run = Run(worker, sender, self._drain, self._tell)
         if self._stop.is_set:
             run.go(self._stop.reason or "stopped")
