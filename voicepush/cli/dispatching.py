@@ -70,7 +70,9 @@ async def dispatch(
         notifiers: Hear how it goes.
     """
     if detach:
-        return await _detached(campaign, process_is_gone=process_is_gone, json=json)
+        return await _detached(
+            campaign, notifiers, process_is_gone=process_is_gone, json=json
+        )
     async with watching(campaign, notifiers) as watch:
         summary: Summary | None = None
         failed: int | None = None
@@ -107,10 +109,21 @@ async def dispatch(
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
 
 
-async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) -> int:
+async def _detached(
+    campaign: Campaign,
+    notifiers: Sequence[Notifier],
+    *,
+    process_is_gone: bool,
+    json: bool,
+) -> int:
     """
     Give *campaign* to the workers of its ledger.
     """
+    if notifiers:
+        raise InputError(
+            "who is to be notified is told by the process that sends; leave out "
+            "--detach, or --notify-command and --notify-webhook"
+        )
     if not is_shared(campaign.ledger):
         raise InputError(
             "--detach leaves the sending to workers, and these need a ledger in "

@@ -63,9 +63,10 @@ class SharedDispatch:
             await worker.run()
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):
+                who = "worker goes" if others == 1 else "workers go"
                 tell(
-                    f"{others} other workers go on with it; voicepush pause "
-                    f"{self._name} stops them"
+                    f"{others} other {who} on with {self._name}; voicepush pause "
+                    f"{self._name} stops that"
                 )
             else:
                 await self._ledger.steer(self._name, command=Command.PAUSE)

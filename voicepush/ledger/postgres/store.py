@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from random import random
 from typing import Any, TypeVar
 
@@ -39,8 +40,9 @@ _TOGETHER = 4
 #: What the server calls us, if the user says nothing else.
 _NAME = "voicepush"
 
-#: How long it is tried to connect, in seconds.
+#: How long it is tried to connect, in seconds; and at least, for who has waited long.
 _PATIENCE = 10.0
+_A_MOMENT = 0.1
 
 #: A server that is gone without a word is noticed after some 30 seconds, also while
 #: nothing is said; by the names of libpq.
@@ -140,7 +142,9 @@ class PostgresStore:
         The value of *work*, once what it wrote is durable. If it raises, nothing of it
         remains.
         """
-        return await self._run(lambda: self._transact(work, writes=writes))
+        # Those who wait for a thread have waited for the database as well.
+        until = clock.monotonic() + _PATIENCE
+        return await self._run(lambda: self._transact(work, writes=writes, until=until))
 
     def do_later(self, work: Callable[[Any], object]) -> None:
         """
@@ -150,7 +154,8 @@ class PostgresStore:
 
         def after() -> object:
             wait(before)
-            return self._transact(work, writes=True)
+            until = clock.monotonic() + _PATIENCE
+            return self._transact(work, writes=True, until=until)
 
         self._submit(self._later, after)
 
@@ -192,23 +197,33 @@ class PostgresStore:
         except (psycopg.Error, PoolTimeout) as error:
             raise translated(self._where, error) from error
 
-    def _transact(self, work: Callable[[Any], _T], *, writes: bool) -> _T:
+    def _transact(self, work: Callable[[Any], _T], *, writes: bool, until: float) -> _T:
+        try_ = partial(self._try, work, writes=writes, until=until)
         for time in range(_MOST_TIMES):
             try:
-                return self._try(work, writes=writes, queues=time >= _FREELY)
+                return try_(queues=time >= _FREELY)
             except (SerializationFailure, DeadlockDetected):
                 # So that those who met don't meet again.
                 clock.pause(_LONGEST_WAIT * random())  # noqa: S311 -- no secret
-        return self._try(work, writes=writes, queues=True)
+        return try_(queues=True)
 
-    def _try(self, work: Callable[[Any], _T], *, writes: bool, queues: bool) -> _T:
+    def _try(
+        self,
+        work: Callable[[Any], _T],
+        *,
+        writes: bool,
+        until: float,
+        queues: bool,
+    ) -> _T:
         """
         Do *work* once.
 
         Args:
+            until: How long a connection is waited for.
             queues: One at a time of those who have met others again and again.
         """
-        with self._pool.connection() as connection:
+        left = max(until - clock.monotonic(), _A_MOMENT)
+        with self._pool.connection(timeout=left) as connection:
             connection.read_only = not writes
             connection.isolation_level = (
                 IsolationLevel.SERIALIZABLE
