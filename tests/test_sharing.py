@@ -305,6 +305,25 @@ async def test_what_a_silent_worker_had_not_claimed_is_given_to_others(
 
 
 @pytest.mark.usefixtures("batches")
+async def test_the_jobs_of_one_that_is_gone_are_given_to_others_at_once(
+    ledger: PostgresLedger, schema: str
+) -> None:
+    """
+    Where it is known which of the engine's workers it was.
+    """
+    gone, other = [await ledger.share("june", load) for _ in range(2)]
+    take_job(schema)
+    ((engine,),) = rows(schema, "SELECT max(id) FROM procrastinate_workers")
+    assert isinstance(engine, int)
+    await gone.known_as(engine)
+    make_silent(schema, gone)
+    await other.sweep()
+
+    assert [0, 1, 2] == jobs(schema)
+    assert [] == jobs(schema, "doing")
+
+
+@pytest.mark.usefixtures("batches")
 async def test_jobs_that_were_lost_are_made_anew(
     ledger: PostgresLedger, schema: str
 ) -> None:

@@ -232,9 +232,15 @@ class ClusterWorker:
         """
         tag, stop = worker.plan.tag, run.journal.stop
 
-        async def send(number: int) -> None:
+        known_as = 0
+
+        async def send(number: int, engine: int) -> None:
+            nonlocal known_as
             batch = BatchId(tag, number)
             try:
+                if engine != known_as:
+                    known_as = engine
+                    await worker.known_as(engine)
                 await run.send(batch)
                 if stop.is_set:
                     await worker.put_back(batch)
