@@ -4,12 +4,13 @@ One of the workers of a campaign.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
+from voicepush.ledger.protocol import Due
 from voicepush.ledger.sql.deciding import Cancelling, Recovery
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
@@ -19,11 +20,14 @@ from voicepush.ledger.sql.holding import (
     let_go,
     workers_of,
 )
+from voicepush.ledger.sql.late import claim_left
+from voicepush.ledger.sql.statements import CLAIM, RECORD
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.tokens import at_work, process_of
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
-from voicepush.model.claim import Claim, Refused
+from voicepush.model.claim import Claim, Claimed, Record, Refused
+from voicepush.model.outcome import BatchResult
 from voicepush.model.status import CampaignState
 
 #: A batch that has to wait for longer, in seconds, takes no slot meanwhile.
@@ -34,6 +38,12 @@ _LEFT_BEHIND = """
     batch.state = 1
     AND NOT EXISTS (SELECT * FROM worker WHERE token = batch.claimed_by)
 """
+
+#: Two workers may have the same batch before them, if one was taken for dead and lives;
+#: who has not seen what the other recorded must neither claim nor record it.
+_AS_SEEN = "AND recorded_at IS NOT DISTINCT FROM :seen"
+_CLAIM = f"{CLAIM} {_AS_SEEN}"
+_RECORD = f"{RECORD} {_AS_SEEN} AND (state != 1 OR claimed_by = :token)"
 
 #: What its owner or a worker wants, and how the last of them leaves it then.
 _STATES = {
@@ -59,6 +69,47 @@ class PostgresWorker(SQLWorker):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.longest_wait = LONGEST_WAIT
+        #: When the batches before it were recorded last, as far as it has seen.
+        self._seen: dict[int, float | None] = {}
+        #: The same once what is being written is durable.
+        self._written: dict[int, float] = {}
+
+    def _due(self, row: Row) -> Due:
+        self._seen[row["number"]] = row["recorded_at"]
+        return super()._due(row)
+
+    def _claim(
+        self, connection: Connection, row: Mapping[str, Any], places: Sequence[int]
+    ) -> Claim:
+        seen = {**row, "seen": self._seen.get(row["number"])}
+        if connection.execute(_CLAIM, seen).rowcount == 1:
+            return Claimed(self.token, places)
+        hold(connection, self._campaign, self.token)
+        return claim_left(connection, row, places) or self._taken(row)
+
+    async def record(
+        self,
+        claimed: Claimed | None,
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
+        """
+        Make it durable what became of a batch so far.
+        """
+        record = await super().record(claimed, result, due_at)
+        number = result.batch.id.number
+        if number in self._written:
+            self._seen[number] = self._written.pop(number)
+        return record
+
+    def _record(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        number = row["number"]
+        self._written.pop(number, None)
+        seen = {**row, "seen": self._seen.get(number)}
+        if connection.execute(_RECORD, seen).rowcount != 1:
+            return False
+        self._written[number] = row["now"]
+        return True
 
     def _taken(self, row: Mapping[str, Any]) -> Claim:
         """
