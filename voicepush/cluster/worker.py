@@ -14,10 +14,16 @@ from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.campaign.dispatching import Run
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
-from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.cluster.jobs import Jobs
+from voicepush.cluster.troubles import LEDGER, Troubles
+from voicepush.errors import (
+    CampaignHeldError,
+    CampaignLostError,
+    InputError,
+    LedgerError,
+)
 from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
-from voicepush.model.batch import BatchId
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
 from voicepush.report.text import as_line
@@ -86,8 +92,6 @@ class ClusterWorker:
     ) -> None:
         #: What became of those that were sent by it, by campaign.
         self.summaries: dict[str, Summary] = {}
-        #: Why the ledger can't be used at present, if it can't.
-        self.failure: LedgerError | None = None
         self._ledger = ledger
         self._client = client
         self._engine = engine
@@ -95,6 +99,8 @@ class ClusterWorker:
         self._only = only
         self._drain = drain
         self._tell = tell
+        # Of one campaign whoever started it hears by an exception.
+        self._troubles = Troubles(tell if only is None else lambda _: None)
         self._stop = StopSignal()
         self._was_stopped = False
         self._runs: dict[str, Run] = {}
@@ -106,6 +112,13 @@ class ClusterWorker:
         Why it was stopped, if it was.
         """
         return self._stop.reason if self._was_stopped else None
+
+    @property
+    def failure(self) -> LedgerError | None:
+        """
+        Why the ledger can't be used at present, if it can't.
+        """
+        return self._troubles.first
 
     @property
     def campaigns(self) -> list[str]:
@@ -163,32 +176,22 @@ class ClusterWorker:
         try:
             names = await self._ledger.released()
         except LedgerError as error:
-            self._failed(error)
+            self._troubles.met(LEDGER, error)
             return True
-        self._recovered()
         if self._only is not None:
             names = [name for name in names if name == self._only]
+        self._troubles.can_be_read(names)
         for name in names:
-            if name not in self._parts:
+            if name not in self._parts and self._troubles.may_try(name):
                 part = asyncio.create_task(self._take_part(name))
                 self._parts[name] = part
         return bool(names)
-
-    def _failed(self, error: LedgerError) -> None:
-        if self.failure is None and not self._only:
-            self._tell(f"{error}. Nothing is sent until it is back")
-        self.failure = error
-
-    def _recovered(self) -> None:
-        if self.failure is not None and not self._only:
-            self._tell("the ledger is back")
-            self.failure = None
 
     async def _take_part(self, name: str) -> None:
         try:
             worker = await self._ledger.share(name, load_message)
         except LedgerError as error:
-            self._failed(error)
+            self._troubles.met(name, error)
             return
         except (CampaignHeldError, InputError):
             return  # it was taken back meanwhile
@@ -204,15 +207,26 @@ class ClusterWorker:
         self._runs[name] = run
         self.summaries[name] = run.summary
         try:
+            # Where those who were told it are gone, nobody else is called first.
+            run.hear(await worker.heartbeat(None))
             await run.until_done(partial(self._work, run, worker))
         except LedgerError as error:
             run.journal.fail(error)
         finally:
             del self._runs[name]
             # What is wrong here need not be wrong for others.
-            if run.journal.failure is not None:
-                self._failed(run.journal.failure)
+            failure = run.journal.failure
+            if failure is None:
+                self._troubles.over(name)
+            else:
                 run.state = CampaignState.RUNNING
+            if isinstance(failure, CampaignLostError) and self._only is None:
+                self._tell(
+                    f"{name}: this worker gave no sign of life for a while, so others "
+                    "took its place"
+                )
+            elif failure is not None:
+                self._troubles.met(name, failure)
             with suppress(LedgerError):
                 await run.leave(run.state, run.reason)
                 await self._tell_end(name)
@@ -231,25 +245,11 @@ class ClusterWorker:
         Send what the engine hands out, until nobody is left or the run is stopped.
         """
         tag, stop = worker.plan.tag, run.journal.stop
-
-        known_as = 0
-
-        async def send(number: int, engine: int) -> None:
-            nonlocal known_as
-            batch = BatchId(tag, number)
-            try:
-                if engine != known_as:
-                    known_as = engine
-                    await worker.known_as(engine)
-                await run.send(batch)
-                if stop.is_set:
-                    await worker.put_back(batch)
-            except LedgerError as error:
-                run.journal.fail(error)
-
+        name = worker.plan.campaign
+        jobs = Jobs(run, worker, partial(self._troubles.over, name))
         together = 2 * self._client.settings.concurrency + 7
         handing = asyncio.create_task(
-            self._engine.hand_out(tag, send, together=together, drain=self._drain)
+            self._engine.hand_out(tag, jobs.do, together=together, drain=self._drain)
         )
         swept_at = -_SWEEP_EVERY
         try:
@@ -263,5 +263,7 @@ class ClusterWorker:
         finally:
             handing.cancel()
             await asyncio.wait([handing])
+        if jobs.mistakes:
+            raise jobs.mistakes[0]
         if not handing.cancelled():
             handing.result()

@@ -92,7 +92,8 @@ class PostgresLedger(SQLLedger):
         Give *campaign* to the workers. One that is given already is left so.
         """
         await self._store.do(check_engine, writes=False)
-        if campaign in await self.released():
+        is_given = partial(self._is_given, campaign=campaign)
+        if await self._store.do(is_given, writes=False):
             return
         worker = await self.join(campaign, load, process_is_gone=process_is_gone)
 
@@ -104,6 +105,20 @@ class PostgresLedger(SQLLedger):
             note(connection, row["id"], "given to workers")
 
         await self._store.do(work)
+
+    def _is_given(self, connection: Connection, *, campaign: str) -> bool:
+        """
+        Whether it is given to workers, and nobody has told them to stop since.
+        """
+        row = published_row(connection, campaign)
+        workers = workers_of(connection, row["id"])
+        if row["state"] != CampaignState.RUNNING or not all(
+            worker["shares"] for worker in workers
+        ):
+            return False
+        if row["command"] is not None and any(map(is_alive, workers)):
+            raise CampaignHeldError(campaign, "its workers, which stop")
+        return row["command"] is None
 
     async def released(self) -> list[str]:
         """
