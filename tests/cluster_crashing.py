@@ -167,7 +167,9 @@ class Cluster:
         """
         return self.concurrency * self.size
 
-    def start(self, *, first: str = "", address: str | None = None) -> None:
+    def start(
+        self, *, first: str = "", address: str | None = None, drain: str = "20s"
+    ) -> None:
         """
         Start one more worker.
 
@@ -175,7 +177,7 @@ class Cluster:
             first: What its process does before it begins.
         """
         command = [sys.executable, "-c", first + _MAIN, "worker"]
-        options = ["--concurrency", str(self.concurrency), "--drain", "20s"]
+        options = ["--concurrency", str(self.concurrency), "--drain", drain]
         with Path(f"worker-{self.kills}-{len(self.workers)}.log").open("wb") as log:
             started = subprocess.Popen(  # noqa: S603 -- our own program
                 [*command, *options, "--base-url", self.simulator.url],

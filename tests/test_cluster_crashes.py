@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -39,10 +40,10 @@ def make(
     """
     made: list[Cluster] = []
 
-    def one(batches: int, *faults: str) -> Cluster:
+    def one(batches: int, *faults: str, latency: float = 0.05) -> Cluster:
         address = new_database()
         monkeypatch.setenv("VOICEPUSH_LEDGER", address)
-        made.append(Cluster(serve(*faults, latency=0.05), address, batches))
+        made.append(Cluster(serve(*faults, latency=latency), address, batches))
         return made[-1]
 
     yield one
@@ -54,8 +55,8 @@ def is_stopped(pid: int) -> bool:
     """
     Whether a process was stopped by a signal.
     """
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    return stat.rpartition(")")[2].split()[0] == "T"
+    found = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return found.rpartition(")")[2].split()[0] == "T"
 
 
 def test_workers_that_are_killed(make: Make) -> None:
@@ -149,3 +150,37 @@ def test_a_worker_is_cut_off(make: Make) -> None:
         cluster.check(most_unknown=cluster.most_unknown)
         cluster.end()
         proxy.close()
+
+
+def test_a_worker_that_is_ended_while_the_database_is_gone(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What it was answered is recorded by the next one on this machine.
+    """
+    monkeypatch.setenv("VOICEPUSH_ANSWERS_IN", "answers")
+    cluster = make(8, latency=1.0)
+    cluster.concurrency = 8
+    cluster.start(drain="2s")
+    cluster.plan()
+    wait_until(lambda: len(cluster.simulator.requests) == 8)
+    server = postgres.server()
+    server.stop_at_once()
+    try:
+        [worker] = cluster.workers
+        since = time.monotonic()
+        worker.terminate()
+        worker.wait(30)
+        took = time.monotonic() - since
+    finally:
+        server.start()
+    [file] = Path("answers").iterdir()
+    mode, kept = file.stat().st_mode, file.read_text()
+    cluster.start()
+    wait_until(lambda: cluster.stand()["accepted"] == cluster.people)
+
+    print("took", took)
+    assert 0o600 == stat.S_IMODE(mode)
+    assert not [number for number in cluster.simulator.calls if number in kept]
+    assert not list(Path("answers").iterdir())
+    cluster.check(most_unknown=0)

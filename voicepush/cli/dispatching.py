@@ -17,6 +17,7 @@ from voicepush.cli.exit_status import (
     SERVICE_REFUSES,
 )
 from voicepush.cli.notifying import Notifier, watching
+from voicepush.cli.options import answers_folder
 from voicepush.cli.terminal import (
     complain,
     draining,
@@ -116,9 +117,16 @@ async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) ->
             "--detach leaves the sending to workers, and these need a ledger in "
             "PostgreSQL: name one by --ledger postgresql://user@host/database"
         )
+    from voicepush.campaign.unrecorded import Unrecorded  # noqa: PLC0415
     from voicepush.cluster.dispatching import release  # noqa: PLC0415
 
-    await release(campaign.ledger, campaign.name, process_is_gone=process_is_gone)
+    with Unrecorded(answers_folder(), say) as unrecorded:
+        await release(
+            campaign.ledger,
+            campaign.name,
+            process_is_gone=process_is_gone,
+            unrecorded=unrecorded,
+        )
     tell_status(await campaign.status(), json=json)
     return EVERYONE_ACCEPTED
 
@@ -154,7 +162,7 @@ def _sending(campaign: Campaign) -> _Sending:
     # An engine, and the library that talks to its database.
     from voicepush.cluster.dispatching import SharedDispatch  # noqa: PLC0415
 
-    return SharedDispatch(campaign.ledger, campaign.name)
+    return SharedDispatch(campaign.ledger, campaign.name, answers_in=answers_folder())
 
 
 def _tell_reasons(summary: Summary, status: CampaignStatus) -> None:

@@ -10,11 +10,13 @@ from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import host_and_port
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
+    AnswersIn,
     Drain,
     FailedOver,
     LedgerPath,
     Patience,
     Service,
+    answers_folder,
     patient,
     seconds,
 )
@@ -32,6 +34,7 @@ async def worker(
     patience: Patience = None,
     drain: Drain = None,
     failed_over: FailedOver = False,
+    answers_in: AnswersIn = None,
     listen: str | None = None,
 ) -> int:
     """
@@ -54,6 +57,10 @@ async def worker(
     failed_over
         The database is on another server, or was restored, and who may have been called
         meanwhile was compared: call from there.
+    answers_in
+        The folder where answers are kept that the database can't take for long, also
+        when the worker ends meanwhile; by default the service's $STATE_DIRECTORY, or
+        voicepush in $XDG_STATE_HOME or ~/.local/state.
     listen
         Serve /healthz there, such as 127.0.0.1:8091; port 0 takes a free one. Nothing
         is served by default.
@@ -74,12 +81,18 @@ async def worker(
                 "database; one in a file has one dispatcher, by send or resume"
             )
         # An engine, and the library that talks to its database.
+        from voicepush.campaign.unrecorded import Unrecorded  # noqa: PLC0415
         from voicepush.cluster.worker import working  # noqa: PLC0415
 
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(Client(settings))
+            unrecorded = stack.enter_context(
+                Unrecorded(answers_folder(answers_in), say)
+            )
             ours = await stack.enter_async_context(
-                working(opened, client, drain=longest, tell=say)
+                working(
+                    *(opened, client), drain=longest, unrecorded=unrecorded, tell=say
+                )
             )
             if where is not None:
                 from voicepush.cluster.health import health_app  # noqa: PLC0415

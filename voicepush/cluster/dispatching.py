@@ -5,7 +5,9 @@ A campaign is given to the workers of its ledger, and this process is one of the
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.worker import ClusterWorker, working
 from voicepush.ledger.plan import Command
@@ -15,21 +17,36 @@ from voicepush.sending.request import load_message
 
 
 async def release(
-    ledger: SharedLedger, campaign: str, *, process_is_gone: bool = False
+    ledger: SharedLedger,
+    campaign: str,
+    *,
+    process_is_gone: bool = False,
+    unrecorded: Unrecorded | None = None,
 ) -> None:
     """
     Give *campaign* to the workers of *ledger*.
+
+    Args:
+        unrecorded: What processes of this machine left is recorded first.
     """
+    if unrecorded is not None:
+        await unrecorded.bring_in(ledger)
     await ledger.release(campaign, load_message, process_is_gone=process_is_gone)
 
 
 class SharedDispatch:
     """
     One campaign, sent by this process beside the other workers of its *ledger*.
+
+    Args:
+        answers_in: The folder where answers are kept that can't be recorded for long.
     """
 
-    def __init__(self, ledger: SharedLedger, campaign: str) -> None:
+    def __init__(
+        self, ledger: SharedLedger, campaign: str, *, answers_in: Path | None = None
+    ) -> None:
         self._ledger = ledger
+        self._answers_in = answers_in
         self._name = campaign
         self._worker: ClusterWorker | None = None
 
@@ -55,12 +72,23 @@ class SharedDispatch:
         Returns:
             What became of those that were sent by this process.
         """
-        await release(self._ledger, self._name, process_is_gone=process_is_gone)
-        async with working(
-            self._ledger, client, only=self._name, drain=drain, tell=tell
-        ) as worker:
-            self._worker = worker
-            await worker.run()
+        with Unrecorded(self._answers_in, tell) as unrecorded:
+            await release(
+                self._ledger,
+                self._name,
+                process_is_gone=process_is_gone,
+                unrecorded=unrecorded,
+            )
+            async with working(
+                self._ledger,
+                client,
+                only=self._name,
+                drain=drain,
+                unrecorded=unrecorded,
+                tell=tell,
+            ) as worker:
+                self._worker = worker
+                await worker.run()
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):
                 tell(

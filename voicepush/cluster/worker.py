@@ -12,6 +12,7 @@ from functools import partial
 from voicepush import clock
 from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.campaign.dispatching import Run
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
@@ -39,6 +40,7 @@ async def working(
     *,
     only: str | None = None,
     drain: float | None = None,
+    unrecorded: Unrecorded | None = None,
     tell: Callable[[str], object] = lambda _: None,
 ) -> AsyncIterator[ClusterWorker]:
     """
@@ -46,6 +48,7 @@ async def working(
 
     Args:
         drain: By default 30 s more than an answer may take.
+        unrecorded: Keeps what can't be recorded; in memory by default.
     """
     if drain is None:
         drain = client.settings.answer_timeout + BEYOND_ANSWERS
@@ -55,7 +58,11 @@ async def working(
         Engine.opened(where) as engine,
     ):
         yield ClusterWorker(
-            *(ledger, client, engine, allowance), only=only, drain=drain, tell=tell
+            *(ledger, client, engine, allowance),
+            only=only,
+            drain=drain,
+            unrecorded=unrecorded or Unrecorded(None),
+            tell=tell,
         )
 
 
@@ -70,6 +77,7 @@ class ClusterWorker:
         allowance: Says how fast all who share the tenant's rate send together.
         only: The name of the one campaign that it works on; it ends with that.
         drain: How long what is under way may take once it is stopped, in seconds.
+        unrecorded: Keeps what can't be recorded for longer than that.
         tell: Hears what the owner should know meanwhile.
     """
 
@@ -82,6 +90,7 @@ class ClusterWorker:
         *,
         only: str | None = None,
         drain: float,
+        unrecorded: Unrecorded,
         tell: Callable[[str], object],
     ) -> None:
         #: What became of those that were sent by it, by campaign.
@@ -94,6 +103,9 @@ class ClusterWorker:
         self._allowance = allowance
         self._only = only
         self._drain = drain
+        self._unrecorded = unrecorded
+        #: Whether something may have been left that was not recorded.
+        self._is_something_left = only is None
         self._tell = tell
         self._stop = StopSignal()
         self._was_stopped = False
@@ -162,6 +174,9 @@ class ClusterWorker:
         """
         try:
             names = await self._ledger.released()
+            if self._is_something_left:
+                await self._unrecorded.bring_in(self._ledger)
+                self._is_something_left = False
         except LedgerError as error:
             self._failed(error)
             return True
@@ -178,6 +193,7 @@ class ClusterWorker:
         if self.failure is None and not self._only:
             self._tell(f"{error}. Nothing is sent until it is back")
         self.failure = error
+        self._is_something_left = True
 
     def _recovered(self) -> None:
         if self.failure is not None and not self._only:
@@ -198,7 +214,7 @@ class ClusterWorker:
             priority=load_message(worker.plan.message).priority,
         )
         sender = self._client.sender_beside(pacer)
-        run = Run(worker, sender, self._drain, self._tell)
+        run = Run(worker, sender, self._drain, self._tell, self._unrecorded)
         if self._stop.is_set:
             run.go(self._stop.reason or "stopped")
         self._runs[name] = run

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from random import random
 from typing import Any, TypeVar
 
@@ -39,8 +40,14 @@ _TOGETHER = 4
 #: What the server calls us, if the user says nothing else.
 _NAME = "voicepush"
 
-#: How long it is tried to connect, in seconds.
+#: How long it is tried to connect, in seconds; and how long after that was in vain, for
+#: who waits for a database that is gone asks again by itself.
 _PATIENCE = 10.0
+_WITHOUT_HOPE = 1.0
+
+#: The pool tries less and less often, and begins anew after so many seconds, so that a
+#: database that is back is found soon.
+_BEGINS_ANEW = 5.0
 
 #: A server that is gone without a word is noticed after some 30 seconds, also while
 #: nothing is said; by the names of libpq.
@@ -85,6 +92,7 @@ class PostgresStore:
             max_size=_TOGETHER,
             open=False,
             timeout=_PATIENCE,
+            reconnect_timeout=_BEGINS_ANEW,
             configure=self._configure,
             check=self._clock.look,
         )
@@ -93,6 +101,7 @@ class PostgresStore:
         self._later = ThreadPoolExecutor(1, "voicepush-ledger-later")
         self._begun: set[Future[Any]] = set()
         self._closed = False
+        self._patience = _PATIENCE
 
     async def open(self, *, make: bool, failed_over: bool) -> None:
         """
@@ -168,6 +177,9 @@ class PostgresStore:
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        if self._patience != _PATIENCE:
+            # Nobody waits for a database that is gone.
+            self._pool.close()
         wait(set(self._begun))
         self._threads.shutdown()
         self._later.shutdown()
@@ -208,7 +220,7 @@ class PostgresStore:
         Args:
             queues: One at a time of those who have met others again and again.
         """
-        with self._pool.connection() as connection:
+        with self._connection() as connection:
             connection.read_only = not writes
             connection.isolation_level = (
                 IsolationLevel.SERIALIZABLE
@@ -219,6 +231,20 @@ class PostgresStore:
                 if queues and writes:
                     connection.execute(_QUEUE)
                 return work(PostgresConnection(connection, self._clock))
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            connection = self._pool.getconn(self._patience)
+        except PoolTimeout:
+            self._patience = _WITHOUT_HOPE
+            raise
+        self._patience = _PATIENCE
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._pool.putconn(connection)
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         prepare(connection)
