@@ -70,8 +70,21 @@ class Unrecorded:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             with self._file as file:
-                if not self._kept:
+                if self._kept:
+                    self._tell(
+                        f"the answers to {len(self._kept):,} requests are kept in "
+                        f"{self.folder}; the next worker, send or resume there records "
+                        "them"
+                    )
+                else:
                     file.remove()
+
+    @property
+    def is_any_left(self) -> bool:
+        """
+        Whether there is something that nobody in this process tries to record any more.
+        """
+        return bool(self._left)
 
     def number(self) -> int:
         """

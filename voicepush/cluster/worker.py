@@ -5,7 +5,8 @@ A process that takes batches of campaigns, beside others on as many machines.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from asyncio import FIRST_COMPLETED
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -31,6 +32,9 @@ _LOOK_EVERY = 1.0
 
 #: And so often for workers that gave no sign.
 _SWEEP_EVERY = 5.0
+
+#: How long it tries to leave a database that is gone, in seconds.
+_LEAVES_WITHIN = 2.0
 
 
 @asynccontextmanager
@@ -149,7 +153,7 @@ class ClusterWorker:
         """
         try:
             while not self._stop.is_set:
-                is_there = await self._look()
+                is_there = await self._unless_stopped(self._look())
                 if self._only and self.failure is not None:
                     break
                 if self._only and not is_there and not self._parts:
@@ -162,6 +166,20 @@ class ClusterWorker:
         if self._only and self.failure is not None:
             self.failure.while_sending = True
             raise self.failure
+
+    async def _unless_stopped(self, look: Coroutine[None, None, bool]) -> bool:
+        """
+        What *look* gives, unless this is stopped while it waits for the database.
+        """
+        looking = asyncio.create_task(look)
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([looking, stopped], return_when=FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not looking.done():
+                looking.cancel()
+        return looking.result() if looking.done() else True
 
     async def _wait(self, seconds: float) -> None:
         await self._stop.wait(seconds)
@@ -229,9 +247,11 @@ class ClusterWorker:
             if run.journal.failure is not None:
                 self._failed(run.journal.failure)
                 run.state = CampaignState.RUNNING
-            with suppress(LedgerError):
-                await run.leave(run.state, run.reason)
-                await self._tell_end(name)
+            is_gone = run.journal.failure is not None or self._unrecorded.is_any_left
+            with suppress(LedgerError, TimeoutError):
+                async with asyncio.timeout(_LEAVES_WITHIN if is_gone else None):
+                    await run.leave(run.state, run.reason)
+                    await self._tell_end(name)
 
     async def _tell_end(self, name: str) -> None:
         """
@@ -272,6 +292,21 @@ class ClusterWorker:
                 await stop.wait(_LOOK_EVERY)
         finally:
             handing.cancel()
-            await asyncio.wait([handing])
+            await _ended(handing)
         if not handing.cancelled():
             handing.result()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """
+    Wait until *task* has ended, also where this is cancelled meanwhile: what is begun
+    in it must not be left alone.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

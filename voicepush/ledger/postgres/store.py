@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from random import random
+from threading import get_ident
 from typing import Any, TypeVar
 
 import psycopg
@@ -58,6 +59,9 @@ _NOTICING = {
     "tcp_user_timeout": 30_000,
 }
 
+#: Who waits for what was begun looks so often whether that can end, in seconds.
+_LOOKS_EVERY = 0.2
+
 #: A transaction that met another is done again so often, after the first few times in
 #: a queue; and at most so much later, in seconds.
 _MOST_TIMES = 50
@@ -102,6 +106,8 @@ class PostgresStore:
         self._begun: set[Future[Any]] = set()
         self._closed = False
         self._patience = _PATIENCE
+        #: Since when threads wait for a connection.
+        self._waiting: dict[int, float] = {}
 
     async def open(self, *, make: bool, failed_over: bool) -> None:
         """
@@ -177,10 +183,12 @@ class PostgresStore:
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        if self._patience != _PATIENCE:
-            # Nobody waits for a database that is gone.
-            self._pool.close()
-        wait(set(self._begun))
+        while wait(set(self._begun), timeout=_LOOKS_EVERY).not_done:
+            since = min(list(self._waiting.values()), default=None)
+            if since is not None and clock.monotonic() - since > _WITHOUT_HOPE:
+                # Each thread has a connection, so the database is gone. This ends only
+                # the waits for it.
+                self._pool.close()
         self._threads.shutdown()
         self._later.shutdown()
         self._pool.close()
@@ -234,11 +242,15 @@ class PostgresStore:
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+        thread = get_ident()
+        self._waiting[thread] = clock.monotonic()
         try:
             connection = self._pool.getconn(self._patience)
         except PoolTimeout:
             self._patience = _WITHOUT_HOPE
             raise
+        finally:
+            del self._waiting[thread]
         self._patience = _PATIENCE
         try:
             with connection:

@@ -181,9 +181,9 @@ class PostgresWorker(SQLWorker):
                 self._set(connection, command=_COMMANDS[state], reason=reason)
             return self._gone(connection, None)
         end, reason = self._end_of(connection, row, state, reason)
-        if end is CampaignState.CANCELLED:
-            if self._is_any_open(connection):
-                return False
+        if end is CampaignState.CANCELLED and self._is_any_open(connection):
+            return False
+        if end in (CampaignState.CANCELLED, CampaignState.FINISHED):
             engine.drop_jobs(connection, self.plan.tag)
         if end is CampaignState.RUNNING:
             return self._gone(connection, None)
