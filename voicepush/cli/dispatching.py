@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     HELD_BY_ANOTHER,
@@ -32,6 +33,7 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
+from voicepush.ledger.reader import LedgerReader
 from voicepush.ledger.sharing import is_shared
 from voicepush.masking import mask_numbers
 from voicepush.model.outcome import Summary
@@ -117,18 +119,21 @@ async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) ->
             "--detach leaves the sending to workers, and these need a ledger in "
             "PostgreSQL: name one by --ledger postgresql://user@host/database"
         )
-    from voicepush.campaign.unrecorded import Unrecorded  # noqa: PLC0415
     from voicepush.cluster.dispatching import release  # noqa: PLC0415
 
-    with Unrecorded(answers_folder(), say) as unrecorded:
-        await release(
-            campaign.ledger,
-            campaign.name,
-            process_is_gone=process_is_gone,
-            unrecorded=unrecorded,
-        )
+    await bring_in(campaign.ledger)
+    await release(campaign.ledger, campaign.name, process_is_gone=process_is_gone)
     tell_status(await campaign.status(), json=json)
     return EVERYONE_ACCEPTED
+
+
+async def bring_in(ledger: LedgerReader) -> None:
+    """
+    Record in *ledger* what processes of this machine left that could not record it.
+    """
+    if is_shared(ledger):
+        with Unrecorded(answers_folder(), say) as unrecorded:
+            await unrecorded.bring_in(ledger)
 
 
 class _Sending(Protocol):

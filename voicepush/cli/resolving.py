@@ -13,6 +13,7 @@ import attrs
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.cli.dispatching import bring_in
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
@@ -134,6 +135,7 @@ async def resolve(  # noqa: PLR0913 -- each is an option
     wanted = _advices(only, decides=resend or give_up)
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
+        await bring_in(opened)
         if evidence.evidence:
             await _settle(opened, found, evidence, yes=yes, json=json)
             return EVERYONE_ACCEPTED

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import host_and_port
 from voicepush.cli.options import (
@@ -81,7 +82,6 @@ async def worker(
                 "database; one in a file has one dispatcher, by send or resume"
             )
         # An engine, and the library that talks to its database.
-        from voicepush.campaign.unrecorded import Unrecorded  # noqa: PLC0415
         from voicepush.cluster.worker import working  # noqa: PLC0415
 
         async with AsyncExitStack() as stack:

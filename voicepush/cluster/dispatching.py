@@ -17,20 +17,11 @@ from voicepush.sending.request import load_message
 
 
 async def release(
-    ledger: SharedLedger,
-    campaign: str,
-    *,
-    process_is_gone: bool = False,
-    unrecorded: Unrecorded | None = None,
+    ledger: SharedLedger, campaign: str, *, process_is_gone: bool = False
 ) -> None:
     """
     Give *campaign* to the workers of *ledger*.
-
-    Args:
-        unrecorded: What processes of this machine left is recorded first.
     """
-    if unrecorded is not None:
-        await unrecorded.bring_in(ledger)
     await ledger.release(campaign, load_message, process_is_gone=process_is_gone)
 
 
@@ -73,12 +64,9 @@ class SharedDispatch:
             What became of those that were sent by this process.
         """
         with Unrecorded(self._answers_in, tell) as unrecorded:
-            await release(
-                self._ledger,
-                self._name,
-                process_is_gone=process_is_gone,
-                unrecorded=unrecorded,
-            )
+            # Before, so that whoever was not sent is pending then.
+            await unrecorded.bring_in(self._ledger)
+            await release(self._ledger, self._name, process_is_gone=process_is_gone)
             async with working(
                 self._ledger,
                 client,

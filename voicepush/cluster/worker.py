@@ -243,6 +243,9 @@ class ClusterWorker:
             run.journal.fail(error)
         finally:
             del self._runs[name]
+            if pacer.is_silent:
+                # So it stopped, or soon would have.
+                run.journal.fail(LedgerError("the shared rate can't be asked for"))
             # What is wrong here need not be wrong for others.
             if run.journal.failure is not None:
                 self._failed(run.journal.failure)

@@ -121,6 +121,9 @@ class LateRecord:
 _CALLED = frozenset({Outcome.ACCEPTED, Outcome.UNKNOWN})
 
 
+#: What a column for whole numbers can hold.
+_LARGEST = 2**63 - 1
+
 _NOTHING = msgspec.Raw(b"null")
 
 
@@ -167,6 +170,8 @@ def unpack_late(packed: PackedLateRecord) -> LateRecord:
         ValueError: It is none.
     """
     tag, _, number = packed.batch.rpartition("-")
+    if not 0 <= int(number) <= _LARGEST:
+        raise ValueError(number)
     transactions = _column(packed.transactions)
     return LateRecord(
         BatchId(tag, int(number)),
