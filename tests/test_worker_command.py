@@ -85,10 +85,14 @@ def test_a_worker_waits_for_the_first_campaign(serve: Serve) -> None:
         before = healthy(url)
         given = say("send", "june.csv", *SENDING, "--detach")
         wait_until(lambda: status()["state"] == "finished")
+        after = healthy(url)[1]
         worker.send_signal(signal.SIGTERM)
         said = ended(worker)
 
-    assert (200, {"state": "ok", "reason": None, "campaigns": []}) == before
+    assert 200 == before[0]
+    assert {"state": "ok", "reason": None, "campaigns": []}.items() <= before[1].items()
+    assert (0, 0) == (before[1]["requests"], before[1]["accepted"])
+    assert (MANY // 10, MANY) == (after["requests"], after["accepted"])
     assert 0 == given.code
     assert "june is given to the workers" in given.err
     assert 0 == said.code

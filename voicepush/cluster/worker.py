@@ -5,6 +5,7 @@ A process that takes batches of campaigns, beside others on as many machines.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -30,6 +31,17 @@ _LOOK_EVERY = 1.0
 
 #: And so often for workers that gave no sign.
 _SWEEP_EVERY = 5.0
+
+
+#: What is counted of what a worker does.
+_COUNTED = (
+    *("requests", "accepted", "rejected", "expired", "not_sent", "unknown"),
+    "suppressed",
+)
+
+
+def _counts_of(summary: Summary) -> dict[str, int]:
+    return {name: getattr(summary, name) for name in _COUNTED}
 
 
 @asynccontextmanager
@@ -97,6 +109,8 @@ class ClusterWorker:
         self._tell = tell
         self._stop = StopSignal()
         self._was_stopped = False
+        #: Of the runs that have ended.
+        self._counts: Counter[str] = Counter()
         self._runs: dict[str, Run] = {}
         self._parts: dict[str, asyncio.Task[None]] = {}
 
@@ -106,6 +120,17 @@ class ClusterWorker:
         Why it was stopped, if it was.
         """
         return self._stop.reason if self._was_stopped else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """
+        How many requests it has made since it began, and what became of how many
+        recipients.
+        """
+        found = Counter(self._counts)
+        for run in self._runs.values():
+            found.update(_counts_of(run.summary))
+        return {name: found[name] for name in _COUNTED}
 
     @property
     def campaigns(self) -> list[str]:
@@ -209,6 +234,7 @@ class ClusterWorker:
             run.journal.fail(error)
         finally:
             del self._runs[name]
+            self._counts.update(_counts_of(run.summary))
             # What is wrong here need not be wrong for others.
             if run.journal.failure is not None:
                 self._failed(run.journal.failure)
