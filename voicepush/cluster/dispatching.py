@@ -32,11 +32,14 @@ class SharedDispatch:
         self._ledger = ledger
         self._name = campaign
         self._worker: ClusterWorker | None = None
+        #: Why it is to end, if it is.
+        self._reason: str | None = None
 
     def stop(self, reason: str) -> None:
         """
         Take nothing more; `dispatch` returns once what is under way is recorded.
         """
+        self._reason = reason
         if self._worker is not None:
             self._worker.stop(reason)
 
@@ -60,6 +63,8 @@ class SharedDispatch:
             self._ledger, client, only=self._name, drain=drain, tell=tell
         ) as worker:
             self._worker = worker
+            if self._reason is not None:
+                worker.stop(self._reason)
             await worker.run()
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):
