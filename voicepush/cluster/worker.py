@@ -15,9 +15,15 @@ from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.campaign.dispatching import Run
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
-from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.errors import (
+    CampaignHeldError,
+    CampaignLostError,
+    InputError,
+    LedgerError,
+)
 from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
+from voicepush.masking import mask_numbers
 from voicepush.model.batch import BatchId
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
@@ -236,7 +242,10 @@ class ClusterWorker:
             del self._runs[name]
             self._counts.update(_counts_of(run.summary))
             # What is wrong here need not be wrong for others.
-            if run.journal.failure is not None:
+            if isinstance(run.journal.failure, CampaignLostError):
+                self._tell(f"{name}: another worker took this one for gone")
+                run.state = CampaignState.RUNNING
+            elif run.journal.failure is not None:
                 self._failed(run.journal.failure)
                 run.state = CampaignState.RUNNING
             with suppress(LedgerError):
@@ -272,6 +281,8 @@ class ClusterWorker:
                     await worker.put_back(batch)
             except LedgerError as error:
                 run.journal.fail(error)
+            except Exception as error:  # noqa: BLE001 -- the engine would only log it
+                stop.set(mask_numbers(str(error)) or type(error).__name__)
 
         together = 2 * self._client.settings.concurrency + 7
         handing = asyncio.create_task(
