@@ -152,6 +152,8 @@ class Cluster:
     chance: random.Random = attrs.field(factory=lambda: random.Random(5))  # noqa: S311
     workers: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
     kills: int = 0
+    #: How many people were in flight with those that were killed.
+    lost: int = 0
 
     @property
     def people(self) -> int:
@@ -160,12 +162,26 @@ class Cluster:
         """
         return self.batches * self.size
 
+    def in_flight_with(self, worker: subprocess.Popen[bytes]) -> int:
+        """
+        How many people *worker* has claimed and not recorded.
+        """
+        with psycopg.connect(self.address) as connection:
+            row = connection.execute(
+                "SELECT coalesce(sum(in_flight), 0) FROM voicepush.batch "
+                "WHERE state = 1 AND split_part(claimed_by, ':', 2) = %s",
+                (str(worker.pid),),
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     @property
     def most_unknown(self) -> int:
         """
-        The most that may be in flight with one worker.
+        The most that may be in flight with one worker: what is under way, and what is
+        answered and being recorded.
         """
-        return self.concurrency * self.size
+        return 2 * self.concurrency * self.size
 
     def start(
         self, *, first: str = "", address: str | None = None, drain: str = "20s"
@@ -215,6 +231,7 @@ class Cluster:
         victim.kill()
         victim.wait()
         self.kills += 1
+        self.lost += self.in_flight_with(victim)
         self.start()
 
     def stand(self) -> dict[str, Any]:

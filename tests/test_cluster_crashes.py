@@ -75,49 +75,36 @@ def test_workers_that_are_killed(make: Make) -> None:
         cluster.kill()
         cluster.stand()
 
-    found = cluster.check(most_unknown=KILLS * cluster.most_unknown)
-    assert found["accepted"] >= cluster.people - KILLS * cluster.most_unknown
+    found = cluster.check(most_unknown=cluster.lost)
+    assert cluster.lost == found["unknown"]
+    assert cluster.lost <= KILLS * cluster.most_unknown
 
 
-def test_a_worker_that_stands_still(make: Make) -> None:
+def test_workers_that_stand_still(make: Make) -> None:
     """
-    Whoever it had claimed is unknown until it wakes and records late, and nobody whom
-    others have called meanwhile is called by it.
+    Whoever they had claimed is unknown until they wake, and nobody whom others have
+    called meanwhile is called by them: one in the midst of its work, and one exactly
+    between a claim and its request, which it may send then.
     """
     cluster = make(600)
-    for _ in range(3):
+    cluster.start(first=STOPS_AT.format(at=10))
+    for _ in range(2):
         cluster.start()
     cluster.plan()
-    cluster.go_on(30)
-    stopped = cluster.workers[0]
-    stopped.send_signal(signal.SIGSTOP)
+    before, during, _ = cluster.workers
+    wait_until(lambda: is_stopped(before.pid))
+    during.send_signal(signal.SIGSTOP)
     since = time.monotonic()
-    others = cluster.stand()["accepted"]
-    wait_until(lambda: cluster.stand()["accepted"] > others)
     while time.monotonic() < since + LONG:
         cluster.stand()
         time.sleep(0.5)
-    stopped.send_signal(signal.SIGCONT)
+    stands = cluster.stand()
+    for each in (before, during):
+        each.send_signal(signal.SIGCONT)
 
-    cluster.check(most_unknown=cluster.most_unknown)
-
-
-def test_a_worker_that_stands_still_before_its_request(make: Make) -> None:
-    """
-    It may send what it claimed when it wakes, since nobody else has sent it.
-    """
-    cluster = make(300)
-    cluster.start(first=STOPS_AT.format(at=10))
-    cluster.start()
-    cluster.plan()
-    stopped = cluster.workers[0]
-    wait_until(lambda: is_stopped(stopped.pid))
-    time.sleep(LONG)
-    before = cluster.stand()
-    stopped.send_signal(signal.SIGCONT)
-
-    assert before["unknown"] > 0
-    cluster.check(most_unknown=cluster.most_unknown)
+    assert stands["unknown"] > 0
+    assert 0 == stands["in_flight"] == stands["pending"]
+    cluster.check(most_unknown=2 * cluster.most_unknown)
     wait_until(lambda: cluster.stand()["accepted"] == cluster.people)
 
 

@@ -157,7 +157,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     lists = [*filter(None, [file]), *(suppress or [])]
     check_output(rejects, "--rejects", inputs(ledger, chosen.key_file, *lists))
     message_ = (message or Message()).build()
-    settings = patient(chosen.rehearsed() if dry_run else chosen.build(), patience)
+    sends = not (dry_run or detach)
+    settings = patient(chosen.build() if sends else chosen.rehearsed(), patience)
     notifiers = (notify or Notify()).build(settings)
     for each in keep or ():
         check_text(each, "--keep")
@@ -282,7 +283,8 @@ async def resume(  # noqa: PLR0913 -- each is an option
     json
         Print one JSON object when it ends.
     """
-    settings = patient((service or Service()).build(), patience)
+    chosen = service or Service()
+    settings = patient(chosen.rehearsed() if detach else chosen.build(), patience)
     notifiers = (notify or Notify()).build(settings)
     longest = None if drain is None else seconds("--drain", drain)
     async with existing(

@@ -73,7 +73,9 @@ async def dispatch(
         notifiers: Hear how it goes.
     """
     if detach:
-        return await _detached(campaign, process_is_gone=process_is_gone, json=json)
+        return await _detached(
+            campaign, notifiers, process_is_gone=process_is_gone, json=json
+        )
     async with watching(campaign, notifiers) as watch:
         summary: Summary | None = None
         failed: int | None = None
@@ -110,10 +112,21 @@ async def dispatch(
     return EVERYONE_ACCEPTED if everyone else NOT_EVERYONE
 
 
-async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) -> int:
+async def _detached(
+    campaign: Campaign,
+    notifiers: Sequence[Notifier],
+    *,
+    process_is_gone: bool,
+    json: bool,
+) -> int:
     """
     Give *campaign* to the workers of its ledger.
     """
+    if notifiers:
+        raise InputError(
+            "who is to be notified is told by the process that sends; leave out "
+            "--detach, or --notify-command and --notify-webhook"
+        )
     if not is_shared(campaign.ledger):
         raise InputError(
             "--detach leaves the sending to workers, and these need a ledger in "
@@ -123,7 +136,13 @@ async def _detached(campaign: Campaign, *, process_is_gone: bool, json: bool) ->
 
     await bring_in(campaign.ledger)
     await release(campaign.ledger, campaign.name, process_is_gone=process_is_gone)
-    tell_status(await campaign.status(), json=json)
+    if json:
+        tell_status(await campaign.status(), json=True)
+    else:
+        say(
+            f"{campaign.name} is given to the workers; see voicepush status "
+            f"{campaign.name}"
+        )
     return EVERYONE_ACCEPTED
 
 

@@ -145,18 +145,6 @@ class Client:
         """
         return self.sender.observers
 
-    def sender_beside(self, pacer: Pacing) -> Sender:
-        """
-        Another sender, with a pace and slots of its own, so that nothing that waits in
-        one holds up the other.
-        """
-        return Sender(
-            self.settings,
-            self._transport,
-            pacer,
-            observers=self.observers,
-        )
-
     async def close(self) -> None:
         """
         Send what was submitted already, wait for its answers, and close.

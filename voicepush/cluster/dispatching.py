@@ -40,11 +40,14 @@ class SharedDispatch:
         self._answers_in = answers_in
         self._name = campaign
         self._worker: ClusterWorker | None = None
+        #: Why it is to end, if it is.
+        self._reason: str | None = None
 
     def stop(self, reason: str) -> None:
         """
         Take nothing more; `dispatch` returns once what is under way is recorded.
         """
+        self._reason = reason
         if self._worker is not None:
             self._worker.stop(reason)
 
@@ -76,12 +79,15 @@ class SharedDispatch:
                 tell=tell,
             ) as worker:
                 self._worker = worker
+                if self._reason is not None:
+                    worker.stop(self._reason)
                 await worker.run()
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):
+                who = "worker goes" if others == 1 else "workers go"
                 tell(
-                    f"{others} other workers go on with it; voicepush pause "
-                    f"{self._name} stops them"
+                    f"{others} other {who} on with {self._name}; voicepush pause "
+                    f"{self._name} stops that"
                 )
             else:
                 await self._ledger.steer(self._name, command=Command.PAUSE)

@@ -38,8 +38,8 @@ _ENDS_WITHIN = 1.0
 logging.getLogger("procrastinate").addHandler(logging.NullHandler())
 logging.getLogger("procrastinate").propagate = False
 
-#: Sends the batch of that number.
-Handler = Callable[[int], Awaitable[None]]
+#: Sends the batch of that number; is told which of the engine's workers does it.
+Handler = Callable[[int, int], Awaitable[None]]
 
 
 class Engine:
@@ -57,7 +57,8 @@ class Engine:
             number: int,
             **_: Any,
         ) -> None:
-            await context.additional_context["handler"](number)
+            handler: Handler = context.additional_context["handler"]
+            await handler(number, context.job.worker_id or 0)
 
     @classmethod
     @asynccontextmanager

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import FIRST_COMPLETED
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -16,9 +17,15 @@ from voicepush.campaign.dispatching import Run
 from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
-from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.errors import (
+    CampaignHeldError,
+    CampaignLostError,
+    InputError,
+    LedgerError,
+)
 from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
+from voicepush.masking import mask_numbers
 from voicepush.model.batch import BatchId
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
@@ -35,6 +42,17 @@ _SWEEP_EVERY = 5.0
 
 #: How long it tries to leave a database that is gone, in seconds.
 _LEAVES_WITHIN = 2.0
+
+
+#: What is counted of what a worker does.
+_COUNTED = (
+    *("requests", "accepted", "rejected", "expired", "not_sent", "unknown"),
+    "suppressed",
+)
+
+
+def _counts_of(summary: Summary) -> dict[str, int]:
+    return {name: getattr(summary, name) for name in _COUNTED}
 
 
 @asynccontextmanager
@@ -113,6 +131,8 @@ class ClusterWorker:
         self._tell = tell
         self._stop = StopSignal()
         self._was_stopped = False
+        #: Of the runs that have ended.
+        self._counts: Counter[str] = Counter()
         self._runs: dict[str, Run] = {}
         self._parts: dict[str, asyncio.Task[None]] = {}
 
@@ -122,6 +142,17 @@ class ClusterWorker:
         Why it was stopped, if it was.
         """
         return self._stop.reason if self._was_stopped else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """
+        How many requests it has made since it began, and what became of how many
+        recipients.
+        """
+        found = Counter(self._counts)
+        for run in self._runs.values():
+            found.update(_counts_of(run.summary))
+        return {name: found[name] for name in _COUNTED}
 
     @property
     def campaigns(self) -> list[str]:
@@ -231,7 +262,7 @@ class ClusterWorker:
             campaign=worker.plan.tag,
             priority=load_message(worker.plan.message).priority,
         )
-        sender = self._client.sender_beside(pacer)
+        sender = self._client.sender.beside(pacer)
         run = Run(worker, sender, self._drain, self._tell, self._unrecorded)
         if self._stop.is_set:
             run.go(self._stop.reason or "stopped")
@@ -243,11 +274,15 @@ class ClusterWorker:
             run.journal.fail(error)
         finally:
             del self._runs[name]
+            self._counts.update(_counts_of(run.summary))
             if pacer.is_silent:
                 # So it stopped, or soon would have.
                 run.journal.fail(LedgerError("the shared rate can't be asked for"))
             # What is wrong here need not be wrong for others.
-            if run.journal.failure is not None:
+            if isinstance(run.journal.failure, CampaignLostError):
+                self._tell(f"{name}: another worker took this one for gone")
+                run.state = CampaignState.RUNNING
+            elif run.journal.failure is not None:
                 self._failed(run.journal.failure)
                 run.state = CampaignState.RUNNING
             is_gone = run.journal.failure is not None or self._unrecorded.is_any_left
@@ -271,14 +306,22 @@ class ClusterWorker:
         """
         tag, stop = worker.plan.tag, run.journal.stop
 
-        async def send(number: int) -> None:
+        known_as = 0
+
+        async def send(number: int, engine: int) -> None:
+            nonlocal known_as
             batch = BatchId(tag, number)
             try:
+                if engine != known_as:
+                    known_as = engine
+                    await worker.known_as(engine)
                 await run.send(batch)
                 if stop.is_set:
                     await worker.put_back(batch)
             except LedgerError as error:
                 run.journal.fail(error)
+            except Exception as error:  # noqa: BLE001 -- the engine would only log it
+                stop.set(mask_numbers(str(error)) or type(error).__name__)
 
         together = 2 * self._client.settings.concurrency + 7
         handing = asyncio.create_task(

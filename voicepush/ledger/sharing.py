@@ -43,6 +43,13 @@ class SharedWorker(Worker, Protocol):
     to the others, and the last of them who leaves ends the campaign.
     """
 
+    async def known_as(self, engine: int) -> None:
+        """
+        Let it be known which of the engine's workers this is, so that its jobs are
+        given to others as soon as it is gone.
+        """
+        ...
+
     async def put_back(self, batch: BatchId) -> None:
         """
         Let the engine give *batch* to any worker again, if someone in it is pending.

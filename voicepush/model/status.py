@@ -71,6 +71,8 @@ class CampaignStatus:
     rate: float | None = None
     #: Recipients per second, as its dispatcher measured it lately.
     throughput: float | None = None
+    #: How many processes are at work on it.
+    workers: int = 0
     #: Why nothing goes on although it is running, where that has lasted a while.
     waiting: str | None = None
     #: Since when.

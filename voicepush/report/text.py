@@ -113,7 +113,8 @@ def as_text(status: CampaignStatus) -> str:
     """
     One campaign in full: every recipient that was read is in exactly one line.
     """
-    lines = [f"campaign {shown(status.campaign)}: {status.state.value}"]
+    by = f", {status.workers} workers" if status.workers > 1 else ""
+    lines = [f"campaign {shown(status.campaign)}: {status.state.value}{by}"]
     if status.reason:
         lines.append(f"  because {shown(status.reason)}")
     if status.follows:

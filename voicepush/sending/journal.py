@@ -7,11 +7,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from voicepush.model.batch import Batch
-from voicepush.model.claim import Claim, Claimed, Policy, Record, Recorded, Refused
+from voicepush.model.claim import (
+    Claim,
+    Claimed,
+    Policy,
+    Record,
+    Recorded,
+    Refused,
+    Superseded,
+)
 from voicepush.model.outcome import BatchResult
+
+if TYPE_CHECKING:
+    from voicepush.sending.delivery import Delivery
 
 
 class StopSignal:
@@ -109,3 +120,21 @@ class ForgetfulJournal:
         Forget it.
         """
         return Recorded()
+
+
+async def told(
+    journal: Journal,
+    delivery: Delivery,
+    claimed: Claimed | None = None,
+    *,
+    due_at: float | None = None,
+) -> BatchResult:
+    """
+    Tell the journal what is known by now, which it has to hear after each claim.
+    """
+    result = delivery.result()
+    record = await journal.record(claimed, result, due_at)
+    if isinstance(record, Superseded):
+        delivery.refusal = record.reason
+    delivery.recorded = result
+    return result

@@ -19,7 +19,7 @@ from voicepush.errors import (
     UnreachableError,
 )
 from voicepush.logs import log_event
-from voicepush.model.claim import Claim, Claimed, NotBefore, Refused, Superseded
+from voicepush.model.claim import Claim, Claimed, NotBefore, Refused
 from voicepush.model.events import AttemptMade, Observers, PaceChanged
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
@@ -27,7 +27,7 @@ from voicepush.sending.answer import Answer, ResponseItem, decode
 from voicepush.sending.attempt import Posted, Rest
 from voicepush.sending.codes import Meaning
 from voicepush.sending.delivery import Delivery, Left, Turn, by_item
-from voicepush.sending.journal import Journal, StopSignal
+from voicepush.sending.journal import Journal, StopSignal, told
 from voicepush.sending.pacing import Pacing
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
@@ -73,6 +73,18 @@ class Sender:
         self.observers = observers or Observers()
         if observers is None:
             self.observers.add(log_event)
+
+    def beside(self, pacer: Pacing) -> Sender:
+        """
+        Another one with slots of its own, so that what waits in one holds up no other.
+        """
+        return Sender(
+            self.settings,
+            self._transport,
+            pacer,
+            now=self._now,
+            observers=self.observers,
+        )
 
     @property
     def waiting(self) -> Waiting | None:
@@ -123,7 +135,7 @@ class Sender:
             await journal.stop.wait(seconds)
             return
         moment = self._now() + seconds
-        await _record(delivery, journal, due_at=moment)
+        await told(journal, delivery, due_at=moment)
         delivery.refusal = f"it has to wait until {clock_time(moment)}"
 
     async def _finished(self, delivery: Delivery, journal: Journal) -> BatchResult:
@@ -131,14 +143,14 @@ class Sender:
         Give those who are still pending an outcome.
         """
         if not delivery.pending():
-            return delivery.recorded or await _record(delivery, journal)
+            return delivery.recorded or await told(journal, delivery)
         reason = delivery.refusal or (journal.stop.is_set and journal.stop.reason)
         if reason:
             # In the journal they stay pending: they were never claimed, or refused.
             delivery.stay(reason)
             return delivery.result()
         delivery.give_up()
-        return await _record(delivery, journal)
+        return await told(journal, delivery)
 
     async def _round(self, delivery: Delivery, journal: Journal) -> Left:
         """
@@ -210,7 +222,7 @@ class Sender:
         if delivery.stop_reason is not None:
             journal.stop.set(delivery.stop_reason)
         delivery.note_transactions(answer, places)
-        await _record(delivery, journal, claimed)
+        await told(journal, delivery, claimed)
         # After the record: whatever happens here, nobody gets lost.
         is_throttled = any(item.meaning is Meaning.THROTTLED for item, _ in items)
         if is_throttled:
@@ -242,7 +254,7 @@ class Sender:
         turn = await self._turn(delivery, journal.stop, places)
         if turn is Turn.EXPIRED:
             delivery.expire(places)
-            await _record(delivery, journal)
+            await told(journal, delivery)
         elif turn is Turn.TOO_LONG:
             journal.stop.set(
                 f"the service asks to wait until {clock_time(self.pacer.held_until)}, "
@@ -255,13 +267,13 @@ class Sender:
             delivery.refusal = claim.reason
         elif isinstance(claim, NotBefore):
             # No slot is held meanwhile; the ledger gives the batch again.
-            await _record(delivery, journal, due_at=claim.moment)
+            await told(journal, delivery, due_at=claim.moment)
             delivery.refusal = claim.reason
         elif delivery.is_over() or not claim.places:
             # What is claimed is sent, whatever else happened, unless it is too late.
             delivery.leave_out(claim.left_out)
             delivery.expire(claim.places)
-            await _record(delivery, journal, claim)
+            await told(journal, delivery, claim)
             return Turn.EXPIRED
         return claim
 
@@ -372,24 +384,6 @@ _TAKES_LONG = 100
 
 def _is_over(delivery: Delivery, journal: Journal) -> bool:
     return journal.stop.is_set or delivery.refusal is not None
-
-
-async def _record(
-    delivery: Delivery,
-    journal: Journal,
-    claimed: Claimed | None = None,
-    *,
-    due_at: float | None = None,
-) -> BatchResult:
-    """
-    Tell the journal what is known by now, which it has to hear after each claim.
-    """
-    result = delivery.result()
-    record = await journal.record(claimed, result, due_at)
-    if isinstance(record, Superseded):
-        delivery.refusal = record.reason
-    delivery.recorded = result
-    return result
 
 
 _TOO_LARGE_HERE = ResponseItem(

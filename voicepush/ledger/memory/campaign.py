@@ -272,6 +272,7 @@ class StoredCampaign:
             throughput=self.throughput if runs else None,
             waiting=waiting and waiting.reason,
             waiting_since=waiting and waiting.since,
+            workers=int(runs),
             calls=Calls.of(calls, found["accepted"]) if calls else None,
             asked=sum(row.told for row in self.rows),
             follows=self.plan.follows.campaign if self.plan.follows else None,

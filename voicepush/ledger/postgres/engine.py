@@ -5,10 +5,10 @@ SQL. One job is one batch, and holds nothing but its ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from voicepush.ledger.sharing import STALLED_AFTER, TASK
-from voicepush.ledger.sql.store import Connection
+from voicepush.ledger.sql.store import Connection, Row
 
 #: A campaign's tag is the name of its queue.
 _JOBS = """
@@ -39,6 +39,11 @@ _IS_ANY_DUE = """
 _RUNNING = """
     SELECT (args->>'number')::bigint FROM procrastinate_jobs
     WHERE queue_name = ? AND status = 'doing'
+"""
+
+_DOING_BY = """
+    SELECT id, (args->>'number')::bigint AS number FROM procrastinate_jobs
+    WHERE queue_name = ? AND status = 'doing' AND worker_id = ?
 """
 
 _STALLED = """
@@ -88,7 +93,23 @@ def end_stalled(connection: Connection, campaign: int, tag: str) -> None:
     Give the jobs of workers that gave no sign to others, where someone is pending and
     not in flight.
     """
-    jobs = connection.execute(_STALLED, (tag, STALLED_AFTER)).fetchall()
+    _end(
+        *(connection, campaign),
+        connection.execute(_STALLED, (tag, STALLED_AFTER)).fetchall(),
+    )
+
+
+def end_all_of(connection: Connection, campaign: int, tag: str, worker: int) -> None:
+    """
+    The same of one of the engine's workers, which is gone.
+    """
+    _end(
+        *(connection, campaign),
+        connection.execute(_DOING_BY, (tag, worker)).fetchall(),
+    )
+
+
+def _end(connection: Connection, campaign: int, jobs: Sequence[Row]) -> None:
     for job in jobs:
         # Not the same job again: its worker may wake, and would end it.
         connection.execute(

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from random import random
 from threading import get_ident
 from typing import Any, TypeVar
@@ -41,9 +42,11 @@ _TOGETHER = 4
 #: What the server calls us, if the user says nothing else.
 _NAME = "voicepush"
 
-#: How long it is tried to connect, in seconds; and how long after that was in vain, for
-#: who waits for a database that is gone asks again by itself.
+#: How long it is tried to connect, in seconds; and at least, for who has waited long.
 _PATIENCE = 10.0
+_A_MOMENT = 0.1
+
+#: So long after that was in vain: who waits for a database that is gone asks again.
 _WITHOUT_HOPE = 1.0
 
 #: The pool tries less and less often, and begins anew after so many seconds, so that a
@@ -155,7 +158,9 @@ class PostgresStore:
         The value of *work*, once what it wrote is durable. If it raises, nothing of it
         remains.
         """
-        return await self._run(lambda: self._transact(work, writes=writes))
+        # Those who wait for a thread have waited for the database as well.
+        until = clock.monotonic() + _PATIENCE
+        return await self._run(lambda: self._transact(work, writes=writes, until=until))
 
     def do_later(self, work: Callable[[Any], object]) -> None:
         """
@@ -165,7 +170,8 @@ class PostgresStore:
 
         def after() -> object:
             wait(before)
-            return self._transact(work, writes=True)
+            until = clock.monotonic() + _PATIENCE
+            return self._transact(work, writes=True, until=until)
 
         self._submit(self._later, after)
 
@@ -212,23 +218,32 @@ class PostgresStore:
         except (psycopg.Error, PoolTimeout) as error:
             raise translated(self._where, error) from error
 
-    def _transact(self, work: Callable[[Any], _T], *, writes: bool) -> _T:
+    def _transact(self, work: Callable[[Any], _T], *, writes: bool, until: float) -> _T:
+        try_ = partial(self._try, work, writes=writes, until=until)
         for time in range(_MOST_TIMES):
             try:
-                return self._try(work, writes=writes, queues=time >= _FREELY)
+                return try_(queues=time >= _FREELY)
             except (SerializationFailure, DeadlockDetected):
                 # So that those who met don't meet again.
                 clock.pause(_LONGEST_WAIT * random())  # noqa: S311 -- no secret
-        return self._try(work, writes=writes, queues=True)
+        return try_(queues=True)
 
-    def _try(self, work: Callable[[Any], _T], *, writes: bool, queues: bool) -> _T:
+    def _try(
+        self,
+        work: Callable[[Any], _T],
+        *,
+        writes: bool,
+        until: float,
+        queues: bool,
+    ) -> _T:
         """
         Do *work* once.
 
         Args:
+            until: How long a connection is waited for.
             queues: One at a time of those who have met others again and again.
         """
-        with self._connection() as connection:
+        with self._connection(until) as connection:
             connection.read_only = not writes
             connection.isolation_level = (
                 IsolationLevel.SERIALIZABLE
@@ -241,11 +256,12 @@ class PostgresStore:
                 return work(PostgresConnection(connection, self._clock))
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+    def _connection(self, until: float) -> Iterator[psycopg.Connection[Any]]:
         thread = get_ident()
         self._waiting[thread] = clock.monotonic()
         try:
-            connection = self._pool.getconn(self._patience)
+            left = max(until - clock.monotonic(), _A_MOMENT)
+            connection = self._pool.getconn(min(left, self._patience))
         except PoolTimeout:
             self._patience = _WITHOUT_HOPE
             raise

@@ -24,7 +24,8 @@ CREATE TABLE worker (
     heartbeat_at double precision NOT NULL,
     throughput double precision,
     waiting text,
-    waiting_since double precision
+    waiting_since double precision,
+    engine bigint
 ) WITH (fillfactor = 50);
 CREATE INDEX worker_of ON worker (campaign);
 CREATE INDEX batch_sending ON batch (campaign, claimed_by) WHERE state = 1;

@@ -72,6 +72,17 @@ class PostgresWorker(SQLWorker):
         """
         engine.put(connection, self._campaign, [number])
 
+    async def known_as(self, engine: int) -> None:
+        """
+        Let it be known which of the engine's workers this is, so that its jobs are
+        given to others as soon as it is gone.
+        """
+        await self._store.do(
+            lambda connection: connection.execute(
+                "UPDATE worker SET engine = ? WHERE token = ?", (engine, self.token)
+            )
+        )
+
     async def put_back(self, batch: BatchId) -> None:
         """
         Let the engine give *batch* to any worker again, if someone in it is pending.
@@ -120,8 +131,13 @@ class PostgresWorker(SQLWorker):
         hold(connection, self._campaign, self.token)
         # It may have given a sign meanwhile.
         for token in set(gone).intersection(self._look_for_gone(connection)):
+            (known_as,) = connection.execute(
+                "SELECT engine FROM worker WHERE token = ?", (token,)
+            ).fetchone()
             let_go(connection, token)
             note(connection, self._campaign, "lost", process_of(token))
+            if known_as is not None:
+                engine.end_all_of(connection, self._campaign, self.plan.tag, known_as)
 
     def _has_left_behind(self, connection: Connection) -> bool:
         found = connection.execute(

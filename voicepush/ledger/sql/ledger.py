@@ -103,7 +103,9 @@ class SQLLedger(SQLReader):
         def work(connection: Connection) -> None:
             row = published_row(connection, campaign)
             check_here(row)
-            check_free(connection, row)
+            # They hear of a rate, and of nothing else.
+            hear = retry_internal_error is None and resend_unknown is None
+            check_free(connection, row, shares=hear)
             if changes:
                 connection.execute(
                     "UPDATE campaign SET rate = coalesce(?, rate), "

@@ -84,7 +84,10 @@ def _how_it_goes(workers: Sequence[Row]) -> dict[str, Any]:
     measured = [
         each["throughput"] for each in workers if each["throughput"] is not None
     ]
-    how: dict[str, Any] = {"throughput": sum(measured) if measured else None}
+    how: dict[str, Any] = {
+        "workers": len(workers),
+        "throughput": sum(measured) if measured else None,
+    }
     if all(worker["waiting"] is not None for worker in workers):
         last = max(workers, key=itemgetter("waiting_since"))
         how["waiting"] = last["waiting"]
