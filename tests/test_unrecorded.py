@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -121,13 +122,38 @@ async def brought_in(folder: Path, heard: Heard | None = None) -> list[LateRecor
     return heard.records
 
 
+def same(record: LateRecord) -> LateRecord:
+    """
+    *record*.
+    """
+    return record
+
+
+def kept(unrecorded: Unrecorded, number: int) -> int:
+    """
+    Let a batch of that *number* be kept while it is tried to record it.
+    """
+    at = unrecorded.begin(partial(record, number))
+    unrecorded.keep(at)
+    return at
+
+
+def left(unrecorded: Unrecorded, number: int) -> int:
+    """
+    Let nobody try to record it any more.
+    """
+    at = unrecorded.begin(partial(record, number))
+    unrecorded.leave(at)
+    return at
+
+
 def leave(folder: Path, *records: LateRecord) -> Path:
     """
     Let a process end that could not record them.
     """
     with Unrecorded(folder) as unrecorded:
         for each in records:
-            unrecorded.leave(unrecorded.number(), each)
+            unrecorded.leave(unrecorded.begin(partial(same, each)))
     [path] = folder.iterdir()
     return path
 
@@ -225,12 +251,12 @@ async def test_what_is_recorded_is_not_found(tmp_path: Path) -> None:
     """
     with Unrecorded(tmp_path) as unrecorded:
         for number in (1, 2):
-            unrecorded.keep(number, record(number))
+            kept(unrecorded, number)
         unrecorded.recorded(1)
         [path] = files(tmp_path)
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         unrecorded.recorded(2)
-        unrecorded.keep(3, record(3))
+        kept(unrecorded, 3)
         unrecorded.recorded(3)
 
     assert [1, 2, 1] == [line["at"] for line in lines]
@@ -242,7 +268,7 @@ async def test_the_file_of_a_process_that_lives_is_left_alone(tmp_path: Path) ->
     It records by itself.
     """
     with Unrecorded(tmp_path) as living:
-        living.leave(1, record(1))
+        left(living, 1)
         found = await brought_in(tmp_path)
         heard = Heard()
         await bring_in(living, heard)
@@ -250,6 +276,18 @@ async def test_the_file_of_a_process_that_lives_is_left_alone(tmp_path: Path) ->
         assert [] == found
         assert [record(1)] == heard.records
         assert not living.is_any_left
+
+
+async def test_what_waits_at_the_end_is_kept(tmp_path: Path) -> None:
+    """
+    Whoever tries to record it may not come to say so, nor that it is done.
+    """
+    with Unrecorded(tmp_path) as unrecorded:
+        at = unrecorded.begin(partial(record, 1))
+    unrecorded.leave(at)
+    unrecorded.recorded(at)
+
+    assert [record(1)] == await brought_in(tmp_path)
 
 
 async def test_a_torn_last_line(tmp_path: Path) -> None:
@@ -351,7 +389,7 @@ async def test_a_folder_that_cannot_be_used(tmp_path: Path, folder: str | None) 
     where = None if folder is None else tmp_path / folder
     with Unrecorded(where, told.append) as unrecorded:
         for number in (1, 2):
-            unrecorded.leave(number, record(number))
+            left(unrecorded, number)
         told_at_first = len(told)
         await bring_in(unrecorded, heard)
 
@@ -366,11 +404,11 @@ async def test_a_disk_that_is_full(tmp_path: Path) -> None:
     told: list[str] = []
     with Unrecorded(tmp_path, told.append) as unrecorded:
         for number in (1, 2):
-            unrecorded.keep(number, record(number))
+            kept(unrecorded, number)
         [path] = files(tmp_path)
         with full_disk(path.stat().st_size + 10):
-            unrecorded.leave(3, record(3))
-            unrecorded.leave(4, record(4))
+            left(unrecorded, 3)
+            left(unrecorded, 4)
             unrecorded.recorded(1)
 
     assert ["what is answered can't be kept"] == [line[:30] for line in told[:1]]

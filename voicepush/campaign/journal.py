@@ -110,16 +110,14 @@ class LedgerJournal:
         """
         Record it; where that takes long, or is given up, it is kept on the disk.
         """
-        at = unrecorded.number()
         resends = self.policy.resend_unknown
-        late = partial(LateRecord.of, claimed, result, resends=resends)
-        waiting = asyncio.get_running_loop().call_later(
-            KEPT_AFTER, lambda: unrecorded.keep(at, late())
-        )
+        at = unrecorded.begin(partial(LateRecord.of, claimed, result, resends=resends))
+        loop = asyncio.get_running_loop()
+        waiting = loop.call_later(KEPT_AFTER, unrecorded.keep, at)
         try:
             record = await self._record(claimed, result, due_at)
         except BaseException:
-            unrecorded.leave(at, late())
+            unrecorded.leave(at)
             raise
         finally:
             waiting.cancel()

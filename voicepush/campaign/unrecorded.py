@@ -41,7 +41,8 @@ class _Line(msgspec.Struct, omit_defaults=True):
 
 class Unrecorded:
     """
-    What this process could not record, and what others left that have ended.
+    What this process could not record, and what others left that have ended. What waits
+    at the end of the ``with`` is kept.
 
     Only as many requests as are under way can wait here at a time, since nothing is
     claimed meanwhile.
@@ -58,26 +59,32 @@ class Unrecorded:
         self._tell = tell
         self._file: _File | None = None
         self._next = 0
+        #: What makes the records that someone tries to record.
+        self._waiting: dict[int, Callable[[], LateRecord]] = {}
         #: Those that are in the file, by the numbers of their lines.
         self._kept: dict[int, LateRecord] = {}
         #: Those that nobody in this process tries to record any more.
         self._left: dict[int, LateRecord] = {}
         self._is_broken = False
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            with self._file as file:
-                if self._kept:
-                    self._tell(
-                        f"the answers to {len(self._kept):,} requests are kept in "
-                        f"{self.folder}; the next worker, send or resume there records "
-                        "them"
-                    )
-                else:
-                    file.remove()
+        for at in list(self._waiting):
+            self.keep(at)
+        self._is_closed = True
+        if self._file is None:
+            return
+        with self._file as file:
+            if not self._kept:
+                file.remove()
+                return
+        self._tell(
+            f"the answers to {len(self._kept):,} requests are kept in {self.folder}; "
+            "the next worker, send or resume there records them"
+        )
 
     @property
     def is_any_left(self) -> bool:
@@ -86,20 +93,34 @@ class Unrecorded:
         """
         return bool(self._left)
 
-    def number(self) -> int:
+    def begin(self, record: Callable[[], LateRecord]) -> int:
         """
-        A number for a record that may have to be kept.
+        Someone tries to record something; the number by which that is known here.
+
+        Args:
+            record: Makes the late record of it, if that is needed.
         """
         self._next += 1
+        self._waiting[self._next] = record
         return self._next
 
-    def keep(self, at: int, record: LateRecord) -> None:
+    def keep(self, at: int) -> None:
         """
-        Write *record* into the file, where it is found if the process ends.
+        Write it into the file, where it is found if the process ends.
 
         A disk that is full, or a folder that can't be written, changes nothing else.
         """
-        if self.folder is None or at in self._kept:
+        self._keep(at, self._left.get(at) or self._waiting[at]())
+
+    def leave(self, at: int) -> None:
+        """
+        The same where nobody goes on to try to record it.
+        """
+        self._left[at] = self._waiting.pop(at)()
+        self.keep(at)
+
+    def _keep(self, at: int, record: LateRecord) -> None:
+        if self.folder is None or self._is_closed or at in self._kept:
             return
         try:
             if self._file is None:
@@ -110,19 +131,13 @@ class Unrecorded:
         else:
             self._kept[at] = record
 
-    def leave(self, at: int, record: LateRecord) -> None:
-        """
-        The same where nobody goes on to try to record it.
-        """
-        self.keep(at, record)
-        self._left[at] = record
-
     def recorded(self, at: int) -> None:
         """
         The record of that number is in the ledger.
         """
+        self._waiting.pop(at, None)
         self._left.pop(at, None)
-        if self._kept.pop(at, None) is None or self._file is None:
+        if self._kept.pop(at, None) is None or self._file is None or self._is_closed:
             return
         try:
             if not self._kept:
@@ -142,7 +157,7 @@ class Unrecorded:
             with suppress(OSError):
                 self._file.clear()
         for at, record in kept.items():
-            self.keep(at, record)
+            self._keep(at, record)
 
     def _broken(self, error: OSError) -> None:
         if not self._is_broken:
