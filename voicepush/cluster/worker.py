@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import TypeVar
 
 from voicepush import clock
 from voicepush.campaign.campaign import BEYOND_ANSWERS
@@ -34,6 +35,8 @@ from voicepush.sending.journal import StopSignal
 from voicepush.sending.request import load_message
 from voicepush.sending.shared_pacing import Allowance, SharedPacer
 
+_T = TypeVar("_T")
+
 #: It looks for campaigns, and whether one is over, so often, in seconds.
 _LOOK_EVERY = 1.0
 
@@ -41,7 +44,7 @@ _LOOK_EVERY = 1.0
 _SWEEP_EVERY = 5.0
 
 #: How long it tries to leave a database that is gone, in seconds.
-_LEAVES_WITHIN = 2.0
+_LEAVES_WITHIN = 1.0
 
 
 #: What is counted of what a worker does.
@@ -184,7 +187,7 @@ class ClusterWorker:
         """
         try:
             while not self._stop.is_set:
-                is_there = await self._unless_stopped(self._look())
+                is_there = await _unless(self._stop, self._look())
                 if self._only and self.failure is not None:
                     break
                 if self._only and not is_there and not self._parts:
@@ -197,20 +200,6 @@ class ClusterWorker:
         if self._only and self.failure is not None:
             self.failure.while_sending = True
             raise self.failure
-
-    async def _unless_stopped(self, look: Coroutine[None, None, bool]) -> bool:
-        """
-        What *look* gives, unless this is stopped while it waits for the database.
-        """
-        looking = asyncio.create_task(look)
-        stopped = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait([looking, stopped], return_when=FIRST_COMPLETED)
-        finally:
-            stopped.cancel()
-            if not looking.done():
-                looking.cancel()
-        return looking.result() if looking.done() else True
 
     async def _wait(self, seconds: float) -> None:
         await self._stop.wait(seconds)
@@ -331,9 +320,9 @@ class ClusterWorker:
         try:
             while not stop.is_set and not handing.done():
                 if clock.monotonic() - swept_at >= _SWEEP_EVERY:
-                    await worker.sweep()
+                    await _unless(stop, worker.sweep())
                     swept_at = clock.monotonic()
-                if await worker.is_over():
+                if await _unless(stop, worker.is_over()):
                     break
                 await stop.wait(_LOOK_EVERY)
         finally:
@@ -341,6 +330,21 @@ class ClusterWorker:
             await _ended(handing)
         if not handing.cancelled():
             handing.result()
+
+
+async def _unless(stop: StopSignal, looking: Coroutine[None, None, _T]) -> _T | None:
+    """
+    What *looking* gives; None where it waits for the database when *stop* is set.
+    """
+    look = asyncio.create_task(looking)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([look, stopped], return_when=FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not look.done():
+            look.cancel()
+    return look.result() if look.done() else None
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
