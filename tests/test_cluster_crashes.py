@@ -70,14 +70,16 @@ def test_workers_that_are_killed(make: Make) -> None:
     for _ in range(3):
         cluster.start()
     cluster.plan()
-    while cluster.kills < KILLS:
+    while len(cluster.killed) < KILLS:
         cluster.go_on(cluster.chance.randint(20, 100))
         cluster.kill()
         cluster.stand()
 
-    found = cluster.check(most_unknown=cluster.lost)
-    assert cluster.lost == found["unknown"]
-    assert cluster.lost <= KILLS * cluster.most_unknown
+    cluster.check(most_unknown=KILLS * cluster.most_unknown)
+    lost = cluster.lost_with()
+    # Nobody is unknown but those whom one of them had in flight.
+    assert lost.keys() <= set(cluster.killed)
+    assert max(lost.values()) <= cluster.most_unknown
 
 
 def test_workers_that_stand_still(make: Make) -> None:

@@ -50,7 +50,8 @@ def record_late(
             return  # that one will say more
         known = batch_result(row)
         known = decisions.lost(known, in_flight(row, known))
-        known = decisions.merged(known, late)
+        is_latest = row["claimed_by"] == token
+        known = decisions.merged(known, late, is_latest=is_latest)
         _write_late(
             connection, row, known, record_of(known, campaign, token, row["due_at"])
         )
