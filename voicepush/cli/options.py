@@ -260,6 +260,17 @@ def check_expiry(message: VoiceMessage) -> None:
         check_future(message.expiry, "--expiry")
 
 
+def check_detach(ledger: str, *, detach: bool) -> None:
+    """
+    Refuse to leave the sending to others where there can be none.
+    """
+    if detach and not is_address(ledger):
+        raise InputError(
+            "--detach leaves the sending to workers, and these need a ledger in "
+            "PostgreSQL: name one by --ledger postgresql://user@host/database"
+        )
+
+
 def existing(
     where: str, *, log_was_merged: bool = False, failed_over: bool = False
 ) -> AbstractAsyncContextManager[Ledger]:

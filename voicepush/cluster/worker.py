@@ -28,6 +28,7 @@ from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
 from voicepush.masking import mask_numbers
 from voicepush.model.batch import BatchId
+from voicepush.model.events import AttemptMade, Event
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
 from voicepush.report.text import as_line
@@ -47,15 +48,14 @@ _SWEEP_EVERY = 5.0
 _LEAVES_WITHIN = 1.0
 
 
+#: How a refusal begins that is for a worker's own key or address.
+_OURS_ALONE = ("7001", "7002", "7127", "HTTP 401", "HTTP 403")
+
 #: What is counted of what a worker does.
 _COUNTED = (
     *("requests", "accepted", "rejected", "expired", "not_sent", "unknown"),
     "suppressed",
 )
-
-
-def _counts_of(summary: Summary) -> dict[str, int]:
-    return {name: getattr(summary, name) for name in _COUNTED}
 
 
 @asynccontextmanager
@@ -120,6 +120,8 @@ class ClusterWorker:
     ) -> None:
         #: What became of those that were sent by it, by campaign.
         self.summaries: dict[str, Summary] = {}
+        #: Why it ended, if the service refuses its key or its address.
+        self.refusal: str | None = None
         #: Why the ledger can't be used at present, if it can't.
         self.failure: LedgerError | None = None
         self._ledger = ledger
@@ -134,7 +136,6 @@ class ClusterWorker:
         self._tell = tell
         self._stop = StopSignal()
         self._was_stopped = False
-        #: Of the runs that have ended.
         self._counts: Counter[str] = Counter()
         self._runs: dict[str, Run] = {}
         self._parts: dict[str, asyncio.Task[None]] = {}
@@ -152,10 +153,7 @@ class ClusterWorker:
         How many requests it has made since it began, and what became of how many
         recipients.
         """
-        found = Counter(self._counts)
-        for run in self._runs.values():
-            found.update(_counts_of(run.summary))
-        return {name: found[name] for name in _COUNTED}
+        return {name: self._counts[name] for name in _COUNTED}
 
     @property
     def campaigns(self) -> list[str]:
@@ -185,6 +183,7 @@ class ClusterWorker:
         Raises:
             LedgerError: It works on one campaign, and the database is gone.
         """
+        self._client.observers.add(self._count)
         try:
             while not self._stop.is_set:
                 is_there = await _unless(self._stop, self._look())
@@ -194,12 +193,19 @@ class ClusterWorker:
                     return
                 await self._wait(_LOOK_EVERY)
         finally:
+            self._client.observers.remove(self._count)
             self._end("stopped")
             if self._parts:
                 await asyncio.wait(self._parts.values())
         if self._only and self.failure is not None:
             self.failure.while_sending = True
             raise self.failure
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, AttemptMade):
+            self._counts["requests"] += 1
+            for verdict, number in event.verdicts.items():
+                self._counts[verdict.outcome.value] += number
 
     async def _wait(self, seconds: float) -> None:
         await self._stop.wait(seconds)
@@ -227,6 +233,13 @@ class ClusterWorker:
                 self._parts[name] = part
         return bool(names)
 
+    def _say(self, words: str) -> None:
+        """
+        Say *words* in the log of a worker; whoever looks at one campaign sees it.
+        """
+        if self._only is None:
+            self._tell(words)
+
     def _failed(self, error: LedgerError) -> None:
         if self.failure is None and not self._only:
             self._tell(f"{error}. Nothing is sent until it is back")
@@ -241,11 +254,12 @@ class ClusterWorker:
     async def _take_part(self, name: str) -> None:
         try:
             worker = await self._ledger.share(name, load_message)
+        except (CampaignHeldError, InputError):
+            return  # it was taken back meanwhile
         except LedgerError as error:
             self._failed(error)
             return
-        except (CampaignHeldError, InputError):
-            return  # it was taken back meanwhile
+        self._say(f"{name}: this worker takes part")
         pacer = SharedPacer(
             self._allowance,
             campaign=worker.plan.tag,
@@ -263,7 +277,6 @@ class ClusterWorker:
             run.journal.fail(error)
         finally:
             del self._runs[name]
-            self._counts.update(_counts_of(run.summary))
             if pacer.is_silent:
                 # So it stopped, or soon would have.
                 run.journal.fail(LedgerError("the shared rate can't be asked for"))
@@ -274,11 +287,23 @@ class ClusterWorker:
             elif run.journal.failure is not None:
                 self._failed(run.journal.failure)
                 run.state = CampaignState.RUNNING
+            elif run.summary.refused:
+                self._refused(name, run.reason or "")
             is_gone = run.journal.failure is not None or self._unrecorded.is_any_left
             with suppress(LedgerError, TimeoutError):
                 async with asyncio.timeout(_LEAVES_WITHIN if is_gone else None):
                     await run.leave(run.state, run.reason)
                     await self._tell_end(name)
+
+    def _refused(self, name: str, reason: str) -> None:
+        """
+        The service refused everything that this worker sends, which stops the campaign
+        for all; if that is for its key or its address, it would stop the next as well.
+        """
+        self._say(f"{name}: the service refuses what this worker sends: {reason}")
+        if self._only is None and reason.startswith(_OURS_ALONE):
+            self.refusal = reason
+            self._end(f"the service refuses this worker: {reason}")
 
     async def _tell_end(self, name: str) -> None:
         """
@@ -287,7 +312,9 @@ class ClusterWorker:
         status = await self._ledger.status(name)
         if status is not None and status.state is not CampaignState.RUNNING:
             why = f" because {status.reason}" if status.reason else ""
-            self._tell(f"{as_line(status)}{why}")
+            self._say(f"{as_line(status)}{why}")
+        else:
+            self._say(f"{name}: this worker has left it")
 
     async def _work(self, run: Run, worker: SharedWorker) -> None:
         """
