@@ -151,9 +151,7 @@ class Cluster:
     concurrency: int = 4
     chance: random.Random = attrs.field(factory=lambda: random.Random(5))  # noqa: S311
     workers: list[subprocess.Popen[bytes]] = attrs.field(factory=list)
-    kills: int = 0
-    #: How many people were in flight with those that were killed.
-    lost: int = 0
+    killed: list[int] = attrs.field(factory=list)
 
     @property
     def people(self) -> int:
@@ -162,18 +160,16 @@ class Cluster:
         """
         return self.batches * self.size
 
-    def in_flight_with(self, worker: subprocess.Popen[bytes]) -> int:
+    def lost_with(self) -> dict[int, int]:
         """
-        How many people *worker* has claimed and not recorded.
+        How many people are unknown because a worker was gone, by its process.
         """
         with psycopg.connect(self.address) as connection:
-            row = connection.execute(
-                "SELECT coalesce(sum(in_flight), 0) FROM voicepush.batch "
-                "WHERE state = 1 AND split_part(claimed_by, ':', 2) = %s",
-                (str(worker.pid),),
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
+            found = connection.execute(
+                "SELECT split_part(claimed_by, ':', 2)::int, sum(unknown)::int "
+                "FROM voicepush.batch WHERE unknown > 0 GROUP BY 1"
+            ).fetchall()
+        return dict(found)
 
     @property
     def most_unknown(self) -> int:
@@ -183,7 +179,9 @@ class Cluster:
         """
         return 2 * self.concurrency * self.size
 
-    def start(self, *, first: str = "", address: str | None = None) -> None:
+    def start(
+        self, *, first: str = "", address: str | None = None, drain: str = "20s"
+    ) -> None:
         """
         Start one more worker.
 
@@ -191,8 +189,10 @@ class Cluster:
             first: What its process does before it begins.
         """
         command = [sys.executable, "-c", first + _MAIN, "worker"]
-        options = ["--concurrency", str(self.concurrency), "--drain", "20s"]
-        with Path(f"worker-{self.kills}-{len(self.workers)}.log").open("wb") as log:
+        options = ["--concurrency", str(self.concurrency), "--drain", drain]
+        with Path(f"worker-{len(self.killed)}-{len(self.workers)}.log").open(
+            "wb"
+        ) as log:
             started = subprocess.Popen(  # noqa: S603 -- our own program
                 [*command, *options, "--base-url", self.simulator.url],
                 env={**os.environ, "VOICEPUSH_LEDGER": address or self.address},
@@ -228,8 +228,7 @@ class Cluster:
         victim = self.workers.pop(self.chance.randrange(len(self.workers)))
         victim.kill()
         victim.wait()
-        self.kills += 1
-        self.lost += self.in_flight_with(victim)
+        self.killed.append(victim.pid)
         self.start()
 
     def stand(self) -> dict[str, Any]:

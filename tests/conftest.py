@@ -145,9 +145,11 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    others = ("NOTIFY_COMMAND", "NOTIFY_WEBHOOK")
+    others = ("NOTIFY_COMMAND", "NOTIFY_WEBHOOK", "ANSWERS_IN")
     for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE", *others):
         monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture

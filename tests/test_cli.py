@@ -121,6 +121,7 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
         "expiry": None,
         "rate": None,
         "throughput": None,
+        "workers": 0,
         "waiting": None,
         "waiting_since": None,
         "will_expire": None,

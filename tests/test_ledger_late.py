@@ -33,7 +33,7 @@ from voicepush.errors import CampaignHeldError, CampaignLostError
 from voicepush.ledger.sql.tokens import _namespace, _started
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed, Recorded, Superseded
-from voicepush.model.outcome import BatchResult
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import CampaignState, Resolved
 
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
@@ -78,6 +78,26 @@ async def test_a_late_record_leaves_alone_what_is_under_way(store: Store) -> Non
     assert isinstance(recorded, Superseded)
     assert (2, 0) == (meanwhile.in_flight, meanwhile.accepted)
     assert 2 == (await status_of(store.ledger)).rejected
+
+
+async def test_a_late_refusal_is_not_that_of_a_later_attempt(store: Store) -> None:
+    """
+    Whom another worker may have called since is not sent again because an earlier one
+    had not reached them.
+    """
+    batch, stale = await two_planned(store.ledger, resend=True)
+    claim = is_claimed(await stale.claim(batch, [0, 1]))
+    store.make_old("june")
+    worker = await store.ledger.join("june", load, process_is_gone=True)
+    theirs = is_claimed(await worker.claim(batch, [0, 1]))
+    await worker.record(theirs, BatchResult(batch, LOST))
+    not_sent = Verdict(Outcome.NOT_SENT, None, "the connection was refused")
+    late = BatchResult.of_places(batch, [not_sent, ACCEPTED])
+    recorded = await stale.record(claim, late)
+    status = await status_of(store.ledger)
+
+    assert isinstance(recorded, Superseded)
+    assert (1, 1, 0) == (status.unknown, status.accepted, status.not_sent)
 
 
 async def test_a_late_record_does_not_undo_a_cancellation(store: Store) -> None:

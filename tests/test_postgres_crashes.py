@@ -14,7 +14,7 @@ import postgres
 import psycopg
 import pytest
 from conftest import Serve, numbers
-from mishaps import process, say, wait_until
+from mishaps import ended, process, say, wait_until
 
 from voicepush.cli.application import run
 
@@ -117,3 +117,28 @@ def test_a_server_that_is_restarted(serve: Serve) -> None:
     assert MANY == found["accepted"] + found["unknown"]
     assert found["unknown"] <= 2 * IN_FLIGHT
     assert set(simulator.calls.values()) == {1}
+
+
+@pytest.mark.usefixtures("address")
+def test_a_dispatch_whose_server_is_gone_for_long(serve: Serve) -> None:
+    """
+    It ends, and says where the answers are kept; to resume records them first.
+    """
+    simulator = serve(latency=1.0)
+    write_list()
+    options = ("--concurrency", "4", "--drain", "1s", "--base-url", simulator.url)
+    command = ["send", "june.csv", "--media", "welcome", "--batch-size", str(MANY // 4)]
+    server = postgres.server()
+    with process(*command, *options) as running:
+        wait_until(lambda: len(simulator.requests) == 4)
+        server.stop_at_once()
+        said = ended(running)
+        server.start()
+    resumed = say("resume", "june", *options)
+
+    assert 5 == said.code
+    assert "the answers to 4 requests are kept in" in said.err
+    assert 0 == resumed.code
+    assert "recorded now: the answers to 4 requests" in resumed.err
+    assert MANY == stand()["accepted"]
+    assert {1} == set(simulator.calls.values())

@@ -113,7 +113,7 @@ def test_whoever_works_with_the_tables(
     Can do all that an operator does, and can't make tables.
     """
     monkeypatch.setenv("VOICEPUSH_LEDGER", database.address("caller"))
-    simulator = serve("mix:7102=5%")
+    simulator = serve("mix:7102=20%")
     simulator.next_replies("drop")
     Path("june.csv").write_text("msisdn\n" + "\n".join(numbers(60)))
     Path("july.csv").write_text("msisdn\n" + "\n".join(numbers(90)))
@@ -150,7 +150,9 @@ def test_whoever_works_with_the_tables(
         works("pause", "slow")
         assert 1 == ended(running).code
     works("cancel", "slow", "--yes")
-    works("call", "+999000000777", *service, "--media", "x")
+    # Whatever the service says of that one number.
+    called = say("call", "+999000000777", *service, "--media", "x")
+    assert called.code in (0, 1), called.err
     works("move", "july", "--to", "july.db")
     moved = ["--ledger", "august.db"]
     works("send", "june.csv", *sending, "--campaign", "august", *moved, code=1)

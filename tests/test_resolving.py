@@ -187,10 +187,26 @@ def test_only_some_requests_are_decided_about(serve: Serve) -> None:
     assert "--only belongs to --resend or --give-up" in odd.complaint
     assert "--only maybe is none of taken, partly" in word.complaint
     assert "7 given up" in given_up.out
+    assert "no request is not_taken; nothing was changed" in nobody.err
     assert (3, 27, 7, 0) == (
         *(found["accepted"], found["unknown"], found["given_up"]),
         found["pending"],
     )
+
+
+def test_resending_warns_where_nothing_is_known(serve: Serve) -> None:
+    """
+    They may have been rung, and nobody can tell yet.
+    """
+    simulator = serve()
+    simulator.next_replies("drop")
+    june(10)
+    say(*sending(simulator))
+    said = say("resolve", "june", "--resend", "--yes")
+
+    assert 0 == said.code
+    assert "of 10 of them no receipt says yet" in said.err
+    assert "they may be rung twice" in said.err
 
 
 async def _report(people: list[str]) -> None:

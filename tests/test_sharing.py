@@ -278,7 +278,7 @@ async def test_whom_a_silent_worker_had_claimed_is_unknown(
     assert isinstance(late, Superseded)
     assert 2 == (await status_of(ledger)).accepted
     events = [entry.event for entry in await ledger.history("june")]
-    assert "lost" in events
+    assert "missed" in events
 
 
 async def test_what_a_silent_worker_had_not_claimed_is_given_to_others(

@@ -85,13 +85,18 @@ def test_a_worker_waits_for_the_first_campaign(serve: Serve) -> None:
         before = healthy(url)
         given = say("send", "june.csv", *SENDING, "--detach")
         wait_until(lambda: status()["state"] == "finished")
+        after = healthy(url)[1]
         worker.send_signal(signal.SIGTERM)
         said = ended(worker)
 
-    assert (200, {"state": "ok", "reason": None, "campaigns": []}) == before
+    assert 200 == before[0]
+    assert {"state": "ok", "reason": None, "campaigns": []}.items() <= before[1].items()
+    assert (0, 0) == (before[1]["requests"], before[1]["accepted"])
+    assert (MANY // 10, MANY) == (after["requests"], after["accepted"])
     assert 0 == given.code
     assert "june is given to the workers" in given.err
     assert 0 == said.code
+    assert "june: this worker takes part" in said.err
     assert "june: finished, 400 of 400 done; 400 accepted" in said.err
     assert MANY == len(simulator.calls) == status()["accepted"]
 
@@ -183,12 +188,73 @@ def test_a_wrong_key_stops_all(serve: Serve) -> None:
     with working(simulator) as (worker, _):
         say("send", "june.csv", *SENDING, "--detach")
         wait_until(lambda: status()["state"] == "paused")
-        worker.send_signal(signal.SIGTERM)
         said = ended(worker)
 
+    assert 3 == said.code
     assert "7001" in status()["reason"]
-    assert "june: paused" in said.err
+    assert "june: the service refuses what this worker sends: 7001" in said.err
+    assert "this worker ends, so that it stops no other campaign" in said.err
     assert {} == simulator.calls
+
+
+def test_it_is_told_whose_key_is_wrong(serve: Serve) -> None:
+    """
+    A campaign is stopped for all, and only the one with another key ends.
+    """
+    good, bad = serve(latency=0.05), serve("7001")
+    one = ("--concurrency", "1")
+    with working(good, *one) as (_, url), working(bad, *one) as (worker, _):
+        say("send", "june.csv", *SENDING, "--detach", "--rate", "100")
+        wait_until(lambda: status()["state"] == "paused")
+        said = ended(worker)
+        say("resume", "june", "--detach", "--rate", "5000")
+        wait_until(lambda: status()["state"] == "finished")
+        health = healthy(url)
+    history = say("status", "june", "--history").out
+
+    assert 3 == said.code
+    assert "june: the service refuses what this worker sends: 7001" in said.err
+    assert f"process {worker.pid} on" in history
+    assert "stops all workers: 7001" in history or "paused: 7001" in history
+    assert 200 == health[0]
+    assert MANY == status()["accepted"] == health[1]["accepted"]
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for(serve: Serve) -> None:
+    """
+    A worker need not be started after it, and ends by a signal meanwhile.
+    """
+    simulator = serve()
+    server = postgres.server()
+    server.stop_at_once()
+    try:
+        with process("worker", "--base-url", simulator.url) as running:
+            assert running.stderr is not None
+            told = running.stderr.readline()
+            running.send_signal(signal.SIGTERM)
+            said = ended(running)
+    finally:
+        server.start()
+
+    assert "can't be reached" in told
+    assert "It is waited for" in told
+    assert 0 == said.code
+
+
+def test_counts_go_on_while_a_campaign_does(serve: Serve) -> None:
+    """
+    Health tells each request, also of batches that are sent in parts.
+    """
+    simulator = serve()
+    with working(simulator) as (_, url):
+        options = ["--media", "welcome", "--batch-size", "100", "--rate", "100"]
+        say("send", "june.csv", *options, "--detach")
+        wait_until(lambda: healthy(url)[1]["accepted"] > 0)
+        counts = healthy(url)[1]
+        wait_until(lambda: "/s, " in say("status", "june").out)
+
+    assert ["june"] == counts["campaigns"]
+    assert counts["accepted"] < MANY
 
 
 def test_a_database_that_is_gone_is_waited_for(serve: Serve) -> None:
@@ -211,7 +277,7 @@ def test_a_database_that_is_gone_is_waited_for(serve: Serve) -> None:
         wait_until(lambda: status()["state"] == "finished", 60)
 
     assert "waiting" == gone["state"]
-    assert "postgres" in gone["reason"] or "calls_" in gone["reason"]
+    assert gone["reason"]
     assert MANY == status()["accepted"] + status()["unknown"]
     assert {1} == set(simulator.calls.values())
 
@@ -226,6 +292,11 @@ def test_a_database_that_is_gone_is_waited_for(serve: Serve) -> None:
             ["send", "june.csv", *SENDING, "--ledger", "june.db", "--detach"],
             "these need a ledger in PostgreSQL",
         ),
+        (
+            ["resume", "june", "--ledger", "june.db", "--detach"],
+            "these need a ledger in PostgreSQL",
+        ),
+        (["worker", "--ledger", "postgresql//june@here"], "a worker needs a ledger"),
         (
             ["send", "june.csv", *SENDING, "--on-unknown", "resend"],
             "in PostgreSQL the unknown are not called again by themselves",
@@ -243,3 +314,4 @@ def test_what_is_refused(
 
     assert 2 == said.code
     assert complaint in said.complaint
+    assert not Path("june.db").exists()

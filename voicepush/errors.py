@@ -120,6 +120,7 @@ class LedgerError(VoicepushError):
     """
 
     while_sending = False  #: it happened after sending had begun
+    is_unreachable = False  #: it may be back by itself
 
 
 class CampaignLostError(LedgerError):

@@ -13,6 +13,7 @@ from collections.abc import (
     Callable,
 )
 from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING
 
 from voicepush import clock
 from voicepush.campaign.journal import LedgerJournal
@@ -28,6 +29,9 @@ from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
 from voicepush.sending.trouble import clock_time
 from voicepush.sending.workers import Workers
+
+if TYPE_CHECKING:
+    from voicepush.campaign.unrecorded import Unrecorded
 
 #: A holder shows that it is alive, and looks what is wanted of it, so often.
 HEARTBEAT_EVERY = 1.0
@@ -56,8 +60,9 @@ class Run:
         sender: Sender,
         drain: float,
         tell: Callable[[str], object],
+        unrecorded: Unrecorded | None = None,
     ) -> None:
-        self.journal = LedgerJournal(worker, drain, self._look, tell)
+        self.journal = LedgerJournal(worker, drain, self._look, tell, unrecorded)
         self.summary = Summary()
         self.state = CampaignState.FINISHED
         self._worker = worker

@@ -27,6 +27,7 @@ from voicepush.cli.options import (
     Patience,
     ProcessIsGone,
     Service,
+    check_detach,
     existing,
     inputs,
     is_made_by,
@@ -157,6 +158,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     lists = [*filter(None, [file]), *(suppress or [])]
     check_output(rejects, "--rejects", inputs(ledger, chosen.key_file, *lists))
     message_ = (message or Message()).build()
+    check_detach(ledger, detach=detach)
     sends = not (dry_run or detach)
     settings = patient(chosen.build() if sends else chosen.rehearsed(), patience)
     notifiers = (notify or Notify()).build(settings)
@@ -283,6 +285,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     json
         Print one JSON object when it ends.
     """
+    check_detach(ledger, detach=detach)
     chosen = service or Service()
     settings = patient(chosen.rehearsed() if detach else chosen.build(), patience)
     notifiers = (notify or Notify()).build(settings)

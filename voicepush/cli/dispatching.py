@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     HELD_BY_ANOTHER,
@@ -17,6 +18,7 @@ from voicepush.cli.exit_status import (
     SERVICE_REFUSES,
 )
 from voicepush.cli.notifying import Notifier, watching
+from voicepush.cli.options import answers_folder
 from voicepush.cli.terminal import (
     complain,
     draining,
@@ -31,6 +33,7 @@ from voicepush.errors import (
     InputError,
     LedgerError,
 )
+from voicepush.ledger.reader import LedgerReader
 from voicepush.ledger.sharing import is_shared
 from voicepush.masking import mask_numbers
 from voicepush.model.outcome import Summary
@@ -124,13 +127,10 @@ async def _detached(
             "who is to be notified is told by the process that sends; leave out "
             "--detach, or --notify-command and --notify-webhook"
         )
-    if not is_shared(campaign.ledger):
-        raise InputError(
-            "--detach leaves the sending to workers, and these need a ledger in "
-            "PostgreSQL: name one by --ledger postgresql://user@host/database"
-        )
+    assert is_shared(campaign.ledger)  # noqa: S101 -- it was looked at before
     from voicepush.cluster.dispatching import release  # noqa: PLC0415
 
+    await bring_in(campaign.ledger)
     await release(campaign.ledger, campaign.name, process_is_gone=process_is_gone)
     if json:
         tell_status(await campaign.status(), json=True)
@@ -140,6 +140,15 @@ async def _detached(
             f"{campaign.name}"
         )
     return EVERYONE_ACCEPTED
+
+
+async def bring_in(ledger: LedgerReader) -> None:
+    """
+    Record in *ledger* what processes of this machine left that could not record it.
+    """
+    if is_shared(ledger):
+        with Unrecorded(answers_folder(), say) as unrecorded:
+            await unrecorded.bring_in(ledger)
 
 
 class _Sending(Protocol):
@@ -173,7 +182,7 @@ def _sending(campaign: Campaign) -> _Sending:
     # An engine, and the library that talks to its database.
     from voicepush.cluster.dispatching import SharedDispatch  # noqa: PLC0415
 
-    return SharedDispatch(campaign.ledger, campaign.name)
+    return SharedDispatch(campaign.ledger, campaign.name, answers_in=answers_folder())
 
 
 def _tell_reasons(summary: Summary, status: CampaignStatus) -> None:

@@ -158,6 +158,23 @@ LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
 
 FailedOver = Annotated[bool, Parameter(group="Ledger", negative="")]
 
+_ANSWERS_IN = "VOICEPUSH_ANSWERS_IN"
+
+AnswersIn = Annotated[Path | None, Parameter(group="Ledger", env_var=_ANSWERS_IN)]
+
+
+def answers_folder(named: Path | None = None) -> Path | None:
+    """
+    Where answers are kept that a database can't take: what is *named*, or what systemd
+    gives a service, or the user's own; None where there is none of these.
+    """
+    if folder := named or os.environ.get(_ANSWERS_IN):
+        return Path(folder).absolute()
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.partition(":")[0])  # there may be several
+    states = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 -- no error where there is no home
+    return Path(states, "voicepush") if Path(states).is_absolute() else None
+
 
 def suppressed_by(files: list[Path], **how: Any) -> Suppressed | None:
     """
@@ -241,6 +258,17 @@ def check_expiry(message: VoiceMessage) -> None:
     """
     if isinstance(message.expiry, datetime):
         check_future(message.expiry, "--expiry")
+
+
+def check_detach(ledger: str, *, detach: bool) -> None:
+    """
+    Refuse to leave the sending to others where there can be none.
+    """
+    if detach and not is_address(ledger):
+        raise InputError(
+            "--detach leaves the sending to workers, and these need a ledger in "
+            "PostgreSQL: name one by --ledger postgresql://user@host/database"
+        )
 
 
 def existing(

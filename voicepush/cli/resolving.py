@@ -13,6 +13,7 @@ import attrs
 from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
+from voicepush.cli.dispatching import bring_in
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
@@ -134,6 +135,7 @@ async def resolve(  # noqa: PLR0913 -- each is an option
     wanted = _advices(only, decides=resend or give_up)
     async with existing(ledger) as opened:
         found = await Campaign.open(opened, campaign)
+        await bring_in(opened)
         if evidence.evidence:
             await _settle(opened, found, evidence, yes=yes, json=json)
             return EVERYONE_ACCEPTED
@@ -163,6 +165,8 @@ async def resolve(  # noqa: PLR0913 -- each is an option
             about["decided"] = {"decision": decision, **attrs.asdict(resolved)}
             if not json:
                 _tell_resolved(resolved, resend=resend)
+        elif batches and (resend or give_up):
+            say(f"no request is {' or '.join(only or ())}; nothing was changed")
         if json:
             tell_json(about)
     return EVERYONE_ACCEPTED
@@ -198,6 +202,16 @@ def _warn(judged: Sequence[Advised]) -> None:
             f"{taken:,} of them are in requests that the platform took, at least in "
             "part; they may be rung twice"
         )
+    silent = sum(each.batch.unknown for each in judged if each.advice in _SAYS_NOTHING)
+    if silent:
+        say(
+            f"of {silent:,} of them no receipt says yet whether their request was "
+            "taken; they may be rung twice"
+        )
+
+
+#: What speaks neither for nor against.
+_SAYS_NOTHING = (Advice.TOO_EARLY, Advice.UNCLEAR, Advice.NO_RECEIPTS)
 
 
 def _tell_resolved(resolved: Resolved, *, resend: bool) -> None:

@@ -4,25 +4,32 @@ The command that takes batches of a ledger that several machines share.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, suppress
 
-from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.campaign.unrecorded import Unrecorded
+from voicepush.cli.exit_status import EVERYONE_ACCEPTED, SERVICE_REFUSES
 from voicepush.cli.listening import host_and_port
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
+    AnswersIn,
     Drain,
     FailedOver,
     LedgerPath,
     Patience,
     Service,
+    answers_folder,
     patient,
     seconds,
 )
-from voicepush.cli.terminal import draining, say, tell
+from voicepush.cli.terminal import draining, say, signals, tell
 from voicepush.client.client import Client
-from voicepush.errors import InputError
-from voicepush.ledger import open_ledger
-from voicepush.ledger.sharing import is_shared
+from voicepush.errors import InputError, LedgerError
+from voicepush.ledger import is_address, open_ledger
+from voicepush.ledger.sharing import SharedLedger, is_shared
+
+#: A database that can't be reached is tried again after so many seconds.
+_LOOKS_AGAIN = 5.0
 
 
 async def worker(
@@ -32,6 +39,7 @@ async def worker(
     patience: Patience = None,
     drain: Drain = None,
     failed_over: FailedOver = False,
+    answers_in: AnswersIn = None,
     listen: str | None = None,
 ) -> int:
     """
@@ -54,6 +62,10 @@ async def worker(
     failed_over
         The database is on another server, or was restored, and who may have been called
         meanwhile was compared: call from there.
+    answers_in
+        The folder where answers are kept that the database can't take for long, also
+        when the worker ends meanwhile; by default the service's $STATE_DIRECTORY, or
+        voicepush in $XDG_STATE_HOME or ~/.local/state.
     listen
         Serve /healthz there, such as 127.0.0.1:8091; port 0 takes a free one. Nothing
         is served by default.
@@ -64,30 +76,66 @@ async def worker(
             "a worker has no rate of its own: give it to a campaign (voicepush rate "
             "june 80) or to all of them (voicepush rate --tenant 80)"
         )
+    if not is_address(ledger):
+        raise InputError(
+            "a worker needs a ledger in PostgreSQL, as postgresql://user@host/"
+            "database; one in a file has one dispatcher, by send or resume"
+        )
     settings = patient(service.build(), patience)
     where = None if listen is None else host_and_port(listen)
     longest = None if drain is None else seconds("--drain", drain)
-    async with open_ledger(ledger, failed_over=failed_over) as opened:
-        if not is_shared(opened):
-            raise InputError(
-                "a worker needs a ledger in PostgreSQL, as postgresql://user@host/"
-                "database; one in a file has one dispatcher, by send or resume"
-            )
+    async with AsyncExitStack() as stack:
+        opened = await _opened(stack, ledger, failed_over=failed_over)
+        if opened is None:
+            return EVERYONE_ACCEPTED
         # An engine, and the library that talks to its database.
         from voicepush.cluster.worker import working  # noqa: PLC0415
 
-        async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(Client(settings))
-            ours = await stack.enter_async_context(
-                working(opened, client, drain=longest, tell=say)
-            )
-            if where is not None:
-                from voicepush.cluster.health import health_app  # noqa: PLC0415
-                from voicepush.receipts.serving import serving  # noqa: PLC0415
+        client = await stack.enter_async_context(Client(settings))
+        unrecorded = stack.enter_context(Unrecorded(answers_folder(answers_in), say))
+        ours = await stack.enter_async_context(
+            working(*(opened, client), drain=longest, unrecorded=unrecorded, tell=say)
+        )
+        if where is not None:
+            from voicepush.cluster.health import health_app  # noqa: PLC0415
+            from voicepush.receipts.serving import serving  # noqa: PLC0415
 
-                app = health_app(ours)
-                tell(await stack.enter_async_context(serving(app, *where)))
-            say("waiting for campaigns")
-            with draining(ours.stop, "what is under way is recorded first"):
-                await ours.run()
+            app = health_app(ours)
+            tell(await stack.enter_async_context(serving(app, *where)))
+        say("waiting for campaigns")
+        with draining(ours.stop, "what is under way is recorded first"):
+            await ours.run()
+        if ours.refusal is not None:
+            say(
+                "this worker ends, so that it stops no other campaign; start it again "
+                "once its key and its address are taken"
+            )
+            return SERVICE_REFUSES
     return EVERYONE_ACCEPTED
+
+
+async def _opened(
+    stack: AsyncExitStack, where: str, *, failed_over: bool
+) -> SharedLedger | None:
+    """
+    The ledger, once its database can be reached; None where a signal comes before that.
+    """
+    stopped, told = asyncio.Event(), False
+    with signals(stopped.set):
+        while not stopped.is_set():
+            try:
+                opened = await stack.enter_async_context(
+                    open_ledger(where, failed_over=failed_over)
+                )
+            except LedgerError as error:
+                if not error.is_unreachable:
+                    raise
+                if not told:
+                    say(f"{error}. It is waited for")
+                told = True
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), _LOOKS_AGAIN)
+            else:
+                assert is_shared(opened)  # noqa: S101 -- it is at an address
+                return opened
+    return None

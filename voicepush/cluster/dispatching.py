@@ -5,7 +5,9 @@ A campaign is given to the workers of its ledger, and this process is one of the
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.worker import ClusterWorker, working
 from voicepush.ledger.plan import Command
@@ -26,17 +28,26 @@ async def release(
 class SharedDispatch:
     """
     One campaign, sent by this process beside the other workers of its *ledger*.
+
+    Args:
+        answers_in: The folder where answers are kept that can't be recorded for long.
     """
 
-    def __init__(self, ledger: SharedLedger, campaign: str) -> None:
+    def __init__(
+        self, ledger: SharedLedger, campaign: str, *, answers_in: Path | None = None
+    ) -> None:
         self._ledger = ledger
+        self._answers_in = answers_in
         self._name = campaign
         self._worker: ClusterWorker | None = None
+        #: Why it is to end, if it is.
+        self._reason: str | None = None
 
     def stop(self, reason: str) -> None:
         """
         Take nothing more; `dispatch` returns once what is under way is recorded.
         """
+        self._reason = reason
         if self._worker is not None:
             self._worker.stop(reason)
 
@@ -55,12 +66,22 @@ class SharedDispatch:
         Returns:
             What became of those that were sent by this process.
         """
-        await release(self._ledger, self._name, process_is_gone=process_is_gone)
-        async with working(
-            self._ledger, client, only=self._name, drain=drain, tell=tell
-        ) as worker:
-            self._worker = worker
-            await worker.run()
+        with Unrecorded(self._answers_in, tell) as unrecorded:
+            # Before, so that whoever was not sent is pending then.
+            await unrecorded.bring_in(self._ledger)
+            await release(self._ledger, self._name, process_is_gone=process_is_gone)
+            async with working(
+                self._ledger,
+                client,
+                only=self._name,
+                drain=drain,
+                unrecorded=unrecorded,
+                tell=tell,
+            ) as worker:
+                self._worker = worker
+                if self._reason is not None:
+                    worker.stop(self._reason)
+                await worker.run()
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):
                 who = "worker goes" if others == 1 else "workers go"

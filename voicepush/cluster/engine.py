@@ -27,6 +27,13 @@ _CONNECTIONS = 3
 #: wait comes to be there by itself.
 _LOOK_AGAIN = 0.5
 
+#: How long a connection is waited for, and how long it is tried to make one before that
+#: begins anew, in seconds: longer waits would only hold up others.
+_PATIENCE = 5.0
+
+#: So long it may take, in seconds, once the last batch has ended.
+_ENDS_WITHIN = 1.0
+
 # What goes wrong is told once, by who runs it.
 logging.getLogger("procrastinate").addHandler(logging.NullHandler())
 logging.getLogger("procrastinate").propagate = False
@@ -50,6 +57,10 @@ class Engine:
             number: int,
             **_: Any,
         ) -> None:
+            # The engine itself hears of nothing but what a job has done. One that was
+            # given to others meanwhile can't be ended any more, which does not matter.
+            if (job := asyncio.current_task()) is not None:
+                job.add_done_callback(_hear)
             handler: Handler = context.additional_context["handler"]
             await handler(number, context.job.worker_id or 0)
 
@@ -73,6 +84,8 @@ class Engine:
             configure=configure,
             min_size=0,
             max_size=_CONNECTIONS,
+            timeout=_PATIENCE,
+            reconnect_timeout=_PATIENCE,
             kwargs={"fallback_application_name": "voicepush"},
         )
         app = procrastinate.App(connector=connector)
@@ -99,8 +112,8 @@ class Engine:
             LedgerError: The database can't be reached; those that were begun have
                 ended.
         """
-        try:
-            await self._app.run_worker_async(
+        engine = asyncio.create_task(
+            self._app.run_worker_async(
                 queues=[queue],
                 concurrency=together,
                 # Those who wait for a job are few, and a connection for each is dear.
@@ -112,10 +125,27 @@ class Engine:
                 shutdown_graceful_timeout=drain,
                 update_heartbeat_interval=LIVES_BY,
             )
+        )
+        try:
+            await asyncio.shield(engine)
         except exceptions.ConnectorException as error:
             raise LedgerError("the engine's database can't be used") from error
+        finally:
+            # What it wants to write then, a database that is gone does not take.
+            engine.cancel()
+            _, late = await asyncio.wait([engine], timeout=drain + _ENDS_WITHIN)
+            for each in late:
+                each.add_done_callback(_hear)
         # It ends by itself only where it can't give a sign of life any more.
         raise LedgerError("the engine lost its database")
+
+
+def _hear(task: asyncio.Task[None]) -> None:
+    """
+    Take note of how *task* has ended, which nobody waits for.
+    """
+    if not task.cancelled():
+        task.exception()
 
 
 def is_ours(task: asyncio.Task[Any]) -> bool:

@@ -12,7 +12,7 @@ from voicepush.cluster.worker import ClusterWorker
 def health_app(worker: ClusterWorker) -> web.Application:
     """
     An application with ``/healthz``: 200 while *worker* can work, 503 while its ledger
-    can't be used; with the names of its campaigns.
+    can't be used; with the names of its campaigns, and what it has done.
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -21,6 +21,7 @@ def health_app(worker: ClusterWorker) -> web.Application:
             "state": "ok" if failure is None else "waiting",
             "reason": failure and str(failure),
             "campaigns": worker.campaigns,
+            **worker.counts,
         }
         return web.json_response(told, status=200 if failure is None else 503)
 

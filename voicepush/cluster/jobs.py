@@ -25,8 +25,6 @@ class Jobs:
     def __init__(
         self, run: Run, worker: SharedWorker, works: Callable[[], object]
     ) -> None:
-        #: Mistakes of ours that came up.
-        self.mistakes: list[Exception] = []
         self._run = run
         self._worker = worker
         self._works = works
@@ -61,9 +59,8 @@ class Jobs:
             if not stop.is_set:
                 self._run.go("another program ended a job")
             raise
-        except Exception as error:  # noqa: BLE001 -- raised when all have ended
-            self.mistakes.append(error)
-            stop.set(mask_numbers(str(error)))
+        except Exception as error:  # noqa: BLE001 -- the engine would only log it
+            stop.set(mask_numbers(str(error)) or type(error).__name__)
         finally:
             self._under_way.discard(number)
             self._twice.discard(number)

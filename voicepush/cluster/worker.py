@@ -5,13 +5,17 @@ A process that takes batches of campaigns, beside others on as many machines.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from asyncio import FIRST_COMPLETED
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import TypeVar
 
 from voicepush import clock
 from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.campaign.dispatching import Run
+from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
 from voicepush.cluster.jobs import Jobs
@@ -24,6 +28,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
+from voicepush.model.events import AttemptMade, Event
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
 from voicepush.report.text import as_line
@@ -31,11 +36,26 @@ from voicepush.sending.journal import StopSignal
 from voicepush.sending.request import load_message
 from voicepush.sending.shared_pacing import Allowance, SharedPacer
 
+_T = TypeVar("_T")
+
 #: It looks for campaigns, and whether one is over, so often, in seconds.
 _LOOK_EVERY = 1.0
 
 #: And so often for workers that gave no sign.
 _SWEEP_EVERY = 5.0
+
+#: How long it tries to leave a database that is gone, in seconds.
+_LEAVES_WITHIN = 1.0
+
+
+#: How a refusal begins that is for a worker's own key or address.
+_OURS_ALONE = ("7001", "7002", "7127", "HTTP 401", "HTTP 403")
+
+#: What is counted of what a worker does.
+_COUNTED = (
+    *("requests", "accepted", "rejected", "expired", "not_sent", "unknown"),
+    "suppressed",
+)
 
 
 @asynccontextmanager
@@ -45,6 +65,7 @@ async def working(
     *,
     only: str | None = None,
     drain: float | None = None,
+    unrecorded: Unrecorded | None = None,
     tell: Callable[[str], object] = lambda _: None,
 ) -> AsyncIterator[ClusterWorker]:
     """
@@ -52,6 +73,7 @@ async def working(
 
     Args:
         drain: By default 30 s more than an answer may take.
+        unrecorded: Keeps what can't be recorded; in memory by default.
     """
     if drain is None:
         drain = client.settings.answer_timeout + BEYOND_ANSWERS
@@ -61,7 +83,11 @@ async def working(
         Engine.opened(where) as engine,
     ):
         yield ClusterWorker(
-            *(ledger, client, engine, allowance), only=only, drain=drain, tell=tell
+            *(ledger, client, engine, allowance),
+            only=only,
+            drain=drain,
+            unrecorded=unrecorded or Unrecorded(None),
+            tell=tell,
         )
 
 
@@ -76,6 +102,7 @@ class ClusterWorker:
         allowance: Says how fast all who share the tenant's rate send together.
         only: The name of the one campaign that it works on; it ends with that.
         drain: How long what is under way may take once it is stopped, in seconds.
+        unrecorded: Keeps what can't be recorded for longer than that.
         tell: Hears what the owner should know meanwhile.
     """
 
@@ -88,21 +115,27 @@ class ClusterWorker:
         *,
         only: str | None = None,
         drain: float,
+        unrecorded: Unrecorded,
         tell: Callable[[str], object],
     ) -> None:
         #: What became of those that were sent by it, by campaign.
         self.summaries: dict[str, Summary] = {}
+        #: Why it ended, if the service refuses its key or its address.
+        self.refusal: str | None = None
         self._ledger = ledger
         self._client = client
         self._engine = engine
         self._allowance = allowance
         self._only = only
         self._drain = drain
+        self._unrecorded = unrecorded
+        #: Whether something may have been left that was not recorded.
+        self._is_something_left = only is None
         self._tell = tell
-        # Of one campaign whoever started it hears by an exception.
-        self._troubles = Troubles(tell if only is None else lambda _: None)
+        self._troubles = Troubles(self._say)
         self._stop = StopSignal()
         self._was_stopped = False
+        self._counts: Counter[str] = Counter()
         self._runs: dict[str, Run] = {}
         self._parts: dict[str, asyncio.Task[None]] = {}
 
@@ -119,6 +152,14 @@ class ClusterWorker:
         Why the ledger can't be used at present, if it can't.
         """
         return self._troubles.first
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """
+        How many requests it has made since it began, and what became of how many
+        recipients.
+        """
+        return {name: self._counts[name] for name in _COUNTED}
 
     @property
     def campaigns(self) -> list[str]:
@@ -148,21 +189,29 @@ class ClusterWorker:
         Raises:
             LedgerError: It works on one campaign, and the database is gone.
         """
+        self._client.observers.add(self._count)
         try:
             while not self._stop.is_set:
-                is_there = await self._look()
+                is_there = await _unless(self._stop, self._look())
                 if self._only and self.failure is not None:
                     break
                 if self._only and not is_there and not self._parts:
                     return
                 await self._wait(_LOOK_EVERY)
         finally:
+            self._client.observers.remove(self._count)
             self._end("stopped")
             if self._parts:
                 await asyncio.wait(self._parts.values())
         if self._only and self.failure is not None:
             self.failure.while_sending = True
             raise self.failure
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, AttemptMade):
+            self._counts["requests"] += 1
+            for verdict, number in event.verdicts.items():
+                self._counts[verdict.outcome.value] += number
 
     async def _wait(self, seconds: float) -> None:
         await self._stop.wait(seconds)
@@ -175,33 +224,49 @@ class ClusterWorker:
         """
         try:
             names = await self._ledger.released()
+            if self._is_something_left:
+                await self._unrecorded.bring_in(self._ledger)
+                self._is_something_left = False
         except LedgerError as error:
-            self._troubles.met(LEDGER, error)
+            self._failed(LEDGER, error)
             return True
         if self._only is not None:
             names = [name for name in names if name == self._only]
-        self._troubles.can_be_read(names)
+        else:
+            self._troubles.can_be_read(names)
         for name in names:
             if name not in self._parts and self._troubles.may_try(name):
                 part = asyncio.create_task(self._take_part(name))
                 self._parts[name] = part
         return bool(names)
 
+    def _say(self, words: str) -> None:
+        """
+        Say *words* in the log of a worker; whoever looks at one campaign sees it.
+        """
+        if self._only is None:
+            self._tell(words)
+
+    def _failed(self, where: str, error: LedgerError) -> None:
+        self._troubles.met(where, error)
+        self._is_something_left = True
+
     async def _take_part(self, name: str) -> None:
         try:
             worker = await self._ledger.share(name, load_message)
-        except LedgerError as error:
-            self._troubles.met(name, error)
-            return
         except (CampaignHeldError, InputError):
             return  # it was taken back meanwhile
+        except LedgerError as error:
+            self._failed(name, error)
+            return
+        self._say(f"{name}: this worker takes part")
         pacer = SharedPacer(
             self._allowance,
             campaign=worker.plan.tag,
             priority=load_message(worker.plan.message).priority,
         )
         sender = self._client.sender.beside(pacer)
-        run = Run(worker, sender, self._drain, self._tell)
+        run = Run(worker, sender, self._drain, self._tell, self._unrecorded)
         if self._stop.is_set:
             run.go(self._stop.reason or "stopped")
         self._runs[name] = run
@@ -214,22 +279,35 @@ class ClusterWorker:
             run.journal.fail(error)
         finally:
             del self._runs[name]
+            if pacer.is_silent:
+                # So it stopped, or soon would have.
+                run.journal.fail(LedgerError("the shared rate can't be asked for"))
             # What is wrong here need not be wrong for others.
-            failure = run.journal.failure
-            if failure is None:
-                self._troubles.over(name)
-            else:
+            if isinstance(run.journal.failure, CampaignLostError):
+                self._tell(f"{name}: another worker took this one for gone")
                 run.state = CampaignState.RUNNING
-            if isinstance(failure, CampaignLostError) and self._only is None:
-                self._tell(
-                    f"{name}: this worker gave no sign of life for a while, so others "
-                    "took its place"
-                )
-            elif failure is not None:
-                self._troubles.met(name, failure)
-            with suppress(LedgerError):
-                await run.leave(run.state, run.reason)
-                await self._tell_end(name)
+            elif run.journal.failure is not None:
+                self._failed(name, run.journal.failure)
+                run.state = CampaignState.RUNNING
+            else:
+                self._troubles.over(name)
+                if run.summary.refused:
+                    self._refused(name, run.reason or "")
+            is_gone = run.journal.failure is not None or self._unrecorded.is_any_left
+            with suppress(LedgerError, TimeoutError):
+                async with asyncio.timeout(_LEAVES_WITHIN if is_gone else None):
+                    await run.leave(run.state, run.reason)
+                    await self._tell_end(name)
+
+    def _refused(self, name: str, reason: str) -> None:
+        """
+        The service refused everything that this worker sends, which stops the campaign
+        for all; if that is for its key or its address, it would stop the next as well.
+        """
+        self._say(f"{name}: the service refuses what this worker sends: {reason}")
+        if self._only is None and reason.startswith(_OURS_ALONE):
+            self.refusal = reason
+            self._end(f"the service refuses this worker: {reason}")
 
     async def _tell_end(self, name: str) -> None:
         """
@@ -238,7 +316,9 @@ class ClusterWorker:
         status = await self._ledger.status(name)
         if status is not None and status.state is not CampaignState.RUNNING:
             why = f" because {status.reason}" if status.reason else ""
-            self._tell(f"{as_line(status)}{why}")
+            self._say(f"{as_line(status)}{why}")
+        else:
+            self._say(f"{name}: this worker has left it")
 
     async def _work(self, run: Run, worker: SharedWorker) -> None:
         """
@@ -255,15 +335,43 @@ class ClusterWorker:
         try:
             while not stop.is_set and not handing.done():
                 if clock.monotonic() - swept_at >= _SWEEP_EVERY:
-                    await worker.sweep()
+                    await _unless(stop, worker.sweep())
                     swept_at = clock.monotonic()
-                if await worker.is_over():
+                if await _unless(stop, worker.is_over()):
                     break
                 await stop.wait(_LOOK_EVERY)
         finally:
             handing.cancel()
-            await asyncio.wait([handing])
-        if jobs.mistakes:
-            raise jobs.mistakes[0]
+            await _ended(handing)
         if not handing.cancelled():
             handing.result()
+
+
+async def _unless(stop: StopSignal, looking: Coroutine[None, None, _T]) -> _T | None:
+    """
+    What *looking* gives; None where it waits for the database when *stop* is set.
+    """
+    look = asyncio.create_task(looking)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([look, stopped], return_when=FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not look.done():
+            look.cancel()
+    return look.result() if look.done() else None
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """
+    Wait until *task* has ended, also where this is cancelled meanwhile: what is begun
+    in it must not be left alone.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

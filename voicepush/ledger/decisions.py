@@ -136,17 +136,24 @@ def cancelled(
     return replaced(result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, reason))
 
 
-def merged(known: BatchResult, late: BatchResult) -> BatchResult:
+def merged(
+    known: BatchResult, late: BatchResult, *, is_latest: bool = True
+) -> BatchResult:
     """
     *known* with what a *late* record adds, from a worker that was taken for dead.
 
     Who was called stays called; a late record never makes anyone pending.
+
+    Args:
+        is_latest: Whether nobody has claimed any of the batch since. Else it is of
+            account only that they were called, or may have been: by the other, too.
     """
     verdicts: list[Verdict] = []
     theirs: list[int] = []
     for place in range(len(known.batch)):
         ours, other = known.at(place), late.at(place)
-        if other.outcome in _MAY_BECOME[ours.outcome]:
+        is_heard = is_latest or was_called(other)
+        if is_heard and other.outcome in _MAY_BECOME[ours.outcome]:
             verdicts.append(other)
             theirs.append(place)
         else:

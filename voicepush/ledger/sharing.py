@@ -9,6 +9,7 @@ from typing import Protocol, TypeGuard
 
 import attrs
 
+from voicepush.ledger.late_record import Fate, LateRecord
 from voicepush.ledger.protocol import Ledger, Worker
 from voicepush.ledger.reader import LedgerReader
 from voicepush.model.batch import BatchId
@@ -122,6 +123,15 @@ class SharedLedger(Ledger, Protocol):
         Raises:
             InputError: There is no such campaign, or it is not given to workers.
             CampaignHeldError: A process dispatches it alone.
+        """
+        ...
+
+    async def record_late(self, late: LateRecord) -> Fate:
+        """
+        Add to what is known what a worker knew that could not record it.
+
+        Who was called stays called, and nobody becomes pending by it. It may be told
+        again.
         """
         ...
 

@@ -133,6 +133,8 @@ def as_text(status: CampaignStatus) -> str:
             "  unknown: the service may have called them, so they are not sent again; "
             f"see voicepush resolve {shown(status.campaign)}"
         )
+    if status.throughput:
+        lines.append(f"  {pace_of(status, 0.0)}")
     late = status.will_expire(clock.utc_now())
     if late:
         lines.append(

@@ -113,6 +113,13 @@ class SharedPacer:
         """
         return slower(self._allowance.rate, self._own_rate)
 
+    @property
+    def is_silent(self) -> bool:
+        """
+        Whether there was no answer when it was asked last.
+        """
+        return self._silent_since is not None
+
     def set_rate(self, rate: float | None) -> None:
         """
         Go on at *rate* from now, or slower where the shared one is.

@@ -93,6 +93,8 @@ class Row:
     claimed_at: float | None = None
     #: The token of the worker with which the batch is under way.
     claimed_by: str | None = None
+    #: Who claimed some of it last.
+    latest: str | None = None
     recorded_at: float | None = None
     #: By the tokens of workers that fell silent, whom they had under way.
     lost: dict[str, frozenset[int]] = attrs.field(factory=dict)

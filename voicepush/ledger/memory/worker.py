@@ -178,7 +178,8 @@ class MemoryWorker:
         left_out = {**known, **out}
         if left:
             row.in_flight, row.claimed_at = frozenset(left), clock.now()
-            row.claimed_by, row.due_at = self.token, None
+            row.claimed_by = row.latest = self.token
+            row.due_at = None
         return Claimed(self.token, left, left_out)
 
     def _left_out(
@@ -260,7 +261,8 @@ class MemoryWorker:
         """
         if row.claimed_by in (None, self.token):
             known = decisions.lost(row.known, row.in_flight)
-            row.record(decisions.merged(known, late))
+            is_latest = row.latest == self.token
+            row.record(decisions.merged(known, late, is_latest=is_latest))
             row.late = True
             left = decisions.still_given_up(row.known, row.given_up)
             row.given_up = frozenset(left)

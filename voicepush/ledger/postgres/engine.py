@@ -120,10 +120,16 @@ def _end(connection: Connection, campaign: int, jobs: Sequence[Row]) -> None:
 
 def drop_jobs(connection: Connection, tag: str) -> None:
     """
-    Let no job wait in the queue of a campaign that is over.
+    Let no job be in the queue of a campaign that is over, which its last worker leaves:
+    those that are being done are of workers that ended without a word.
     """
     connection.execute(
         "SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs "
         "WHERE queue_name = ? AND status = 'todo'",
+        (tag,),
+    )
+    connection.execute(
+        "SELECT procrastinate_finish_job_v1(id, 'failed', true) "
+        "FROM procrastinate_jobs WHERE queue_name = ? AND status = 'doing'",
         (tag,),
     )

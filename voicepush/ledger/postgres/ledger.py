@@ -12,6 +12,7 @@ from typing import Self
 import attrs
 
 from voicepush.errors import CampaignHeldError, InputError
+from voicepush.ledger.late_record import Fate, LateRecord
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
@@ -29,11 +30,13 @@ from voicepush.ledger.sql.holding import (
     take,
     workers_of,
 )
+from voicepush.ledger.sql.late import record_unrecorded
 from voicepush.ledger.sql.ledger import SQLLedger
 from voicepush.ledger.sql.rows import plan_of
-from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.tokens import new_token
 from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import Outcome
 from voicepush.model.status import CampaignState
 
 #: Of those that no process dispatches alone.
@@ -42,6 +45,11 @@ _RELEASED = """
         SELECT * FROM worker WHERE campaign = campaign.id AND shares = 0
     ) ORDER BY id
 """
+
+_TAGGED = "SELECT id, state FROM campaign WHERE tag = ?"
+
+#: Where a campaign is that is not dispatched from here.
+_ELSEWHERE = (DRAFT, CampaignState.MOVING, CampaignState.MOVED)
 
 
 class PostgresLedger(SQLLedger):
@@ -183,6 +191,34 @@ class PostgresLedger(SQLLedger):
             planned_at=row["planned_at"],
             held_until=row["held_until"],
         )
+
+    async def record_late(self, late: LateRecord) -> Fate:
+        """
+        Add to what is known what a worker knew that could not record it.
+        """
+
+        def work(connection: Connection) -> Fate:
+            found = connection.execute(_TAGGED, (late.batch.tag,)).fetchone()
+            if found is None or found["state"] in _ELSEWHERE:
+                return Fate.NOT_HERE
+            known = record_unrecorded(connection, found["id"], late)
+            if known is None:
+                return Fate.UNDER_WAY
+            left = known.counts()[Outcome.NOT_SENT]
+            if left and found["state"] == CampaignState.FINISHED:
+                # Nobody is left in a finished one.
+                connection.execute(
+                    "UPDATE campaign SET state = ?, reason = ? WHERE id = ?",
+                    (
+                        CampaignState.PAUSED,
+                        "some are left; resume goes on",
+                        found["id"],
+                    ),
+                )
+            note(connection, found["id"], "recorded late", f"batch {late.batch.number}")
+            return Fate.RECORDED
+
+        return await self._store.do(work)
 
     async def steer(
         self,

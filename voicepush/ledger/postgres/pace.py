@@ -168,8 +168,8 @@ class PostgresAllowance:
         if not found["is_there"]:
             raise NoLedgerError(
                 f"there is no shared rate in the schema {self._schema!r} of "
-                f"{self._where}; a ledger there holds it, and planning a campaign "
-                "makes one"
+                f"{self._where}; a ledger there holds it, which is made by whoever "
+                "plans a campaign, or by the first worker"
             )
 
     @property
@@ -235,8 +235,7 @@ class PostgresAllowance:
 
     def _silent(self) -> LedgerError:
         return LedgerError(
-            f"the ledger {self._where}: it does not answer; check that it runs, and go "
-            "on with resume"
+            f"the ledger {self._where}: it does not answer; check that it runs"
         )
 
     async def _try(self, statement: bytes, values: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from random import random
+from threading import get_ident
 from typing import Any, TypeVar
 
 import psycopg
@@ -44,6 +46,13 @@ _NAME = "voicepush"
 _PATIENCE = 10.0
 _A_MOMENT = 0.1
 
+#: So long after that was in vain: who waits for a database that is gone asks again.
+_WITHOUT_HOPE = 1.0
+
+#: The pool tries less and less often, and begins anew after so many seconds, so that a
+#: database that is back is found soon.
+_BEGINS_ANEW = 5.0
+
 #: A server that is gone without a word is noticed after some 30 seconds, also while
 #: nothing is said; by the names of libpq.
 _NOTICING = {
@@ -52,6 +61,9 @@ _NOTICING = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+
+#: Who waits for what was begun looks so often whether that can end, in seconds.
+_LOOKS_EVERY = 0.2
 
 #: A transaction that met another is done again so often, after the first few times in
 #: a queue; and at most so much later, in seconds.
@@ -87,6 +99,7 @@ class PostgresStore:
             max_size=_TOGETHER,
             open=False,
             timeout=_PATIENCE,
+            reconnect_timeout=_BEGINS_ANEW,
             configure=self._configure,
             check=self._clock.look,
         )
@@ -95,6 +108,9 @@ class PostgresStore:
         self._later = ThreadPoolExecutor(1, "voicepush-ledger-later")
         self._begun: set[Future[Any]] = set()
         self._closed = False
+        self._patience = _PATIENCE
+        #: Since when threads wait for a connection.
+        self._waiting: dict[int, float] = {}
 
     async def open(self, *, make: bool, failed_over: bool) -> None:
         """
@@ -173,7 +189,12 @@ class PostgresStore:
             await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        wait(set(self._begun))
+        while wait(set(self._begun), timeout=_LOOKS_EVERY).not_done:
+            since = min(list(self._waiting.values()), default=None)
+            if since is not None and clock.monotonic() - since > _WITHOUT_HOPE:
+                # Each thread has a connection, so the database is gone. This ends only
+                # the waits for it.
+                self._pool.close()
         self._threads.shutdown()
         self._later.shutdown()
         self._pool.close()
@@ -222,8 +243,7 @@ class PostgresStore:
             until: How long a connection is waited for.
             queues: One at a time of those who have met others again and again.
         """
-        left = max(until - clock.monotonic(), _A_MOMENT)
-        with self._pool.connection(timeout=left) as connection:
+        with self._connection(until) as connection:
             connection.read_only = not writes
             connection.isolation_level = (
                 IsolationLevel.SERIALIZABLE
@@ -234,6 +254,25 @@ class PostgresStore:
                 if queues and writes:
                     connection.execute(_QUEUE)
                 return work(PostgresConnection(connection, self._clock))
+
+    @contextmanager
+    def _connection(self, until: float) -> Iterator[psycopg.Connection[Any]]:
+        thread = get_ident()
+        self._waiting[thread] = clock.monotonic()
+        try:
+            left = max(until - clock.monotonic(), _A_MOMENT)
+            connection = self._pool.getconn(min(left, self._patience))
+        except PoolTimeout:
+            self._patience = _WITHOUT_HOPE
+            raise
+        finally:
+            del self._waiting[thread]
+        self._patience = _PATIENCE
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._pool.putconn(connection)
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
         prepare(connection)

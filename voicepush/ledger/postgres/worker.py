@@ -17,6 +17,7 @@ from voicepush.ledger.sql.holding import (
     hold,
     is_alive,
     is_held,
+    let_all_go,
     let_go,
     workers_of,
 )
@@ -186,7 +187,7 @@ class PostgresWorker(SQLWorker):
                 "SELECT engine FROM worker WHERE token = ?", (token,)
             ).fetchone()
             let_go(connection, token)
-            note(connection, self._campaign, "lost", process_of(token))
+            note(connection, self._campaign, "missed", f"{process_of(token)} is gone")
             if known_as is not None:
                 engine.end_all_of(connection, self._campaign, self.plan.tag, known_as)
 
@@ -246,15 +247,18 @@ class PostgresWorker(SQLWorker):
             # They hear of it, and the last of them does it.
             if row["command"] is None and state in _COMMANDS:
                 self._set(connection, command=_COMMANDS[state], reason=reason)
+                return self._gone(connection, f"stops all workers: {reason}")
             return self._gone(connection, None)
         end, reason = self._end_of(connection, row, state, reason)
-        if end is CampaignState.CANCELLED:
-            if self._is_any_open(connection):
-                return False
+        if end is CampaignState.CANCELLED and self._is_any_open(connection):
+            return False
+        if end in (CampaignState.CANCELLED, CampaignState.FINISHED):
             engine.drop_jobs(connection, self.plan.tag)
         if end is CampaignState.RUNNING:
             return self._gone(connection, None)
         self._set(connection, state=end, reason=reason, command=None)
+        # Of those that are gone nobody needs to know any more.
+        let_all_go(connection, self._campaign)
         return self._gone(connection, f"{end.value}: {reason}" if reason else end.value)
 
     def _end_of(

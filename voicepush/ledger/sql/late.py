@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from voicepush.ledger import decisions
+from voicepush.ledger.late_record import LateRecord
 from voicepush.ledger.packing import pack_lost, pack_places, unpack_lost, unpack_places
 from voicepush.ledger.sql.rows import (
     SENDING,
@@ -49,10 +50,36 @@ def record_late(
             return  # that one will say more
         known = batch_result(row)
         known = decisions.lost(known, in_flight(row, known))
-        known = decisions.merged(known, late)
+        is_latest = row["claimed_by"] == token
+        known = decisions.merged(known, late, is_latest=is_latest)
         _write_late(
             connection, row, known, record_of(known, campaign, token, row["due_at"])
         )
+
+
+def record_unrecorded(
+    connection: Connection, campaign: int, late: LateRecord
+) -> BatchResult | None:
+    """
+    Add what *late* says that is not known yet; gives what is known then, None if
+    another worker has the batch under way.
+    """
+    for row in rows_numbered(connection, campaign, late.batch.number):
+        known = batch_result(row)
+        is_theirs = row["claimed_by"] == late.token
+        if not late.fits(known.batch):
+            return known
+        if row["state"] == SENDING and not is_theirs:
+            return None  # that one will say more
+        # An attempt that is counted already may be an earlier one.
+        is_latest = is_theirs and late.attempts >= known.attempts
+        told = late.told(known.batch, is_latest=is_latest)
+        known = decisions.lost(known, in_flight(row, known))
+        known = decisions.merged(known, told)
+        record = record_of(known, campaign, late.token, row["due_at"])
+        _write_late(connection, row, known, record)
+        return known
+    return None
 
 
 def write(
