@@ -4,8 +4,15 @@ Attacks on several workers of one campaign: each was a fault once.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import psycopg
 import pytest
+from cluster_crashing import Cluster
 from ledger_model import load
+from mishaps import wait_until
+from test_cluster_crashes import Make, make
 from test_ledger_receipts import receipt
 from test_sharing import (
     ACCEPTED,
@@ -13,19 +20,23 @@ from test_sharing import (
     batches,
     claimed,
     ledger,
+    make_silent,
     rows,
     schema,
     status_of,
 )
 
+from voicepush.errors import CampaignHeldError
+from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.postgres.worker import PostgresWorker
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed, Recorded, Refused
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.status import CampaignState
 
 # Fixtures, which are used by their names.
-__all__ = ["batches", "ledger", "schema"]
+__all__ = ["batches", "ledger", "make", "schema"]
 
 EXPIRED = Verdict(Outcome.EXPIRED, None, "the expiry passed before it was sent")
 
@@ -136,3 +147,129 @@ async def test_whom_one_that_is_gone_had_in_flight_is_not_made_pending(
 
     assert 2 == between.in_flight
     assert 2 == (await status_of(ledger)).unknown
+
+
+# Commands, while a worker gives no sign any more.
+
+
+@pytest.mark.usefixtures("batches")
+async def test_a_pause_that_nobody_is_left_to_hear(
+    ledger: PostgresLedger, schema: str
+) -> None:
+    """
+    Those who were told it are gone: it is paused, and can be resumed.
+    """
+    worker = await ledger.share("june", load)
+    await ledger.steer("june", command=Command.PAUSE)
+    before = (await status_of(ledger)).state
+    make_silent(schema, worker)
+    status = await status_of(ledger)
+    await ledger.release("june", load)
+    other = await ledger.share("june", load)
+
+    assert CampaignState.RUNNING is before
+    assert CampaignState.PAUSED is status.state
+    assert "paused by its owner" == status.reason
+    assert (await other.heartbeat(None)).command is None
+
+
+@pytest.mark.usefixtures("batches")
+async def test_nobody_resumes_what_is_being_stopped(ledger: PostgresLedger) -> None:
+    """
+    It would say that it is given to the workers, and be paused by them.
+    """
+    await ledger.share("june", load)
+    await ledger.steer("june", command=Command.PAUSE)
+    with pytest.raises(CampaignHeldError, match="its workers, which stop"):
+        await ledger.release("june", load)
+
+
+def test_who_comes_after_a_pause_calls_nobody(make: Make) -> None:
+    """
+    Those who were told it are gone, and another one comes.
+    """
+    cluster = make(20)
+    cluster.plan()
+    with psycopg.connect(cluster.address) as connection:
+        connection.execute("UPDATE voicepush.campaign SET command = 'pause'")
+    cluster.start()
+    wait_until(lambda: "paused" in Path("worker-0-0.log").read_text())
+
+    assert "paused" == cluster.stand()["state"]
+    assert {} == cluster.simulator.calls
+
+
+# The engine's tables, behind everyone's back.
+
+
+def execute(cluster: Cluster, statement: str) -> None:
+    """
+    Change the database of *cluster*.
+    """
+    with psycopg.connect(cluster.address) as connection:
+        connection.execute("SET search_path TO voicepush")
+        connection.execute(statement.encode())
+
+
+def test_many_jobs_for_each_batch(make: Make) -> None:
+    """
+    Also where one worker takes several of them, and some have to be sent again.
+    """
+    cluster = make(60, "7006@5%")
+    cluster.plan()
+    execute(
+        cluster,
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) SELECT "
+        "queue_name, task_name, args FROM procrastinate_jobs, generate_series(1, 3)",
+    )
+    for _ in range(2):
+        cluster.start()
+
+    assert cluster.people == cluster.check(most_unknown=0)["accepted"]
+
+
+def test_jobs_that_are_deleted_or_ended_while_they_are_done(make: Make) -> None:
+    """
+    Nobody is lost or waited for in vain, and nothing of the engine's is told.
+    """
+    cluster = make(60)
+    cluster.start()
+    cluster.plan()
+    cluster.go_on(5)
+    execute(cluster, "DELETE FROM procrastinate_jobs WHERE status = 'doing'")
+    cluster.go_on(5)
+    execute(
+        cluster,
+        "UPDATE procrastinate_jobs SET abort_requested = true WHERE status = 'doing'",
+    )
+    cluster.check(most_unknown=cluster.most_unknown)
+    cluster.end()
+
+    assert "Traceback" not in Path("worker-0-0.log").read_text()
+
+
+def test_a_worker_without_rights_says_so_once(make: Make) -> None:
+    """
+    And not each second that the ledger is back.
+    """
+    cluster = make(20)
+    cluster.plan()
+    role = f"caller_{os.urandom(4).hex()}"
+    for statement in (
+        f"CREATE ROLE {role} LOGIN",
+        f"GRANT USAGE ON SCHEMA voicepush TO {role}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA voicepush TO {role}",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA voicepush TO {role}",
+        f"REVOKE INSERT ON procrastinate_workers FROM {role}",
+    ):
+        execute(cluster, statement)
+    cluster.start(address=cluster.address.replace("tests@", f"{role}@"))
+    log = Path("worker-0-0.log")
+    wait_until(lambda: log.read_text().count("takes part") == 4)
+    without = log.read_text()
+    execute(cluster, f"GRANT INSERT ON procrastinate_workers TO {role}")
+    cluster.check(most_unknown=0)
+
+    assert 1 == without.count("Nothing is sent until it is back")
+    assert "is back\n" not in without.replace("until it is back\n", "")
+    assert 1 == log.read_text().count("the ledger is back")
