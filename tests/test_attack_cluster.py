@@ -5,13 +5,15 @@ Attacks on several workers of one campaign: each was a fault once.
 from __future__ import annotations
 
 import os
+import signal
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
 from cluster_crashing import Cluster
 from ledger_model import load
-from mishaps import wait_until
+from mishaps import ended, process, wait_until
 from test_cluster_crashes import Make, make
 from test_ledger_receipts import receipt
 from test_sharing import (
@@ -19,6 +21,7 @@ from test_sharing import (
     AGAIN,
     batches,
     claimed,
+    jobs,
     ledger,
     make_silent,
     rows,
@@ -197,6 +200,56 @@ def test_who_comes_after_a_pause_calls_nobody(make: Make) -> None:
 
     assert "paused" == cluster.stand()["state"]
     assert {} == cluster.simulator.calls
+
+
+async def test_what_is_cancelled_by_one_that_is_alone_leaves_no_jobs(
+    ledger: PostgresLedger, batches: list[Batch], schema: str
+) -> None:
+    """
+    Of the workers that it was given to none is left.
+    """
+    before = jobs(schema)
+    alone = await ledger.join("june", load)
+    await alone.leave(CampaignState.CANCELLED, "cancelled by its owner")
+    status = await status_of(ledger)
+
+    assert len(batches) == len(before)
+    assert (CampaignState.CANCELLED, 6) == (status.state, status.not_sent)
+    assert [] == jobs(schema)
+
+
+#: Its requests are answered after a while.
+SLOWLY = """
+import asyncio
+from voicepush.sending.sender import Sender
+post = Sender._post
+async def slowly(*arguments):
+    await asyncio.sleep(20)
+    return await post(*arguments)
+Sender._post = slowly
+"""
+
+
+@pytest.mark.parametrize("command", [["worker"], ["resume", "june"]])
+def test_a_second_signal_ends_it_at_once(make: Make, command: list[str]) -> None:
+    """
+    Without a word of the engine's; nobody who comes later goes on by itself with what
+    one terminal looked after.
+    """
+    cluster = make(20)
+    cluster.plan()
+    with process(
+        *command, "--base-url", cluster.simulator.url, first=SLOWLY
+    ) as running:
+        wait_until(lambda: cluster.stand()["in_flight"])
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        said = ended(running, 5)
+    state = "running" if command == ["worker"] else "paused"
+
+    assert "Traceback" not in said.err
+    assert state == cluster.stand()["state"]
 
 
 # The engine's tables, behind everyone's back.

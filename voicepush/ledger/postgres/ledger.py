@@ -18,7 +18,7 @@ from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.engine_tables import check_engine
 from voicepush.ledger.postgres.store import PostgresStore
-from voicepush.ledger.postgres.worker import PostgresWorker
+from voicepush.ledger.postgres.worker import LoneWorker, PostgresWorker
 from voicepush.ledger.sharing import Database
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
@@ -57,6 +57,8 @@ class PostgresLedger(SQLLedger):
     Campaigns in a database that several machines share, with every claim and record
     committed there.
     """
+
+    _worker = LoneWorker
 
     def __init__(self, store: PostgresStore, database: Database) -> None:
         super().__init__(store)

@@ -51,6 +51,7 @@ _STATES = {
     Command.PAUSE: CampaignState.PAUSED,
     Command.CANCEL: CampaignState.CANCELLED,
 }
+_OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 _COMMANDS = {state: command for command, state in _STATES.items()}
 
 
@@ -60,6 +61,33 @@ class _LeftBehind(Recovery):
     """
 
     where = _LEFT_BEHIND
+
+
+class LoneWorker(SQLWorker):
+    """
+    The one worker of a campaign, which may have been given to workers before.
+    """
+
+    async def leave(
+        self,
+        state: CampaignState,
+        reason: str | None = None,
+        *,
+        held_until: float | None = None,
+    ) -> None:
+        """
+        Give the campaign back; one that is over leaves no jobs.
+        """
+        await super().leave(state, reason, held_until=held_until)
+        if state in _OVER:
+            await self._store.do(self._drop_jobs)
+
+    def _drop_jobs(self, connection: Connection) -> None:
+        (state,) = connection.execute(
+            "SELECT state FROM campaign WHERE id = ?", (self._campaign,)
+        ).fetchone()
+        if state in _OVER:
+            engine.drop_jobs(connection, self.plan.tag)
 
 
 class PostgresWorker(SQLWorker):
@@ -252,7 +280,7 @@ class PostgresWorker(SQLWorker):
         end, reason = self._end_of(connection, row, state, reason)
         if end is CampaignState.CANCELLED and self._is_any_open(connection):
             return False
-        if end in (CampaignState.CANCELLED, CampaignState.FINISHED):
+        if end in _OVER:
             engine.drop_jobs(connection, self.plan.tag)
         if end is CampaignState.RUNNING:
             return self._gone(connection, None)

@@ -48,6 +48,9 @@ class SQLLedger(SQLReader):
     Each method raises `LedgerError` when the store can't be read or written.
     """
 
+    #: Works on a campaign alone.
+    _worker: type[SQLWorker] = SQLWorker
+
     async def close(self) -> None:
         """
         Finish what was begun, and close the store.
@@ -190,7 +193,7 @@ class SQLLedger(SQLReader):
 
         try:
             row = await self._store.do(work)
-            worker = SQLWorker(
+            worker = self._worker(
                 self._store,
                 row["id"],
                 token,
