@@ -29,6 +29,7 @@ from test_sharing import (
     status_of,
 )
 
+from voicepush import clock
 from voicepush.errors import CampaignHeldError
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres.ledger import PostgresLedger
@@ -36,7 +37,7 @@ from voicepush.ledger.postgres.worker import PostgresWorker
 from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed, Recorded, Refused
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.status import CampaignState
+from voicepush.model.status import CampaignState, Waiting
 
 # Fixtures, which are used by their names.
 __all__ = ["batches", "ledger", "make", "schema"]
@@ -200,6 +201,25 @@ def test_who_comes_after_a_pause_calls_nobody(make: Make) -> None:
 
     assert "paused" == cluster.stand()["state"]
     assert {} == cluster.simulator.calls
+
+
+@pytest.mark.usefixtures("batches")
+async def test_one_that_waits_beside_others_with_nothing_to_do(
+    ledger: PostgresLedger,
+) -> None:
+    """
+    All that is left is before it, such as behind an address that only it has.
+    """
+    waits, other = [await ledger.share("june", load) for _ in range(2)]
+    why = Waiting("the service can't be reached", clock.utc_now())
+    await waits.heartbeat(0.0, waiting=why)
+    await other.heartbeat(10.0)
+    between = await status_of(ledger)
+    await other.heartbeat(0.0)
+    status = await status_of(ledger)
+
+    assert between.waiting is None
+    assert "the service can't be reached" == status.waiting
 
 
 async def test_what_is_cancelled_by_one_that_is_alone_leaves_no_jobs(

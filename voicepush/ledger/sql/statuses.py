@@ -91,8 +91,12 @@ def _how_it_goes(workers: Sequence[Row]) -> dict[str, Any]:
         "workers": len(workers),
         "throughput": sum(measured) if measured else None,
     }
-    if all(worker["waiting"] is not None for worker in workers):
-        last = max(workers, key=itemgetter("waiting_since"))
+    wait = [worker for worker in workers if worker["waiting"] is not None]
+    # The others may have nothing to do, since what is left is before those who wait.
+    if wait and not any(
+        each["throughput"] for each in workers if each["waiting"] is None
+    ):
+        last = max(wait, key=itemgetter("waiting_since"))
         how["waiting"] = last["waiting"]
         how["waiting_since"] = clock.moment(last["waiting_since"])
     return how
