@@ -314,6 +314,8 @@ class ModelBatch:
     #: Who is in flight, and with which claim.
     claimed: set[int] = attrs.field(factory=set)
     claim: Claimed | None = attrs.field(default=None, repr=False)
+    #: Whose claim of some of it was the last.
+    latest: str | None = attrs.field(default=None, repr=False)
     given_up: set[int] = attrs.field(factory=set)
     transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
     attempts: int = 0
@@ -483,8 +485,11 @@ class ModelBatch:
             return
         self.lose()
         ids, others = self.ids(), late.ids()
+        is_latest = self.latest in (None, token)
         for place, other in enumerate(late.verdicts):
-            if adds(self.verdicts[place].outcome, other.outcome):
+            # What the other one did counts, too.
+            is_heard = is_latest or other.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+            if is_heard and adds(self.verdicts[place].outcome, other.outcome):
                 self.verdicts[place] = other
                 ids[place] = others[place]
             if self.verdicts[place].outcome is not Outcome.UNKNOWN:

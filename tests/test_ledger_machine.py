@@ -173,6 +173,8 @@ class LedgerMachine(Reported):
         """
         assert campaign.worker is not None
         claim = is_claimed(self.do(campaign.worker.claim(batch.real(), places)))
+        if claim.places:
+            batch.latest = claim.token
         self.at_work.add(claim.token)
         assert campaign.worker.token == claim.token
         assert (places, {}) == (list(claim.places), claim.left_out)

@@ -189,23 +189,24 @@ class ClusterWorker:
         Raises:
             LedgerError: It works on one campaign, and the database is gone.
         """
+        failure: LedgerError | None = None
         self._client.observers.add(self._count)
         try:
-            while not self._stop.is_set:
+            while failure is None and not self._stop.is_set:
                 is_there = await _unless(self._stop, self._look())
-                if self._only and self.failure is not None:
-                    break
                 if self._only and not is_there and not self._parts:
-                    return
+                    break
                 await self._wait(_LOOK_EVERY)
+                # Before it takes part again, which would end well since it stops.
+                failure = self.failure if self._only else None
         finally:
             self._client.observers.remove(self._count)
             self._end("stopped")
             if self._parts:
                 await asyncio.wait(self._parts.values())
-        if self._only and self.failure is not None:
-            self.failure.while_sending = True
-            raise self.failure
+        if failure is not None:
+            failure.while_sending = True
+            raise failure
 
     def _count(self, event: Event) -> None:
         if isinstance(event, AttemptMade):

@@ -261,7 +261,7 @@ class MemoryWorker:
         """
         if row.claimed_by in (None, self.token):
             known = decisions.lost(row.known, row.in_flight)
-            is_latest = row.latest == self.token
+            is_latest = row.latest in (None, self.token)
             row.record(decisions.merged(known, late, is_latest=is_latest))
             row.late = True
             left = decisions.still_given_up(row.known, row.given_up)

@@ -50,7 +50,7 @@ def record_late(
             return  # that one will say more
         known = batch_result(row)
         known = decisions.lost(known, in_flight(row, known))
-        is_latest = row["claimed_by"] == token
+        is_latest = row["claimed_by"] in (None, token)
         known = decisions.merged(known, late, is_latest=is_latest)
         _write_late(
             connection, row, known, record_of(known, campaign, token, row["due_at"])
