@@ -8,7 +8,7 @@ category and the reason stand once for all who came together.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -54,29 +54,14 @@ class SQLSuppression:
         """
         Put *people* on the list; gives how many were not on it before.
         """
-        event = "imported" if imported else "added"
         category = check_words(category, "a category")
         reason = check_words(reason, "a reason")
-        deed: int | None = None
-        added = 0
+        event = "imported" if imported else "added"
 
-        def work(
-            connection: Connection, kind: Kind, values: list[str]
-        ) -> tuple[int, int]:
-            connection.lock_suppression(alone=True)
-            known = _listed(connection, kind, values)
-            new = [each for each in values if each not in known]
-            id_ = deed or _note(connection, event, category, reason)
-            table, column, _ = _TABLES[kind]
-            rows = sorted((each, id_) for each in _keys(kind, new))
-            connection.insert_many(table, (column, "deed"), rows)
-            _count(connection, id_, len(rows))
-            return id_, len(rows)
+        def begin(connection: Connection) -> int:
+            return _note(connection, event, category, reason)
 
-        for kind, values in some_at_a_time(people):
-            deed, number = await self._store.do(partial(work, kind=kind, values=values))
-            added += number
-        return added
+        return await self._change(people, begin, _add)
 
     async def unsuppress(
         self, people: Iterable[tuple[Kind, Sequence[str]]], *, reason: str
@@ -85,27 +70,49 @@ class SQLSuppression:
         Take *people* off the list; gives how many were on it.
         """
         words = check_words(reason, "a reason")
+
+        def begin(connection: Connection) -> int:
+            return _note(connection, "removed", None, words)
+
+        return await self._change(people, begin, _remove)
+
+    async def _change(
+        self,
+        people: Iterable[tuple[Kind, Sequence[str]]],
+        begin: Callable[[Connection], int],
+        change: Callable[[Connection, Kind, list[str], int], int],
+    ) -> int:
+        """
+        Do one thing to all *people*, some at a time; gives for how many it was needed.
+        """
         deed: int | None = None
-        removed = 0
+        changed, pause = 0, 0.0
 
         def work(
             connection: Connection, kind: Kind, values: list[str]
-        ) -> tuple[int, int]:
+        ) -> tuple[int, int, bool]:
             connection.lock_suppression(alone=True)
-            table, column, type_ = _TABLES[kind]
-            number = connection.execute(
-                f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608 -- our names
-                f"(SELECT CAST(value AS {type_}) FROM {connection.each_of})",
-                (_asked(kind, values),),
-            ).rowcount
-            id_ = deed or _note(connection, "removed", None, words)
-            _count(connection, id_, number)
-            return id_, number
+            id_ = begin(connection) if deed is None else deed
+            number = change(connection, kind, values, id_)
+            connection.execute(
+                "UPDATE suppression SET people = people + ? WHERE id = ?",
+                (number, id_),
+            )
+            found = connection.execute("SELECT 1 FROM worker LIMIT 1").fetchone()
+            return id_, number, found is not None
 
         for kind, values in some_at_a_time(people):
-            deed, number = await self._store.do(partial(work, kind=kind, values=values))
-            removed += number
-        return removed
+            # Who dispatches, or plans, gets as much time as this takes.
+            await clock.sleep(pause)
+            begun = clock.monotonic()
+            deed, number, others = await self._store.do(
+                partial(work, kind=kind, values=values)
+            )
+            changed += number
+            pause = clock.monotonic() - begun if others else 0.0
+        # What goes where nobody looks is not kept.
+        self._store.check_in_place()
+        return changed
 
     async def suppressed(
         self, kind: Kind, values: Sequence[str]
@@ -245,7 +252,23 @@ def _note(
     return int(row.lastrowid or 0)
 
 
-def _count(connection: Connection, deed: int, number: int) -> None:
-    connection.execute(
-        "UPDATE suppression SET people = people + ? WHERE id = ?", (number, deed)
-    )
+def _add(connection: Connection, kind: Kind, values: list[str], deed: int) -> int:
+    known = _listed(connection, kind, values)
+    table, column, _ = _TABLES[kind]
+    new = sorted(_keys(kind, [each for each in values if each not in known]))
+    connection.insert_many(table, (column, "deed"), [(each, deed) for each in new])
+    return len(new)
+
+
+def _remove(
+    connection: Connection,
+    kind: Kind,
+    values: list[str],
+    _: int,
+) -> int:
+    table, column, type_ = _TABLES[kind]
+    return connection.execute(
+        f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608 -- our names
+        f"(SELECT CAST(value AS {type_}) FROM {connection.each_of})",
+        (_asked(kind, values),),
+    ).rowcount

@@ -32,6 +32,7 @@ from voicepush.ledger.sql.holding import (
 )
 from voicepush.ledger.sql.late import (
     claim_left,
+    is_under_way,
     record_after_late,
     record_late,
     unclaim,
@@ -189,6 +190,9 @@ class SQLWorker:
                 return self._claim(connection, row, places)
             left = [place for place in places if place not in out]
             if not left:
+                hold(connection, self._campaign, self.token)
+                if is_under_way(connection, row):
+                    return self._taken(row)
                 return Claimed(self.token, [], out)
             fewer = claim_of(batch, left, self._campaign, self.token)
             fewer["now"] = row["now"]
