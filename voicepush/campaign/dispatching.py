@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from voicepush import clock
 from voicepush.campaign.journal import LedgerJournal
 from voicepush.errors import LedgerError
-from voicepush.ledger.plan import Command
+from voicepush.ledger.plan import Command, Control
 from voicepush.ledger.protocol import Due, Finished, Worker
 from voicepush.model.batch import BatchId
 from voicepush.model.claim import NotBefore
@@ -113,6 +113,17 @@ class Run:
         """
         self.state = CampaignState.RUNNING
         self.journal.stop.set(reason)
+
+    def hear(self, control: Control) -> None:
+        """
+        Do what its owner wants.
+        """
+        self._pace(control.rate)
+        if control.command is Command.PAUSE:
+            self.journal.stop.set("paused by its owner")
+        elif control.command is Command.CANCEL:
+            self.state = CampaignState.CANCELLED
+            self.journal.stop.set("cancelled by its owner")
 
     async def send(self, batch: BatchId) -> None:
         """
@@ -272,12 +283,7 @@ class Run:
                 self.journal.fail(error)
                 return
             self._look()
-            self._pace(control.rate)
-            if control.command is Command.PAUSE:
-                self.journal.stop.set("paused by its owner")
-            elif control.command is Command.CANCEL:
-                self.state = CampaignState.CANCELLED
-                self.journal.stop.set("cancelled by its owner")
+            self.hear(control)
 
     def _pace(self, rate: float | None) -> None:
         # Another program may have written anything.

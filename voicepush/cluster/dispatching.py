@@ -4,12 +4,15 @@ A campaign is given to the workers of its ledger, and this process is one of the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.worker import ClusterWorker, working
+from voicepush.errors import LedgerError
 from voicepush.ledger.plan import Command
 from voicepush.ledger.sharing import SharedLedger
 from voicepush.model.outcome import Summary
@@ -23,6 +26,10 @@ async def release(
     Give *campaign* to the workers of *ledger*.
     """
     await ledger.release(campaign, load_message, process_is_gone=process_is_gone)
+
+
+#: Who is to leave at once tries so long to say so, in seconds.
+_AT_ONCE = 1.0
 
 
 class SharedDispatch:
@@ -81,7 +88,11 @@ class SharedDispatch:
                 self._worker = worker
                 if self._reason is not None:
                     worker.stop(self._reason)
-                await worker.run()
+                try:
+                    await worker.run()
+                except asyncio.CancelledError:
+                    await self._leave_at_once(worker)
+                    raise
         if worker.stop_reason is not None:
             if others := await self._ledger.workers(self._name):
                 who = "worker goes" if others == 1 else "workers go"
@@ -92,3 +103,13 @@ class SharedDispatch:
             else:
                 await self._ledger.steer(self._name, command=Command.PAUSE)
         return worker.summaries.get(self._name, Summary())
+
+    async def _leave_at_once(self, worker: ClusterWorker) -> None:
+        """
+        Whoever comes later does not go on by itself with what nobody else works on.
+        """
+        ours = len(worker.campaigns)
+        with suppress(LedgerError, TimeoutError):
+            async with asyncio.timeout(_AT_ONCE):
+                if await self._ledger.workers(self._name) <= ours:
+                    await self._ledger.steer(self._name, command=Command.PAUSE)

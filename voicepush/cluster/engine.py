@@ -57,6 +57,10 @@ class Engine:
             number: int,
             **_: Any,
         ) -> None:
+            # The engine itself hears of nothing but what a job has done. One that was
+            # given to others meanwhile can't be ended any more, which does not matter.
+            if (job := asyncio.current_task()) is not None:
+                job.add_done_callback(_hear)
             handler: Handler = context.additional_context["handler"]
             await handler(number, context.job.worker_id or 0)
 
@@ -92,6 +96,11 @@ class Engine:
         try:
             yield cls(app)
         finally:
+            # Who leaves at once waits for no answer; what a job has done is told yet.
+            if jobs := list(filter(is_ours, asyncio.all_tasks())):
+                for job in jobs:
+                    job.cancel()
+                await asyncio.wait(jobs, timeout=_ENDS_WITHIN)
             await app.close_async()
 
     async def hand_out(
@@ -122,6 +131,7 @@ class Engine:
                 update_heartbeat_interval=LIVES_BY,
             )
         )
+        engine.add_done_callback(_hear)
         try:
             await asyncio.shield(engine)
         except exceptions.ConnectorException as error:
@@ -129,9 +139,7 @@ class Engine:
         finally:
             # What it wants to write then, a database that is gone does not take.
             engine.cancel()
-            _, late = await asyncio.wait([engine], timeout=drain + _ENDS_WITHIN)
-            for each in late:
-                each.add_done_callback(_hear)
+            await asyncio.wait([engine], timeout=drain + _ENDS_WITHIN)
         # It ends by itself only where it can't give a sign of life any more.
         raise LedgerError("the engine lost its database")
 

@@ -18,6 +18,8 @@ from voicepush.campaign.dispatching import Run
 from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
 from voicepush.cluster.engine import Engine
+from voicepush.cluster.jobs import Jobs
+from voicepush.cluster.troubles import LEDGER, Troubles
 from voicepush.errors import (
     CampaignHeldError,
     CampaignLostError,
@@ -26,8 +28,6 @@ from voicepush.errors import (
 )
 from voicepush.ledger import shared_rate
 from voicepush.ledger.sharing import SharedLedger, SharedWorker
-from voicepush.masking import mask_numbers
-from voicepush.model.batch import BatchId
 from voicepush.model.events import AttemptMade, Event
 from voicepush.model.outcome import Summary
 from voicepush.model.status import CampaignState
@@ -122,8 +122,6 @@ class ClusterWorker:
         self.summaries: dict[str, Summary] = {}
         #: Why it ended, if the service refuses its key or its address.
         self.refusal: str | None = None
-        #: Why the ledger can't be used at present, if it can't.
-        self.failure: LedgerError | None = None
         self._ledger = ledger
         self._client = client
         self._engine = engine
@@ -134,6 +132,7 @@ class ClusterWorker:
         #: Whether something may have been left that was not recorded.
         self._is_something_left = only is None
         self._tell = tell
+        self._troubles = Troubles(self._say)
         self._stop = StopSignal()
         self._was_stopped = False
         self._counts: Counter[str] = Counter()
@@ -146,6 +145,13 @@ class ClusterWorker:
         Why it was stopped, if it was.
         """
         return self._stop.reason if self._was_stopped else None
+
+    @property
+    def failure(self) -> LedgerError | None:
+        """
+        Why the ledger can't be used at present, if it can't.
+        """
+        return self._troubles.first
 
     @property
     def counts(self) -> dict[str, int]:
@@ -222,13 +228,14 @@ class ClusterWorker:
                 await self._unrecorded.bring_in(self._ledger)
                 self._is_something_left = False
         except LedgerError as error:
-            self._failed(error)
+            self._failed(LEDGER, error)
             return True
-        self._recovered()
         if self._only is not None:
             names = [name for name in names if name == self._only]
+        else:
+            self._troubles.can_be_read(names)
         for name in names:
-            if name not in self._parts:
+            if name not in self._parts and self._troubles.may_try(name):
                 part = asyncio.create_task(self._take_part(name))
                 self._parts[name] = part
         return bool(names)
@@ -240,16 +247,9 @@ class ClusterWorker:
         if self._only is None:
             self._tell(words)
 
-    def _failed(self, error: LedgerError) -> None:
-        if self.failure is None and not self._only:
-            self._tell(f"{error}. Nothing is sent until it is back")
-        self.failure = error
+    def _failed(self, where: str, error: LedgerError) -> None:
+        self._troubles.met(where, error)
         self._is_something_left = True
-
-    def _recovered(self) -> None:
-        if self.failure is not None and not self._only:
-            self._tell("the ledger is back")
-            self.failure = None
 
     async def _take_part(self, name: str) -> None:
         try:
@@ -257,7 +257,7 @@ class ClusterWorker:
         except (CampaignHeldError, InputError):
             return  # it was taken back meanwhile
         except LedgerError as error:
-            self._failed(error)
+            self._failed(name, error)
             return
         self._say(f"{name}: this worker takes part")
         pacer = SharedPacer(
@@ -272,6 +272,8 @@ class ClusterWorker:
         self._runs[name] = run
         self.summaries[name] = run.summary
         try:
+            # Where those who were told it are gone, nobody else is called first.
+            run.hear(await worker.heartbeat(None))
             await run.until_done(partial(self._work, run, worker))
         except LedgerError as error:
             run.journal.fail(error)
@@ -285,10 +287,12 @@ class ClusterWorker:
                 self._tell(f"{name}: another worker took this one for gone")
                 run.state = CampaignState.RUNNING
             elif run.journal.failure is not None:
-                self._failed(run.journal.failure)
+                self._failed(name, run.journal.failure)
                 run.state = CampaignState.RUNNING
-            elif run.summary.refused:
-                self._refused(name, run.reason or "")
+            else:
+                self._troubles.over(name)
+                if run.summary.refused:
+                    self._refused(name, run.reason or "")
             is_gone = run.journal.failure is not None or self._unrecorded.is_any_left
             with suppress(LedgerError, TimeoutError):
                 async with asyncio.timeout(_LEAVES_WITHIN if is_gone else None):
@@ -321,27 +325,11 @@ class ClusterWorker:
         Send what the engine hands out, until nobody is left or the run is stopped.
         """
         tag, stop = worker.plan.tag, run.journal.stop
-
-        known_as = 0
-
-        async def send(number: int, engine: int) -> None:
-            nonlocal known_as
-            batch = BatchId(tag, number)
-            try:
-                if engine != known_as:
-                    known_as = engine
-                    await worker.known_as(engine)
-                await run.send(batch)
-                if stop.is_set:
-                    await worker.put_back(batch)
-            except LedgerError as error:
-                run.journal.fail(error)
-            except Exception as error:  # noqa: BLE001 -- the engine would only log it
-                stop.set(mask_numbers(str(error)) or type(error).__name__)
-
+        name = worker.plan.campaign
+        jobs = Jobs(run, worker, partial(self._troubles.over, name))
         together = 2 * self._client.settings.concurrency + 7
         handing = asyncio.create_task(
-            self._engine.hand_out(tag, send, together=together, drain=self._drain)
+            self._engine.hand_out(tag, jobs.do, together=together, drain=self._drain)
         )
         swept_at = -_SWEEP_EVERY
         try:

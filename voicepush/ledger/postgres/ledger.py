@@ -18,7 +18,7 @@ from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.engine_tables import check_engine
 from voicepush.ledger.postgres.store import PostgresStore
-from voicepush.ledger.postgres.worker import PostgresWorker
+from voicepush.ledger.postgres.worker import LoneWorker, PostgresWorker
 from voicepush.ledger.sharing import Database
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
@@ -57,6 +57,8 @@ class PostgresLedger(SQLLedger):
     Campaigns in a database that several machines share, with every claim and record
     committed there.
     """
+
+    _worker = LoneWorker
 
     def __init__(self, store: PostgresStore, database: Database) -> None:
         super().__init__(store)
@@ -100,7 +102,8 @@ class PostgresLedger(SQLLedger):
         Give *campaign* to the workers. One that is given already is left so.
         """
         await self._store.do(check_engine, writes=False)
-        if campaign in await self.released():
+        is_given = partial(self._is_given, campaign=campaign)
+        if await self._store.do(is_given, writes=False):
             return
         worker = await self.join(campaign, load, process_is_gone=process_is_gone)
 
@@ -112,6 +115,20 @@ class PostgresLedger(SQLLedger):
             note(connection, row["id"], "given to workers")
 
         await self._store.do(work)
+
+    def _is_given(self, connection: Connection, *, campaign: str) -> bool:
+        """
+        Whether it is given to workers, and nobody has told them to stop since.
+        """
+        row = published_row(connection, campaign)
+        workers = workers_of(connection, row["id"])
+        if row["state"] != CampaignState.RUNNING or not all(
+            worker["shares"] for worker in workers
+        ):
+            return False
+        if row["command"] is not None and any(map(is_alive, workers)):
+            raise CampaignHeldError(campaign, "its workers, which stop")
+        return row["command"] is None
 
     async def released(self) -> list[str]:
         """

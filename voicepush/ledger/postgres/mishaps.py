@@ -17,6 +17,7 @@ _MISHAPS = {
     "42501": "this user may not do that; see which rights a ledger needs",
     "53100": "its disk is full; make room",
     "53300": "it takes no more connections; raise max_connections, or use a pooler",
+    "57014": "it gave up what took long; look at its statement_timeout",
     "57P": "it is being shut down or started",
     "25P03": "this process stood still, and that was undone",
     "25006": "it can only be read; is it a standby?",

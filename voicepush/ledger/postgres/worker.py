@@ -4,12 +4,13 @@ One of the workers of a campaign.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
+from voicepush.ledger.protocol import Due
 from voicepush.ledger.sql.deciding import Cancelling, Recovery
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
@@ -20,11 +21,14 @@ from voicepush.ledger.sql.holding import (
     let_go,
     workers_of,
 )
+from voicepush.ledger.sql.late import claim_left
+from voicepush.ledger.sql.statements import CLAIM, RECORD
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.tokens import at_work, process_of
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
-from voicepush.model.claim import Claim, Refused
+from voicepush.model.claim import Claim, Claimed, Record, Refused
+from voicepush.model.outcome import BatchResult
 from voicepush.model.status import CampaignState
 
 #: A batch that has to wait for longer, in seconds, takes no slot meanwhile.
@@ -36,11 +40,18 @@ _LEFT_BEHIND = """
     AND NOT EXISTS (SELECT * FROM worker WHERE token = batch.claimed_by)
 """
 
+#: Two workers may have the same batch before them, if one was taken for dead and lives;
+#: who has not seen what the other recorded must neither claim nor record it.
+_AS_SEEN = "AND recorded_at IS NOT DISTINCT FROM :seen"
+_CLAIM = f"{CLAIM} {_AS_SEEN}"
+_RECORD = f"{RECORD} {_AS_SEEN} AND (state != 1 OR claimed_by = :token)"
+
 #: What its owner or a worker wants, and how the last of them leaves it then.
 _STATES = {
     Command.PAUSE: CampaignState.PAUSED,
     Command.CANCEL: CampaignState.CANCELLED,
 }
+_OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 _COMMANDS = {state: command for command, state in _STATES.items()}
 
 
@@ -52,6 +63,33 @@ class _LeftBehind(Recovery):
     where = _LEFT_BEHIND
 
 
+class LoneWorker(SQLWorker):
+    """
+    The one worker of a campaign, which may have been given to workers before.
+    """
+
+    async def leave(
+        self,
+        state: CampaignState,
+        reason: str | None = None,
+        *,
+        held_until: float | None = None,
+    ) -> None:
+        """
+        Give the campaign back; one that is over leaves no jobs.
+        """
+        await super().leave(state, reason, held_until=held_until)
+        if state in _OVER:
+            await self._store.do(self._drop_jobs)
+
+    def _drop_jobs(self, connection: Connection) -> None:
+        (state,) = connection.execute(
+            "SELECT state FROM campaign WHERE id = ?", (self._campaign,)
+        ).fetchone()
+        if state in _OVER:
+            engine.drop_jobs(connection, self.plan.tag)
+
+
 class PostgresWorker(SQLWorker):
     """
     One of the workers of a campaign; every write checks that it still is.
@@ -60,6 +98,47 @@ class PostgresWorker(SQLWorker):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.longest_wait = LONGEST_WAIT
+        #: When the batches before it were recorded last, as far as it has seen.
+        self._seen: dict[int, float | None] = {}
+        #: The same once what is being written is durable.
+        self._written: dict[int, float] = {}
+
+    def _due(self, row: Row) -> Due:
+        self._seen[row["number"]] = row["recorded_at"]
+        return super()._due(row)
+
+    def _claim(
+        self, connection: Connection, row: Mapping[str, Any], places: Sequence[int]
+    ) -> Claim:
+        seen = {**row, "seen": self._seen.get(row["number"])}
+        if connection.execute(_CLAIM, seen).rowcount == 1:
+            return Claimed(self.token, places)
+        hold(connection, self._campaign, self.token)
+        return claim_left(connection, row, places) or self._taken(row)
+
+    async def record(
+        self,
+        claimed: Claimed | None,
+        result: BatchResult,
+        due_at: float | None = None,
+    ) -> Record:
+        """
+        Make it durable what became of a batch so far.
+        """
+        record = await super().record(claimed, result, due_at)
+        number = result.batch.id.number
+        if number in self._written:
+            self._seen[number] = self._written.pop(number)
+        return record
+
+    def _record(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        number = row["number"]
+        self._written.pop(number, None)
+        seen = {**row, "seen": self._seen.get(number)}
+        if connection.execute(_RECORD, seen).rowcount != 1:
+            return False
+        self._written[number] = row["now"]
+        return True
 
     def _taken(self, row: Mapping[str, Any]) -> Claim:
         """
@@ -201,7 +280,7 @@ class PostgresWorker(SQLWorker):
         end, reason = self._end_of(connection, row, state, reason)
         if end is CampaignState.CANCELLED and self._is_any_open(connection):
             return False
-        if end in (CampaignState.CANCELLED, CampaignState.FINISHED):
+        if end in _OVER:
             engine.drop_jobs(connection, self.plan.tag)
         if end is CampaignState.RUNNING:
             return self._gone(connection, None)

@@ -160,13 +160,15 @@ def record_after_late(
 ) -> None:
     """
     Record of what the batch's worker has *told* all that does not contradict a late
-    record or a receipt.
+    record or a receipt, unless another worker has the batch under way.
 
     Args:
         record: The columns of *told*, as `record_of` gives them.
     """
     campaign, token = record["campaign"], record["token"]
     for row in rows_numbered(connection, campaign, record["number"]):
+        if row["state"] == SENDING and row["claimed_by"] != token:
+            return  # that one will say more
         known = decisions.heard(batch_result(row), told)
         columns = record_of(known, campaign, token, record["due_at"])
         write(connection, row, known, columns)

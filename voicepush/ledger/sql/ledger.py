@@ -49,6 +49,9 @@ class SQLLedger(SQLSuppression, SQLReader):
     Each method raises `LedgerError` when the store can't be read or written.
     """
 
+    #: Works on a campaign alone.
+    _worker: type[SQLWorker] = SQLWorker
+
     async def close(self) -> None:
         """
         Finish what was begun, and close the store.
@@ -191,7 +194,7 @@ class SQLLedger(SQLSuppression, SQLReader):
 
         try:
             row = await self._store.do(work)
-            worker = SQLWorker(
+            worker = self._worker(
                 self._store,
                 row["id"],
                 token,

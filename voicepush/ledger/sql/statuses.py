@@ -17,7 +17,7 @@ from voicepush.model.call import Calls
 from voicepush.model.status import CampaignState, CampaignStatus
 
 _STATUSES = """
-    SELECT name, state, reason, read, invalid, duplicate,
+    SELECT name, state, reason, command, read, invalid, duplicate,
            campaign.suppressed + tally.suppressed AS left_out, expires_at, rate,
            follows, tally.*
     FROM campaign JOIN tally ON tally.campaign = campaign.id
@@ -48,7 +48,10 @@ def _status(connection: Connection, row: Row) -> CampaignStatus:
     if state is CampaignState.RUNNING:
         workers = workers_of(connection, row["campaign"])
         alive = list(filter(is_alive, workers))
-        if alive or all(worker["shares"] for worker in workers):
+        if not alive and row["command"] is not None:
+            # Those who were told it are gone, and nobody else goes on.
+            state, reason = CampaignState.PAUSED, reason or "paused by its owner"
+        elif alive or all(worker["shares"] for worker in workers):
             how = _how_it_goes(alive)
         else:
             state = CampaignState.PAUSED

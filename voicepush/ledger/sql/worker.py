@@ -246,7 +246,7 @@ class SQLWorker:
 
         def work(connection: Connection) -> Record:
             now = connection.now()
-            if connection.execute(RECORD, {**row, "now": now}).rowcount != 1:
+            if not self._record(connection, {**row, "now": now}):
                 if not is_held(connection, self._campaign, self.token):
                     record_late(connection, row, result)
                     return Superseded(_TAKEN_OVER)
@@ -260,6 +260,12 @@ class SQLWorker:
         if due_at is not None or row["state"] != READY:
             self._given.discard(row["number"])
         return record
+
+    def _record(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        """
+        Write *row*, unless something came that the worker may not know of.
+        """
+        return connection.execute(RECORD, row).rowcount == 1
 
     def _waits(self, connection: Connection, number: int) -> None:
         """
