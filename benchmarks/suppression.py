@@ -64,9 +64,9 @@ def batches(tag: str) -> Iterator[Batch]:
         yield Batch(BatchId(tag, number), recipients, Group(MESSAGE))
 
 
-async def claims(ledger: Ledger, name: str) -> tuple[float, int]:
+async def claims(ledger: Ledger, name: str) -> tuple[str, int]:
     """
-    Milliseconds of a claim, the median; and how many were left out.
+    Milliseconds of a claim, in words; and how many were left out.
     """
     tag = os.urandom(5).hex()
     planned = list(batches(tag))
@@ -76,14 +76,16 @@ async def claims(ledger: Ledger, name: str) -> tuple[float, int]:
     counts = dict.fromkeys(("invalid", "duplicate", "suppressed"), 0)
     await draft.publish({"read": 1_000 * CLAIMS, **counts})
     worker = await ledger.join(name, lambda _: MESSAGE)
-    took, left_out = [], 0
+    took, left_out, cpu = [], 0, time.process_time()
     for batch in planned:
         begun = time.perf_counter()
         claimed = await worker.claim(batch, range(1_000))
         took.append(time.perf_counter() - begun)
         assert isinstance(claimed, Claimed)
         left_out += len(claimed.left_out)
-    return 1_000 * sorted(took)[CLAIMS // 2], left_out
+    cpu = 1_000 * (time.process_time() - cpu) / CLAIMS
+    middle = 1_000 * sorted(took)[CLAIMS // 2]
+    return f"{middle:.2f} ms in the middle, {cpu:.2f} of our CPU", left_out
 
 
 async def measure(where: str, size: int, disk: Callable[[], int]) -> None:
@@ -100,11 +102,11 @@ async def measure(where: str, size: int, disk: Callable[[], int]) -> None:
         took = time.perf_counter() - begun
         assert size == read
         bytes_ = disk() - before
-        median, left_out = await claims(ledger, f"of {size}")
+        claim, left_out = await claims(ledger, f"of {size}")
     each = f", {bytes_ / size:.1f} bytes each" if size else ""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{size:>12,}: a claim {median:.2f} ms, {left_out:,} left out; written in "
+        f"{size:>12,}: a claim {claim}; {left_out:,} left out; written in "
         f"{written:.1f} s, read in {took:.1f} s{each}; {most:.0f} MB of memory at most",
         flush=True,
     )

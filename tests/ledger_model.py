@@ -56,6 +56,9 @@ ANSWERS = (
 #: What a worker that was taken for dead may have made of them.
 LATE = (*ANSWERS, EXPIRED)
 
+#: What is said of someone who was called, or may have been.
+CALLED = (Outcome.ACCEPTED, Outcome.UNKNOWN)
+
 #: When nothing went on.
 SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -315,6 +318,8 @@ class ModelBatch:
     claimed: set[int] = attrs.field(factory=set)
     claim: Claimed | None = attrs.field(default=None, repr=False)
     given_up: set[int] = attrs.field(factory=set)
+    #: The token of the worker that claimed some of it last.
+    latest: str | None = attrs.field(default=None, repr=False)
     transaction_ids: Sequence[str] = attrs.field(default=(), repr=False)
     attempts: int = 0
     due_at: float | None = None
@@ -477,14 +482,16 @@ class ModelBatch:
 
     def learn(self, token: str, late: ModelBatch) -> None:
         """
-        What remains of a *late* record of the worker with *token*.
+        What remains of a *late* record of the worker with *token*; who had claimed it
+        before another did is heard only on who was called.
         """
         if self.claim is not None and self.claim.token != token:
             return
         self.lose()
         ids, others = self.ids(), late.ids()
         for place, other in enumerate(late.verdicts):
-            if adds(self.verdicts[place].outcome, other.outcome):
+            is_heard = token == self.latest or other.outcome in CALLED
+            if is_heard and adds(self.verdicts[place].outcome, other.outcome):
                 self.verdicts[place] = other
                 ids[place] = others[place]
             if self.verdicts[place].outcome is not Outcome.UNKNOWN:

@@ -184,6 +184,7 @@ class LedgerMachine(Suppressing):
             self.write_down(campaign, batch, told)
             return
         batch.claimed, batch.claim, batch.due_at = set(left), claim, None
+        batch.latest = claim.token
 
     @precondition(some_claimed)
     @rule(data=st.data())

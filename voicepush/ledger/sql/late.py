@@ -147,14 +147,6 @@ def claim_left(
     return None
 
 
-def is_under_way(connection: Connection, claim: Mapping[str, Any]) -> bool:
-    """
-    Whether someone has the batch of *claim* under way, who will say more.
-    """
-    rows = rows_numbered(connection, claim["campaign"], claim["number"])
-    return any(row["state"] == SENDING for row in rows)
-
-
 def record_after_late(
     connection: Connection, record: Mapping[str, Any], told: BatchResult
 ) -> None:
