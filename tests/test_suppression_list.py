@@ -4,6 +4,8 @@ A ledger's own list of those who must not be called, from now on.
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from conftest import Connect, Simulate, numbers
 from hypothesis import given, settings
@@ -39,7 +41,7 @@ from voicepush import (
 from voicepush.ledger import Ledger
 from voicepush.ledger import suppression as of_any_ledger
 from voicepush.ledger.memory.ledger import MemoryLedger
-from voicepush.ledger.sql.suppression import _keys, _text
+from voicepush.ledger.sql.suppression import _asked, _keys, _text
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.suppression import NUMBER, SuppressedEntry
 
@@ -166,6 +168,8 @@ def test_a_number_in_the_table_is_one_text(texts: list[str]) -> None:
 
     assert taken == [_text(Kind.MSISDN, key) for key in _keys(Kind.MSISDN, texts)]
     assert all(0 < key < 2**63 for key in _keys(Kind.MSISDN, texts))
+    for some in (texts, taken):
+        assert _keys(Kind.MSISDN, some) == json.loads(_asked(Kind.MSISDN, some))
 
 
 # At the claim

@@ -208,7 +208,7 @@ class PostgresConnection:
     A connection in a transaction.
     """
 
-    each_of = "json_array_elements_text(CAST(? AS json)) AS each_of (value)"
+    each_of = "json_array_elements_text(CAST(? AS json)) AS asked (value)"
 
     def __init__(
         self, connection: psycopg.Connection[Any], server_clock: ServerClock

@@ -73,8 +73,8 @@ class Connection(Protocol):
     A connection in a transaction.
     """
 
-    #: A table of the texts in a JSON array, which is its one parameter, in the column
-    #: ``value``.
+    #: A table of what is in a JSON array, which is its one parameter, in the column
+    #: ``asked.value``.
     each_of: str
 
     def execute(self, statement: str, parameters: Parameters = (), /) -> Cursor:

@@ -8,6 +8,7 @@ category and the reason stand once for all who came together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +35,9 @@ _TABLES = {
     Kind.MSISDN: ("suppressed_number", "number", "bigint"),
     Kind.CUSTOMER_ID: ("suppressed_id", "value", "text"),
 }
+
+#: Numbers, joined by line feeds.
+_NUMBERS = re.compile(rf"(?:{NUMBER.pattern}\n)*+{NUMBER.pattern}")
 
 
 class SQLSuppression:
@@ -205,15 +209,26 @@ def _listed(
     # Most ledgers have no list, and nothing is to be made for them.
     if connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:  # noqa: S608
         return {}
+    # SQLite looks at a CROSS JOIN in this order, and so at no more than is asked for.
     rows = connection.execute(
-        f"SELECT {column} AS value, suppression.* FROM {table}{_WHY} WHERE {column} IN "  # noqa: S608
-        f"(SELECT CAST(value AS {type_}) FROM {connection.each_of})",
+        f"SELECT {table}.{column}, suppression.* FROM {connection.each_of} "  # noqa: S608
+        f"CROSS JOIN {table} CROSS JOIN suppression "
+        f"WHERE {table}.{column} = CAST(asked.value AS {type_}) "
+        "AND suppression.id = deed",
         (_asked(kind, values),),
     ).fetchall()
     return {_text(kind, row[0]): _entry(kind, row) for row in rows}
 
 
 def _asked(kind: Kind, values: Sequence[str]) -> str:
+    """
+    What stands for *values* in the table, as a JSON array.
+    """
+    if kind is Kind.MSISDN:
+        lines = "\n".join(values)
+        if _NUMBERS.fullmatch(lines):
+            # Mostly all are numbers, and then this takes a fifth of the time.
+            return f"[{lines.replace('+', '').replace(chr(10), ',')}]"
     return msgspec.json.encode(_keys(kind, values)).decode()
 
 
@@ -269,6 +284,6 @@ def _remove(
     table, column, type_ = _TABLES[kind]
     return connection.execute(
         f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608 -- our names
-        f"(SELECT CAST(value AS {type_}) FROM {connection.each_of})",
+        f"(SELECT CAST(asked.value AS {type_}) FROM {connection.each_of})",
         (_asked(kind, values),),
     ).rowcount

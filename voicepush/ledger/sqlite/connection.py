@@ -33,7 +33,7 @@ class SQLiteConnection(sqlite3.Connection):
     A connection that takes what `ledger.sql` asks for.
     """
 
-    each_of = "json_each(?)"
+    each_of = "json_each(?) AS asked"
 
     def insert_many(
         self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
