@@ -56,6 +56,9 @@ ANSWERS = (
 #: What a worker that was taken for dead may have made of them.
 LATE = (*ANSWERS, EXPIRED)
 
+#: What is said of someone who was called, or may have been.
+CALLED = (Outcome.ACCEPTED, Outcome.UNKNOWN)
+
 #: When nothing went on.
 SINCE = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -479,7 +482,8 @@ class ModelBatch:
 
     def learn(self, token: str, late: ModelBatch) -> None:
         """
-        What remains of a *late* record of the worker with *token*.
+        What remains of a *late* record of the worker with *token*; who had claimed it
+        before another did is heard only on who was called.
         """
         if self.claim is not None and self.claim.token != token:
             return

@@ -28,7 +28,7 @@ from ledger_model import (
     is_claimed,
     load,
 )
-from ledger_reported import Reported
+from ledger_suppressed import Suppressing
 from making import batch_id
 
 from voicepush.errors import (
@@ -54,7 +54,7 @@ def one_of(data: st.DataObject, batches: list[ModelBatch]) -> ModelBatch:
     return batches[data.draw(st.integers(0, len(batches) - 1))]
 
 
-class LedgerMachine(Reported):
+class LedgerMachine(Suppressing):
     """
     Any order of claiming, recording and deciding as well.
     """
@@ -169,16 +169,24 @@ class LedgerMachine(Reported):
         self, campaign: ModelCampaign, batch: ModelBatch, places: list[int]
     ) -> None:
         """
-        Claim *places* of *batch*.
+        Claim *places* of *batch*; who is on the list is left out, and recorded with the
+        others, or at once where there are none.
         """
         assert campaign.worker is not None
+        out = self.left_out(batch, places)
+        left = [place for place in places if place not in out]
         claim = is_claimed(self.do(campaign.worker.claim(batch.real(), places)))
         if claim.places:
             batch.latest = claim.token
         self.at_work.add(claim.token)
         assert campaign.worker.token == claim.token
-        assert (places, {}) == (list(claim.places), claim.left_out)
-        batch.claimed, batch.claim, batch.due_at = set(places), claim, None
+        assert (left, out) == (list(claim.places), claim.left_out)
+        if not left:
+            told = batch.answered(out, batch.transaction_ids)
+            self.write_down(campaign, batch, told)
+            return
+        batch.claimed, batch.claim, batch.due_at = set(left), claim, None
+        batch.latest = claim.token
 
     @precondition(some_claimed)
     @rule(data=st.data())
@@ -212,6 +220,7 @@ class LedgerMachine(Reported):
             place: one if alike else data.draw(st.sampled_from(ANSWERS))
             for place in batch.claim.places
         }
+        said.update(batch.claim.left_out)
         batch.attempts += 1
         self.write_down(campaign, batch, batch.answered(said, ids), seconds)
 

@@ -15,11 +15,17 @@ from voicepush.errors import CampaignHeldError
 from voicepush.ledger.sqlite.schema import SCHEMA_VERSION
 from voicepush.model.call import Receipt, Report
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.recipients import Kind
 from voicepush.model.status import CampaignState
 from voicepush.receipts.call_state import call_of
 
-#: Turns a ledger into one of version 8, and so on.
-TO_8 = """
+#: Turns a ledger into one of version 9, and so on.
+TO_9 = """
+    DROP TABLE suppression; DROP TABLE suppressed_number; DROP TABLE suppressed_id;
+    PRAGMA user_version = 9;
+"""
+TO_8 = f"""
+    {TO_9}
     ALTER TABLE campaign ADD COLUMN holder TEXT;
     ALTER TABLE campaign ADD COLUMN heartbeat_at REAL;
     ALTER TABLE campaign ADD COLUMN throughput REAL;
@@ -29,7 +35,7 @@ TO_8 = """
         (SELECT token, heartbeat_at FROM worker WHERE worker.campaign = campaign.id);
     DROP TABLE worker;
     PRAGMA user_version = 8;
-"""
+"""  # noqa: S608 -- ours
 TO_7 = f"""
     {TO_8}
     DROP TRIGGER call_is_decided; DROP TRIGGER call_is_decided_later;
@@ -85,12 +91,12 @@ def tables_of(path: Path) -> dict[str, str]:
         return {name: " ".join(sql.split()) for name, sql in rows}
 
 
-@pytest.mark.parametrize("script", [TO_8, TO_7, TO_7 + TO_6])
+@pytest.mark.parametrize("script", [TO_9, TO_8, TO_7, TO_7 + TO_6])
 async def test_a_ledger_of_before_gets_the_tables_of_now(
     tmp_path: Path, script: str
 ) -> None:
     """
-    What is missing is added, and receipts are taken.
+    What is missing is added; receipts are taken, and people suppressed.
     """
     store = SQLiteStore(tmp_path)
     await store.open()
@@ -100,6 +106,7 @@ async def test_a_ledger_of_before_gets_the_tables_of_now(
     await store.ledger.receive([receipt("7519", 0, 7.0)])
     status = await status_of(store.ledger)
     timeline = await store.ledger.timeline("june")
+    assert 1 == await store.ledger.suppress([(Kind.MSISDN, ["+9992"])])
     await store.close()
 
     assert made == set(tables_of(store.path))

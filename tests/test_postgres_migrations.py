@@ -18,6 +18,9 @@ from psycopg import sql
 from voicepush.errors import LedgerError
 from voicepush.ledger.postgres import schema as tables
 from voicepush.ledger.postgres.ledger import PostgresLedger
+from voicepush.ledger.postgres.pace_tables import PACE
+from voicepush.ledger.postgres.server import SERVER
+from voicepush.ledger.postgres.tables import WORKERS_FROM_1
 from voicepush.model.claim import Claimed
 
 #: The tables as version 1 made them.
@@ -105,11 +108,25 @@ async def check_goes_on(schema: str) -> None:
         assert isinstance(await worker.claim(batch, [0]), Claimed)
 
 
-async def test_a_schema_of_before_gets_the_tables_of_now() -> None:
+async def made_of_version_2() -> str:
+    """
+    The name of a schema as version 2 left it.
+    """
+    name = made(VERSION_1)
+    with pytest.MonkeyPatch.context() as earlier:
+        earlier.setattr(tables, "VERSION", 2)
+        earlier.setattr(tables, "_FROM", {1: WORKERS_FROM_1 + SERVER + PACE})
+        await (await opened(name)).close()
+    return name
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_schema_of_before_gets_the_tables_of_now(version: int) -> None:
     """
     Those that a new one has.
     """
-    before, now = made(VERSION_1), made()
+    before = made(VERSION_1) if version == 1 else await made_of_version_2()
+    now = made()
     async with await PostgresLedger.open(postgres.server().address, schema=now):
         pass
     await check_goes_on(before)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import urllib.error
@@ -19,6 +20,7 @@ from cluster_crashing import new_database
 from conftest import Serve, numbers
 from mishaps import ended, process, say, wait_until
 
+from voicepush import Campaign, Kind, Outcome, open_ledger
 from voicepush.simulator import Simulator
 
 MANY = 400
@@ -218,6 +220,36 @@ def test_it_is_told_whose_key_is_wrong(serve: Serve) -> None:
     assert "stops all workers: 7001" in history or "paused: 7001" in history
     assert 200 == health[0]
     assert MANY == status()["accepted"] == health[1]["accepted"]
+
+
+def test_an_opt_out_holds_for_two_workers(serve: Serve, address: str) -> None:
+    """
+    Nobody is called who was pending when it was answered, by either of them.
+    """
+    simulator = serve()
+    wanted = numbers(MANY)[1::2]
+
+    async def opt_out() -> set[str]:
+        async with open_ledger(address) as ledger:
+            await ledger.suppress([(Kind.MSISDN, wanted)], category="no ads")
+            campaign = await Campaign.open(ledger, "june")
+            pending = campaign.results(Outcome.PENDING)
+            return {each.recipient async for each in pending} & set(wanted)
+
+    with working(simulator), working(simulator):
+        options = ["--media", "welcome", "--batch-size", "10", "--rate", "150"]
+        say("send", "june.csv", *options, "--detach")
+        wait_until(lambda: len(simulator.calls) > 50)
+        protected = asyncio.run(opt_out())
+        wait_until(lambda: status()["state"] == "finished")
+    found = status()
+
+    assert len(protected) > 50
+    assert protected.isdisjoint(simulator.calls)
+    assert set(numbers(MANY)) - protected == set(simulator.calls)
+    assert {1} == set(simulator.calls.values())
+    assert len(protected) == found["suppressed"]
+    assert MANY - len(protected) == found["accepted"] == found["planned"]
 
 
 def test_a_database_that_is_not_there_yet_is_waited_for(serve: Serve) -> None:

@@ -32,6 +32,7 @@ from voicepush.ledger.plan import Cap, Command, Control, Fingerprint, Follows, P
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.ledger.reader import CalledBatch, LedgerReader
 from voicepush.ledger.silence import Silent
+from voicepush.ledger.suppression import SuppressionList
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import (
     Call,
@@ -79,6 +80,7 @@ from voicepush.model.status import (
     UnknownBatch,
     Waiting,
 )
+from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
 from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
@@ -132,6 +134,9 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Screened",
     "Suppressed",
     "Unusable",
+    "SuppressionList",
+    "SuppressedEntry",
+    "SuppressionEvent",
     "Refusal",
     "RefusalKind",
     "Reason",

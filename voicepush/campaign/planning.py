@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import (
     AsyncIterator,
     Callable,
+    Collection,
     Iterable,
     Mapping,
     Sequence,
@@ -20,6 +21,7 @@ from voicepush.campaign.caps import CalledBefore
 from voicepush.campaign.dispatching import HEARTBEAT_EVERY
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.same_again import check_list, check_same, given_options
+from voicepush.campaign.suppression import Listed
 from voicepush.errors import InputError, LedgerError, NobodyToCallError
 from voicepush.ledger import Draft, Fingerprint
 from voicepush.ledger.plan import Cap, Plan
@@ -106,11 +108,8 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
             return await again(existing)
         raise
     try:
-        if caps:
-            called = CalledBefore(caps)
-            async with heartbeats(draft):
-                await called.look(ledger, besides=besides)
-            screening.leave_out(called.known)
+        async with heartbeats(draft):
+            await leave_out(screening, ledger, caps, besides)
         batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
         if not await _fill(draft, recipients, screening, batcher, refused):
             told = recipients.left_out if isinstance(recipients, FollowUp) else ""
@@ -131,6 +130,27 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
             await draft.discard()
         raise
     return plan
+
+
+async def leave_out(
+    screening: Screening,
+    ledger: Ledger,
+    caps: Sequence[Cap],
+    besides: Collection[str],
+) -> None:
+    """
+    Let *screening* refuse those who must not be called by what *ledger* knows.
+
+    Args:
+        besides: The names of campaigns whose calls count for no cap.
+    """
+    listed = Listed()
+    await listed.look(ledger)
+    screening.suppress(listed.known)
+    if caps:
+        called = CalledBefore(caps)
+        await called.look(ledger, besides=besides)
+        screening.leave_out(called.known)
 
 
 def _nobody(source: str, screening: Screening) -> str:

@@ -35,6 +35,7 @@ from voicepush.cli.reporting import report
 from voicepush.cli.resolving import resolve
 from voicepush.cli.stand_in import simulate
 from voicepush.cli.steering import cancel, pause, rate
+from voicepush.cli.suppressing import suppress
 from voicepush.cli.terminal import (
     accept_any_text,
     complain,
@@ -73,6 +74,7 @@ for command in (
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
 ):
     app.command(command)
+app.command(suppress)
 app.register_install_completion_command(
     help="Install completion for this shell, so that the tab key ends commands."
 )
@@ -99,7 +101,8 @@ def _launch(
         logging.getLogger("voicepush").setLevel(logging.DEBUG)
     if ledger is not None and arguments:
         # For the command, which is named first.
-        arguments = (arguments[0], "--ledger", ledger, *arguments[1:])
+        place = 2 if arguments[0] == "suppress" else 1
+        arguments = (*arguments[:place], "--ledger", ledger, *arguments[place:])
     return app(arguments)
 
 

@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 import attrs
 
 from voicepush.campaign.campaign import Campaign
-from voicepush.campaign.caps import CalledBefore
 from voicepush.campaign.following import FollowUp
+from voicepush.campaign.planning import leave_out
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
 from voicepush.cli.notifying import Notifier
@@ -106,12 +106,9 @@ class Order:
             besides: The names of campaigns whose calls count for no cap.
         """
         check_expiry(self.message)
-        if self.caps:
-            called = CalledBefore(self.caps)
-            with suppress(NoLedgerError):
-                async with existing(ledger) as opened:
-                    await called.look(opened, besides=besides)
-            self.screening.leave_out(called.known)
+        with suppress(NoLedgerError):
+            async with existing(ledger) as opened:
+                await leave_out(self.screening, opened, self.caps, besides)
         with refusals(self.rejects) as refused, interruptible():
             rehearsal = rehearse(
                 name,

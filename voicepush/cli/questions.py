@@ -38,8 +38,14 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.masking import shown
 from voicepush.model.fields import check_text
 from voicepush.model.outcome import Outcome
+from voicepush.model.recipients import Kind
 from voicepush.report.export import Wanted, csv_head, csv_rows, json_rows
-from voicepush.report.json import as_object, history_as_object, lookup_as_object
+from voicepush.report.json import (
+    as_object,
+    history_as_object,
+    lookup_as_object,
+    time_text,
+)
 from voicepush.report.text import (
     as_line,
     history_as_text,
@@ -170,6 +176,13 @@ async def lookup(
     value = number if isinstance(normal, Reason) else normal
     async with existing(ledger) as opened:
         found = await opened.lookup(value)
+        listed = [
+            entry
+            for kind in Kind
+            for entry in (await opened.suppressed(kind, [value])).values()
+        ]
+    for entry in listed:
+        say(f"{value} is {entry.words}, since {time_text(entry.since)}")
     if json:
         tell_json([lookup_as_object(each) for each in found])
     elif found:

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from voicepush.ledger.plan import Cap, Follows
+from voicepush.model.batch import Batch
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import Resolved
+from voicepush.model.suppression import SuppressedEntry
 
 #: On who may be ringing right now.
 IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
@@ -290,6 +292,21 @@ def too_often(
             words = f"was called{often} within {period} already"
             return Verdict(Outcome.SUPPRESSED, None, words)
     return None
+
+
+def listed(
+    batch: Batch, places: Sequence[int], entries: Mapping[str, SuppressedEntry]
+) -> dict[int, Verdict]:
+    """
+    Those at *places* of *batch* who must not be called any more, by place: who is
+    among *entries*, or shares an id with someone who is.
+    """
+    owners, asked = batch.recipients.places_of_values(), frozenset(places)
+    return {
+        owners[recipient]: Verdict(Outcome.SUPPRESSED, None, entries[value].words)
+        for recipient, value in enumerate(batch.recipients.values)
+        if value in entries and owners[recipient] in asked
+    }
 
 
 def was_called(verdict: Verdict) -> bool:

@@ -11,6 +11,7 @@ import attrs
 
 from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
 from voicepush.ledger.reader import LedgerReader
+from voicepush.ledger.suppression import SuppressionList
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.call import Receipt, Received
 from voicepush.model.claim import Claim, Claimed, NotBefore, Record
@@ -208,7 +209,7 @@ class Draft(Protocol):
         ...
 
 
-class Ledger(LedgerReader, Protocol):
+class Ledger(LedgerReader, SuppressionList, Protocol):
     """
     Where campaigns are kept; `open_ledger` gives one. Used with ``async with``.
 

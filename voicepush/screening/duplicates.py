@@ -5,7 +5,7 @@ Who came before.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from voicepush.screening import runs
@@ -79,6 +79,16 @@ class Seen:
 
     def __len__(self) -> int:
         return len(self._texts) + (0 if self._keys is None else len(self._keys))
+
+    def texts(self) -> Iterator[list[str]]:
+        """
+        The numbers that came before, sorted in each list; ids are not kept.
+        """
+        if self._texts:
+            yield sorted(self._texts, key=int)
+        if self._keys is not None:
+            for keys in self._keys.slices():
+                yield [f"+{key}" for key in keys]
 
     def known(self, texts: Texts) -> set[str]:
         """

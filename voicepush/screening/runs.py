@@ -146,6 +146,14 @@ class Integers:
         for _ in range(1 + len(keys) // _ADDED_PER_SLICE):
             self._runs.merge_a_slice()
 
+    def slices(self) -> Iterator[list[int]]:
+        """
+        All of them, some at a time and sorted in each.
+        """
+        for run in (self._new, *self._runs.parts()):
+            for start in range(0, len(run), SLICE):
+                yield run[start : start + SLICE].tolist()
+
     def _none(self) -> Keys:
         none: Keys = self._numpy.empty(0, self._type)
         return none
@@ -211,12 +219,15 @@ class _Runs:
         Which of *keys*, which are sorted, are in a run or in *new*.
         """
         found: _Flags = self._numpy.zeros(len(keys), bool)
-        for run in (new, *self._parts()):
+        for run in (new, *self.parts()):
             if len(run):
                 found |= run.take(run.searchsorted(keys), mode="clip") == keys
         return found
 
-    def _parts(self) -> Iterator[Keys]:
+    def parts(self) -> Iterator[Keys]:
+        """
+        Sorted arrays with all keys.
+        """
         if self._merging is not None:
             yield from self._merging.parts()
         yield from self._runs

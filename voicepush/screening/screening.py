@@ -115,6 +115,7 @@ class Screening:
         self._numbers = Seen.of_numbers()
         self._customer_ids = Seen.of_ids()
         self._correlation_ids = Seen.of_ids()
+        self._listed: Callable[[Kind, Sequence[str]], set[str]] | None = None
         self._called_before: Callable[[Kind, Sequence[str]], set[str]] | None = None
         self._refused: Counter[RefusalKind] = Counter()
         #: How many values came in.
@@ -142,6 +143,15 @@ class Screening:
         How many values are on the suppression list.
         """
         return self._refused[RefusalKind.SUPPRESSED]
+
+    def suppress(self, known: Callable[[Kind, Sequence[str]], set[str]]) -> None:
+        """
+        Refuse more people than those who were given, as on the suppression list.
+
+        Args:
+            known: Gives those of some values, which are of one kind.
+        """
+        self._listed = known
 
     def leave_out(self, known: Callable[[Kind, Sequence[str]], set[str]]) -> None:
         """
@@ -231,7 +241,7 @@ class Screening:
         if self._suppressed.numbers:
             listed = self._suppressed.numbers.known(column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
-        self._drop_called(Kind.MSISDN, column)
+        self._drop_known(Kind.MSISDN, column)
         if self._duplicates:
             repeated = self._numbers.repeated(column.values)
             column.drop_for(Reason.DUPLICATE, repeated)
@@ -246,13 +256,16 @@ class Screening:
         if self._suppressed.customer_ids:
             listed = self._suppressed.customer_ids.intersection(column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
-        self._drop_called(Kind.CUSTOMER_ID, column)
+        self._drop_known(Kind.CUSTOMER_ID, column)
         if self._duplicates:
             repeated = self._customer_ids.repeated(column.values)
             column.drop_for(Reason.DUPLICATE, repeated)
         return column
 
-    def _drop_called(self, kind: Kind, column: _Column) -> None:
+    def _drop_known(self, kind: Kind, column: _Column) -> None:
+        if self._listed is not None:
+            listed = self._listed(kind, column.values)
+            column.drop_those(Reason.SUPPRESSED, listed)
         if self._called_before is not None:
             called = self._called_before(kind, column.values)
             column.drop_those(Reason.CALLED_BEFORE, called)

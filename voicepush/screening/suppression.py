@@ -4,7 +4,7 @@ Who must not be called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import attrs
@@ -133,6 +133,15 @@ class Suppressed:
             f"would suppress nobody: {shown}{f'; and {more:,} more' * (more > 0)}; "
             "correct them, or give --allow-unusable to call people all the same"
         )
+
+    def parts(self) -> Iterator[tuple[Kind, Sequence[str]]]:
+        """
+        All of them, some at a time.
+        """
+        for numbers in self.numbers.texts():
+            yield Kind.MSISDN, numbers
+        if self.customer_ids:
+            yield Kind.CUSTOMER_ID, sorted(self.customer_ids)
 
     def __len__(self) -> int:
         return len(self.numbers) + len(self.customer_ids)

@@ -30,6 +30,7 @@ from voicepush.ledger.memory.campaign import (
     unknown_batch_of,
 )
 from voicepush.ledger.memory.receiving import MemoryReceipts
+from voicepush.ledger.memory.suppression import Listing, MemorySuppression
 from voicepush.ledger.memory.timeline import minutes_of, reasons_of, timeline_of
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.placing import whose
@@ -51,7 +52,7 @@ from voicepush.model.status import (
 )
 
 
-class MemoryLedger:
+class MemoryLedger(MemorySuppression):
     """
     Campaigns that last as long as this object.
     """
@@ -59,6 +60,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._campaigns: dict[str, StoredCampaign] = {}
         self._receipts = MemoryReceipts(self._campaigns)
+        self._listing = Listing()
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,7 +160,7 @@ class MemoryLedger:
         found.check_free()
         found.worker, found.heard_at = clock.random_hex(8), clock.monotonic()
         found.command = found.throughput = found.waiting = None
-        worker = MemoryWorker(self._campaigns, found, found.worker)
+        worker = MemoryWorker(self._campaigns, found, found.worker, self._listing)
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
             groups = cache(partial(Group, load(found.plan.message)))

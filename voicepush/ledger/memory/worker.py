@@ -10,6 +10,7 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
+from voicepush.ledger.memory.suppression import Listing
 from voicepush.ledger.plan import Control, Fingerprint, Follows
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.model.batch import Batch, BatchId
@@ -97,6 +98,7 @@ class MemoryWorker:
         campaigns: Mapping[str, StoredCampaign],
         campaign: StoredCampaign,
         token: str,
+        listing: Listing,
     ) -> None:
         self.plan = campaign.plan
         self.token = token
@@ -105,6 +107,7 @@ class MemoryWorker:
         self.left_alone = Resolved(0)
         self._campaigns = campaigns
         self._campaign = campaign
+        self._listing = listing
         #: Given, and not recorded, deferred or due again since.
         self._given: set[BatchId] = set()
         self._rows = {row.id: row for row in campaign.rows}
@@ -190,13 +193,16 @@ class MemoryWorker:
         """
         out: dict[int, Verdict] = {}
         if self.plan.follows is not None:
-            found = self._followed_up(row, places, self.plan.follows)
-            if isinstance(found, NotBefore):
-                return found
-            out |= found
+            ripe = self._followed_up(row, places, self.plan.follows)
+            if isinstance(ripe, NotBefore):
+                return ripe
+            out |= ripe
         if self.plan.caps:
             out |= self._too_often(row, frozenset(places))
-        return out
+        batch = row.known.batch
+        kind, values = batch.recipients.kind, batch.recipients.values
+        found = self._listing.found(kind, values)
+        return out | decisions.listed(batch, places, found)
 
     def _too_often(self, row: Row, places: frozenset[int]) -> dict[int, Verdict]:
         recipients, out = row.known.batch.recipients, dict[int, Verdict]()

@@ -27,6 +27,10 @@ _MARK = re.compile(r"\?|(?<!:):(\w+)|%")
 _NO_ROWS = sql.SQL("SELECT {} FROM {} LIMIT 0")
 _COPY = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
 
+#: Those who claim can do so at once, but not while someone changes the list.
+_LOCK_TOGETHER = b"LOCK TABLE suppression IN ROW SHARE MODE"
+_LOCK_ALONE = b"LOCK TABLE suppression IN EXCLUSIVE MODE"
+
 #: Begins a column of bytes that is a text: lines, where others hold JSON.
 _LINES = b"voicepush\n"
 
@@ -204,6 +208,8 @@ class PostgresConnection:
     A connection in a transaction.
     """
 
+    each_of = "json_array_elements_text(CAST(? AS json)) AS asked (value)"
+
     def __init__(
         self, connection: psycopg.Connection[Any], server_clock: ServerClock
     ) -> None:
@@ -215,6 +221,15 @@ class PostgresConnection:
         Seconds since 1970, by the server's clock.
         """
         return self._clock.now()
+
+    def lock_suppression(self, *, alone: bool = False) -> None:
+        """
+        Let nobody change the list of the suppressed until the transaction ends, or
+        nobody claim either.
+
+        No snapshot is taken for it, so who has waited sees what is there after that.
+        """
+        self._connection.execute(_LOCK_ALONE if alone else _LOCK_TOGETHER)
 
     def execute(self, statement: str, parameters: Parameters = ()) -> PostgresCursor:
         """

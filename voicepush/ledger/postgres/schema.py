@@ -17,12 +17,13 @@ from voicepush.ledger.postgres.server import SERVER
 from voicepush.ledger.postgres.tables import (
     CAMPAIGNS,
     FUNCTIONS,
+    SUPPRESSION,
     WORKERS,
     WORKERS_FROM_1,
 )
 
 #: Which tables a schema has; a later version is refused.
-VERSION = 2
+VERSION = 3
 
 #: Only one makes the tables, whoever comes first; the number is any.
 _LOCK = 0x766F_6963
@@ -35,8 +36,18 @@ INSERT INTO ledger_version VALUES (0);
 #: What makes the tables of this version, by the version that a schema has; a new one
 #: has none.
 _FROM = {
-    0: _VERSION_TABLE + FUNCTIONS + CAMPAIGNS + WORKERS + CALLS + SERVER + PACE,
-    1: WORKERS_FROM_1 + SERVER + PACE,
+    0: (
+        _VERSION_TABLE
+        + FUNCTIONS
+        + CAMPAIGNS
+        + WORKERS
+        + CALLS
+        + SERVER
+        + PACE
+        + SUPPRESSION
+    ),
+    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION,
+    2: SUPPRESSION,
 }
 
 

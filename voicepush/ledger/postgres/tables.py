@@ -50,6 +50,29 @@ ALTER TABLE campaign
     DROP COLUMN waiting, DROP COLUMN waiting_since;
 """  # noqa: S608 -- ours
 
+#: Who must not be called, and who did what to the list of them.
+SUPPRESSION = """
+CREATE TABLE suppression (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at double precision NOT NULL,
+    who text NOT NULL,
+    event text NOT NULL,
+    people bigint NOT NULL DEFAULT 0,
+    category text,
+    reason text
+);
+
+CREATE TABLE suppressed_number (
+    number bigint PRIMARY KEY,
+    deed bigint NOT NULL
+);
+
+CREATE TABLE suppressed_id (
+    value text PRIMARY KEY,
+    deed bigint NOT NULL
+);
+"""
+
 CAMPAIGNS = """
 CREATE TABLE campaign (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

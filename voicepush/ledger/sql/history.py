@@ -21,7 +21,7 @@ def note(
     """
     connection.execute(
         "INSERT INTO history VALUES (?, ?, ?, ?, ?)",
-        (campaign, clock.now(), _us(), event, detail),
+        (campaign, clock.now(), this_process(), event, detail),
     )
 
 
@@ -80,5 +80,8 @@ def told(given: Mapping[str, object]) -> str:
     )
 
 
-def _us() -> str:
+def this_process() -> str:
+    """
+    This process, in words.
+    """
     return f"process {os.getpid()} on {socket.gethostname()}"

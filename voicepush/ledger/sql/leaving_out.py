@@ -12,6 +12,7 @@ from voicepush.ledger import decisions
 from voicepush.ledger.index import Places
 from voicepush.ledger.packing import unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
+from voicepush.ledger.sql import suppression
 from voicepush.ledger.sql.calls import call_in, expired_in
 from voicepush.ledger.sql.index import batches_with
 from voicepush.ledger.sql.rows import called_in, rows_numbered
@@ -55,9 +56,13 @@ class LeavingOut:
         Those at *places* of *batch* who must not be called any more, or when they may
         be.
         """
+        out = suppression.left_out(connection, batch, places)
+        if self._plan.follows is None and not self._plan.caps:
+            return out
         # What is looked at is remembered, and several connections may be at work.
         with self._lock:
-            return self._look(connection, batch, places)
+            found = self._look(connection, batch, places)
+        return found if isinstance(found, NotBefore) else {**found, **out}
 
     def _look(
         self, connection: Connection, batch: Batch, places: Sequence[int]

@@ -31,6 +31,7 @@ from voicepush.ledger.sql.rows import (
     plan_of,
 )
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
+from voicepush.ledger.sql.suppression import SQLSuppression
 from voicepush.ledger.sql.tokens import new_token
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
@@ -41,7 +42,7 @@ from voicepush.model.status import (
 )
 
 
-class SQLLedger(SQLReader):
+class SQLLedger(SQLSuppression, SQLReader):
     """
     Campaigns in a store, with every claim and record durable.
 

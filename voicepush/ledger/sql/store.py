@@ -73,6 +73,10 @@ class Connection(Protocol):
     A connection in a transaction.
     """
 
+    #: A table of what is in a JSON array, which is its one parameter, in the column
+    #: ``asked.value``.
+    each_of: str
+
     def execute(self, statement: str, parameters: Parameters = (), /) -> Cursor:
         """
         Run *statement*.
@@ -96,6 +100,13 @@ class Connection(Protocol):
     def now(self) -> float:
         """
         Seconds since 1970, by a clock that all who use the store share.
+        """
+        ...
+
+    def lock_suppression(self, *, alone: bool = False) -> None:
+        """
+        Let nobody change the list of the suppressed until the transaction ends, or
+        nobody look at it either; the first statement of a transaction.
         """
         ...
 

@@ -189,13 +189,13 @@ class SQLWorker:
                 return self._claim(connection, row, places)
             left = [place for place in places if place not in out]
             if not left:
+                hold(connection, self._campaign, self.token)
                 return Claimed(self.token, [], out)
             fewer = claim_of(batch, left, self._campaign, self.token)
-            fewer["now"] = row["now"]
-            claimed = self._claim(connection, fewer, left)
-            if not isinstance(claimed, Claimed):
-                return claimed
-            return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
+            claimed = self._claim(connection, {**fewer, "now": row["now"]}, left)
+            if isinstance(claimed, Claimed):
+                return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
+            return claimed
 
         if self.plan.caps:
             await self._store.do(self._leaving_out.catch_up, writes=False)

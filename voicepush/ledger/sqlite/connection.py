@@ -33,6 +33,8 @@ class SQLiteConnection(sqlite3.Connection):
     A connection that takes what `ledger.sql` asks for.
     """
 
+    each_of = "json_each(?) AS asked"
+
     def insert_many(
         self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> None:
@@ -50,6 +52,11 @@ class SQLiteConnection(sqlite3.Connection):
         Seconds since 1970; all who use the file are on this machine.
         """
         return clock.now()
+
+    def lock_suppression(self, *, alone: bool = False) -> None:
+        """
+        Nothing is to be done: one at a time writes into a file.
+        """
 
 
 def connect(path: Path) -> SQLiteConnection:

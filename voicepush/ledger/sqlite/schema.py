@@ -13,18 +13,23 @@ from voicepush.errors import (
 from voicepush.ledger.sqlite.call_tables import CALL_TIMES, CALLS, COUNT_CALL_TIMES
 from voicepush.ledger.sqlite.connection import pragma, transaction
 from voicepush.ledger.sqlite.outcome_times import COUNT_OUTCOME_TIMES, OUTCOME_TIMES
-from voicepush.ledger.sqlite.tables import CAMPAIGNS, COUNTING, WORKERS
+from voicepush.ledger.sqlite.tables import (
+    CAMPAIGNS,
+    COUNTING,
+    SUPPRESSION,
+    WORKERS,
+)
 
 #: Written into the file's header, to tell our files from other programs'.
 _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 
-#: What turns a file of version 8 into one of version 9: more than one may work on a
-#: campaign of other stores.
+#: What turns a file of version 8 into one of version 10: more than one may work on a
+#: campaign of other stores, and the ledger has a list of those not to call.
 _FROM_8 = f"""
     {WORKERS}
     INSERT INTO worker
@@ -36,9 +41,10 @@ _FROM_8 = f"""
     ALTER TABLE campaign DROP COLUMN throughput;
     ALTER TABLE campaign DROP COLUMN waiting;
     ALTER TABLE campaign DROP COLUMN waiting_since;
+    {SUPPRESSION}
 """  # noqa: S608 -- ours
 
-#: What turns a file of version 6 into one of version 9.
+#: What turns a file of version 6 into one of version 10.
 _FROM_6 = f"""
     ALTER TABLE campaign ADD COLUMN parent INTEGER REFERENCES campaign (id);
     ALTER TABLE campaign ADD COLUMN follows TEXT;
@@ -62,7 +68,15 @@ _FROM_6 = f"""
 #: What makes the tables of this version, by the version that a file has; a new one has
 #: none.
 _FROM = {
-    0: CAMPAIGNS + WORKERS + COUNTING + CALLS + CALL_TIMES + OUTCOME_TIMES,
+    0: (
+        CAMPAIGNS
+        + WORKERS
+        + COUNTING
+        + CALLS
+        + CALL_TIMES
+        + OUTCOME_TIMES
+        + SUPPRESSION
+    ),
     6: _FROM_6,
     7: f"""
         ALTER TABLE campaign ADD COLUMN moved TEXT;
@@ -70,6 +84,7 @@ _FROM = {
         {_FROM_8}
     """,
     8: _FROM_8,
+    9: SUPPRESSION,
 }
 
 #: The first version that this one can go on with.

@@ -168,6 +168,30 @@ WORKERS = """
     CREATE INDEX worker_of ON worker (campaign);
 """
 
+#: Who must not be called, and who did what to the list of them.
+SUPPRESSION = """
+    CREATE TABLE suppression (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        who TEXT NOT NULL,
+        event TEXT NOT NULL,               -- 'added', 'imported' or 'removed'
+        people INTEGER NOT NULL DEFAULT 0,
+        category TEXT,
+        reason TEXT
+    );
+
+    -- The digits of a number are its key, which is exact and takes the least room.
+    CREATE TABLE suppressed_number (
+        number INTEGER PRIMARY KEY,
+        deed INTEGER NOT NULL              -- what put it there
+    );
+
+    CREATE TABLE suppressed_id (
+        value TEXT PRIMARY KEY,            -- a customer id
+        deed INTEGER NOT NULL
+    ) WITHOUT ROWID;
+"""
+
 #: Keeps the sums up to date.
 COUNTING = """
     CREATE TRIGGER batch_is_counted
