@@ -176,8 +176,6 @@ class LedgerMachine(Suppressing):
         out = self.left_out(batch, places)
         left = [place for place in places if place not in out]
         claim = is_claimed(self.do(campaign.worker.claim(batch.real(), places)))
-        if claim.places:
-            batch.latest = claim.token
         self.at_work.add(claim.token)
         assert campaign.worker.token == claim.token
         assert (left, out) == (list(claim.places), claim.left_out)
