@@ -241,10 +241,7 @@ def of_the_expiry(past: Asked, plain: Asked, about: str) -> Finding:
     if code == "7005":
         return yes(about, f"refused: {past.words}", past.source)
     if code is not None and code == plain.item.code:
-        words = (
-            f"the destination is refused first ({code}); with one that can be called "
-            "nobody knows, and --call tries it"
-        )
+        words = f"the destination is refused first ({code}), so nobody can tell"
         return unknown(about, words, past.source)
     if past.item.meaning is Meaning.ACCEPTED:
         return no(about, f"not refused: {past.words}", past.source)

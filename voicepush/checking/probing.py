@@ -1,5 +1,5 @@
 """
-Sends what rings nobody, and keeps each answer with the time that it took.
+Sends each request once, and keeps its answer with the time that it took.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Self
 import attrs
 
 from voicepush import clock
-from voicepush.checking.harmless import WRONG_KEY, Harmless, Key, unusable
+from voicepush.checking.harmless import WRONG_KEY, unusable
+from voicepush.checking.request import Key, Request
 from voicepush.checking.shapes import Shape, shape_of
 from voicepush.errors import DeliveryError, InDoubtError, NotSentError
 from voicepush.model.batch import make_tag
@@ -29,7 +30,7 @@ class Asked:
     A request, and its answer or what went wrong.
     """
 
-    request: Harmless
+    request: Request
     reply: Reply | None
     failure: DeliveryError | None
     seconds: float
@@ -88,7 +89,7 @@ class Prober:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def ask(self, request: Harmless) -> Asked:
+    async def ask(self, request: Request) -> Asked:
         """
         Send *request* once, over a connection of its own.
         """
@@ -108,7 +109,7 @@ class Prober:
         seconds = clock.monotonic() - begun
         return Asked(request, reply, failure, seconds, self._item(request, reply))
 
-    def _item(self, request: Harmless, reply: Reply | None) -> ResponseItem:
+    def _item(self, request: Request, reply: Reply | None) -> ResponseItem:
         if reply is None:
             return ResponseItem(Meaning.IN_DOUBT, None, "no answer")
         answer = decode(

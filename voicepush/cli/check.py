@@ -12,20 +12,83 @@ from cyclopts import Parameter
 
 from voicepush.checking.checking import checked, look
 from voicepush.checking.findings import Checked, Holds
+from voicepush.checking.ringing import EXPIRY, Listening, joined, ring
 from voicepush.checking.wording import as_object, as_text, as_toml
+from voicepush.cli.call import normal_number
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     NOT_EVERYONE,
     SERVICE_REFUSES,
 )
+from voicepush.cli.listening import HUB_SECRET_VARIABLE, host_and_port, secret_in
 from voicepush.cli.options import Json, seconds
 from voicepush.cli.outputs import check_output, writing
-from voicepush.cli.terminal import tell, tell_json
+from voicepush.cli.terminal import say, tell, tell_json
 from voicepush.errors import InputError
+from voicepush.masking import mask
+from voicepush.model.message import VoiceMessage
 from voicepush.settings import KEY_FILE_VARIABLE, from_environment
 
 #: More than any tenant is believed to take.
 _FASTEST = 1000
+
+
+@Parameter(name="*", group="Call")
+@attrs.frozen(kw_only=True)
+class Call:
+    """
+    The options that ring someone.
+    """
+
+    call: str | None = None
+    """Your own phone, which is rung; with + and the calling code."""
+    media: str | None = None
+    """The prompt id of the audio to play."""
+    callflow: str | None = None
+    """The id of the call flow to run, instead of --media."""
+    cli: str | None = None
+    """The caller line identity to show."""
+    receipts: str | None = None
+    """The notify URL of this call, which has to lead to --listen."""
+    listen: str = "127.0.0.1:8090"
+    """Where its receipts are taken, such as 0.0.0.0:8090."""
+    path: str = "/receipts"
+    """The path of the notify URL, as it arrives."""
+    secret_file: Path | None = None
+    """A file that holds the hub secret; VOICEPUSH_HUB_SECRET does as well."""
+    wait: str = "2m"
+    """How long receipts are waited for."""
+
+    def message(self) -> VoiceMessage | None:
+        """
+        What is played, if anyone is rung.
+        """
+        if self.call is None:
+            if self != Call(listen=self.listen, path=self.path, wait=self.wait):
+                raise InputError(
+                    "--media, --callflow, --cli, --receipts and --secret-file are of "
+                    "no use without --call, since nobody is rung"
+                )
+            return None
+        return VoiceMessage(
+            media=self.media,
+            callflow=self.callflow,
+            cli=self.cli,
+            notify_url=self.receipts,
+        )
+
+    def listening(self) -> Listening | None:
+        """
+        Where receipts are taken, if they are.
+        """
+        longest = seconds("--wait", self.wait)
+        if self.receipts is None:
+            return None
+        host, port = host_and_port(self.listen)
+        secret = secret_in("--secret-file", self.secret_file, HUB_SECRET_VARIABLE)
+        return Listening(
+            host=host, port=port, path=self.path, secret=secret, longest=longest
+        )
 
 
 async def check(
@@ -35,12 +98,14 @@ async def check(
     rate_up_to: int | None = None,
     answer_within: str = "30s",
     save: Path | None = None,
+    call: Call | None = None,
     json: Json = False,
 ) -> int:
     """
-    Try what is only believed of a tenant: key, address, answers, expiry, rate.
+    Try what is only believed of a tenant: key, address, answers, receipts.
 
-    Nobody is rung: all requests lack what a call needs. Each finding is yes, no or
+    Nobody is rung, unless --call names your phone: all other requests lack what a call
+    needs. Each finding is yes, no or
     unknown. Exit status: 0 nothing is no; 1 something is; 3 the service refuses
     everything.
 
@@ -67,8 +132,22 @@ async def check(
     )
     if key_file is not None:
         check_output(save, "--save", [("the file of the service key", key_file)])
+    rings = call or Call()
+    message, listening = rings.message(), rings.listening()
+    msisdn = None if rings.call is None else normal_number(rings.call)
     found = await look(settings, rate_up_to=rate_up_to)
-    result = checked(settings, found.findings, refuses=found.refuses)
+    findings = found.findings
+    if msisdn is not None and message is not None and found.goes_on:
+        expired = any(
+            each.about == EXPIRY and each.holds is Holds.UNKNOWN for each in findings
+        )
+        once_more = ", and once more if an expiry in the past is not honoured"
+        say(f"ringing {mask(msisdn)}{once_more if expired else ''}; kept in no ledger")
+        rung = await ring(
+            settings, message, msisdn, listening=listening, expired=expired
+        )
+        findings = [*joined(findings, rung)]
+    result = checked(settings, findings, refuses=found.refuses)
     if json:
         tell_json(as_object(result))
     else:
