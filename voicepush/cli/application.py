@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
+from voicepush.cli.check import check
 from voicepush.cli.dashboard import dashboard
 from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
@@ -70,7 +71,7 @@ app = App(
 
 
 for command in (
-    *(demo, call, send, resume, worker, status, pause, cancel, rate),
+    *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
 ):
     app.command(command)

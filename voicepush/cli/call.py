@@ -58,7 +58,7 @@ async def call(
     settings = patient((service or Service()).build(), patience)
     built = (message or Message()).build()
     check_expiry(built)
-    msisdn = _normal(number, country)
+    msisdn = normal_number(number, country)
     # Each call is one of its own: the same again would otherwise ring nobody.
     name = f"call-{clock.utc_now():%Y-%m-%d-%H%M%S}-{clock.random_hex(6)}"
     async with open_ledger(ledger) as opened:
@@ -79,7 +79,13 @@ async def call(
     return code
 
 
-def _normal(text: str, country: str | None) -> str:
+def normal_number(text: str, country: str | None = None) -> str:
+    """
+    The number that was typed as *text*, in its normal form.
+
+    Raises:
+        InputError: It is none.
+    """
     found = normalise(text, country=country)
     if found is Reason.NO_COUNTRY:
         raise InputError(

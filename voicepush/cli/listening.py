@@ -13,6 +13,9 @@ from voicepush.errors import InputError
 #: What is asked of those who look at the dashboard.
 TOKEN_VARIABLE = "VOICEPUSH_DASHBOARD_TOKEN"  # noqa: S105 -- a name, not the secret
 
+#: What receipts are signed with.
+HUB_SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- likewise
+
 #: No secret is longer, and a device that never ends must not be read for ever.
 _LONGEST_SECRET = 4096
 

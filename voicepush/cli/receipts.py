@@ -19,7 +19,12 @@ import attrs
 from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
-from voicepush.cli.listening import TOKEN_VARIABLE, host_and_port, secret_in
+from voicepush.cli.listening import (
+    HUB_SECRET_VARIABLE,
+    TOKEN_VARIABLE,
+    host_and_port,
+    secret_in,
+)
 from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds, title_of
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
@@ -27,8 +32,7 @@ from voicepush.ledger import open_ledger
 from voicepush.masking import mask_numbers
 from voicepush.receipts.applying import ReceiptsApplied
 
-_SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- a name, not the secret
-_PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- likewise
+_PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- a name, not the secret
 
 _OFFSET = re.compile(
     r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
@@ -94,7 +98,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
     from voicepush.receipts.serving import serving  # noqa: PLC0415
 
     host, port = host_and_port(listen)
-    secret = secret_in("--secret-file", secret_file, _SECRET_VARIABLE)
+    secret = secret_in("--secret-file", secret_file, HUB_SECRET_VARIABLE)
     user = _user(basic, basic_password_file)
     if allow_sha1 and secret is None:
         raise InputError(

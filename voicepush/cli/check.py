@@ -1,0 +1,164 @@
+"""
+The command that tries what is only believed of a tenant.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+
+from voicepush.checking.checking import checked, look
+from voicepush.checking.findings import Checked, Holds
+from voicepush.checking.ringing import EXPIRY, Listening, joined, ring
+from voicepush.checking.wording import as_object, as_text, as_toml
+from voicepush.cli.call import normal_number
+from voicepush.cli.exit_status import (
+    EVERYONE_ACCEPTED,
+    NOT_EVERYONE,
+    SERVICE_REFUSES,
+)
+from voicepush.cli.listening import HUB_SECRET_VARIABLE, host_and_port, secret_in
+from voicepush.cli.options import Json, seconds
+from voicepush.cli.outputs import check_output, writing
+from voicepush.cli.terminal import say, tell, tell_json
+from voicepush.errors import InputError
+from voicepush.masking import mask
+from voicepush.model.message import VoiceMessage
+from voicepush.settings import KEY_FILE_VARIABLE, from_environment
+
+#: More than any tenant is believed to take.
+_FASTEST = 1000
+
+
+@Parameter(name="*", group="Call")
+@attrs.frozen(kw_only=True)
+class Call:
+    """
+    The options that ring someone.
+    """
+
+    call: str | None = None
+    """Your own phone, which is rung; with + and the calling code."""
+    media: str | None = None
+    """The prompt id of the audio to play."""
+    callflow: str | None = None
+    """The id of the call flow to run, instead of --media."""
+    cli: str | None = None
+    """The caller line identity to show."""
+    receipts: str | None = None
+    """The notify URL of this call, which has to lead to --listen."""
+    listen: str = "127.0.0.1:8090"
+    """Where its receipts are taken, such as 0.0.0.0:8090."""
+    path: str = "/receipts"
+    """The path of the notify URL, as it arrives."""
+    secret_file: Path | None = None
+    """A file that holds the hub secret; VOICEPUSH_HUB_SECRET does as well."""
+    wait: str = "2m"
+    """How long receipts are waited for."""
+
+    def message(self) -> VoiceMessage | None:
+        """
+        What is played, if anyone is rung.
+        """
+        if self.call is None:
+            if self != Call(listen=self.listen, path=self.path, wait=self.wait):
+                raise InputError(
+                    "--media, --callflow, --cli, --receipts and --secret-file are of "
+                    "no use without --call, since nobody is rung"
+                )
+            return None
+        return VoiceMessage(
+            media=self.media,
+            callflow=self.callflow,
+            cli=self.cli,
+            notify_url=self.receipts,
+        )
+
+    def listening(self) -> Listening | None:
+        """
+        Where receipts are taken, if they are.
+        """
+        longest = seconds("--wait", self.wait)
+        if self.receipts is None:
+            return None
+        host, port = host_and_port(self.listen)
+        secret = secret_in("--secret-file", self.secret_file, HUB_SECRET_VARIABLE)
+        return Listening(
+            host=host, port=port, path=self.path, secret=secret, longest=longest
+        )
+
+
+async def check(
+    *,
+    base_url: Annotated[str | None, Parameter(env_var="VOICEPUSH_BASE_URL")] = None,
+    key_file: Annotated[Path | None, Parameter(env_var=KEY_FILE_VARIABLE)] = None,
+    rate_up_to: int | None = None,
+    answer_within: str = "30s",
+    save: Path | None = None,
+    call: Call | None = None,
+    json: Json = False,
+) -> int:
+    """
+    Try what is only believed of a tenant: key, address, answers, receipts.
+
+    Nobody is rung, unless --call names your phone: all other requests lack what a call
+    needs. Each finding is yes, no or
+    unknown. Exit status: 0 nothing is no; 1 something is; 3 the service refuses
+    everything.
+
+    Parameters
+    ----------
+    base_url
+        The tenant's address, such as https://api.imiconnect.io.
+    key_file
+        A file that holds the service key; VOICEPUSH_SERVICE_KEY does as well.
+    rate_up_to
+        Send so many requests in one second, at most, to find the rate that is taken.
+    answer_within
+        How long an answer may take, such as 30s.
+    save
+        Keep the result in this file, as TOML, without the key.
+    json
+        Print one JSON object.
+    """
+    if rate_up_to is not None and not 1 <= rate_up_to <= _FASTEST:
+        raise InputError(f"--rate-up-to must be from 1 to {_FASTEST}, not {rate_up_to}")
+    settings = attrs.evolve(
+        from_environment(base_url=base_url, key_file=key_file),
+        answer_timeout=seconds("--answer-within", answer_within),
+    )
+    if key_file is not None:
+        check_output(save, "--save", [("the file of the service key", key_file)])
+    rings = call or Call()
+    message, listening = rings.message(), rings.listening()
+    msisdn = None if rings.call is None else normal_number(rings.call)
+    found = await look(settings, rate_up_to=rate_up_to)
+    findings = found.findings
+    if msisdn is not None and message is not None and found.goes_on:
+        expired = any(
+            each.about == EXPIRY and each.holds is Holds.UNKNOWN for each in findings
+        )
+        once_more = ", and once more if an expiry in the past is not honoured"
+        say(f"ringing {mask(msisdn)}{once_more if expired else ''}; kept in no ledger")
+        rung = await ring(
+            settings, message, msisdn, listening=listening, expired=expired
+        )
+        findings = [*joined(findings, rung)]
+    result = checked(settings, findings, refuses=found.refuses)
+    if json:
+        tell_json(as_object(result))
+    else:
+        tell(as_text(result))
+    if save is not None:
+        with writing(save) as file:
+            file.write(as_toml(result))
+    return _status_of(result)
+
+
+def _status_of(result: Checked) -> int:
+    if result.refuses:
+        return SERVICE_REFUSES
+    return NOT_EVERYONE if result.count(Holds.NO) else EVERYONE_ACCEPTED
