@@ -220,7 +220,7 @@ def test_the_command_rings_and_listens(serve: Serve) -> None:
     said = say(
         *("check", "--base-url", simulator.url, "--call", PHONE, "--media", "x"),
         *("--receipts", f"http://{where}/receipts", "--listen", where),
-        *("--wait", "10s"),
+        *("--wait", "10s", "--expired-call"),
     )
 
     lines: dict[str, Any] = {

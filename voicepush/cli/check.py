@@ -58,6 +58,9 @@ class Call:
     """A file that holds the hub secret; VOICEPUSH_HUB_SECRET does as well."""
     wait: str = "2m"
     """How long receipts are waited for."""
+    expired_call: Annotated[bool, Parameter(negative="")] = False
+    """Send a second call whose expiry has passed, where nothing else has shown that one
+    is honoured. It rings once more if it is not."""
 
     def message(self) -> VoiceMessage | None:
         """
@@ -66,8 +69,8 @@ class Call:
         if self.call is None:
             if self != Call(listen=self.listen, path=self.path, wait=self.wait):
                 raise InputError(
-                    "--media, --callflow, --cli, --receipts and --secret-file are of "
-                    "no use without --call, since nobody is rung"
+                    "--media, --callflow, --cli, --receipts, --secret-file and "
+                    "--expired-call are of no use without --call, since nobody is rung"
                 )
             return None
         return VoiceMessage(
@@ -105,9 +108,8 @@ async def check(
     Try what is only believed of a tenant: key, address, answers, receipts.
 
     Nobody is rung, unless --call names your phone: all other requests lack what a call
-    needs. Each finding is yes, no or
-    unknown. Exit status: 0 nothing is no; 1 something is; 3 the service refuses
-    everything.
+    needs. Each finding is yes, no or unknown. Exit status: 0 nothing is no; 1 something
+    is; 3 the service refuses everything.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ async def check(
     found = await look(settings, rate_up_to=rate_up_to)
     findings = found.findings
     if msisdn is not None and message is not None and found.goes_on:
-        expired = any(
+        expired = rings.expired_call and any(
             each.about == EXPIRY and each.holds is Holds.UNKNOWN for each in findings
         )
         once_more = ", and once more if an expiry in the past is not honoured"
