@@ -121,14 +121,7 @@ class PostgresLedger(SQLLedger):
         Whether it is given to workers, and nobody has told them to stop since.
         """
         row = published_row(connection, campaign)
-        workers = workers_of(connection, row["id"])
-        if row["state"] != CampaignState.RUNNING or not all(
-            worker["shares"] for worker in workers
-        ):
-            return False
-        if row["command"] is not None and any(map(is_alive, workers)):
-            raise CampaignHeldError(campaign, "its workers, which stop")
-        return row["command"] is None
+        return _is_shared(connection, row) and row["command"] is None
 
     async def released(self) -> list[str]:
         """
@@ -165,14 +158,8 @@ class PostgresLedger(SQLLedger):
             row = published_row(connection, campaign)
             check_here(row)
             check_free(connection, row, shares=True)
-            if row["state"] != CampaignState.RUNNING or any(
-                not each["shares"] for each in workers_of(connection, row["id"])
-            ):
+            if not _is_shared(connection, row):
                 raise InputError(f"campaign {campaign!r} is not given to workers")
-            # Whoever comes while it is being stopped would not let it end.
-            others = any(map(is_alive, workers_of(connection, row["id"])))
-            if row["command"] is not None and others:
-                raise CampaignHeldError(campaign, "its workers, which stop")
             take(connection, row["id"], token, shares=True)
             note(connection, row["id"], "joined")
             return row
@@ -253,3 +240,20 @@ class PostgresLedger(SQLLedger):
                 "WHERE id = ?",
                 (CampaignState.PAUSED, "paused by its owner", row["id"]),
             )
+
+
+def _is_shared(connection: Connection, row: Row) -> bool:
+    """
+    Whether the campaign in *row* is given to workers.
+
+    Raises:
+        CampaignHeldError: They are stopping; one that came now would not let it end.
+    """
+    workers = workers_of(connection, row["id"])
+    if row["state"] != CampaignState.RUNNING or not all(
+        worker["shares"] for worker in workers
+    ):
+        return False
+    if row["command"] is not None and any(map(is_alive, workers)):
+        raise CampaignHeldError(row["name"], "its workers, which stop")
+    return True

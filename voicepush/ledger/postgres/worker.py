@@ -11,7 +11,7 @@ from typing import Any
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.protocol import Due
-from voicepush.ledger.sql.deciding import Cancelling, Recovery
+from voicepush.ledger.sql.deciding import Cancelling, Decision, Recovery
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
     hold,
@@ -194,7 +194,8 @@ class PostgresWorker(SQLWorker):
         gone = await self._store.do(self._look_for_gone, writes=False)
         if gone:
             await self._store.do(partial(self._let_gone_go, gone=gone))
-        if await self._store.do(self._has_left_behind, writes=False):
+        is_left_behind = partial(self._is_any_for, _LeftBehind)
+        if await self._store.do(is_left_behind, writes=False):
             # The owner's wish to send the unknown again is not for several machines.
             await self._for_each(_LeftBehind(self._campaign, self.token))
         await self._store.do(self._clean_engine)
@@ -218,13 +219,6 @@ class PostgresWorker(SQLWorker):
             note(connection, self._campaign, "missed", f"{process_of(token)} is gone")
             if known_as is not None:
                 engine.end_all_of(connection, self._campaign, self.plan.tag, known_as)
-
-    def _has_left_behind(self, connection: Connection) -> bool:
-        found = connection.execute(
-            f"SELECT 1 FROM batch WHERE campaign = ? AND {_LEFT_BEHIND} LIMIT 1",  # noqa: S608 -- ours
-            (self._campaign,),
-        )
-        return found.fetchone() is not None
 
     def _clean_engine(self, connection: Connection) -> None:
         hold(connection, self._campaign, self.token)
@@ -278,7 +272,7 @@ class PostgresWorker(SQLWorker):
                 return self._gone(connection, f"stops all workers: {reason}")
             return self._gone(connection, None)
         end, reason = self._end_of(connection, row, state, reason)
-        if end is CampaignState.CANCELLED and self._is_any_open(connection):
+        if end is CampaignState.CANCELLED and self._is_any_for(Cancelling, connection):
             return False
         if end in _OVER:
             engine.drop_jobs(connection, self.plan.tag)
@@ -317,9 +311,12 @@ class PostgresWorker(SQLWorker):
             {**columns, "id": self._campaign},
         )
 
-    def _is_any_open(self, connection: Connection) -> bool:
+    def _is_any_for(self, decision: type[Decision], connection: Connection) -> bool:
+        """
+        Whether there is a batch to be decided about.
+        """
         found = connection.execute(
-            f"SELECT 1 FROM batch WHERE campaign = ? AND {Cancelling.where} LIMIT 1",  # noqa: S608 -- ours
+            f"SELECT 1 FROM batch WHERE campaign = ? AND ({decision.where}) LIMIT 1",  # noqa: S608 -- ours
             (self._campaign,),
         )
         return found.fetchone() is not None
