@@ -28,7 +28,7 @@ from voicepush.ledger.sql.tokens import at_work, process_of
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
 from voicepush.model.claim import Claim, Claimed, Record, Refused
-from voicepush.model.outcome import BatchResult
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState
 
 #: A batch that has to wait for longer, in seconds, takes no slot meanwhile.
@@ -127,8 +127,11 @@ class PostgresWorker(SQLWorker):
         """
         record = await super().record(claimed, result, due_at)
         number = result.batch.id.number
-        if number in self._written:
-            self._seen[number] = self._written.pop(number)
+        written = self._written.pop(number, None)
+        if not result.counts()[Outcome.PENDING]:
+            self._seen.pop(number, None)  # nobody in it is claimed any more
+        elif written is not None:
+            self._seen[number] = written
         return record
 
     def _record(self, connection: Connection, row: Mapping[str, Any]) -> bool:
