@@ -23,9 +23,9 @@ pytestmark = pytest.mark.usefixtures("in_a_folder")
 MANY = 2_000
 BATCH = 20
 
-#: So many may be in flight at a kill: the requests at a time, each of a batch, and as
-#: many that are answered and being recorded.
-IN_FLIGHT = 2 * 4 * BATCH
+#: So many may be in flight at a kill: each of the tasks that share the batches has
+#: claimed one or is recording it, and there are more of them than requests at a time.
+IN_FLIGHT = (2 * 4 + 7 + 1) * BATCH
 OUTCOMES = ("accepted", "rejected", "expired", "not_sent", "unknown")
 OPTIONS = ("--concurrency", "4", "--rate", "2000")
 
