@@ -33,6 +33,7 @@ from voicepush.errors import (
     LedgerError,
 )
 from voicepush.ledger import Command, Fingerprint
+from voicepush.ledger.plan import PlannedGroup
 from voicepush.ledger.protocol import Finished
 from voicepush.model.batch import Group
 from voicepush.model.claim import NotBefore
@@ -515,7 +516,9 @@ async def test_a_batch_keeps_its_group(store: Store) -> None:
     """
     batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991"])
     batch.group = Group(MESSAGE, 3)
-    await publish(store.ledger, planned_as(), batch)
+    draft = await store.ledger.draft(planned_as())
+    await draft.add([batch], [PlannedGroup(number=3, message="{}")])
+    await draft.publish({"read": 1, **COUNTS})
     worker = await store.ledger.join("june", load)
     (due,) = await given(worker)
     (shown,) = await all_of(store.ledger.results("june", [*Outcome]))

@@ -27,7 +27,7 @@ NEW_YORK, INDIA = "+12125550101", "+919000000000"
     ("number", "zones"),
     [
         (NEW_YORK, ("America/New_York",)),
-        (INDIA, ("Asia/Calcutta",)),
+        (INDIA, ("Asia/Kolkata",)),
         ("+999000000001", ()),
         ("+870000000001", ()),
     ],

@@ -28,7 +28,15 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
-from voicepush.ledger.plan import Cap, Command, Control, Fingerprint, Follows, Plan
+from voicepush.ledger.plan import (
+    Cap,
+    Command,
+    Control,
+    Fingerprint,
+    Follows,
+    Plan,
+    PlannedGroup,
+)
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.ledger.reader import CalledBatch, LedgerReader
 from voicepush.ledger.silence import Silent
@@ -81,8 +89,10 @@ from voicepush.model.status import (
     Waiting,
 )
 from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
+from voicepush.model.windows import Span, Windows
 from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
+from voicepush.screening.grouping import Zoning
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
@@ -140,6 +150,10 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Refusal",
     "RefusalKind",
     "Reason",
+    # When people are called
+    "Windows",
+    "Span",
+    "Zoning",
     # Sending
     "Settings",
     "SettingsFields",
@@ -201,6 +215,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "LedgerReader",
     "CalledBatch",
     "Plan",
+    "PlannedGroup",
     "Follows",
     "Cap",
     "Fingerprint",

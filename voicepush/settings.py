@@ -97,6 +97,14 @@ def _check_base_url(_: object, __: object, value: str) -> None:
         )
 
 
+def is_loopback(address: str) -> bool:
+    """
+    Whether *address* is one of this machine.
+    """
+    parts = address_parts(address)
+    return parts is not None and _is_loopback(parts.hostname or "")
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

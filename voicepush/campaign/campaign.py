@@ -13,6 +13,8 @@ from collections.abc import (
 )
 from contextlib import suppress
 
+import attrs
+
 from voicepush import clock
 from voicepush.campaign.dispatching import Run
 from voicepush.campaign.planning import planned
@@ -27,7 +29,9 @@ from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import CampaignState, Resolved, UnknownBatch
+from voicepush.model.windows import Windows
 from voicepush.report.text import left_alone
+from voicepush.screening.grouping import Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import check_rate
@@ -74,6 +78,8 @@ class Campaign(CampaignReader):
         retry_internal_error: bool | None = None,
         resend_unknown: bool | None = None,
         caps: Sequence[Cap] = (),
+        zoning: Zoning | None = None,
+        any_hour: str | None = None,
         given: Mapping[str, str] | None = None,
         tell: Callable[[str], object] = _no_one,
     ) -> Campaign:
@@ -99,6 +105,9 @@ class Campaign(CampaignReader):
             caps: How often someone may be called by all campaigns of this ledger; who
                 is accepted, unknown or in flight counts. Others are suppressed, now or
                 when it is their turn.
+            zoning: When people may be called by the clock where they live, and how it
+                is known where that is; by default they are called at any hour.
+            any_hour: Why they are called at any hour, for the history.
             given: What its owner typed, by the option's name; the same options must
                 be given the same values next time.
             tell: Hears what the owner should know meanwhile.
@@ -123,6 +132,8 @@ class Campaign(CampaignReader):
             retry_internal_error=retry_internal_error,
             resend_unknown=resend_unknown,
             caps=caps,
+            zoning=zoning,
+            any_hour=any_hour,
             given=given or {},
             tell=tell,
         )
@@ -282,6 +293,23 @@ class Campaign(CampaignReader):
         """
         check_rate(rate)
         await self._ledger.steer(self.name, rate=rate)
+
+    async def set_windows(
+        self, windows: Windows | None, *, any_hour: str | None = None
+    ) -> None:
+        """
+        Call people at these hours from now on, at once where it is running.
+
+        Args:
+            windows: By the clock where they live; None at any hour.
+            any_hour: Why that is so, for the history.
+
+        Raises:
+            InputError: It was planned without windows, so that nobody knows where its
+                people live.
+        """
+        await self._ledger.set_windows(self.name, windows, any_hour=any_hour)
+        self._plan = attrs.evolve(self._plan, windows=windows, any_hour=any_hour)
 
     async def unknown(self) -> list[UnknownBatch]:
         """

@@ -73,7 +73,9 @@ class Run:
         self._earlier: dict[BatchId, BatchResult] = {}
         self._not_sent: Verdict | None = None
         #: When those who have to wait are due, if it is known that some have to.
-        self._later: float | None = None
+        self._later: NotBefore | None = None
+        #: Set when who has to wait may have changed.
+        self._changed = asyncio.Event()
         #: Whether anyone was given to be sent since the ledger was asked anew.
         self._has_given = False
         #: Why nothing goes on, where it is not the service's doing.
@@ -119,6 +121,9 @@ class Run:
         Do what its owner wants.
         """
         self._pace(control.rate)
+        if control.windows != self.journal.windows:
+            self.journal.windows = control.windows
+            self._changed.set()
         if control.command is Command.PAUSE:
             self.journal.stop.set("paused by its owner")
         elif control.command is Command.CANCEL:
@@ -190,16 +195,24 @@ class Run:
                 return
             # Some may have been deferred meanwhile.
 
-    async def _wait_until(self, later: float) -> None:
+    async def _wait_until(self, later: NotBefore) -> None:
         """
         Wait for those who are left, and let it be known why nothing goes on.
         """
-        when = clock_time(later)
-        self._waiting = Waiting(
-            f"everyone who is left has to wait, the first until {when}", clock.utc_now()
-        )
-        await self.journal.stop.wait(max(0.0, later - clock.now()))
-        self._waiting = None
+        words = f"{later.reason}, until {clock_time(later.moment)}"
+        self._waiting = Waiting(words, clock.utc_now())
+        self._changed.clear()
+        changed = asyncio.ensure_future(self._changed.wait())
+        stopped = asyncio.ensure_future(self.journal.stop.wait())
+        seconds = max(0.0, later.moment - clock.now())
+        try:
+            await asyncio.wait(
+                [changed, stopped], timeout=seconds, return_when=FIRST_COMPLETED
+            )
+        finally:
+            changed.cancel()
+            stopped.cancel()
+            self._waiting = None
 
     async def _due(self) -> AsyncGenerator[BatchResult, None]:
         self._later, self._has_given = None, False
@@ -208,7 +221,7 @@ class Run:
             if isinstance(found, Finished):
                 return
             if isinstance(found, NotBefore):
-                self._later = found.moment
+                self._later = found
                 return
             self._has_given = True
             for due in found:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger.late_record import LateRecord
+from voicepush.ledger.opening import span_of
 from voicepush.ledger.protocol import Worker
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
@@ -23,6 +24,7 @@ from voicepush.model.claim import (
     Superseded,
 )
 from voicepush.model.outcome import BatchResult
+from voicepush.model.windows import Span
 from voicepush.sending.journal import StopSignal
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class LedgerJournal:
         )
         self.stop = StopSignal()
         self.longest_wait = worker.longest_wait
+        #: When people may be called, as the ledger said last.
+        self.windows = worker.plan.windows
         #: By batch, what the ledger knows since it was claimed.
         self.recorded: dict[BatchId, BatchResult] = {}
         #: What went wrong with the ledger, if something did.
@@ -70,6 +74,12 @@ class LedgerJournal:
         self._look = look
         self._tell = tell
         self._unrecorded = unrecorded
+
+    def span(self, batch: Batch) -> Span:
+        """
+        Whether its people may be called now, and until when that stays so.
+        """
+        return span_of(self.windows, batch.group, clock.now())
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """

@@ -24,11 +24,13 @@ from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.campaign.suppression import Listed
 from voicepush.errors import InputError, LedgerError, NobodyToCallError
 from voicepush.ledger import Draft, Fingerprint
-from voicepush.ledger.plan import Cap, Plan
+from voicepush.ledger.plan import Cap, Plan, PlannedGroup
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
+from voicepush.model.recipients import Recipients
+from voicepush.screening.grouping import Grouping, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
@@ -56,6 +58,8 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     retry_internal_error: bool | None,
     resend_unknown: bool | None,
     caps: Sequence[Cap],
+    zoning: Zoning | None,
+    any_hour: str | None,
     given: Mapping[str, str],
     tell: Callable[[str], object],
 ) -> Plan:
@@ -96,6 +100,8 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         given=given,
         follows=recipients.follows if isinstance(recipients, FollowUp) else None,
         caps=tuple(caps),
+        windows=None if zoning is None else zoning.windows,
+        any_hour=any_hour,
     )
     besides: list[str] = []
     if isinstance(recipients, FollowUp):
@@ -111,7 +117,10 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         async with heartbeats(draft):
             await leave_out(screening, ledger, caps, besides)
         batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
-        if not await _fill(draft, recipients, screening, batcher, refused):
+        grouping = Grouping(started, zoning)
+        if not await _fill(
+            draft, recipients, screening, Cutter(grouping, batcher), refused
+        ):
             told = recipients.left_out if isinstance(recipients, FollowUp) else ""
             raise NobodyToCallError(  # noqa: TRY301 -- ours
                 _nobody(source, screening) + told
@@ -183,7 +192,7 @@ async def _fill(
     draft: Draft,
     recipients: Source,
     screening: Screening,
-    batcher: Batcher,
+    cutter: Cutter,
     refused: Callable[[list[Refusal]], None] | None,
 ) -> bool:
     """
@@ -191,7 +200,7 @@ async def _fill(
     """
     batches: list[Batch] = []
     is_anyone = False
-    cuts = fed(recipients, _cutting(screening, batcher))
+    cuts = fed(recipients, _cutting(screening, cutter))
     async with aclosing(cuts), heartbeats(draft):
         async for cut in cuts:
             if refused is not None and cut.refusals:
@@ -201,12 +210,12 @@ async def _fill(
             batches += cut.batches
             if len(batches) >= _PLANNED_TOGETHER:
                 is_anyone = True
-                await draft.add(batches)
+                await draft.add(batches, cutter.new_groups())
                 batches = []
             # A list is screened without waiting; others get their turn here.
             await clock.sleep(0)
-    batches += batcher.flush()
-    await draft.add(batches)
+    batches += cutter.batcher.flush()
+    await draft.add(batches, cutter.new_groups())
     return is_anyone or bool(batches)
 
 
@@ -242,8 +251,46 @@ class _Cut(NamedTuple):
     error: Exception | None
 
 
+class Cutter:
+    """
+    Sorts recipients by their groups, and cuts them into batches.
+    """
+
+    def __init__(self, grouping: Grouping, batcher: Batcher) -> None:
+        self._grouping = grouping
+        self.batcher = batcher
+        self._told = 0
+
+    def cut(self, recipients: Recipients) -> tuple[list[Batch], Sequence[Refusal]]:
+        """
+        The batches of *recipients* that are full by now, and who is refused.
+        """
+        grouped = self._grouping.group(recipients)
+        batches: list[Batch] = []
+        for group, part in grouped.parts:
+            batches += self.batcher.feed(part, group)
+        return batches, grouped.refusals
+
+    def new_groups(self) -> list[PlannedGroup]:
+        """
+        The groups that came to be since this was asked last.
+        """
+        groups = self._grouping.groups[self._told :]
+        self._told += len(groups)
+        return [
+            PlannedGroup(
+                number=group.number,
+                message=dump_message(group.message),
+                zones=group.zones,
+                priority=group.priority,
+                trial=group.trial,
+            )
+            for group in groups
+        ]
+
+
 def _cutting(
-    screening: Screening, batcher: Batcher
+    screening: Screening, cutter: Cutter
 ) -> Callable[[Iterable[Block]], _Cut | None]:
     """
     Screens blocks and cuts them into batches, on the event loop or beside it.
@@ -258,7 +305,10 @@ def _cutting(
                 seen = True
                 screened = screening.screen(block)
                 refusals += screened.refusals
-                batches += batcher.feed(screened.recipients)
+                full, ungrouped = cutter.cut(screened.recipients)
+                screening.count(ungrouped)
+                batches += full
+                refusals += ungrouped
         except Exception as raised:  # noqa: BLE001 -- raised once the rest is told
             error = raised
         return _Cut(batches, refusals, error) if seen or error else None

@@ -13,6 +13,7 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow
 from voicepush.model.status import CampaignStatus
+from voicepush.model.windows import Windows
 from voicepush.sending.request import load_message
 
 
@@ -52,6 +53,20 @@ class CampaignReader:
         What it plays; an expiry that was a duration is a moment here.
         """
         return load_message(self._plan.message)
+
+    @property
+    def windows(self) -> Windows | None:
+        """
+        When its people are called; None at any hour.
+        """
+        return self._plan.windows
+
+    @property
+    def any_hour(self) -> str | None:
+        """
+        Why they are called at any hour, where its owner said so.
+        """
+        return self._plan.any_hour
 
     async def status(self) -> CampaignStatus:
         """

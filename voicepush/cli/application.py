@@ -41,6 +41,7 @@ from voicepush.cli.terminal import (
     accept_any_text,
     complain,
 )
+from voicepush.cli.windows import windows
 from voicepush.cli.worker import worker
 from voicepush.errors import (
     CampaignHeldError,
@@ -71,7 +72,7 @@ app = App(
 
 
 for command in (
-    *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
+    *(demo, check, call, send, resume, worker, status, pause, cancel, rate, windows),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
 ):
     app.command(command)

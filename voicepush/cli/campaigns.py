@@ -37,12 +37,14 @@ from voicepush.cli.options import (
     seconds,
     suppressed_by,
     typed_batch_size,
+    with_column,
     with_digest,
 )
 from voicepush.cli.outputs import check_output
 from voicepush.cli.planning import (
     Order,
 )
+from voicepush.cli.windows import CallTimes
 from voicepush.errors import (
     InputError,
 )
@@ -61,6 +63,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     service: Service | None = None,
     again: SecondRound | None = None,
     caps: CallCaps | None = None,
+    times: CallTimes | None = None,
     notify: Notify | None = None,
     column: str | None = None,
     keep: Annotated[list[str] | None, Parameter(negative="")] = None,
@@ -164,6 +167,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     notifiers = (notify or Notify()).build(settings)
     for each in keep or ():
         check_text(each, "--keep")
+    hours = times or CallTimes()
+    zoning, any_hour = hours.build(settings.base_url)
     given = {
         "expiry": message and message.expiry,
         "column": column,
@@ -178,6 +183,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "after": again.after,
         "not-within": caps and caps.not_within,
         "at-most": caps and caps.at_most,
+        **hours.given,
     }
     order = Order(
         message=message_,
@@ -196,6 +202,8 @@ async def send(  # noqa: PLR0913 -- each is an option
             ),
         ),
         caps=(caps or CallCaps()).build(),
+        zoning=zoning,
+        any_hour=any_hour,
         rejects=rejects,
         retry_internal_error=retry_internal_error,
         resend_unknown=on_unknown and on_unknown == "resend",
@@ -220,7 +228,8 @@ async def send(  # noqa: PLR0913 -- each is an option
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")
-    recipients = read_file(file, column=column, encoding=encoding, keep=keep or ())
+    kept = with_column(keep, hours.zone_column)
+    recipients = read_file(file, column=column, encoding=encoding, keep=kept)
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)
     ledger_is_new = is_made_by(ledger)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
@@ -200,6 +200,14 @@ def seconds(option: str, text: str) -> float:
     if not found:
         raise InputError(f"{option} {text} is no duration; write it like 90s or 15m")
     return found.total_seconds()
+
+
+def with_column(keep: Sequence[str] | None, column: str | None) -> list[str]:
+    """
+    The columns to *keep*, and one *column* more that is looked at.
+    """
+    kept = list(keep or ())
+    return kept if column is None or column in kept else [*kept, column]
 
 
 def patient(settings: Settings, patience: str | None) -> Settings:

@@ -45,6 +45,7 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
 from voicepush.report.export import guarded
+from voicepush.screening.grouping import Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import most_at
@@ -71,6 +72,10 @@ class Order:
     notifiers: Sequence[Notifier]
     screening: Screening
     caps: Sequence[Cap]
+    #: When people are called, and how it is known where they live.
+    zoning: Zoning | None
+    #: Why they are called at any hour.
+    any_hour: str | None
     #: Where refused rows are written.
     rejects: Path | None
     retry_internal_error: bool | None
@@ -119,6 +124,7 @@ class Order:
                 refused=refused,
                 batch_size=self.batch_size,
                 rate=self.settings.own_rate,
+                zoning=self.zoning,
             )
         tell_refusals(self.screening)
         if self.json:
@@ -169,6 +175,8 @@ class Order:
                     retry_internal_error=self.retry_internal_error,
                     resend_unknown=self.resend_unknown,
                     caps=self.caps,
+                    zoning=self.zoning,
+                    any_hour=self.any_hour,
                     given=self.given,
                     tell=say,
                 )

@@ -11,11 +11,13 @@ from pathlib import Path
 import attrs
 
 from voicepush import clock
+from voicepush.campaign.planning import Cutter
 from voicepush.cli.times import told_expiry
 from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
 from voicepush.report.text import counted, forecast
+from voicepush.screening.grouping import Grouping, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
@@ -108,7 +110,7 @@ def column_said(column: str | None, titles: int) -> str:
     return f"{shown(column)}{above}"
 
 
-def rehearse(
+def rehearse(  # noqa: PLR0913 -- as planning has them
     campaign: str,
     message: VoiceMessage,
     blocks: Iterable[Block],
@@ -118,15 +120,17 @@ def rehearse(
     refused: Callable[[list[Refusal]], None] | None,
     batch_size: int,
     rate: float | None,
+    zoning: Zoning | None = None,
 ) -> Rehearsal:
     """
     Read *blocks* once and cut them as planning does, but keep nothing.
     """
     started = message.starting(clock.utc_now())
     batcher = Batcher(Group(started), tag=make_tag(), size=batch_size)
+    cutter = Cutter(Grouping(started, zoning), batcher)
     first: Batch | None = None
     planned = requests = 0
-    for batch in _batches(blocks, screening, batcher, refused):
+    for batch in _batches(blocks, screening, cutter, refused):
         first = first or batch
         planned += batch.size
         requests += 1
@@ -152,15 +156,17 @@ def rehearse(
 def _batches(
     blocks: Iterable[Block],
     screening: Screening,
-    batcher: Batcher,
+    cutter: Cutter,
     refused: Callable[[list[Refusal]], None] | None,
 ) -> Iterable[Batch]:
     for block in blocks:
         screened = screening.screen(block)
+        batches, ungrouped = cutter.cut(screened.recipients)
+        screening.count(ungrouped)
         if refused is not None:
-            refused(screened.refusals)
-        yield from batcher.feed(screened.recipients)
-    yield from batcher.flush()
+            refused([*screened.refusals, *ungrouped])
+        yield from batches
+    yield from cutter.batcher.flush()
 
 
 def _request(batch: Batch) -> FirstRequest:

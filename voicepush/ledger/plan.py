@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 from voicepush.model.call import CallState
+from voicepush.model.windows import Windows
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +40,20 @@ class Cap:
 
 
 @attrs.frozen(kw_only=True)
+class PlannedGroup:
+    """
+    What the recipients of some batches have in common, as a ledger keeps it.
+    """
+
+    number: int
+    #: Their message, as `sending.request.dump_message` writes it.
+    message: str = attrs.field(repr=False)
+    zones: tuple[str, ...] = ()
+    priority: int = 0
+    trial: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Plan:
     """
     What a campaign is, apart from its recipients.
@@ -65,6 +80,10 @@ class Plan:
     follows: Follows | None = None
     #: How often its people may be called, by whatever campaign of the ledger.
     caps: tuple[Cap, ...] = ()
+    #: When its people may be called; None at any hour.
+    windows: Windows | None = None
+    #: Why they are called at any hour, in its owner's words.
+    any_hour: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -97,3 +116,5 @@ class Control:
 
     command: Command | None
     rate: float | None
+    #: When people may be called, by now.
+    windows: Windows | None = None

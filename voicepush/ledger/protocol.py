@@ -9,7 +9,7 @@ from typing import Protocol, Self, TypeAlias
 
 import attrs
 
-from voicepush.ledger.plan import Command, Control, Fingerprint, Plan
+from voicepush.ledger.plan import Command, Control, Fingerprint, Plan, PlannedGroup
 from voicepush.ledger.reader import LedgerReader
 from voicepush.ledger.suppression import SuppressionList
 from voicepush.model.batch import Batch, BatchId
@@ -23,6 +23,7 @@ from voicepush.model.status import (
     Resolved,
     Waiting,
 )
+from voicepush.model.windows import Windows
 
 
 @attrs.frozen
@@ -179,9 +180,14 @@ class Draft(Protocol):
     A campaign that is being planned and does not exist for anyone else yet.
     """
 
-    async def add(self, batches: Sequence[Batch]) -> None:
+    async def add(
+        self, batches: Sequence[Batch], groups: Sequence[PlannedGroup] = ()
+    ) -> None:
         """
         Take *batches* in.
+
+        Args:
+            groups: Those that none of the earlier batches was of; group 0 is there.
         """
         ...
 
@@ -283,6 +289,22 @@ class Ledger(LedgerReader, SuppressionList, Protocol):
 
         Raises:
             InputError: There is no such campaign.
+        """
+        ...
+
+    async def set_windows(
+        self, campaign: str, windows: Windows | None, *, any_hour: str | None = None
+    ) -> None:
+        """
+        Change when the people of *campaign* may be called, which each claim looks at.
+
+        Args:
+            windows: None where they may be called at any hour.
+            any_hour: Why that is so.
+
+        Raises:
+            InputError: There is no such campaign, or it was planned without windows,
+                so that it is not known where its people live.
         """
         ...
 

@@ -5,9 +5,9 @@ The unit that is claimed, sent and recorded, and the only grammar of correlation
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import attrs
 
@@ -171,3 +171,34 @@ class Batch:
         if all(own):
             return own
         return [given or self.id.id_at(place) for place, given in enumerate(own)]
+
+
+class IdsAt(Sequence[str]):
+    """
+    The correlation ids of *batch* at *places*; most answers are read without them.
+    """
+
+    def __init__(self, batch: Batch, places: Sequence[int]) -> None:
+        self.batch = batch
+        self.places = places
+
+    def __iter__(self) -> Iterator[str]:
+        ids = self.batch.correlation_ids
+        if len(self.places) == len(ids):
+            return iter(ids)
+        return map(ids.__getitem__, self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        ids, places = self.batch.correlation_ids, self.places[at]
+        if isinstance(places, int):
+            return ids[places]
+        return [ids[place] for place in places]

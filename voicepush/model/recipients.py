@@ -5,16 +5,19 @@ Who is to be called: `Destination` at the door, `Recipients` everywhere behind i
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress, repeat
 from operator import itemgetter
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 
 from voicepush.errors import InputError
 from voicepush.masking import mask, masked_repr, only_count
 from voicepush.model.fields import check_text, exact_text, optional_correlation_id
+
+_T = TypeVar("_T")
+_K = TypeVar("_K", bound=Hashable)
 
 #: The API takes at most so many destinations in one request; values are counted,
 #: which is safe whether its limit means values or entries.
@@ -259,6 +262,51 @@ class Recipients:
             self.origins and list(compress(self.origins, good)),
         )
 
+    def at(self, places: Sequence[int]) -> Recipients:
+        """
+        Those at *places*, in that order.
+        """
+        if len(places) == len(self):
+            return self
+
+        def picked(column: Sequence[_T] | None) -> Sequence[_T] | None:
+            return None if column is None else _at(column, places)
+
+        came: dict[int, str] = {}
+        if self.as_came:
+            came = {
+                new: self.as_came[old]
+                for new, old in enumerate(places)
+                if old in self.as_came
+            }
+        return Recipients(
+            self.kind,
+            self.values_at(places),
+            picked(self.rows),
+            picked(self.correlation_ids),
+            picked(self.widths),
+            came,
+            {header: _at(column, places) for header, column in self.kept.items()},
+            picked(self.origins),
+        )
+
+    def by_key(self, keys: Sequence[_K]) -> dict[_K, Recipients]:
+        """
+        Those with the same key together, the first ones first.
+
+        Args:
+            keys: One for each destination.
+        """
+        if len(set(keys)) == 1:
+            return {keys[0]: self}
+        places: dict[_K, list[int]] = {}
+        for place, key in enumerate(keys):
+            if key in places:
+                places[key].append(place)
+            else:
+                places[key] = [place]
+        return {key: self.at(where) for key, where in places.items()}
+
     @classmethod
     def joined(cls, parts: Sequence[Recipients]) -> Recipients:
         """
@@ -313,7 +361,7 @@ def origin_in(origin: int) -> tuple[int, int]:
     return divmod(origin, MOST_PER_REQUEST)
 
 
-def _at(column: Sequence[str], places: Sequence[int]) -> list[str]:
+def _at(column: Sequence[_T], places: Sequence[int]) -> list[_T]:
     if len(places) == len(column):
         return list(column)
     if len(places) == 1:

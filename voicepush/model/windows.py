@@ -39,6 +39,10 @@ class Span(NamedTuple):
     until: float
 
 
+#: Where there are no windows.
+ALWAYS = Span(is_open=True, until=inf)
+
+
 @attrs.frozen(cache_hash=True)
 class Windows:
     """

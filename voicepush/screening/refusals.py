@@ -50,6 +50,15 @@ class Reason(enum.StrEnum):
         "its correlation id has the form of those that voicepush makes; leave it out "
         "or use another"
     )
+    NO_ZONE = (
+        "its number does not tell in which time zone it is; say so (--zone or "
+        "--zone-column), or call at any hour (--any-hour)"
+    )
+    NOT_A_ZONE = "its time zone is not known; write one such as Asia/Kolkata"
+    NEVER_OPEN = (
+        "the windows are never open in all of its time zones at once; say where it is "
+        "(--zone or --zone-column)"
+    )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
     CALLED_BEFORE = "was called too recently or too often (--not-within, --at-most)"

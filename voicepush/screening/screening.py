@@ -174,13 +174,19 @@ class Screening:
             self._screen_values(part, refusals)
             for part in self._parts(block.recipients, refusals)
         ]
-        for refusal in refusals:
-            self.reasons[refusal.reason] += 1
-            self._refused[refusal.kind] += 1
         refusals.sort(key=attrgetter("row"))
+        self.count(refusals)
         return Screened(
             Recipients.joined(good) if good else block.recipients[:0], refusals
         )
+
+    def count(self, refusals: Iterable[Refusal]) -> None:
+        """
+        Count *refusals*, which others make of what was let through.
+        """
+        for refusal in refusals:
+            self.reasons[refusal.reason] += 1
+            self._refused[refusal.kind] += 1
 
     # Correlation ids, of which a part has none twice.
 
@@ -198,13 +204,13 @@ class Screening:
             return
         if has_generated_id("\n".join(ids)):
             generated = list(map(is_generated_id, ids))
-            rest = _without(rest, generated, Reason.GENERATED_ID, refusals)
+            rest = without(rest, generated, Reason.GENERATED_ID, refusals)
         if not self._duplicates:
             yield rest
             return
         if known := self._correlation_ids.known(rest.correlation_ids or ()):
             used = [each in known for each in rest.correlation_ids or ()]
-            rest = _without(rest, used, Reason.REPEATED_ID, refusals)
+            rest = without(rest, used, Reason.REPEATED_ID, refusals)
         start = 0
         in_part: set[str] = set()
         bad: set[int] = set()
@@ -296,10 +302,10 @@ def _part(
     if not bad or bad.isdisjoint(range(start, end)):
         return part
     used = [place in bad for place in range(start, end)]
-    return _without(part, used, Reason.REPEATED_ID, refusals)
+    return without(part, used, Reason.REPEATED_ID, refusals)
 
 
-def _without(
+def without(
     recipients: Recipients,
     bad: Sequence[bool],
     reason: Reason,

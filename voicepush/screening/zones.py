@@ -4,7 +4,28 @@ In which time zones a number may be.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+
+#: Up to where in a number most numbers tell of their zones.
+_HEAD = 5
+
+#: Old spellings in that data, and how everyone spells them by now.
+_RENAMED = {
+    "Africa/Asmera": "Africa/Asmara",
+    "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+    "America/Godthab": "America/Nuuk",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Asia/Saigon": "Asia/Ho_Chi_Minh",
+    "Atlantic/Faeroe": "Atlantic/Faroe",
+    "Pacific/Ponape": "Pacific/Pohnpei",
+    "Pacific/Truk": "Pacific/Chuuk",
+}
+
+#: Stands where that is not far enough.
+_DEEPER = ("",)
 
 #: What the numbering plans' data says of numbers that are nowhere.
 _NOWHERE = "Etc/Unknown"
@@ -25,6 +46,55 @@ def zones_of(number: str) -> tuple[str, ...]:
     return ()
 
 
+def zones_of_all(numbers: Sequence[str]) -> list[tuple[str, ...]]:
+    """
+    The same for each of *numbers*. Equal zones are one object.
+    """
+    known = _heads()
+    found = list(map(known.__getitem__, [number[1:_HEAD] for number in numbers]))
+    for place, zones in enumerate(found):
+        if zones is _DEEPER:
+            found[place] = known.further(numbers[place])
+    return found
+
+
+class _Heads(dict[str, tuple[str, ...]]):
+    """
+    The zones of numbers by their first digits; `_DEEPER` where it takes more than
+    these.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        zones, longest = _zones()
+        self._deeper = {prefix[: _HEAD - 1] for prefix in zones if len(prefix) >= _HEAD}
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._tail = longest + 1
+        self._further: dict[str, tuple[str, ...]] = {}
+
+    def __missing__(self, head: str) -> tuple[str, ...]:
+        found = _DEEPER if head in self._deeper else self._one(f"+{head}")
+        self[head] = found
+        return found
+
+    def further(self, number: str) -> tuple[str, ...]:
+        """
+        The zones of *number*, for which its first digits are not enough.
+        """
+        start = number[: self._tail]
+        found = self._further.get(start)
+        if found is None:
+            found = self._further[start] = self._one(start)
+        return found
+
+    def _one(self, number: str) -> tuple[str, ...]:
+        found = zones_of(number)
+        return self._same.setdefault(found, found)
+
+
+_heads = cache(_Heads)
+
+
 @cache
 def _zones() -> tuple[dict[str, tuple[str, ...]], int]:
     # Only here is it needed, and it takes a moment to load.
@@ -33,4 +103,8 @@ def _zones() -> tuple[dict[str, tuple[str, ...]], int]:
         TIMEZONE_LONGEST_PREFIX,
     )
 
-    return TIMEZONE_DATA, TIMEZONE_LONGEST_PREFIX
+    zones = {
+        prefix: tuple(_RENAMED.get(name, name) for name in names)
+        for prefix, names in TIMEZONE_DATA.items()
+    }
+    return zones, TIMEZONE_LONGEST_PREFIX

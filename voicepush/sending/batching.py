@@ -15,7 +15,7 @@ from voicepush.model.recipients import MOST_PER_REQUEST, Kind, Recipients
 
 class Batcher:
     """
-    Cuts recipients into batches, each of one kind, in the order they came.
+    Cuts recipients into batches, each of one kind and group, in the order they came.
 
     It is fed and flushed and never awaits. A batch holds at most *size* values;
     a destination of several values is never divided.
@@ -37,17 +37,23 @@ class Batcher:
         self._tag = tag
         self._size = size
         self._numbers = count() if numbers is None else numbers
-        #: One open batch for each kind, so that kinds which alternate do not make
-        #: batches of one.
-        self._open: dict[Kind, _Open] = {}
+        #: One open batch for each kind and group, so that those which alternate do not
+        #: make batches of one.
+        self._open: dict[tuple[Kind, int], _Open] = {}
 
-    def feed(self, recipients: Recipients) -> Iterator[Batch]:
+    def feed(
+        self, recipients: Recipients, group: Group | None = None
+    ) -> Iterator[Batch]:
         """
         Take *recipients* in, and give the batches that are full by now.
+
+        Args:
+            group: That of *recipients*, where it is another one.
         """
         if not len(recipients):
             return
-        waiting = self._open.setdefault(recipients.kind, _Open())
+        group = group or self._group
+        waiting = self._open.setdefault((recipients.kind, group.number), _Open(group))
         start = 0
         while start < len(recipients):
             stop = waiting.room_for(recipients, start, self._size)
@@ -68,7 +74,7 @@ class Batcher:
     def _batch(self, waiting: _Open) -> Batch:
         recipients = Recipients.joined(waiting.parts)
         waiting.clear()
-        return Batch(BatchId(self._tag, next(self._numbers)), recipients, self._group)
+        return Batch(BatchId(self._tag, next(self._numbers)), recipients, waiting.group)
 
 
 @attrs.define(eq=False)
@@ -77,6 +83,7 @@ class _Open:
     What waits until its batch is full.
     """
 
+    group: Group
     parts: list[Recipients] = attrs.field(factory=list)
     size: int = 0
     ids: set[str] = attrs.field(factory=set)

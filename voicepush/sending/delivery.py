@@ -5,14 +5,13 @@ One batch on its way: what is known of it, and every decision about it.
 from __future__ import annotations
 
 import enum
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import compress
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from math import inf
-from operator import not_
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
-from voicepush.model.batch import Batch
+from voicepush import clock
+from voicepush.model.batch import IdsAt
 from voicepush.model.claim import Policy
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.sending.answer import Answer, ResponseItem
@@ -56,6 +55,7 @@ class Turn(enum.Enum):
 
     GO = enum.auto()  #: it is claimed, and leaves
     CUT_AGAIN = enum.auto()  #: the rate has fallen; no second has room for so many
+    CLOSED = enum.auto()  #: the window of its people closes before it could leave
     EXPIRED = enum.auto()  #: the expiry has come, or comes first
     TOO_LONG = enum.auto()  #: the service asks to wait for longer than is worth it
     STOP = enum.auto()  #: nothing else may be sent
@@ -81,8 +81,11 @@ class Delivery:
         self._patience = patience
         #: Whether its requests go before those that wait already.
         self.is_urgent = False
-        #: When trying ends, in seconds since 1970.
-        self.give_up_at = self._deadline or now() + patience
+        self._gives_up_at = self._deadline or now() + patience
+        #: When the window of its people closes, in seconds since 1970.
+        self.closes = inf
+        #: Whether an answer said that it has closed.
+        self.is_closed = False
         #: When the pacer let the latest request pass, on its clock.
         self.passed_at = 0.0
         #: Why no other request can succeed, where an answer said so.
@@ -116,7 +119,7 @@ class Delivery:
         """
         The correlation ids at *places*, made when an answer has to be matched by them.
         """
-        return _Ids(self.batch, places)
+        return IdsAt(self.batch, places)
 
     def request_id(self) -> str | None:
         """
@@ -148,13 +151,58 @@ class Delivery:
         if stopped:
             return Turn.STOP
         if self.is_over():
-            return Turn.EXPIRED
+            return Turn.CLOSED if self.ends_with_window else Turn.EXPIRED
         if paced:
             return Turn.GO
         if not fits:
             return Turn.CUT_AGAIN
+        if self.ends_with_window:
+            return Turn.CLOSED
         # Without an expiry only a wait that the service asked for is too long.
         return Turn.TOO_LONG if self._deadline is None else Turn.EXPIRED
+
+    @property
+    def give_up_at(self) -> float:
+        """
+        When trying ends for now, in seconds since 1970.
+        """
+        return min(self._gives_up_at, self.closes)
+
+    @property
+    def expiry(self) -> datetime | None:
+        """
+        The expiry of its next request, where that is not its message's: the platform
+        must ring nobody once their window is closed.
+        """
+        return clock.moment(self.closes) if self.ends_with_window else None
+
+    @property
+    def ends_with_window(self) -> bool:
+        """
+        Whether their window closes before the message expires.
+        """
+        return self.closes < (inf if self._deadline is None else self._deadline)
+
+    @property
+    def waits_for_window(self) -> bool:
+        """
+        Whether those who are pending may be tried again once their window opens, and
+        not before.
+        """
+        is_first = self.ends_with_window and self.closes <= self._gives_up_at
+        return self.is_closed or is_first
+
+    def is_dialled(self, places: Sequence[int], rate: float | None) -> bool:
+        """
+        Whether the platform can ring all at *places* before their window closes.
+
+        It queues what exceeds the tenant's rate, and the last one would wait for as
+        long as the others take. Without a *rate* nobody knows how long that is.
+        """
+        if rate is None:
+            return True
+        takes = (self.batch.weigh(places) - 1) / rate
+        return self._now() + takes < self.closes
 
     @property
     def has_expiry(self) -> bool:
@@ -167,7 +215,8 @@ class Delivery:
         """
         How long it may still be sent.
         """
-        return inf if self._deadline is None else self._deadline - self._now()
+        end = inf if self._deadline is None else self._deadline
+        return min(end, self.closes) - self._now()
 
     def wait_begins(self) -> None:
         """
@@ -181,7 +230,7 @@ class Delivery:
         an expiry trying goes on for as much longer.
         """
         if self._deadline is None:
-            self.give_up_at += self._now() - self._waits_since
+            self._gives_up_at += self._now() - self._waits_since
 
     def is_over(self) -> bool:
         """
@@ -210,12 +259,15 @@ class Delivery:
             outcome = Outcome.UNKNOWN
         if outcome is Outcome.UNKNOWN and self._policy.resend_unknown:
             outcome = Outcome.PENDING
+        if outcome is Outcome.EXPIRED and self.ends_with_window:
+            # Not the message has expired, but this request of it.
+            outcome, self.is_closed = Outcome.PENDING, True
         if item.meaning is Meaning.STOP:
             said = " ".join(filter(None, (item.code, item.description)))
             self.stop_reason = self.stop_reason or said
         if self._deadline is None and outcome is not Outcome.PENDING:
             # Someone was brought further, so trying goes on.
-            self.give_up_at = self._now() + self._patience
+            self._gives_up_at = self._now() + self._patience
         self._decide(places, Verdict(outcome, item.code, item.description))
 
     def note_transactions(self, answer: Answer, places: Sequence[int]) -> None:
@@ -315,53 +367,3 @@ class Delivery:
             self.attempts,
             self.stop_reason,
         )
-
-
-def by_item(
-    items: Sequence[ResponseItem], places: Sequence[int]
-) -> list[tuple[ResponseItem, Sequence[int]]]:
-    """
-    The *items* of an answer, each with the places that it speaks of.
-    """
-    if len(items) == 1:
-        return [(items[0], places)]
-    # Equal items of an answer are one object.
-    names = list(map(id, items))
-    (most, _), *_ = Counter(names).most_common(1)
-    is_most = list(map(most.__eq__, names))
-    found = {items[names.index(most)]: list(compress(places, is_most))}
-    others = map(not_, is_most)
-    for place, item in compress(zip(places, items, strict=True), others):
-        found.setdefault(item, []).append(place)
-    return list(found.items())
-
-
-class _Ids(Sequence[str]):
-    """
-    The correlation ids of *batch* at *places*; most answers are read without them.
-    """
-
-    def __init__(self, batch: Batch, places: Sequence[int]) -> None:
-        self.batch = batch
-        self.places = places
-
-    def __iter__(self) -> Iterator[str]:
-        ids = self.batch.correlation_ids
-        if len(self.places) == len(ids):
-            return iter(ids)
-        return map(ids.__getitem__, self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
-        ids, places = self.batch.correlation_ids, self.places[at]
-        if isinstance(places, int):
-            return ids[places]
-        return [ids[place] for place in places]

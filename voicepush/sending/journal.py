@@ -20,6 +20,7 @@ from voicepush.model.claim import (
     Superseded,
 )
 from voicepush.model.outcome import BatchResult
+from voicepush.model.windows import ALWAYS, Span
 
 if TYPE_CHECKING:
     from voicepush.sending.delivery import Delivery
@@ -68,6 +69,13 @@ class Journal(Protocol):
     #: waits nowhere; None if it waits where it is.
     longest_wait: float | None
 
+    def span(self, batch: Batch) -> Span:
+        """
+        Whether the people of *batch* may be called now, and until when that stays so,
+        as far as is known without asking; `claim` has the last word.
+        """
+        ...
+
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
         Whether the destinations of *batch* at *places* may be sent now, by us.
@@ -101,6 +109,12 @@ class ForgetfulJournal:
         self.policy = policy or Policy()
         self.stop = StopSignal()
         self.longest_wait: float | None = None
+
+    def span(self, batch: Batch) -> Span:  # noqa: ARG002
+        """
+        At any hour.
+        """
+        return ALWAYS
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:  # noqa: ARG002
         """

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import msgspec
 
 from voicepush.model.batch import Batch
@@ -106,7 +107,11 @@ def load_message(text: str) -> VoiceMessage:
 
 
 def encode(
-    batch: Batch, places: Sequence[int] | None = None, *, request_id: str | None = None
+    batch: Batch,
+    places: Sequence[int] | None = None,
+    *,
+    request_id: str | None = None,
+    expiry: datetime | None = None,
 ) -> bytes:
     """
     The body of a request for *batch*, or for those of its destinations at *places*.
@@ -117,11 +122,12 @@ def encode(
 
     Args:
         request_id: The correlation id of the request, if its message has none.
+        expiry: That of this request, where its message's is later or has none.
     """
     recipients = batch.recipients
     if places is None or len(places) == len(batch):
         places = range(len(batch))
-    head, tail = _head(batch.message), _tail(batch, request_id)
+    head, tail = _head(batch.message, expiry), _tail(batch, request_id)
     if recipients.widths is None:
         values = recipients.values_at(places)
         name = _NAMES[recipients.kind]
@@ -195,10 +201,12 @@ def _tail(batch: Batch, request_id: str | None) -> str:
 
 
 @lru_cache(maxsize=64)
-def _head(message: VoiceMessage) -> str:
+def _head(message: VoiceMessage, expiry: datetime | None) -> str:
     """
     What stands before the first destination in a request of *message*.
     """
+    if expiry is not None:
+        message = attrs.evolve(message, expiry=expiry)
     fields = _converter().unstructure(message)
     extra = fields.pop("extra", {})
     voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}

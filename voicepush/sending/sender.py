@@ -4,31 +4,26 @@ One batch -> one result: slots, pace and transport.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from voicepush import clock
 from voicepush.errors import (
-    ClientClosedError,
-    InDoubtError,
     LedgerError,
-    NotSentError,
-    UnreachableError,
 )
 from voicepush.logs import log_event
 from voicepush.model.claim import Claim, Claimed, NotBefore, Refused
 from voicepush.model.events import AttemptMade, Observers, PaceChanged
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
-from voicepush.sending.answer import Answer, ResponseItem, decode
-from voicepush.sending.attempt import Posted, Rest
+from voicepush.sending.answer import ResponseItem
+from voicepush.sending.attempt import Posted, Rest, by_item
 from voicepush.sending.codes import Meaning
-from voicepush.sending.delivery import Delivery, Left, Turn, by_item
+from voicepush.sending.delivery import Delivery, Left, Turn
 from voicepush.sending.journal import Journal, StopSignal, told
 from voicepush.sending.pacing import Pacing
+from voicepush.sending.posting import Poster
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
 from voicepush.sending.sizes import Sizes
@@ -37,8 +32,11 @@ from voicepush.sending.trouble import Trouble, clock_time
 from voicepush.settings import Settings
 
 if TYPE_CHECKING:
-    from voicepush.sending.reply import Reply
     from voicepush.sending.transport import Transport
+
+
+#: Who waits for a window is looked at again after so many seconds, or before.
+_LOOK_AGAIN = 86400.0
 
 
 class Sender:
@@ -64,11 +62,11 @@ class Sender:
         self._transport = transport
         self._now = now or clock.never_set_back()
         self._slots = Slots(settings.concurrency)
-        self._reading = asyncio.Lock()
         self._sizes = Sizes(
             settings.batch_size, settings.body_limit, lambda: pacer.most
         )
         self._trouble = Trouble(self._now)
+        self._poster = Poster(settings, transport, self._trouble, self._now)
         #: Hear what happens.
         self.observers = observers or Observers()
         if observers is None:
@@ -144,6 +142,8 @@ class Sender:
         """
         if not delivery.pending():
             return delivery.recorded or await told(journal, delivery)
+        if delivery.waits_for_window and not _is_over(delivery, journal):
+            await self._wait_for_window(delivery, journal)
         reason = delivery.refusal or (journal.stop.is_set and journal.stop.reason)
         if reason:
             # In the journal they stay pending: they were never claimed, or refused.
@@ -158,12 +158,13 @@ class Sender:
         """
         retry_after: float | None = None
         stack = [delivery.pending()]
-        while stack and not _is_over(delivery, journal):
+        while stack and not _is_over(delivery, journal) and not delivery.is_closed:
             rest = await self._attempt(delivery, journal, stack.pop())
             stack.extend(reversed(rest.places))
             if rest.wait is not None:
                 retry_after = max(retry_after or 0.0, rest.wait)
-        again = not _is_over(delivery, journal) and bool(delivery.pending())
+        is_over = _is_over(delivery, journal) or delivery.is_closed
+        again = not is_over and bool(delivery.pending())
         return Left(again, retry_after)
 
     async def _attempt(
@@ -176,8 +177,13 @@ class Sender:
             return Rest()
         if pieces := self._sizes.cut(delivery.batch, places):
             return Rest(pieces)
+        span = journal.span(delivery.batch)
+        if not span.is_open:
+            await self._wait_for_window(delivery, journal, until=span.until)
+            return Rest()
+        delivery.closes = span.until
         request_id = delivery.request_id()
-        body = encode(delivery.batch, places, request_id=request_id)
+        body = _body(delivery, places, request_id)
         if self._sizes.is_too_large(len(body), len(places)):
             return Rest(delivery.halve(places, _TOO_LARGE_HERE))
         delivery.wait_begins()
@@ -185,11 +191,13 @@ class Sender:
             claim = await self._claim(delivery, journal, places)
             if not isinstance(claim, Claimed):
                 return Rest([places] if claim is Turn.CUT_AGAIN else [])
-            if claim.left_out:
+            if claim.left_out or delivery.closes != span.until:
                 delivery.leave_out(claim.left_out)
                 places = claim.places
-                body = encode(delivery.batch, places, request_id=request_id)
-            posted = await self._post(delivery, places, body, request_id, journal.stop)
+                body = _body(delivery, places, request_id)
+            posted = await self._poster.post(
+                delivery, places, body, request_id, journal.stop
+            )
         return await self._noted(delivery, journal, claim, places, posted)
 
     async def _noted(
@@ -252,7 +260,9 @@ class Sender:
         Pace, then claim. What has expired by then is recorded so.
         """
         turn = await self._turn(delivery, journal.stop, places)
-        if turn is Turn.EXPIRED:
+        if turn is Turn.CLOSED:
+            await self._wait_for_window(delivery, journal)
+        elif turn is Turn.EXPIRED:
             delivery.expire(places)
             await told(journal, delivery)
         elif turn is Turn.TOO_LONG:
@@ -263,12 +273,19 @@ class Sender:
         if turn is not Turn.GO:
             return turn
         claim = await journal.claim(delivery.batch, places)
+        if isinstance(claim, Claimed) and claim.until is not None:
+            # The ledger knows windows that were changed a moment ago.
+            delivery.closes = min(delivery.closes, claim.until)
         if isinstance(claim, Refused):
             delivery.refusal = claim.reason
         elif isinstance(claim, NotBefore):
             # No slot is held meanwhile; the ledger gives the batch again.
             await told(journal, delivery, due_at=claim.moment)
             delivery.refusal = claim.reason
+        elif delivery.is_over() and delivery.ends_with_window and claim.places:
+            delivery.leave_out(claim.left_out)
+            await self._wait_for_window(delivery, journal, claim)
+            return Turn.CLOSED
         elif delivery.is_over() or not claim.places:
             # What is claimed is sent, whatever else happened, unless it is too late.
             delivery.leave_out(claim.left_out)
@@ -301,85 +318,32 @@ class Sender:
             paced = False
         delivery.passed_at = self.pacer.now()
         delivery.wait_ends()
+        paced = paced and delivery.is_dialled(places, self.pacer.rate)
         return delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set)
 
-    @asynccontextmanager
-    async def _alone(
-        self, delivery: Delivery, number: int
-    ) -> AsyncGenerator[None, None]:
-        """
-        Stands around work that takes a millisecond: of a campaign, one answer is read
-        in each turn of the event loop, and everyone else in the process gets theirs.
-        """
-        if delivery.is_urgent or number < _TAKES_LONG:
-            yield
-            return
-        async with self._reading:
-            yield
-            await clock.sleep(0)
-
-    async def _post(
+    async def _wait_for_window(
         self,
         delivery: Delivery,
-        places: Sequence[int],
-        body: bytes,
-        request_id: str | None,
-        stop: StopSignal,
-    ) -> Posted:
+        journal: Journal,
+        claimed: Claimed | None = None,
+        *,
+        until: float | None = None,
+    ) -> None:
         """
-        One attempt.
+        Give the batch back until its window opens; no slot is held meanwhile.
+
+        Args:
+            until: When that is, where it is known.
         """
-        # What answers an earlier attempt has the same ids, so it must not come over
-        # the same connection.
-        fresh = delivery.attempts > 0
-        delivery.attempts += 1
-        begun = self._now()
-
-        def posted(answer: Answer, reply: Reply | None = None) -> Posted:
-            asked = None if reply is None else reply.retry_after
-            status = None if reply is None else reply.status
-            return Posted(answer, asked, status, self._now() - begun, len(body))
-
-        connecting = self._transport.connection(delivery.batch, fresh=fresh)
-        try:
-            with self._trouble.request():
-                async with await connecting as connection:
-                    reply = await connection.post(
-                        body,
-                        timeout=self.settings.answer_timeout,
-                        # Never 0, which would mean for ever.
-                        connect_timeout=max(
-                            min(self.settings.connect_timeout, delivery.seconds_left()),
-                            0.001,
-                        ),
-                    )
-                    asks_to_wait = reply.retry_after is not None
-                    async with self._alone(delivery, len(places)):
-                        answer = decode(
-                            reply.status,
-                            reply.body,
-                            delivery.ids(places),
-                            request_id=request_id,
-                            asks_to_wait=asks_to_wait,
-                            fresh=connection.is_fresh,
-                            secret=self.settings.service_key,
-                        )
-                    connection.proven = answer.proven
-        except ClientClosedError as error:
-            stop.set(str(error))
-            return posted(Answer([ResponseItem(Meaning.UNREACHED, None, str(error))]))
-        except UnreachableError as error:
-            return posted(Answer([delivery.unreachable(str(error))]))
-        except NotSentError as error:
-            return posted(Answer([ResponseItem(Meaning.UNREACHED, None, str(error))]))
-        except InDoubtError as error:
-            return posted(Answer([ResponseItem(Meaning.IN_DOUBT, None, str(error))]))
-        self._trouble.answered()
-        return posted(answer, reply)
+        # Not at once: the clock of whoever gives it again may be behind.
+        later = max(delivery.closes if until is None else until, self._now() + 1.0)
+        later = min(later, self._now() + _LOOK_AGAIN)
+        await told(journal, delivery, claimed, due_at=later)
+        delivery.refusal = "its window is closed; it is called when that opens"
 
 
-#: Reading the answer on so many destinations takes long enough to be felt.
-_TAKES_LONG = 100
+def _body(delivery: Delivery, places: Sequence[int], request_id: str | None) -> bytes:
+    return encode(delivery.batch, places, request_id=request_id, expiry=delivery.expiry)
 
 
 def _is_over(delivery: Delivery, journal: Journal) -> bool:

@@ -5,15 +5,16 @@ What is kept of one campaign.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from voicepush import clock
 from voicepush.errors import CampaignHeldError
 from voicepush.ledger import decisions
-from voicepush.ledger.plan import Command, Fingerprint, Plan
-from voicepush.model.batch import BatchId
+from voicepush.ledger.plan import Command, Fingerprint, Plan, PlannedGroup
+from voicepush.ledger.reader import CalledBatch
+from voicepush.model.batch import BatchId, Group
 from voicepush.model.call import Call, Calls, CallState, Receipt
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -130,6 +131,13 @@ class Row:
         """
         return decisions.shown(self.known, self.in_flight)
 
+    @property
+    def group(self) -> Group:
+        """
+        What its people have in common.
+        """
+        return self.known.batch.group
+
     def weigh(self, places: Collection[int]) -> int:
         """
         How many recipients stand at *places*.
@@ -199,6 +207,7 @@ class StoredCampaign:
     throughput: float | None = None
     waiting: Waiting | None = None
     held_until: float | None = None
+    groups: list[PlannedGroup] = attrs.field(factory=list)
     rows: list[Row] = attrs.field(factory=list)
     history: list[HistoryEntry] = attrs.field(factory=list)
     #: By its number since 1970.
@@ -326,3 +335,25 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
             max((each.received_at for each in row.calls.values()), default=None)
         ),
     )
+
+
+def unknown_in(campaign: StoredCampaign) -> list[UnknownBatch]:
+    """
+    The batches of *campaign* whose recipients are unknown and not given up.
+    """
+    return [
+        unknown_batch_of(row, places)
+        for row in campaign.rows
+        if (places := decisions.unresolved(row.known, row.given_up))
+    ]
+
+
+def called_in(rows: Iterable[Row]) -> Iterator[CalledBatch]:
+    """
+    Who in *rows* was claimed, and is accepted, unknown or in flight.
+    """
+    for row in rows:
+        values = row.called()
+        if row.claimed_at is not None and values:
+            kind = row.known.batch.recipients.kind
+            yield CalledBatch(row.claimed_at, kind, values)

@@ -9,35 +9,34 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
-    Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from functools import cache, partial
 from typing import Any, Self
 
 import attrs
 
 from voicepush import clock
 from voicepush.errors import InputError
-from voicepush.ledger import decisions
 from voicepush.ledger.memory import polling
 from voicepush.ledger.memory.campaign import (
     Row,
     StoredCampaign,
+    called_in,
     lookup_of,
-    unknown_batch_of,
+    unknown_in,
 )
+from voicepush.ledger.memory.draft import MemoryDraft
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.suppression import Listing, MemorySuppression
 from voicepush.ledger.memory.timeline import minutes_of, reasons_of, timeline_of
-from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
+from voicepush.ledger.memory.worker import MemoryWorker
+from voicepush.ledger.opening import check_zoned, groups_of, said_of
 from voicepush.ledger.placing import whose
-from voicepush.ledger.plan import Command, Fingerprint, Plan
+from voicepush.ledger.plan import Command, Fingerprint, Plan, PlannedGroup
 from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
-from voicepush.model.batch import BatchId, Group
+from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
@@ -50,6 +49,7 @@ from voicepush.model.status import (
     Minute,
     UnknownBatch,
 )
+from voicepush.model.windows import Windows
 
 
 class MemoryLedger(MemorySuppression):
@@ -136,6 +136,7 @@ class MemoryLedger(MemorySuppression):
         if plan.follows is not None:
             self._published(plan.follows.campaign)
         campaign = StoredCampaign(plan, clock.random_hex(8))
+        campaign.groups.append(PlannedGroup(number=0, message=plan.message))
         self._campaigns[plan.campaign] = campaign
         return MemoryDraft(self._campaigns, campaign)
 
@@ -163,9 +164,9 @@ class MemoryLedger(MemorySuppression):
         worker = MemoryWorker(self._campaigns, found, found.worker, self._listing)
         if not is_cancelled:
             found.state, found.reason = CampaignState.RUNNING, None
-            groups = cache(partial(Group, load(found.plan.message)))
+            groups = groups_of(found.groups, load)
             for row in found.rows:
-                row.known.batch.group = groups(row.known.batch.group.number)
+                row.known.batch.group = groups[row.group.number]
             worker.recover(process_is_gone=process_is_gone)
         found.note("joined")
         return worker
@@ -186,6 +187,19 @@ class MemoryLedger(MemorySuppression):
             found.plan = attrs.evolve(found.plan, rate=rate)
         told = {"command": command, "rate": rate}
         found.note("told", ", ".join(f"{k} {v}" for k, v in told.items() if v))
+
+    async def set_windows(
+        self, campaign: str, windows: Windows | None, *, any_hour: str | None = None
+    ) -> None:
+        """
+        Change when the people of *campaign* may be called, which each claim looks at.
+        """
+        found = self._published(campaign)
+        check_zoned(campaign, found.groups)
+        found.plan = attrs.evolve(found.plan, windows=windows, any_hour=any_hour)
+        for row in found.rows:
+            row.due_at = None
+        found.note("told", said_of(windows, any_hour))
 
     async def history(self, campaign: str) -> list[HistoryEntry]:
         """
@@ -220,7 +234,7 @@ class MemoryLedger(MemorySuppression):
             status=found.status(),
             timeline=timeline_of(found),
             reasons=reasons_of(found),
-            unknown=_unknown(found),
+            unknown=unknown_in(found),
             receipts=self._receipts.counts(),
             history=list(found.history),
         )
@@ -262,7 +276,7 @@ class MemoryLedger(MemorySuppression):
         """
         The batches of *campaign* whose recipients are unknown and not given up.
         """
-        return _unknown(self._published(campaign))
+        return unknown_in(self._published(campaign))
 
     async def now(self) -> float:
         """
@@ -279,7 +293,7 @@ class MemoryLedger(MemorySuppression):
         for campaign in list(self._campaigns.values()):
             if campaign.state is None or campaign.plan.campaign in besides:
                 continue
-            for each in _called(campaign.rows):
+            for each in called_in(campaign.rows):
                 if each.at >= since:
                     yield each
 
@@ -293,7 +307,7 @@ class MemoryLedger(MemorySuppression):
         claimed = [row.known.batch for row in rows if row.claimed_at is not None]
         size = sum(batch.size for batch in claimed)
         step = max(1, -(-len(claimed) // batches), -(-size // people))
-        for each in _called(rows[::step]):
+        for each in called_in(rows[::step]):
             yield each
 
     async def silent(
@@ -373,19 +387,3 @@ class MemoryLedger(MemorySuppression):
             for call in row.calls.values()
         ]
         return sum(each is not None and each >= seconds for each in heard)
-
-
-def _unknown(campaign: StoredCampaign) -> list[UnknownBatch]:
-    return [
-        unknown_batch_of(row, places)
-        for row in campaign.rows
-        if (places := decisions.unresolved(row.known, row.given_up))
-    ]
-
-
-def _called(rows: Iterable[Row]) -> Iterator[CalledBatch]:
-    for row in rows:
-        values = row.called()
-        if row.claimed_at is not None and values:
-            kind = row.known.batch.recipients.kind
-            yield CalledBatch(row.claimed_at, kind, values)

@@ -1,9 +1,10 @@
 """
-The planner and the worker of one campaign.
+The worker of one campaign.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from voicepush import clock
@@ -11,7 +12,8 @@ from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
 from voicepush.ledger.memory.suppression import Listing
-from voicepush.ledger.plan import Control, Fingerprint, Follows
+from voicepush.ledger.opening import closed, in_order, span_of, who_waits
+from voicepush.ledger.plan import Control, Follows
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
@@ -33,59 +35,6 @@ from voicepush.model.status import (
 
 _ANOTHER = "another worker here"
 _TAKEN_OVER = "the campaign was taken over by another worker; this one stops"
-
-
-class MemoryDraft:
-    """
-    A campaign that is being planned.
-    """
-
-    def __init__(
-        self, campaigns: dict[str, StoredCampaign], campaign: StoredCampaign
-    ) -> None:
-        self._campaigns = campaigns
-        self._campaign = campaign
-
-    def _check_ours(self) -> None:
-        here = self._campaigns.get(self._campaign.plan.campaign)
-        if here is not self._campaign or here.state is not None:
-            raise CampaignLostError(
-                "the campaign is planned by another; this one stops"
-            )
-        self._campaign.heard_at = clock.monotonic()
-
-    async def add(self, batches: Sequence[Batch]) -> None:
-        """
-        Take *batches* in.
-        """
-        self._check_ours()
-        self._campaign.rows += [Row(BatchResult.untried(batch)) for batch in batches]
-
-    async def heartbeat(self) -> None:
-        """
-        Show that the planner is alive.
-        """
-        self._check_ours()
-
-    async def publish(
-        self, counts: Mapping[str, int], fingerprint: Fingerprint | None = None
-    ) -> None:
-        """
-        Make the campaign exist, with the screening's *counts*.
-        """
-        self._check_ours()
-        campaign = self._campaign
-        campaign.counts, campaign.fingerprint = counts, fingerprint
-        campaign.state, campaign.worker = CampaignState.PLANNED, None
-        campaign.note("planned")
-
-    async def discard(self) -> None:
-        """
-        Let nothing of it remain, if it is still a draft and ours.
-        """
-        if self._campaign.state is None:
-            self._check_ours()
-            del self._campaigns[self._campaign.plan.campaign]
 
 
 class MemoryWorker:
@@ -146,11 +95,28 @@ class MemoryWorker:
             for row in self._campaign.rows
             if row.is_ready and row.id not in self._given
         ]
-        now = clock.now()
-        found = [row for row in ready if row.due_at is None or row.due_at <= now]
+        now, windows = clock.now(), self._campaign.plan.windows
+        groups = {row.group.number: row.group for row in ready}
+        order = {
+            number: place
+            for place, numbers in enumerate(in_order(groups, windows, now))
+            for number in numbers
+        }
+        opened = [row for row in ready if row.group.number in order]
+        found = [row for row in opened if row.due_at is None or row.due_at <= now]
+        found.sort(key=lambda row: order[row.group.number])
         if not found:
-            moments = [row.due_at for row in ready if row.due_at is not None]
-            return NotBefore(min(moments), "deferred") if moments else Finished()
+            later = [
+                NotBefore(row.due_at, "everyone who is left has to wait")
+                for row in opened
+                if row.due_at is not None
+            ]
+            people: Counter[int] = Counter()
+            for row in ready:
+                if row.group.number not in order:
+                    people[row.group.number] += row.known.counts()[Outcome.PENDING]
+            later += filter(None, [who_waits(people, groups, windows, now)])
+            return min(later, key=lambda each: each.moment, default=Finished())
         self._given.update(row.id for row in found[:limit])
         return [Due(row.known, row.due_at) for row in found[:limit]]
 
@@ -173,7 +139,9 @@ class MemoryWorker:
             raise CampaignLostError(
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
-        out = self._left_out(row, places)
+        windows, now = self._campaign.plan.windows, clock.now()
+        waits = closed(windows, batch.group, now)
+        out = waits or self._left_out(row, places)
         if isinstance(out, NotBefore):
             return out
         wanted = [place for place in places if place not in out]
@@ -183,7 +151,8 @@ class MemoryWorker:
             row.in_flight, row.claimed_at = frozenset(left), clock.now()
             row.claimed_by = row.latest = self.token
             row.due_at = None
-        return Claimed(self.token, left, left_out)
+        until = span_of(windows, batch.group, now).until if batch.group.zones else None
+        return Claimed(self.token, left, left_out, until)
 
     def _left_out(
         self, row: Row, places: Sequence[int]
@@ -308,7 +277,8 @@ class MemoryWorker:
                 before.throttled + progress.throttled,
                 progress.rate,
             )
-        return Control(campaign.command, campaign.plan.rate)
+        plan = campaign.plan
+        return Control(campaign.command, plan.rate, plan.windows)
 
     async def resolve(
         self,

@@ -5,7 +5,8 @@ SQL. One job is one batch, and holds nothing but its ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from voicepush.ledger.sharing import STALLED_AFTER, TASK
 from voicepush.ledger.sql.store import Connection, Row
@@ -13,11 +14,15 @@ from voicepush.ledger.sql.store import Connection, Row
 #: A campaign's tag is the name of its queue.
 _JOBS = """
     SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
-        tag, ?, 0, NULL, tag || '-' || number,
-        jsonb_build_object('tag', tag, 'number', number),
-        CASE WHEN due_at > ? THEN to_timestamp(due_at) END
+        tag, ?, 0, NULL, tag || '-' || batch.number,
+        jsonb_build_object('tag', tag, 'number', batch.number),
+        CASE WHEN greatest(due_at, opens) > ? THEN
+            to_timestamp(greatest(due_at, opens))
+        END
     )::procrastinate_job_to_defer_v1))
     FROM batch JOIN campaign ON campaign.id = batch.campaign
+    LEFT JOIN unnest(?::bigint[], ?::double precision[]) AS opening (number, opens)
+    ON opening.number = message_group
     WHERE batch.campaign = ? AND batch.state = 0 AND {}
     HAVING count(*) > 0
 """
@@ -25,7 +30,7 @@ _JOBS = """
 _NO_JOB = """
     NOT EXISTS (
         SELECT * FROM procrastinate_jobs
-        WHERE queueing_lock = tag || '-' || number AND status = 'todo'
+        WHERE queueing_lock = tag || '-' || batch.number AND status = 'todo'
     )
 """
 
@@ -35,6 +40,14 @@ _IS_ANY_DUE = """
     WHERE queue_name = ? AND status = 'todo'
     AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT 1
 """
+
+_CANCEL_LATER = """
+    SELECT procrastinate_cancel_job_v1(id, false, true) FROM procrastinate_jobs
+    WHERE queue_name = ? AND status = 'todo' AND scheduled_at > now()
+"""
+
+#: No group waits for its windows.
+_OPEN: Mapping[int, float] = MappingProxyType({})
 
 _RUNNING = """
     SELECT (args->>'number')::bigint FROM procrastinate_jobs
@@ -56,12 +69,33 @@ _STALLED = """
 """
 
 
-def put_all(connection: Connection, campaign: int) -> None:
+def put_all(
+    connection: Connection, campaign: int, opens: Mapping[int, float] = _OPEN
+) -> None:
     """
     Make a job of each batch of *campaign* in which someone is pending, where there is
     none.
+
+    Args:
+        opens: When the windows of groups that are closed open, by their numbers.
     """
-    connection.execute(_JOBS.format(_NO_JOB), (TASK, connection.now(), campaign))
+    connection.execute(
+        _JOBS.format(_NO_JOB),
+        (
+            *(TASK, connection.now()),
+            *(list(opens), list(opens.values()), campaign),
+        ),
+    )
+
+
+def put_anew(
+    connection: Connection, campaign: int, tag: str, opens: Mapping[int, float]
+) -> None:
+    """
+    The same, where those who wait for a window may wait for another one now.
+    """
+    connection.execute(_CANCEL_LATER, (tag,))
+    put_all(connection, campaign, opens)
 
 
 def put(connection: Connection, campaign: int, numbers: Iterable[int]) -> None:
@@ -70,7 +104,7 @@ def put(connection: Connection, campaign: int, numbers: Iterable[int]) -> None:
     """
     connection.execute(
         _JOBS.format(f"batch.number = ANY(?) AND {_NO_JOB}"),
-        (TASK, connection.now(), campaign, list(numbers)),
+        (TASK, connection.now(), [], [], campaign, list(numbers)),
     )
 
 
@@ -84,7 +118,7 @@ def put_lost(connection: Connection, campaign: int, tag: str) -> None:
     running = [row[0] for row in connection.execute(_RUNNING, (tag,))]
     connection.execute(
         _JOBS.format(f"NOT batch.number = ANY(?) AND {_NO_JOB}"),
-        (TASK, connection.now(), campaign, running),
+        (TASK, connection.now(), [], [], campaign, running),
     )
 
 

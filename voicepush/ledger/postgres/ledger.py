@@ -13,13 +13,15 @@ import attrs
 
 from voicepush.errors import CampaignHeldError, InputError
 from voicepush.ledger.late_record import Fate, LateRecord
-from voicepush.ledger.plan import Command
+from voicepush.ledger.opening import groups_of, load_windows, openings
+from voicepush.ledger.plan import Command, PlannedGroup
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.engine_tables import check_engine
 from voicepush.ledger.postgres.store import PostgresStore
 from voicepush.ledger.postgres.worker import LoneWorker, PostgresWorker
 from voicepush.ledger.sharing import Database
+from voicepush.ledger.sql.groups import planned_groups
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
     check_free,
@@ -111,10 +113,19 @@ class PostgresLedger(SQLLedger):
             row = published_row(connection, campaign)
             check_here(row)
             let_go(connection, worker.token)
-            engine.put_all(connection, row["id"])
+            groups = planned_groups(connection, row["id"])
+            opens = openings(groups, load_windows(row["windows"]), connection.now())
+            engine.put_all(connection, row["id"], opens)
             note(connection, row["id"], "given to workers")
 
         await self._store.do(work)
+
+    def _windows_changed(self, connection: Connection, row: Row) -> None:
+        super()._windows_changed(connection, row)
+        if _is_shared(connection, row):
+            groups = planned_groups(connection, row["id"])
+            opens = openings(groups, load_windows(row["windows"]), connection.now())
+            engine.put_anew(connection, row["id"], row["tag"], opens)
 
     def _is_given(self, connection: Connection, *, campaign: str) -> bool:
         """
@@ -153,7 +164,7 @@ class PostgresLedger(SQLLedger):
         """
         token = new_token()
 
-        def work(connection: Connection) -> Row:
+        def work(connection: Connection) -> tuple[Row, list[PlannedGroup]]:
             check_engine(connection)
             row = published_row(connection, campaign)
             check_here(row)
@@ -162,10 +173,10 @@ class PostgresLedger(SQLLedger):
                 raise InputError(f"campaign {campaign!r} is not given to workers")
             take(connection, row["id"], token, shares=True)
             note(connection, row["id"], "joined")
-            return row
+            return row, planned_groups(connection, row["id"])
 
         try:
-            row = await self._store.do(work)
+            row, groups = await self._store.do(work)
         except asyncio.CancelledError:
             # What was begun may still be done.
             self._store.do_later(lambda connection: let_go(connection, token))
@@ -176,7 +187,7 @@ class PostgresLedger(SQLLedger):
             token,
             # Another machine may have claimed them, and send them yet.
             attrs.evolve(plan_of(row), resend_unknown=False),
-            message=load(row["message"]),
+            groups=groups_of(groups, load),
             planned_at=row["planned_at"],
             held_until=row["held_until"],
         )

@@ -16,6 +16,7 @@ from voicepush.ledger.postgres.pace_tables import PACE
 from voicepush.ledger.postgres.server import SERVER
 from voicepush.ledger.postgres.tables import (
     CAMPAIGNS,
+    FROM_3,
     FUNCTIONS,
     SUPPRESSION,
     WORKERS,
@@ -23,7 +24,7 @@ from voicepush.ledger.postgres.tables import (
 )
 
 #: Which tables a schema has; a later version is refused.
-VERSION = 3
+VERSION = 4
 
 #: Only one makes the tables, whoever comes first; the number is any.
 _LOCK = 0x766F_6963
@@ -46,8 +47,9 @@ _FROM = {
         + PACE
         + SUPPRESSION
     ),
-    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION,
-    2: SUPPRESSION,
+    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION + FROM_3,
+    2: SUPPRESSION + FROM_3,
+    3: FROM_3,
 }
 
 

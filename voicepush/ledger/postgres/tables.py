@@ -73,6 +73,13 @@ CREATE TABLE suppressed_id (
 );
 """
 
+#: What turns a schema of version 3 into one of version 4: people may be called at some
+#: hours only.
+FROM_3 = """
+ALTER TABLE campaign ADD COLUMN windows text;
+ALTER TABLE campaign ADD COLUMN any_hour text;
+"""
+
 CAMPAIGNS = """
 CREATE TABLE campaign (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -99,7 +106,9 @@ CREATE TABLE campaign (
     parent bigint REFERENCES campaign (id),
     follows text,
     caps text,
-    moved text
+    moved text,
+    windows text,
+    any_hour text
 );
 CREATE UNIQUE INDEX campaign_tag ON campaign (tag);
 

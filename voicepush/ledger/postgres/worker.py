@@ -23,6 +23,7 @@ from voicepush.ledger.sql.holding import (
 )
 from voicepush.ledger.sql.late import claim_left
 from voicepush.ledger.sql.statements import CLAIM, RECORD
+from voicepush.ledger.sql.statuses import left_in
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.tokens import at_work, process_of
 from voicepush.ledger.sql.worker import SQLWorker
@@ -303,7 +304,7 @@ class PostgresWorker(SQLWorker):
         if any(self._under_way(connection)):
             # In flight with one that died, or without a job; who comes next sees to it.
             return CampaignState.RUNNING, None
-        if left := self._left(connection):
+        if left := left_in(connection, self._campaign):
             return CampaignState.PAUSED, reason or f"{left:,} are left; resume goes on"
         return state, None
 

@@ -11,8 +11,10 @@ import attrs
 import msgspec
 
 from voicepush.ledger.index import Column, Unsorted
+from voicepush.ledger.opening import dump_windows
 from voicepush.ledger.packing import COLUMNS, pack_recipients
-from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.ledger.plan import Fingerprint, Plan, PlannedGroup
+from voicepush.ledger.sql.groups import insert_groups
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
     hold,
@@ -40,7 +42,9 @@ class SQLDraft:
         self._added = 0
         self._to_index = Unsorted()
 
-    async def add(self, batches: Sequence[Batch]) -> None:
+    async def add(
+        self, batches: Sequence[Batch], groups: Sequence[PlannedGroup] = ()
+    ) -> None:
         """
         Take *batches* in.
         """
@@ -54,6 +58,7 @@ class SQLDraft:
         def work(connection: Connection) -> None:
             hold(connection, self._campaign, self._token)
             note_heartbeat(connection, self._token)
+            insert_groups(connection, self._campaign, groups)
             connection.insert_many(
                 "batch",
                 ("campaign", "number", "message_group", "size"),
@@ -170,6 +175,8 @@ def insert(connection: Connection, plan: Plan, token: str) -> int:
         "resend_unknown": plan.resend_unknown,
         "given": msgspec.json.encode(plan.given).decode(),
         "follows": plan.follows and msgspec.json.encode(plan.follows).decode(),
+        "windows": dump_windows(plan.windows),
+        "any_hour": plan.any_hour,
         "caps": msgspec.json.encode(plan.caps).decode() if plan.caps else None,
         "parent": plan.follows
         and published_row(connection, plan.follows.campaign)["id"],
@@ -181,10 +188,8 @@ def insert(connection: Connection, plan: Plan, token: str) -> int:
     )
     campaign = int(inserted.lastrowid or 0)
     take(connection, campaign, token)
-    connection.execute(
-        "INSERT INTO message_group (campaign, number, message) VALUES (?, 0, ?)",
-        (campaign, plan.message),
-    )
+    whole = PlannedGroup(number=0, message=plan.message)
+    insert_groups(connection, campaign, [whole])
     connection.execute("INSERT INTO tally (campaign) VALUES (?)", (campaign,))
     return campaign
 

@@ -4,59 +4,137 @@ Which batches a worker is given next.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from voicepush import clock
+from voicepush.ledger.opening import Groups, in_order, is_all, load_windows, who_waits
 from voicepush.ledger.protocol import Finished
 from voicepush.ledger.sql.rows import READY, SELECT_BATCH, rows_numbered
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.claim import NotBefore
 
+_PENDING = (
+    "size - in_flight - accepted - rejected - expired - not_sent - unknown - suppressed"
+)
 
-def next_rows(
-    connection: Connection,
-    campaign: int,
-    *,
-    after: int,
-    given: Collection[int],
-    limit: int,
-) -> list[Row] | NotBefore | Finished:
-    """
-    The next batches of *campaign* in which someone is pending and need not wait.
 
-    Args:
-        after: The last that was given, in the order of the plan.
-        given: Those that were given and not told of since.
+class Giving:
     """
-    now = clock.now()
-    rows = connection.execute(
-        f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.state = ? "
-        "AND (due_at IS NULL OR due_at <= ?) AND batch.number > ? "
-        "ORDER BY batch.number LIMIT ?",
-        (campaign, READY, now, after, limit),
-    ).fetchall()
-    if rows:
-        return rows
-    # Those that had to wait or are pending again, and stand before that one.
-    waiting = [
-        row
-        for row in connection.execute(
-            "SELECT number, due_at FROM batch WHERE campaign = ? AND state = ? "
-            "ORDER BY due_at",
-            (campaign, READY),
-        )
-        if row["number"] not in given
-    ]
-    numbers = [
-        row["number"]
-        for row in waiting
-        if row["due_at"] is None or row["due_at"] <= now
-    ]
-    if waiting and not numbers:
-        return NotBefore(waiting[0]["due_at"], "all that are left have to wait")
-    rows = [
-        row
-        for number in numbers[:limit]
-        for row in rows_numbered(connection, campaign, number)
-    ]
-    return rows or Finished()
+    Gives the batches of one campaign: those of the groups whose windows are open, the
+    most urgent first, and of these in the order of the plan.
+    """
+
+    def __init__(self, campaign: int, groups: Groups) -> None:
+        self._campaign = campaign
+        self._groups = groups
+        #: The last batch that was given of some groups, in the order of the plan.
+        self._last: dict[tuple[int, ...], int] = {}
+
+    def next_rows(
+        self,
+        connection: Connection,
+        row: Row,
+        *,
+        given: Collection[int],
+        limit: int,
+    ) -> list[Row] | NotBefore | Finished:
+        """
+        The next batches in which someone is pending and need not wait.
+
+        Args:
+            row: The campaign's.
+            given: Those that were given and not told of since.
+        """
+        now = clock.now()
+        windows = load_windows(row["windows"])
+        classes = in_order(self._groups, windows, now)
+        for numbers in classes:
+            found = self._after_the_last(connection, numbers, now, given, limit)
+            if found:
+                return found
+        # Those that had to wait or are pending again, and stand before that one.
+        opened = [number for numbers in classes for number in numbers]
+        waiting = [
+            each
+            for each in connection.execute(
+                "SELECT number, due_at FROM batch "  # noqa: S608 -- ours
+                "WHERE campaign = ? AND state = ? "
+                f"{self._in(opened)} ORDER BY due_at",
+                (self._campaign, READY),
+            )
+            if each["number"] not in given
+        ]
+        due = [
+            each["number"]
+            for each in waiting
+            if each["due_at"] is None or each["due_at"] <= now
+        ]
+        if due:
+            return [
+                found
+                for number in due[:limit]
+                for found in rows_numbered(connection, self._campaign, number)
+            ]
+        later = [
+            NotBefore(each["due_at"], "everyone who is left has to wait")
+            for each in waiting[:1]
+        ]
+        if not is_all(self._groups, opened):
+            people = self._people(connection, given, set(self._groups) - set(opened))
+            if closed := who_waits(people, self._groups, windows, now):
+                later.append(closed)
+        return min(later, key=lambda each: each.moment, default=Finished())
+
+    def _after_the_last(
+        self,
+        connection: Connection,
+        numbers: Sequence[int],
+        now: float,
+        given: Collection[int],
+        limit: int,
+    ) -> list[Row]:
+        """
+        The next batches of the groups with these *numbers*, behind the last that was
+        given of them.
+        """
+        key = tuple(numbers)
+        while True:
+            last = self._last.get(key, -1)
+            rows = connection.execute(
+                f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.state = ? "
+                "AND (due_at IS NULL OR due_at <= ?) AND batch.number > ? "
+                f"{self._in(numbers)} ORDER BY batch.number LIMIT ?",
+                (self._campaign, READY, now, last, limit),
+            ).fetchall()
+            if not rows:
+                return []
+            self._last[key] = rows[-1]["number"]
+            # Other groups may have stood beside these before.
+            fresh = [each for each in rows if each["number"] not in given]
+            if fresh:
+                return fresh
+
+    def _in(self, numbers: Sequence[int]) -> str:
+        """
+        What asks for the groups with these *numbers*, where they are not all.
+        """
+        if is_all(self._groups, numbers):
+            return ""
+        return f"AND message_group IN ({', '.join(map(str, numbers)) or 'NULL'})"
+
+    def _people(
+        self, connection: Connection, given: Collection[int], numbers: Collection[int]
+    ) -> dict[int, int]:
+        """
+        How many are pending in each of the groups with these *numbers*.
+        """
+        people: dict[int, int] = {}
+        for each in connection.execute(
+            f"SELECT number, message_group, {_PENDING} AS people FROM batch "  # noqa: S608 -- ours
+            f"WHERE campaign = ? AND state = ? {self._in(sorted(numbers))}",
+            (self._campaign, READY),
+        ):
+            if each["number"] not in given:
+                group = each["message_group"]
+                people[group] = people.get(group, 0) + each["people"]
+        return people

@@ -11,7 +11,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.tokens import is_gone, process_of
-from voicepush.model.status import CampaignState
+from voicepush.model.status import CampaignState, Waiting
 
 #: A worker that gave no sign for so long is taken for dead, in seconds.
 SILENT_FOR = 15.0
@@ -142,6 +142,24 @@ def note_heartbeat(connection: Connection, token: str) -> None:
     """
     connection.execute(
         "UPDATE worker SET heartbeat_at = life_clock() WHERE token = ?", (token,)
+    )
+
+
+def give_sign(
+    connection: Connection,
+    token: str,
+    throughput: float | None,
+    waiting: Waiting | None,
+) -> None:
+    """
+    The same, with how fast it is and why nothing goes on.
+    """
+    note_heartbeat(connection, token)
+    since = waiting and waiting.since.timestamp()
+    connection.execute(
+        "UPDATE worker SET throughput = ?, waiting = ?, waiting_since = ? "
+        "WHERE token = ?",
+        (throughput, waiting and waiting.reason, since, token),
     )
 
 

@@ -10,6 +10,7 @@ from threading import RLock
 from voicepush import clock
 from voicepush.ledger import decisions
 from voicepush.ledger.index import Places
+from voicepush.ledger.opening import closed, load_windows, span_of
 from voicepush.ledger.packing import unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.sql import suppression
@@ -17,7 +18,7 @@ from voicepush.ledger.sql.calls import call_in, expired_in
 from voicepush.ledger.sql.index import batches_with
 from voicepush.ledger.sql.rows import called_in, rows_numbered
 from voicepush.ledger.sql.store import Connection
-from voicepush.model.batch import Batch, BatchId
+from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import Verdict
@@ -48,6 +49,21 @@ class LeavingOut:
         self._called = Places()
         self._chained: frozenset[int] | None = None
         self._lock = RLock()
+
+    def until(
+        self, connection: Connection, group: Group, now: float
+    ) -> NotBefore | float | None:
+        """
+        Until when the people of *group* may be called, or when they may be again, by
+        the windows of this moment.
+        """
+        if not group.zones:
+            return None
+        row = connection.execute(
+            "SELECT windows FROM campaign WHERE id = ?", (self._campaign,)
+        ).fetchone()
+        windows = load_windows(row["windows"])
+        return closed(windows, group, now) or span_of(windows, group, now).until
 
     def look(
         self, connection: Connection, batch: Batch, places: Sequence[int]

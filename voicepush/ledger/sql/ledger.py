@@ -12,8 +12,15 @@ from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger.bodies import pack_bodies
-from voicepush.ledger.plan import Command, Plan
+from voicepush.ledger.opening import (
+    check_zoned,
+    dump_windows,
+    groups_of,
+    said_of,
+)
+from voicepush.ledger.plan import Command, Plan, PlannedGroup
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
+from voicepush.ledger.sql.groups import planned_groups
 from voicepush.ledger.sql.history import note, told
 from voicepush.ledger.sql.holding import (
     campaign_row,
@@ -27,9 +34,7 @@ from voicepush.ledger.sql.moving import Move
 from voicepush.ledger.sql.polling import note_asked
 from voicepush.ledger.sql.reading import SQLReader
 from voicepush.ledger.sql.receiving import forget_bodies, place_again, receive
-from voicepush.ledger.sql.rows import (
-    plan_of,
-)
+from voicepush.ledger.sql.rows import READY, plan_of
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.suppression import SQLSuppression
 from voicepush.ledger.sql.tokens import new_token
@@ -40,6 +45,7 @@ from voicepush.model.message import VoiceMessage
 from voicepush.model.status import (
     CampaignState,
 )
+from voicepush.model.windows import Windows
 
 
 class SQLLedger(SQLSuppression, SQLReader):
@@ -170,7 +176,7 @@ class SQLLedger(SQLSuppression, SQLReader):
         """
         token = new_token()
 
-        def work(connection: Connection) -> Row:
+        def work(connection: Connection) -> tuple[Row, list[PlannedGroup]]:
             row = published_row(connection, campaign)
             if row["state"] == CampaignState.CANCELLED and not cancelled:
                 raise InputError(
@@ -190,16 +196,16 @@ class SQLLedger(SQLSuppression, SQLReader):
                 ),
             )
             note(connection, row["id"], "joined")
-            return row
+            return row, planned_groups(connection, row["id"])
 
         try:
-            row = await self._store.do(work)
+            row, groups = await self._store.do(work)
             worker = self._worker(
                 self._store,
                 row["id"],
                 token,
                 plan_of(row),
-                message=load(row["message"]),
+                groups=groups_of(groups, load),
                 planned_at=row["planned_at"],
                 held_until=row["held_until"],
             )
@@ -238,6 +244,45 @@ class SQLLedger(SQLSuppression, SQLReader):
             )
 
         await self._store.do(work)
+
+    async def set_windows(
+        self, campaign: str, windows: Windows | None, *, any_hour: str | None = None
+    ) -> None:
+        """
+        Change when the people of *campaign* may be called, which each claim looks at.
+
+        Args:
+            windows: None where they may be called at any hour.
+            any_hour: Why that is so.
+
+        Raises:
+            InputError: There is no such campaign, or it was planned without windows.
+        """
+
+        def work(connection: Connection) -> None:
+            row = published_row(connection, campaign)
+            check_here(row)
+            check_zoned(campaign, planned_groups(connection, row["id"]))
+            connection.execute(
+                "UPDATE campaign SET windows = ?, any_hour = ? WHERE id = ?",
+                (dump_windows(windows), any_hour, row["id"]),
+            )
+            said = said_of(windows, any_hour)
+            note(connection, row["id"], "told", said)
+            self._windows_changed(connection, published_row(connection, campaign))
+
+        await self._store.do(work)
+
+    def _windows_changed(self, connection: Connection, row: Row) -> None:
+        """
+        Who waits for a window of the campaign in *row* may wait for another one now;
+        those who wait for something else are told again to wait.
+        """
+        connection.execute(
+            "UPDATE batch SET due_at = NULL "
+            "WHERE campaign = ? AND state = ? AND due_at IS NOT NULL",
+            (row["id"], READY),
+        )
 
     async def receive(
         self, receipts: Sequence[Receipt], *, refused: int = 0

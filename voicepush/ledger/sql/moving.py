@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,9 +20,11 @@ import attrs
 import msgspec
 
 from voicepush.errors import InputError, LedgerError
+from voicepush.ledger.plan import PlannedGroup
 from voicepush.ledger.sql import copying
 from voicepush.ledger.sql.calls import calls_of
 from voicepush.ledger.sql.draft import drop
+from voicepush.ledger.sql.groups import insert_groups, planned_groups
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
     campaign_row,
@@ -102,7 +104,11 @@ class Move:
             lambda connection: self._check_target(connection, before), writes=False
         )
         row = await self._source.do(self._mark)
-        draft = await self._target.do(lambda connection: self._begin(connection, row))
+        groups = await self._source.do(
+            lambda connection: planned_groups(connection, row["id"]), writes=False
+        )
+        begin = partial(self._begin, row=row, groups=groups)
+        draft = await self._target.do(begin)
         if draft is not None:
             try:
                 await self._copy(row, draft)
@@ -215,7 +221,9 @@ class Move:
                 "it is in, a copy of that, or the one it was moved from; name another"
             )
 
-    def _begin(self, connection: Connection, row: Row) -> int | None:
+    def _begin(
+        self, connection: Connection, *, row: Row, groups: Sequence[PlannedGroup]
+    ) -> int | None:
         """
         A new draft of the campaign, or None if it is published already.
         """
@@ -239,10 +247,7 @@ class Move:
         ).lastrowid
         take(connection, campaign or 0, self._token)
         connection.execute("INSERT INTO tally (campaign) VALUES (?)", (campaign,))
-        connection.execute(
-            "INSERT INTO message_group (campaign, number, message) VALUES (?, 0, ?)",
-            (campaign, row["message"]),
-        )
+        insert_groups(connection, campaign or 0, groups)
         return campaign
 
     def _drop_draft(

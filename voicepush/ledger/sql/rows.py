@@ -13,6 +13,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.ledger import decisions
+from voicepush.ledger.opening import load_windows
 from voicepush.ledger.packing import (
     COLUMNS,
     TO_SEND,
@@ -25,7 +26,7 @@ from voicepush.ledger.packing import (
     unpack_recipients,
     unpack_transactions,
 )
-from voicepush.ledger.plan import Cap, Follows, Plan
+from voicepush.ledger.plan import Cap, Command, Control, Follows, Plan
 from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
@@ -352,7 +353,18 @@ def plan_of(row: Row) -> Plan:
         caps=()
         if row["caps"] is None
         else msgspec.json.decode(row["caps"], type=tuple[Cap, ...]),
+        windows=load_windows(row["windows"]),
+        any_hour=row["any_hour"],
     )
+
+
+def control_of(row: Row) -> Control:
+    """
+    What is wanted of the worker of the campaign in *row*.
+    """
+    command = row["command"]
+    windows = load_windows(row["windows"])
+    return Control(command and Command(command), row["rate"], windows)
 
 
 def follows_of(row: Row) -> Follows | None:

@@ -100,3 +100,14 @@ def _how_it_goes(workers: Sequence[Row]) -> dict[str, Any]:
         how["waiting"] = last["waiting"]
         how["waiting_since"] = clock.moment(last["waiting_since"])
     return how
+
+
+def left_in(connection: Connection, campaign: int) -> int:
+    """
+    How many of *campaign* are pending, in flight or not sent.
+    """
+    row = connection.execute(
+        "SELECT pending + in_flight + not_sent FROM tally WHERE campaign = ?",
+        (campaign,),
+    ).fetchone()
+    return int(row[0])

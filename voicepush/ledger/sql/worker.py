@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import attrs
 
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
-from voicepush.ledger.plan import Command, Control, Plan
+from voicepush.ledger.opening import Groups
+from voicepush.ledger.plan import Control, Plan
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.ledger.sql.deciding import (
     Cancelling,
@@ -22,13 +23,13 @@ from voicepush.ledger.sql.deciding import (
     Resolution,
     for_each,
 )
-from voicepush.ledger.sql.giving import next_rows
+from voicepush.ledger.sql.giving import Giving
 from voicepush.ledger.sql.history import note, note_progress
 from voicepush.ledger.sql.holding import (
+    give_sign,
     hold,
     is_held,
     let_go,
-    note_heartbeat,
 )
 from voicepush.ledger.sql.late import (
     claim_left,
@@ -41,13 +42,15 @@ from voicepush.ledger.sql.rows import (
     READY,
     batch_result,
     claim_of,
+    control_of,
     record_of,
     rows_numbered,
 )
 from voicepush.ledger.sql.statements import CLAIM, RECORD
+from voicepush.ledger.sql.statuses import left_in
 from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.ledger.sql.tokens import at_work
-from voicepush.model.batch import Batch, BatchId, Group
+from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
     Claim,
     Claimed,
@@ -56,8 +59,7 @@ from voicepush.model.claim import (
     Recorded,
     Superseded,
 )
-from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import CampaignState, Progress, Resolved, Waiting
 
 _TAKEN_OVER = "the campaign was taken over by another process; this one stops"
@@ -75,7 +77,7 @@ class SQLWorker:
         token: str,
         plan: Plan,
         *,
-        message: VoiceMessage,
+        groups: Groups,
         planned_at: float,
         held_until: float | None,
     ) -> None:
@@ -89,10 +91,8 @@ class SQLWorker:
         self._store = store
         self._campaign = campaign
         self._leaving_out = LeavingOut(campaign, plan, planned_at)
-        #: By its number, one for all of its batches.
-        self._group_of = cache(partial(Group, message))
-        #: The last batch that was given, in the order of the plan.
-        self._last = -1
+        self._groups = groups
+        self._giving = Giving(campaign, groups)
         #: Given, and not recorded, deferred or due again since.
         self._given: set[int] = set()
 
@@ -141,17 +141,8 @@ class SQLWorker:
     def _next(
         self, connection: Connection, *, limit: int, given: frozenset[int]
     ) -> list[Row] | NotBefore | Finished:
-        hold(connection, self._campaign, self.token)
-        rows = next_rows(
-            connection,
-            self._campaign,
-            after=self._last,
-            given=given,
-            limit=limit,
-        )
-        if isinstance(rows, list):
-            self._last = max(self._last, rows[-1]["number"])
-        return rows
+        row = hold(connection, self._campaign, self.token)
+        return self._giving.next_rows(connection, row, given=given, limit=limit)
 
     async def open(self, batch: BatchId) -> Due | None:
         """
@@ -169,7 +160,7 @@ class SQLWorker:
         return await self._store.do(work, writes=False)
 
     def _due(self, row: Row) -> Due:
-        return Due(batch_result(row, self._group_of), row["due_at"])
+        return Due(batch_result(row, self._groups.__getitem__), row["due_at"])
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
@@ -182,19 +173,15 @@ class SQLWorker:
 
         def work(connection: Connection) -> Claim:
             row["now"] = connection.now()
+            until = self._leaving_out.until(connection, batch.group, row["now"])
+            if isinstance(until, NotBefore):
+                return until
             out = self._leaving_out.look(connection, batch, places)
             if isinstance(out, NotBefore):
                 return out
-            if not out:
-                return self._claim(connection, row, places)
-            left = [place for place in places if place not in out]
-            if not left:
-                hold(connection, self._campaign, self.token)
-                return Claimed(self.token, [], out)
-            fewer = claim_of(batch, left, self._campaign, self.token)
-            claimed = self._claim(connection, {**fewer, "now": row["now"]}, left)
+            claimed = self._claim_but(connection, row, batch, places, out)
             if isinstance(claimed, Claimed):
-                return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
+                return attrs.evolve(claimed, until=until)
             return claimed
 
         if self.plan.caps:
@@ -207,6 +194,29 @@ class SQLWorker:
             # It may be done, or be done yet, and nothing will be sent.
             self._store.do_later(lambda connection: unclaim(connection, row))
             raise
+        return claimed
+
+    def _claim_but(
+        self,
+        connection: Connection,
+        row: Mapping[str, Any],
+        batch: Batch,
+        places: Sequence[int],
+        out: Mapping[int, Verdict],
+    ) -> Claim:
+        """
+        Claim those at *places* but for those who are left *out*.
+        """
+        if not out:
+            return self._claim(connection, row, places)
+        left = [place for place in places if place not in out]
+        if not left:
+            hold(connection, self._campaign, self.token)
+            return Claimed(self.token, [], out)
+        fewer = claim_of(batch, left, self._campaign, self.token)
+        claimed = self._claim(connection, {**fewer, "now": row["now"]}, left)
+        if isinstance(claimed, Claimed):
+            return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
         return claimed
 
     def _claim(
@@ -302,13 +312,7 @@ class SQLWorker:
 
         def work(connection: Connection) -> Control:
             row = hold(connection, self._campaign, self.token)
-            note_heartbeat(connection, self.token)
-            since = waiting and waiting.since.timestamp()
-            connection.execute(
-                "UPDATE worker SET throughput = ?, waiting = ?, waiting_since = ? "
-                "WHERE token = ?",
-                (throughput, waiting and waiting.reason, since, self.token),
-            )
+            give_sign(connection, self.token, throughput, waiting)
             if held_until is not None:
                 connection.execute(
                     "UPDATE campaign SET held_until = ? WHERE id = ?",
@@ -316,7 +320,7 @@ class SQLWorker:
                 )
             if progress is not None:
                 note_progress(connection, self._campaign, progress)
-            return Control(row["command"] and Command(row["command"]), row["rate"])
+            return control_of(row)
 
         control = await self._store.do(work)
         self._store.check_in_place()
@@ -368,7 +372,7 @@ class SQLWorker:
         def work(connection: Connection) -> None:
             end, why = state, reason
             if state is CampaignState.FINISHED:
-                left = self._left(connection)
+                left = left_in(connection, self._campaign)
                 words = reason or f"{left:,} are left; resume goes on"
                 end, why = (CampaignState.PAUSED, words) if left else (state, None)
             connection.execute(
@@ -382,16 +386,6 @@ class SQLWorker:
             note(connection, self._campaign, "left", said)
 
         await self._store.do(work)
-
-    def _left(self, connection: Connection) -> int:
-        """
-        How many are pending, in flight or not sent.
-        """
-        row = connection.execute(
-            "SELECT pending + in_flight + not_sent FROM tally WHERE campaign = ?",
-            (self._campaign,),
-        ).fetchone()
-        return int(row[0])
 
     async def _for_each(self, decision: Decision) -> Decision:
         """

@@ -25,10 +25,17 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 
-#: What turns a file of version 8 into one of version 10: more than one may work on a
+#: What turns a file of version 10 into one of version 11: people may be called at some
+#: hours only.
+_FROM_10 = """
+    ALTER TABLE campaign ADD COLUMN windows TEXT;
+    ALTER TABLE campaign ADD COLUMN any_hour TEXT;
+"""
+
+#: What turns a file of version 8 into one of version 11: more than one may work on a
 #: campaign of other stores, and the ledger has a list of those not to call.
 _FROM_8 = f"""
     {WORKERS}
@@ -42,9 +49,10 @@ _FROM_8 = f"""
     ALTER TABLE campaign DROP COLUMN waiting;
     ALTER TABLE campaign DROP COLUMN waiting_since;
     {SUPPRESSION}
+    {_FROM_10}
 """  # noqa: S608 -- ours
 
-#: What turns a file of version 6 into one of version 10.
+#: What turns a file of version 6 into one of version 11.
 _FROM_6 = f"""
     ALTER TABLE campaign ADD COLUMN parent INTEGER REFERENCES campaign (id);
     ALTER TABLE campaign ADD COLUMN follows TEXT;
@@ -84,7 +92,8 @@ _FROM = {
         {_FROM_8}
     """,
     8: _FROM_8,
-    9: SUPPRESSION,
+    9: SUPPRESSION + _FROM_10,
+    10: _FROM_10,
 }
 
 #: The first version that this one can go on with.

@@ -28,6 +28,8 @@ CAMPAIGNS = """
         duplicate INTEGER NOT NULL DEFAULT 0,
         suppressed INTEGER NOT NULL DEFAULT 0,
         held_until REAL,              -- until when the service asked to wait
+        windows TEXT,                 -- when people may be called, as JSON
+        any_hour TEXT,                -- why they are called at any hour
         parent INTEGER REFERENCES campaign (id), -- whose calls it follows up
         follows TEXT,                 -- which of them, as JSON
         moved TEXT,                   -- what it was before it was moved, as JSON

@@ -1,0 +1,199 @@
+"""
+Whose windows are open, in which order they are called, and who waits for which moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
+from functools import cache, lru_cache
+from math import inf
+
+import msgspec
+
+from voicepush import clock
+from voicepush.errors import InputError
+from voicepush.ledger.plan import PlannedGroup
+from voicepush.model.batch import Group
+from voicepush.model.claim import NotBefore
+from voicepush.model.message import VoiceMessage
+from voicepush.model.windows import ALWAYS, Span, Windows, zone
+
+#: Where nothing opens within a year, one looks again after so many seconds: its owner
+#: may change the windows.
+_LOOK_AGAIN = 3600.0
+
+#: Groups, by their numbers.
+Groups = Mapping[int, Group]
+
+
+def dump_windows(windows: Windows | None) -> str | None:
+    """
+    *windows* as JSON, to be kept.
+    """
+    if windows is None:
+        return None
+    kept = {"week": str(windows), "not_on": sorted(windows.not_on)}
+    return msgspec.json.encode(kept).decode()
+
+
+@lru_cache(maxsize=64)
+def load_windows(text: str | None) -> Windows | None:
+    """
+    The windows that `dump_windows` wrote.
+    """
+    if text is None:
+        return None
+    kept = msgspec.json.decode(text)
+    not_on = map(date.fromisoformat, kept["not_on"])
+    return Windows.parse(kept["week"], not_on=not_on)
+
+
+def groups_of(
+    planned: Sequence[PlannedGroup], load: Callable[[str], VoiceMessage]
+) -> dict[int, Group]:
+    """
+    The groups as they were *planned*, by their numbers.
+
+    Args:
+        load: Makes a message of its text.
+    """
+    message = cache(load)
+    return {
+        each.number: Group(
+            message(each.message),
+            number=each.number,
+            zones=each.zones,
+            priority=each.priority,
+            trial=each.trial,
+        )
+        for each in planned
+    }
+
+
+def span_of(windows: Windows | None, group: Group, now: float) -> Span:
+    """
+    Whether the people of *group* may be called *now*, and until when that is so.
+    """
+    return _span(windows, group.zones, now)
+
+
+def _span(windows: Windows | None, zones: Sequence[str], now: float) -> Span:
+    if windows is None or not zones:
+        return ALWAYS
+    return windows.at(now, zones)
+
+
+def openings(
+    groups: Iterable[PlannedGroup], windows: Windows | None, now: float
+) -> dict[int, float]:
+    """
+    When those of *groups* that are closed *now* open, by their numbers.
+    """
+    found: dict[int, float] = {}
+    for group in groups:
+        span = _span(windows, group.zones, now)
+        if not span.is_open:
+            found[group.number] = now + _LOOK_AGAIN if span.until == inf else span.until
+    return found
+
+
+def closed(windows: Windows | None, group: Group, now: float) -> NotBefore | None:
+    """
+    When the people of *group* may be called, where they may not be *now*.
+    """
+    span = span_of(windows, group, now)
+    return None if span.is_open else not_before({group.number: 0}, [span], [group], now)
+
+
+def check_zoned(campaign: str, groups: Sequence[PlannedGroup]) -> None:
+    """
+    Refuse windows for a campaign of which nobody knows where its people live.
+    """
+    if not any(group.zones for group in groups):
+        raise InputError(
+            f"campaign {campaign!r} was planned to call at any hour, so its people are "
+            "not sorted by time zones; cancel it, and plan those who are left with "
+            "--window"
+        )
+
+
+def said_of(windows: Windows | None, any_hour: str | None) -> str:
+    """
+    When people may be called, in words for a campaign's history.
+    """
+    if windows is None:
+        return f"any hour: {any_hour}" if any_hour else "any hour"
+    days = ", ".join(map(str, sorted(windows.not_on)))
+    return f"window {windows}" + (f", not on {days}" if days else "")
+
+
+def in_order(groups: Groups, windows: Windows | None, now: float) -> list[list[int]]:
+    """
+    The groups whose people may be called *now*, by their numbers: the first are called
+    first, and those that stand together in the order of the plan.
+
+    A trial goes before all others, then a lower priority; of these the ones whose
+    windows close first, since the others can be called after that.
+    """
+    found: dict[tuple[bool, int, float], list[int]] = {}
+    for number, group in sorted(groups.items()):
+        span = span_of(windows, group, now)
+        if span.is_open:
+            key = (not group.trial, group.priority, span.until)
+            found.setdefault(key, []).append(number)
+    return [found[key] for key in sorted(found)]
+
+
+def who_waits(
+    people: Mapping[int, int], groups: Groups, windows: Windows | None, now: float
+) -> NotBefore | None:
+    """
+    Who of those that are left is called next, and when.
+
+    Args:
+        people: How many are pending in each group that is closed.
+    """
+    waiting = [groups[number] for number in people]
+    spans = [span_of(windows, group, now) for group in waiting]
+    return not_before(people, spans, waiting, now) if waiting else None
+
+
+def not_before(
+    people: Mapping[int, int],
+    spans: Sequence[Span],
+    groups: Sequence[Group],
+    now: float,
+) -> NotBefore:
+    """
+    The first moment at which one of *groups* opens, with how many wait for it.
+    """
+    first = min(span.until for span in spans)
+    those = [
+        group for span, group in zip(spans, groups, strict=True) if span.until == first
+    ]
+    number = sum(people[group.number] for group in those)
+    counted = f"{number:,} wait" if number else "they wait"
+    if first == inf:
+        words = f"{counted}: no moment of a year is in the windows of all their zones"
+        return NotBefore(now + _LOOK_AGAIN, words)
+    return NotBefore(first, f"{counted} for {told(first, those)}")
+
+
+def told(moment: float, groups: Iterable[Group]) -> str:
+    """
+    *moment* by the clock of one of the zones of *groups*, such as ``09:00 in
+    Asia/Kolkata and 2 more zones``.
+    """
+    zones = sorted({name for group in groups for name in group.zones})
+    local = clock.moment(moment).astimezone(zone(zones[0]))
+    others = len(zones) - 1
+    more = f" and {others} more zone{'s' if others > 1 else ''}" if others else ""
+    return f"{local:%H:%M} in {zones[0]}{more}"
+
+
+def is_all(groups: Groups, numbers: Collection[int]) -> bool:
+    """
+    Whether *numbers* name all of *groups*.
+    """
+    return len(numbers) == len(groups)

@@ -1,0 +1,54 @@
+"""
+What the people of some batches have in common, as rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from voicepush.ledger.plan import PlannedGroup
+from voicepush.ledger.sql.store import Connection
+
+_COLUMNS = ("campaign", "number", "message", "zones", "priority", "trial")
+
+
+def insert_groups(
+    connection: Connection, campaign: int, groups: Sequence[PlannedGroup]
+) -> None:
+    """
+    Write *groups* of *campaign*, if there are any.
+    """
+    if not groups:
+        return
+    connection.insert_many(
+        "message_group",
+        _COLUMNS,
+        [
+            (
+                *(campaign, each.number, each.message),
+                *(msgspec.json.encode(each.zones).decode(), each.priority, each.trial),
+            )
+            for each in groups
+        ],
+    )
+
+
+def planned_groups(connection: Connection, campaign: int) -> list[PlannedGroup]:
+    """
+    The groups of *campaign*.
+    """
+    return [
+        PlannedGroup(
+            number=row["number"],
+            message=row["message"],
+            zones=msgspec.json.decode(row["zones"], type=tuple[str, ...]),
+            priority=row["priority"],
+            trial=bool(row["trial"]),
+        )
+        for row in connection.execute(
+            "SELECT * FROM message_group WHERE campaign = ? ORDER BY number",
+            (campaign,),
+        )
+    ]
