@@ -282,10 +282,29 @@ def test_the_command_leaves_them_out(serve: Serve) -> None:
     assert (Cap(1, DAY), Cap(3, 30 * DAY)) == asyncio.run(caps())
 
 
+#: The address of a service on another machine.
+FAR = "https://api.imiconnect.io"
+
+
 @pytest.mark.parametrize("text", ["3", "0/1d", "3/", "x/1d", "3/x", "-1/1d", "3/0s"])
 def test_a_cap_that_can_not_be_understood(text: str) -> None:
     """
     One clear line.
     """
     with pytest.raises(InputError, match="--at-most"):
-        CallCaps(at_most=text).build()
+        CallCaps(at_most=text).build(FAR, again=False)
+
+
+def test_nobody_is_called_twice_a_day_unless_their_owner_says_so() -> None:
+    """
+    Not to a service on this machine, and not in a second round; either option replaces
+    that.
+    """
+    by_default = CallCaps()
+
+    assert (Cap(1, DAY),) == by_default.build(FAR, again=False)
+    assert () == by_default.build(FAR, again=True)
+    assert () == by_default.build("http://127.0.0.1:8080", again=False)
+    assert () == CallCaps(at_most="none").build(FAR, again=False)
+    assert (Cap(1, 3600),) == CallCaps(not_within="1h").build(FAR, again=False)
+    assert (Cap(2, DAY),) == CallCaps(at_most="2/24h").build(FAR, again=True)

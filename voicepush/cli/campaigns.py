@@ -201,7 +201,7 @@ async def send(  # noqa: PLR0913 -- each is an option
                 allow_unusable=allow_unusable,
             ),
         ),
-        caps=(caps or CallCaps()).build(),
+        caps=(caps or CallCaps()).build(settings.base_url, again=file is None),
         zoning=zoning,
         any_hour=any_hour,
         rejects=rejects,
