@@ -80,6 +80,7 @@ from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.model.status import (
     CampaignState,
     CampaignStatus,
+    GroupCounts,
     HistoryEntry,
     Lookup,
     Minute,
@@ -92,7 +93,7 @@ from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
 from voicepush.model.windows import Span, Windows
 from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
-from voicepush.screening.grouping import Zoning
+from voicepush.screening.grouping import MessageColumn, Zoning
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
@@ -154,6 +155,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Windows",
     "Span",
     "Zoning",
+    "MessageColumn",
     # Sending
     "Settings",
     "SettingsFields",
@@ -166,6 +168,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "FollowUp",
     "CampaignStatus",
     "CampaignState",
+    "GroupCounts",
     "Waiting",
     "HistoryEntry",
     "Minute",

@@ -31,7 +31,7 @@ from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import CampaignState, Resolved, UnknownBatch
 from voicepush.model.windows import Windows
 from voicepush.report.text import left_alone
-from voicepush.screening.grouping import Zoning
+from voicepush.screening.grouping import MessageColumn, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import check_rate
@@ -79,6 +79,7 @@ class Campaign(CampaignReader):
         resend_unknown: bool | None = None,
         caps: Sequence[Cap] = (),
         zoning: Zoning | None = None,
+        messages: MessageColumn | None = None,
         any_hour: str | None = None,
         given: Mapping[str, str] | None = None,
         tell: Callable[[str], object] = _no_one,
@@ -107,6 +108,8 @@ class Campaign(CampaignReader):
                 when it is their turn.
             zoning: When people may be called by the clock where they live, and how it
                 is known where that is; by default they are called at any hour.
+            messages: How it is known what each one is played, where that is not
+                *message*.
             any_hour: Why they are called at any hour, for the history.
             given: What its owner typed, by the option's name; the same options must
                 be given the same values next time.
@@ -133,6 +136,7 @@ class Campaign(CampaignReader):
             resend_unknown=resend_unknown,
             caps=caps,
             zoning=zoning,
+            messages=messages,
             any_hour=any_hour,
             given=given or {},
             tell=tell,

@@ -16,12 +16,13 @@ import attrs
 from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger import decisions
+from voicepush.ledger.opening import groups_of
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.reader import CalledBatch, LedgerReader
 from voicepush.masking import mask
 from voicepush.model.overview import LocalHours, Overview
 from voicepush.model.recipients import Kind
-from voicepush.model.status import CampaignStatus
+from voicepush.model.status import CampaignStatus, GroupCounts
 from voicepush.screening.zones import zones_of
 from voicepush.sending.request import load_message
 
@@ -57,8 +58,27 @@ async def overview_of(ledger: LedgerReader, campaign: str) -> Overview:
         ),
         unknown=seen.unknown,
         receipts=seen.receipts,
+        messages=await by_message(ledger, campaign),
         history=seen.history,
     )
+
+
+async def by_message(ledger: LedgerReader, campaign: str) -> dict[str, GroupCounts]:
+    """
+    Where the people of *campaign* stand by the prompt or call flow that they are
+    played; nothing where all are played the same.
+
+    Each batch is looked at, which takes a moment where there are many.
+    """
+    groups = groups_of(await ledger.groups(campaign), load_message)
+    used = [group for number, group in groups.items() if number] or groups.values()
+    if len({group.message for group in used}) == 1:
+        return {}
+    found: dict[str, GroupCounts] = {}
+    for number, theirs in sorted((await ledger.group_counts(campaign)).items()):
+        played = groups[number].message.played
+        found[played] = found.get(played, GroupCounts()) + theirs
+    return found
 
 
 def _called(status: CampaignStatus) -> int:
@@ -123,6 +143,9 @@ def _settings(plan: Plan) -> dict[str, str]:
         "rate": None if plan.rate is None else f"{plan.rate:g} destinations per second",
         "retry-internal-error": "yes" if plan.retry_internal_error else "no",
         "on-unknown": "resend" if plan.resend_unknown else "keep",
+        "window": plan.windows and str(plan.windows),
+        "not-on": plan.windows and ", ".join(map(str, sorted(plan.windows.not_on))),
+        "any-hour": plan.any_hour,
         "from-campaign": plan.follows and plan.follows.campaign,
         "calls": plan.follows and ", ".join(plan.follows.states),
         "caps": "; ".join(

@@ -26,11 +26,11 @@ from voicepush.errors import InputError, LedgerError, NobodyToCallError
 from voicepush.ledger import Draft, Fingerprint
 from voicepush.ledger.plan import Cap, Plan, PlannedGroup
 from voicepush.ledger.protocol import Ledger
-from voicepush.model.batch import Batch, Group, make_tag
+from voicepush.model.batch import Batch, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.recipients import Recipients
-from voicepush.screening.grouping import Grouping, Zoning
+from voicepush.screening.grouping import Grouping, MessageColumn, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
@@ -59,6 +59,7 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     resend_unknown: bool | None,
     caps: Sequence[Cap],
     zoning: Zoning | None,
+    messages: MessageColumn | None,
     any_hour: str | None,
     given: Mapping[str, str],
     tell: Callable[[str], object],
@@ -116,8 +117,8 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     try:
         async with heartbeats(draft):
             await leave_out(screening, ledger, caps, besides)
-        batcher = Batcher(Group(started), tag=plan.tag, size=batch_size)
-        grouping = Grouping(started, zoning)
+        grouping = Grouping(started, zoning, messages)
+        batcher = Batcher(grouping.whole, tag=plan.tag, size=batch_size)
         if not await _fill(
             draft, recipients, screening, Cutter(grouping, batcher), refused
         ):

@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator
 
 from voicepush import clock
 from voicepush.errors import LedgerError
+from voicepush.ledger.opening import groups_of
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.protocol import Ledger
+from voicepush.model.batch import Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Result, SourceRow
 from voicepush.model.status import CampaignStatus
@@ -68,6 +70,12 @@ class CampaignReader:
         """
         return self._plan.any_hour
 
+    async def groups(self) -> dict[int, Group]:
+        """
+        What the people of its batches have in common, by the number of their group.
+        """
+        return groups_of(await self._ledger.groups(self.name), load_message)
+
     async def status(self) -> CampaignStatus:
         """
         Where it stands, by the ledger.
@@ -83,7 +91,9 @@ class CampaignReader:
         plan.
         """
         wanted = frozenset(outcomes or Outcome)
+        groups = await self.groups()
         async for result in self._ledger.results(self.name, wanted):
+            result.batch.group = groups[result.batch.group.number]
             yield result
             # A batch has a thousand; others get their turn here.
             await clock.sleep(0)

@@ -13,6 +13,7 @@ from voicepush.campaign.campaign import Campaign
 from voicepush.cli.caps import CallCaps
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
+from voicepush.cli.messages import Messages
 from voicepush.cli.notifying import Notify
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
@@ -37,7 +38,7 @@ from voicepush.cli.options import (
     seconds,
     suppressed_by,
     typed_batch_size,
-    with_column,
+    with_columns,
     with_digest,
 )
 from voicepush.cli.outputs import check_output
@@ -60,6 +61,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     /,
     *,
     message: Message | None = None,
+    messages: Messages | None = None,
     service: Service | None = None,
     again: SecondRound | None = None,
     caps: CallCaps | None = None,
@@ -160,7 +162,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     again.check_unused() if file else again.check_alone(reading)
     lists = [*filter(None, [file]), *(suppress or [])]
     check_output(rejects, "--rejects", inputs(ledger, chosen.key_file, *lists))
-    message_ = (message or Message()).build()
+    columns = messages or Messages()
+    message_, played = columns.build(message or Message())
     check_detach(ledger, detach=detach)
     sends = not (dry_run or detach)
     settings = patient(chosen.build() if sends else chosen.rehearsed(), patience)
@@ -184,6 +187,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "not-within": caps and caps.not_within,
         "at-most": caps and caps.at_most,
         **hours.given,
+        **columns.given,
     }
     order = Order(
         message=message_,
@@ -203,6 +207,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         ),
         caps=(caps or CallCaps()).build(settings.base_url, again=file is None),
         zoning=zoning,
+        messages=played,
         any_hour=any_hour,
         rejects=rejects,
         retry_internal_error=retry_internal_error,
@@ -228,7 +233,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")
-    kept = with_column(keep, hours.zone_column)
+    kept = with_columns(keep, hours.zone_column, columns.column)
     recipients = read_file(file, column=column, encoding=encoding, keep=kept)
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)

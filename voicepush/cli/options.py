@@ -202,12 +202,11 @@ def seconds(option: str, text: str) -> float:
     return found.total_seconds()
 
 
-def with_column(keep: Sequence[str] | None, column: str | None) -> list[str]:
+def with_columns(keep: Sequence[str] | None, *looked_at: str | None) -> list[str]:
     """
-    The columns to *keep*, and one *column* more that is looked at.
+    The columns to *keep*, and those that are *looked_at* besides.
     """
-    kept = list(keep or ())
-    return kept if column is None or column in kept else [*kept, column]
+    return list(dict.fromkeys([*(keep or ()), *filter(None, looked_at)]))
 
 
 def patient(settings: Settings, patience: str | None) -> Settings:

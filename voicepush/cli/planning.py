@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from voicepush import clock
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.planning import leave_out
@@ -45,7 +46,7 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
 from voicepush.report.export import guarded
-from voicepush.screening.grouping import Zoning
+from voicepush.screening.grouping import Grouping, MessageColumn, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import most_at
@@ -74,6 +75,8 @@ class Order:
     caps: Sequence[Cap]
     #: When people are called, and how it is known where they live.
     zoning: Zoning | None
+    #: What each one is played.
+    messages: MessageColumn | None
     #: Why they are called at any hour.
     any_hour: str | None
     #: Where refused rows are written.
@@ -114,17 +117,17 @@ class Order:
         with suppress(NoLedgerError):
             async with existing(ledger) as opened:
                 await leave_out(self.screening, opened, self.caps, besides)
+        started = self.message.starting(clock.utc_now())
         with refusals(self.rejects) as refused, interruptible():
             rehearsal = rehearse(
                 name,
-                self.message,
                 blocks,
                 file=source,
                 screening=self.screening,
                 refused=refused,
                 batch_size=self.batch_size,
                 rate=self.settings.own_rate,
-                zoning=self.zoning,
+                grouping=Grouping(started, self.zoning, self.messages),
             )
         tell_refusals(self.screening)
         if self.json:
@@ -176,6 +179,7 @@ class Order:
                     resend_unknown=self.resend_unknown,
                     caps=self.caps,
                     zoning=self.zoning,
+                    messages=self.messages,
                     any_hour=self.any_hour,
                     given=self.given,
                     tell=say,

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import chain_of
+from voicepush.campaign.overview import by_message
 from voicepush.cli.dispatching import tell_status
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
 from voicepush.cli.options import (
@@ -44,12 +45,14 @@ from voicepush.report.json import (
     as_object,
     history_as_object,
     lookup_as_object,
+    messages_as_object,
     time_text,
 )
 from voicepush.report.text import (
     as_line,
     history_as_text,
     lookup_as_text,
+    messages_as_text,
     receipts_as_text,
 )
 from voicepush.screening.msisdn import normalise
@@ -123,11 +126,19 @@ async def _tell_one(ledger: Ledger, campaign: str, least: int, *, json: bool) ->
     """
     found = await (await Campaign.open(ledger, campaign)).status()
     heard = await ledger.heard_for(campaign, least) if least else None
-    if json and heard is not None:
-        tell_json({**as_object(found), "heard_after": least, "heard": heard})
+    messages = await by_message(ledger, campaign)
+    if json:
+        told = as_object(found)
+        if messages:
+            told["messages"] = messages_as_object(messages)
+        if heard is not None:
+            told |= {"heard_after": least, "heard": heard}
+        tell_json(told)
         return EVERYONE_ACCEPTED
-    tell_status(found, json=json)
-    if found.follows and not json:
+    tell_status(found, json=False)
+    if messages:
+        tell(messages_as_text(messages))
+    if found.follows:
         chain = await chain_of(ledger, campaign)
         tell(shown(f"  round {len(chain)}: {' > '.join(chain)}"))
     if heard is not None:

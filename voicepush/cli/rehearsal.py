@@ -15,9 +15,8 @@ from voicepush.campaign.planning import Cutter
 from voicepush.cli.times import told_expiry
 from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.batch import Batch, Group, make_tag
-from voicepush.model.message import VoiceMessage
 from voicepush.report.text import counted, forecast
-from voicepush.screening.grouping import Grouping, Zoning
+from voicepush.screening.grouping import Grouping
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
@@ -110,9 +109,8 @@ def column_said(column: str | None, titles: int) -> str:
     return f"{shown(column)}{above}"
 
 
-def rehearse(  # noqa: PLR0913 -- as planning has them
+def rehearse(
     campaign: str,
-    message: VoiceMessage,
     blocks: Iterable[Block],
     *,
     file: Path | str,
@@ -120,21 +118,20 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
     refused: Callable[[list[Refusal]], None] | None,
     batch_size: int,
     rate: float | None,
-    zoning: Zoning | None = None,
+    grouping: Grouping,
 ) -> Rehearsal:
     """
     Read *blocks* once and cut them as planning does, but keep nothing.
     """
-    started = message.starting(clock.utc_now())
-    batcher = Batcher(Group(started), tag=make_tag(), size=batch_size)
-    cutter = Cutter(Grouping(started, zoning), batcher)
+    batcher = Batcher(grouping.whole, tag=make_tag(), size=batch_size)
+    cutter = Cutter(grouping, batcher)
     first: Batch | None = None
     planned = requests = 0
     for batch in _batches(blocks, screening, cutter, refused):
         first = first or batch
         planned += batch.size
         requests += 1
-    expiry = started.expiry
+    expiry = grouping.whole.message.expiry
     return Rehearsal(
         campaign=campaign,
         file=str(file),

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from voicepush.ledger.plan import Fingerprint, Plan
+from voicepush.ledger.plan import Fingerprint, Plan, PlannedGroup
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
@@ -17,6 +17,7 @@ from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
+    GroupCounts,
     HistoryEntry,
     Lookup,
     Minute,
@@ -55,6 +56,18 @@ class LedgerReader(Protocol):
     async def plan(self, campaign: str) -> Plan | None:
         """
         What *campaign* is, or None if there is no such campaign.
+        """
+        ...
+
+    async def groups(self, campaign: str) -> list[PlannedGroup]:
+        """
+        What the people of the batches of *campaign* have in common.
+        """
+        ...
+
+    async def group_counts(self, campaign: str) -> Mapping[int, GroupCounts]:
+        """
+        Where the people of each group of *campaign* stand, by its number.
         """
         ...
 

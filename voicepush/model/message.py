@@ -186,6 +186,13 @@ class VoiceMessage:
             ) from error
 
     @property
+    def played(self) -> str:
+        """
+        The id of its prompt, or of its call flow.
+        """
+        return self.media or self.callflow or ""
+
+    @property
     def deadline(self) -> float | None:
         """
         The expiry in seconds since 1970, once it is a moment.

@@ -14,6 +14,7 @@ from voicepush.model.call import CallState, ReceiptCounts
 from voicepush.model.outcome import Outcome, Verdict
 from voicepush.model.status import (
     CampaignStatus,
+    GroupCounts,
     HistoryEntry,
     Minute,
     UnknownBatch,
@@ -127,3 +128,5 @@ class Overview:
     receipts: ReceiptCounts
     #: What was done to it by whom, the oldest first.
     history: Sequence[HistoryEntry]
+    #: Where people stand by what they are played, where that is not one message.
+    messages: Mapping[str, GroupCounts] = attrs.field(factory=dict)

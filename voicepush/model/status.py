@@ -38,6 +38,28 @@ class CampaignState(enum.StrEnum):
 
 
 @attrs.frozen(kw_only=True)
+class GroupCounts:
+    """
+    Where the people of a campaign stand who have something in common, as their message.
+    """
+
+    planned: int = 0
+    pending: int = 0
+    in_flight: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    expired: int = 0
+    not_sent: int = 0
+    unknown: int = 0
+
+    def __add__(self, other: GroupCounts) -> GroupCounts:
+        mine, theirs = attrs.astuple(self), attrs.astuple(other)
+        names = [field.name for field in attrs.fields(GroupCounts)]
+        sums = map(sum, zip(mine, theirs, strict=True))
+        return GroupCounts(**dict(zip(names, sums, strict=True)))
+
+
+@attrs.frozen(kw_only=True)
 class CampaignStatus:
     """
     Where a campaign stands, in numbers of recipients; its sums always hold.

@@ -22,6 +22,7 @@ from voicepush.model.outcome import BatchResult, Outcome, Result
 EXPORTED = (
     *(*Result._fields[:-1], "sent_as", "row", "as_came"),
     *("call", "call_code", "call_words", "answered_at", "ended_at", "heard_seconds"),
+    "message",
 )
 
 
@@ -190,6 +191,7 @@ def _columns(
         rows,
         as_came,
         *_call_columns(reported),
+        batch.message.played,
     ]
     for header in wanted.kept:
         column = recipients.kept.get(header)

@@ -5,7 +5,7 @@ For programs: JSON objects.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import attrs
@@ -14,7 +14,13 @@ import msgspec
 from voicepush import clock
 from voicepush.masking import UNSHOWN
 from voicepush.model.call import Call, ReceiptCounts
-from voicepush.model.status import CampaignStatus, HistoryEntry, Lookup, Minute
+from voicepush.model.status import (
+    CampaignStatus,
+    GroupCounts,
+    HistoryEntry,
+    Lookup,
+    Minute,
+)
 
 
 def as_object(status: CampaignStatus) -> dict[str, object]:
@@ -23,6 +29,13 @@ def as_object(status: CampaignStatus) -> dict[str, object]:
     """
     will_expire = status.will_expire(clock.utc_now())
     return {**attrs.asdict(status), "will_expire": will_expire}
+
+
+def messages_as_object(messages: Mapping[str, GroupCounts]) -> dict[str, object]:
+    """
+    Where people stand by what they are played, for JSON.
+    """
+    return {played: attrs.asdict(counts) for played, counts in messages.items()}
 
 
 def dump(value: object) -> str:

@@ -11,7 +11,7 @@ import attrs
 
 from voicepush.report.account import Account, Reason
 from voicepush.report.figures.figure import Figure, Table
-from voicepush.report.text import counted
+from voicepush.report.text import counted, messages_as_text
 from voicepush.report.together import Together
 from voicepush.report.wording import cell, local_time
 
@@ -108,6 +108,7 @@ class _Pen:
         yield from ["", "The sums"]
         for each in account.sums:
             yield f"  {'  ' * each.depth + each.words:<18}{each.number:>13,}"
+        yield from _by_message(account)
         if account.reasons:
             yield from ["", "What the service answered, and what to do"]
             yield from _reasons(account.reasons)
@@ -167,6 +168,12 @@ def _small(bars: Sequence[tuple[str, int]]) -> Iterator[str]:
     first, last = bars[0][0], bars[-1][0]
     yield f"  {drawn}"
     yield f"  {first}{last:>{max(len(last) + 1, len(bars) - len(first))}}"
+
+
+def _by_message(account: Account) -> Iterator[str]:
+    if account.overview.messages:
+        yield from ["", "By message"]
+        yield messages_as_text(account.overview.messages)
 
 
 def _reasons(found: Sequence[Reason]) -> Iterator[str]:

@@ -10,7 +10,12 @@ import attrs
 
 from voicepush import clock
 from voicepush.report.account import Account, Reason
-from voicepush.report.json import as_object, history_as_object, receipts_as_object
+from voicepush.report.json import (
+    as_object,
+    history_as_object,
+    messages_as_object,
+    receipts_as_object,
+)
 from voicepush.report.together import Together
 from voicepush.report.unknown import unknown_as_object
 
@@ -49,6 +54,7 @@ def _campaign(account: Account) -> dict[str, object]:
         "unknown": unknown_as_object(
             status.campaign, account.unknown, overview.receipts
         ),
+        "messages": messages_as_object(overview.messages),
         "receipts": receipts_as_object(overview.receipts),
         **history_as_object(overview.history, overview.timeline.minutes),
     }

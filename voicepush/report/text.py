@@ -4,7 +4,7 @@ For people: lines on a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from voicepush.model.call import Call, ReceiptCounts
 from voicepush.model.outcome import Outcome, Summary, Verdict
 from voicepush.model.status import (
     CampaignStatus,
+    GroupCounts,
     HistoryEntry,
     Lookup,
     Minute,
@@ -95,7 +96,7 @@ def time_of_day(moment: datetime) -> str:
     return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S %z}"
 
 
-def outcomes_of(status: CampaignStatus) -> str:
+def outcomes_of(status: CampaignStatus | GroupCounts) -> str:
     """
     The outcomes that occurred, and how many are under way.
     """
@@ -107,6 +108,17 @@ def outcomes_of(status: CampaignStatus) -> str:
     if status.in_flight:
         told.append(f"{status.in_flight:,} in flight")
     return ", ".join(told) or "no one called yet"
+
+
+def messages_as_text(messages: Mapping[str, GroupCounts]) -> str:
+    """
+    Where people stand by what they are played, a line each.
+    """
+    return "\n".join(
+        f"  {shown(played)}: {each.planned - each.pending - each.in_flight:,} of "
+        f"{each.planned:,} done; {outcomes_of(each)}"
+        for played, each in messages.items()
+    )
 
 
 def as_text(status: CampaignStatus) -> str:

@@ -4,8 +4,8 @@ Which recipients may share a request: those with the same message and time zones
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import attrs
 
@@ -19,6 +19,9 @@ from voicepush.model.windows import Windows, zone
 from voicepush.screening.refusals import Reason, Refusal
 from voicepush.screening.screening import without
 from voicepush.screening.zones import zones_of_all
+
+#: So many different messages one campaign may have.
+MOST_MESSAGES = 1000
 
 #: In which time zones someone may live; none where that is not known.
 _Zones = tuple[str, ...]
@@ -49,6 +52,42 @@ class Zoning:
             zone(self.zone)
 
 
+@attrs.frozen
+class MessageColumn:
+    """
+    Which message each one is played, by a column of the source, which is kept.
+    """
+
+    column: str
+    #: Whether it names prompts or call flows.
+    field: Literal["media", "callflow"] = attrs.field(
+        default="media", validator=attrs.validators.in_(("media", "callflow"))
+    )
+    #: The ids of these, by what stands in the column, in small letters; None where the
+    #: ids stand there themselves.
+    ids: Mapping[str, str] | None = None
+    #: Whether the campaign's message is played where the column is blank; otherwise
+    #: such a row is refused.
+    has_default: bool = False
+
+    def message_of(self, text: str, message: VoiceMessage) -> VoiceMessage | None:
+        """
+        What is played where *text* stands in the column, if anything is.
+
+        Args:
+            message: The campaign's.
+        """
+        text = text.strip()
+        if not text:
+            return message if self.has_default else None
+        named = text if self.ids is None else self.ids.get(text.casefold())
+        if named is None:
+            return None
+        if self.field == "media":
+            return attrs.evolve(message, media=named, callflow=None)
+        return attrs.evolve(message, media=None, callflow=named)
+
+
 class Part(NamedTuple):
     """
     Recipients of one group.
@@ -76,13 +115,23 @@ class Grouping:
         message: What they are played.
         zoning: How it is known where they live; None where they may be called at any
             hour, and it does not matter.
+        messages: How it is known what each one is played, where that differs.
     """
 
-    def __init__(self, message: VoiceMessage, zoning: Zoning | None = None) -> None:
+    def __init__(
+        self,
+        message: VoiceMessage,
+        zoning: Zoning | None = None,
+        messages: MessageColumn | None = None,
+    ) -> None:
         self._zoning = zoning
-        self._whole = Group(message)
+        self._messages = messages
+        #: Everyone is in it where nothing tells people apart.
+        self.whole = Group(message)
         #: By what they have in common; the others are numbered from 1.
-        self._groups: dict[_Zones, Group] = {}
+        self._groups: dict[tuple[VoiceMessage, _Zones], Group] = {}
+        #: By what stands in the column.
+        self._played: dict[str, VoiceMessage | None] = {}
         self._reasons: dict[_Zones, Reason | None] = {}
         self._named: dict[str, _Zones] = {}
 
@@ -97,27 +146,59 @@ class Grouping:
         """
         *recipients* by their groups, without those who can't be in any.
         """
-        if self._zoning is None:
-            return Grouped([Part(self._whole, recipients)])
+        if self._zoning is None and self._messages is None:
+            return Grouped([Part(self.whole, recipients)])
         refusals: list[Refusal] = []
+        parts: list[Part] = []
+        for message, same in self._by_message(recipients, refusals):
+            for zones, part in self._by_zones(same, refusals):
+                parts.append(Part(self._group(message, zones), part))
+        refusals.sort(key=lambda refusal: refusal.row)
+        return Grouped(parts, refusals)
+
+    def _by_message(
+        self, recipients: Recipients, refusals: list[Refusal]
+    ) -> Iterator[tuple[VoiceMessage, Recipients]]:
+        if self._messages is None:
+            yield self.whole.message, recipients
+            return
+        texts = _column(recipients, self._messages.column, "messages")
+        for text in set(texts).difference(self._played):
+            self._played[text] = self._messages.message_of(text, self.whole.message)
+        if len(set(self._played.values())) > MOST_MESSAGES:
+            raise InputError(
+                f"the column {self._messages.column!r} names more than "
+                f"{MOST_MESSAGES:,} messages; is it the right one?"
+            )
+        played = list(map(self._played.__getitem__, texts))
+        if None in played:
+            bad = [each is None for each in played]
+            recipients = without(recipients, bad, Reason.NO_MESSAGE, refusals)
+        found = list(filter(None, played))
+        if found:
+            yield from recipients.by_key(found).items()
+
+    def _by_zones(
+        self, recipients: Recipients, refusals: list[Refusal]
+    ) -> Iterator[tuple[_Zones, Recipients]]:
+        if self._zoning is None:
+            yield (), recipients
+            return
         zones = self._zones(recipients, self._zoning)
         reasons = {self._reason(each, self._zoning.windows) for each in set(zones)}
         for reason in filter(None, reasons):
             bad = [self._reasons[each] is reason for each in zones]
             recipients = without(recipients, bad, reason, refusals)
             zones = [each for each in zones if self._reasons[each] is not reason]
-        refusals.sort(key=lambda refusal: refusal.row)
-        parts = recipients.by_key(zones) if zones else {}
-        return Grouped(
-            [Part(self._group(key), part) for key, part in parts.items()], refusals
-        )
+        if zones:
+            yield from recipients.by_key(zones).items()
 
-    def _group(self, zones: _Zones) -> Group:
-        group = self._groups.get(zones)
+    def _group(self, message: VoiceMessage, zones: _Zones) -> Group:
+        key = message, zones
+        group = self._groups.get(key)
         if group is None:
             number = len(self._groups) + 1
-            group = Group(self._whole.message, number=number, zones=zones)
-            self._groups[zones] = group
+            group = self._groups[key] = Group(message, number=number, zones=zones)
         return group
 
     def _reason(self, zones: _Zones, windows: Windows) -> Reason | None:
@@ -142,12 +223,7 @@ class Grouping:
                 found = _together(found, recipients.widths)
         if zoning.column is None:
             return found
-        try:
-            named = recipients.kept[zoning.column]
-        except KeyError:
-            raise InputError(
-                f"there is no column {zoning.column!r} with time zones"
-            ) from None
+        named = _column(recipients, zoning.column, "time zones")
         return [
             self._zone_named(name) if name and not name.isspace() else zones
             for name, zones in zip(named, found, strict=True)
@@ -163,6 +239,13 @@ class Grouping:
                 self._reasons[zones] = Reason.NOT_A_ZONE
             self._named[name] = zones
         return zones
+
+
+def _column(recipients: Recipients, name: str, what: str) -> Sequence[str]:
+    try:
+        return recipients.kept[name]
+    except KeyError:
+        raise InputError(f"there is no column {name!r} with {what}") from None
 
 
 def _reason(zones: _Zones, windows: Windows) -> Reason | None:

@@ -59,6 +59,10 @@ class Reason(enum.StrEnum):
         "the windows are never open in all of its time zones at once; say where it is "
         "(--zone or --zone-column)"
     )
+    NO_MESSAGE = (
+        "there is no message for what its column says (--media-map, --callflow-map), "
+        "or that is blank and there is no --media"
+    )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
     CALLED_BEFORE = "was called too recently or too often (--not-within, --at-most)"

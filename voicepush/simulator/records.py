@@ -27,3 +27,5 @@ class Record:
     correlation_ids: tuple[str, ...] = attrs.field(repr=False)
     #: The id of the request itself; "" for none.
     correlation_id: str = ""
+    #: The id of what was to be played, or of the call flow.
+    played: str = ""

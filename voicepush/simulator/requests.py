@@ -66,6 +66,8 @@ class CallRequest:
     callback_data: str = attrs.field(default="", repr=False)
     #: After it nobody is rung; None for no such time.
     expiry: datetime | None = None
+    #: The id of what is played, or of the call flow.
+    played: str = ""
 
     @property
     def size(self) -> int:
@@ -173,6 +175,7 @@ def _read_destinations(message: dict[str, Any], expiry: datetime | None) -> Call
             correlation_ids.append(_read_correlation_id(entry, shared))
         except RefusedError as refusal:
             _refuse(refusal.code, f"in destination[{place}] {refusal.detail}")
+    voice = message["channels"]["voice"]
     request = CallRequest(
         destinations,
         tuple(correlation_ids),
@@ -182,6 +185,7 @@ def _read_destinations(message: dict[str, Any], expiry: datetime | None) -> Call
         message.get("notifyurl", ""),
         message.get("callbackData", ""),
         expiry,
+        "".join(voice[name] for name in _PROMPTS & voice.keys()),
     )
     # Every entry has a value, so counting values counts the entries as well.
     if request.size > MOST_DESTINATIONS:

@@ -4,7 +4,6 @@ Campaigns that last as long as an object.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -27,32 +26,28 @@ from voicepush.ledger.memory.campaign import (
     unknown_in,
 )
 from voicepush.ledger.memory.draft import MemoryDraft
+from voicepush.ledger.memory.reading import MemoryReader
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.suppression import Listing, MemorySuppression
-from voicepush.ledger.memory.timeline import minutes_of, reasons_of, timeline_of
 from voicepush.ledger.memory.worker import MemoryWorker
 from voicepush.ledger.opening import check_zoned, groups_of, said_of
 from voicepush.ledger.placing import whose
-from voicepush.ledger.plan import Command, Fingerprint, Plan, PlannedGroup
+from voicepush.ledger.plan import Command, Plan, PlannedGroup
 from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import BatchResult, Outcome, Verdict
-from voicepush.model.overview import Snapshot, Timeline
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
     CampaignState,
-    CampaignStatus,
-    HistoryEntry,
     Lookup,
-    Minute,
     UnknownBatch,
 )
 from voicepush.model.windows import Windows
 
 
-class MemoryLedger(MemorySuppression):
+class MemoryLedger(MemorySuppression, MemoryReader):
     """
     Campaigns that last as long as this object.
     """
@@ -67,38 +62,6 @@ class MemoryLedger(MemorySuppression):
 
     async def __aexit__(self, *_: object) -> None:
         pass
-
-    def _published(self, name: str) -> StoredCampaign:
-        found = self._campaigns.get(name)
-        if found is None or found.state is None:
-            raise InputError(f"there is no campaign {name!r} in this ledger")
-        return found
-
-    async def campaigns(self) -> list[CampaignStatus]:
-        """
-        All campaigns, the newest last.
-        """
-        return [each.status() for each in self._campaigns.values() if each.state]
-
-    async def status(self, campaign: str) -> CampaignStatus | None:
-        """
-        Where *campaign* stands, or None if there is no such campaign.
-        """
-        found = self._campaigns.get(campaign)
-        return found.status() if found is not None and found.state else None
-
-    async def plan(self, campaign: str) -> Plan | None:
-        """
-        What *campaign* is, or None if there is no such campaign.
-        """
-        found = self._campaigns.get(campaign)
-        return found.plan if found is not None and found.state else None
-
-    async def fingerprint(self, campaign: str) -> Fingerprint | None:
-        """
-        What *campaign*'s source was like when it was planned, where that is known.
-        """
-        return self._published(campaign).fingerprint
 
     async def change(
         self,
@@ -200,57 +163,6 @@ class MemoryLedger(MemorySuppression):
         for row in found.rows:
             row.due_at = None
         found.note("told", said_of(windows, any_hour))
-
-    async def history(self, campaign: str) -> list[HistoryEntry]:
-        """
-        What was done to *campaign*, the oldest first.
-        """
-        return list(self._published(campaign).history)
-
-    async def minutes(self, campaign: str) -> list[Minute]:
-        """
-        How *campaign* went in each minute in which a worker was at work.
-        """
-        return minutes_of(self._published(campaign))
-
-    async def timeline(self, campaign: str) -> Timeline:
-        """
-        What happened when in *campaign*.
-        """
-        return timeline_of(self._published(campaign))
-
-    async def reasons(self, campaign: str) -> Counter[Verdict]:
-        """
-        How many recipients of *campaign* have which verdict.
-        """
-        return reasons_of(self._published(campaign))
-
-    async def snapshot(self, campaign: str) -> Snapshot:
-        """
-        How *campaign* stands, all of it at one moment.
-        """
-        found = self._published(campaign)
-        return Snapshot(
-            status=found.status(),
-            timeline=timeline_of(found),
-            reasons=reasons_of(found),
-            unknown=unknown_in(found),
-            receipts=self._receipts.counts(),
-            history=list(found.history),
-        )
-
-    async def lookup(self, value: str) -> list[Lookup]:
-        """
-        What is known of *value*.
-        """
-        return [
-            lookup_of(campaign, row, recipient)
-            for campaign in self._campaigns.values()
-            if campaign.state
-            for row in campaign.rows
-            for recipient, result in enumerate(row.shown)
-            if value in (result.recipient, result.correlation_id)
-        ]
 
     async def results(
         self, campaign: str, outcomes: Collection[Outcome]

@@ -12,10 +12,31 @@ from voicepush.ledger.memory.campaign import StoredCampaign
 from voicepush.model.call import Call, CallState, is_told
 from voicepush.model.outcome import Outcome, Verdict, count_reason
 from voicepush.model.overview import CallsAt, Timeline
-from voicepush.model.status import Minute
+from voicepush.model.status import GroupCounts, Minute
 
 #: Those who wait, are under way or were left out.
 _UNTOLD = frozenset({Outcome.PENDING, Outcome.SUPPRESSED})
+
+
+def group_counts_of(campaign: StoredCampaign) -> dict[int, GroupCounts]:
+    """
+    Where the people of each group of *campaign* stand, by its number.
+    """
+    found: dict[int, GroupCounts] = {}
+    for row in campaign.rows:
+        counted, under_way = row.known.counts(), row.weigh(row.in_flight)
+        number = row.group.number
+        found[number] = found.get(number, GroupCounts()) + GroupCounts(
+            planned=row.known.batch.size - counted[Outcome.SUPPRESSED],
+            pending=counted[Outcome.PENDING] - under_way,
+            in_flight=under_way,
+            accepted=counted[Outcome.ACCEPTED],
+            rejected=counted[Outcome.REJECTED],
+            expired=counted[Outcome.EXPIRED],
+            not_sent=counted[Outcome.NOT_SENT],
+            unknown=counted[Outcome.UNKNOWN],
+        )
+    return found
 
 
 def timeline_of(campaign: StoredCampaign) -> Timeline:

@@ -10,6 +10,32 @@ import msgspec
 
 from voicepush.ledger.plan import PlannedGroup
 from voicepush.ledger.sql.store import Connection
+from voicepush.model.status import GroupCounts
+
+_COUNTS = (
+    *("planned", "pending", "in_flight", "accepted", "rejected"),
+    *("expired", "not_sent", "unknown"),
+)
+_SHIFTED = ("pending", "in_flight", "rejected", "expired", "not_sent", "unknown")
+
+_COUNT = """
+    SELECT message_group, sum(size - suppressed) AS planned,
+        sum(size - suppressed - in_flight - accepted - rejected - expired - not_sent
+            - unknown) AS pending,
+        sum(in_flight) AS in_flight, sum(accepted) AS accepted,
+        sum(rejected) AS rejected, sum(expired) AS expired,
+        sum(not_sent) AS not_sent, sum(unknown) AS unknown
+    FROM batch WHERE campaign = ? GROUP BY message_group
+"""
+
+_COUNT_PROVEN = f"""
+    SELECT message_group,
+        {", ".join(f"sum(proof.{name}) AS {name}" for name in _SHIFTED)},
+        sum(proof.suppressed) AS suppressed
+    FROM proof JOIN batch ON batch.campaign = proof.campaign
+    AND batch.number = proof.number
+    WHERE proof.campaign = ? GROUP BY message_group
+"""  # noqa: S608 -- our names
 
 _COLUMNS = ("campaign", "number", "message", "zones", "priority", "trial")
 
@@ -52,3 +78,23 @@ def planned_groups(connection: Connection, campaign: int) -> list[PlannedGroup]:
             (campaign,),
         )
     ]
+
+
+def counts_of(connection: Connection, campaign: int) -> dict[int, GroupCounts]:
+    """
+    Where the people of each group of *campaign* stand, by its number.
+    """
+    found = {
+        row["message_group"]: {name: int(row[name]) for name in _COUNTS}
+        for row in connection.execute(_COUNT, (campaign,))
+    }
+    # Whom receipts prove to be accepted is not written into the batch before its next
+    # record.
+    for row in connection.execute(_COUNT_PROVEN, (campaign,)):
+        counts = found[row["message_group"]]
+        for name in _SHIFTED:
+            counts[name] -= int(row[name])
+            counts["accepted"] += int(row[name])
+        counts["accepted"] += int(row["suppressed"])
+        counts["planned"] += int(row["suppressed"])
+    return {number: GroupCounts(**counts) for number, counts in found.items()}
