@@ -20,6 +20,7 @@ from voicepush import (
     InputError,
     MessageColumn,
     Reason,
+    Terms,
     VoiceMessage,
     read_file,
 )
@@ -68,7 +69,7 @@ async def test_each_hears_their_own(
         "june",
         VoiceMessage(media="welcome"),
         read_file("june.csv", keep=["language"]),
-        messages=MessageColumn("language", ids=ids),
+        terms=Terms(messages=MessageColumn("language", ids=ids)),
     )
     summary = await campaign.dispatch(client)
     counts = await store.ledger.group_counts("june")

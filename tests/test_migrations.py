@@ -23,6 +23,11 @@ from voicepush.receipts.call_state import call_of
 TO_10 = """
     ALTER TABLE campaign DROP COLUMN windows;
     ALTER TABLE campaign DROP COLUMN any_hour;
+    ALTER TABLE campaign DROP COLUMN starts_at;
+    ALTER TABLE campaign DROP COLUMN stops_at;
+    ALTER TABLE campaign DROP COLUMN trial;
+    ALTER TABLE campaign DROP COLUMN stage;
+    ALTER TABLE campaign DROP COLUMN tried_at;
     PRAGMA user_version = 10;
 """
 TO_9 = f"""

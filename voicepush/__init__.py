@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.overview import overview_of
+from voicepush.campaign.terms import Terms
 from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
@@ -36,6 +37,8 @@ from voicepush.ledger.plan import (
     Follows,
     Plan,
     PlannedGroup,
+    Stage,
+    Trial,
 )
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.ledger.reader import CalledBatch, LedgerReader
@@ -151,7 +154,9 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Refusal",
     "RefusalKind",
     "Reason",
-    # When people are called
+    # When people are called, in which order, and what they are played
+    "Terms",
+    "Trial",
     "Windows",
     "Span",
     "Zoning",
@@ -219,6 +224,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "CalledBatch",
     "Plan",
     "PlannedGroup",
+    "Stage",
     "Follows",
     "Cap",
     "Fingerprint",

@@ -41,6 +41,13 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
+def seconds_of(moment: datetime | None) -> float | None:
+    """
+    *moment* in seconds since 1970; None for None.
+    """
+    return None if moment is None else moment.timestamp()
+
+
 def monotonic() -> float:
     """
     Seconds since this machine was started.

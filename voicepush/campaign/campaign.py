@@ -13,38 +13,27 @@ from collections.abc import (
 )
 from contextlib import suppress
 
-import attrs
-
-from voicepush import clock
 from voicepush.campaign.dispatching import Run
 from voicepush.campaign.planning import planned
-from voicepush.campaign.reading import CampaignReader
+from voicepush.campaign.steering import SteeredCampaign, check_resending
+from voicepush.campaign.terms import Terms
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
-from voicepush.ledger.plan import Cap, Command, Plan
-from voicepush.ledger.protocol import Ledger, Worker
-from voicepush.ledger.sharing import is_shared
+from voicepush.ledger.plan import Cap, Plan
+from voicepush.ledger.protocol import Ledger
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import Summary
 from voicepush.model.recipients import MOST_PER_REQUEST
 from voicepush.model.status import CampaignState, Resolved, UnknownBatch
-from voicepush.model.windows import Windows
 from voicepush.report.text import left_alone
-from voicepush.screening.grouping import MessageColumn, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
-from voicepush.sending.pacing import check_rate
-from voicepush.sending.request import load_message
 from voicepush.sources.feeding import Source
 
 #: How much longer than an answer may take a dispatch waits for what is under way once
 #: it is to end, in seconds.
 BEYOND_ANSWERS = 30.0
-
-
-#: Who waits for a dispatcher to end looks again so often.
-_LOOK_AGAIN = 0.2
 
 
 def _no_one(_: str) -> None:
@@ -53,7 +42,7 @@ def _no_one(_: str) -> None:
     """
 
 
-class Campaign(CampaignReader):
+class Campaign(SteeredCampaign):
     """
     A campaign that is planned in a ledger; `plan` makes one, `open` finds one.
     """
@@ -78,9 +67,7 @@ class Campaign(CampaignReader):
         retry_internal_error: bool | None = None,
         resend_unknown: bool | None = None,
         caps: Sequence[Cap] = (),
-        zoning: Zoning | None = None,
-        messages: MessageColumn | None = None,
-        any_hour: str | None = None,
+        terms: Terms | None = None,
         given: Mapping[str, str] | None = None,
         tell: Callable[[str], object] = _no_one,
     ) -> Campaign:
@@ -106,11 +93,8 @@ class Campaign(CampaignReader):
             caps: How often someone may be called by all campaigns of this ledger; who
                 is accepted, unknown or in flight counts. Others are suppressed, now or
                 when it is their turn.
-            zoning: When people may be called by the clock where they live, and how it
-                is known where that is; by default they are called at any hour.
-            messages: How it is known what each one is played, where that is not
-                *message*.
-            any_hour: Why they are called at any hour, for the history.
+            terms: When people are called, in which order, and what each one is played;
+                by default at any hour, in the order of the list, all *message*.
             given: What its owner typed, by the option's name; the same options must
                 be given the same values next time.
             tell: Hears what the owner should know meanwhile.
@@ -121,7 +105,7 @@ class Campaign(CampaignReader):
             CampaignHeldError: Another process is planning or dispatching it.
             LedgerError: The ledger can't be written.
         """
-        _check_resending(ledger, resend_unknown=resend_unknown)
+        check_resending(ledger, resend_unknown=resend_unknown)
         plan = await planned(
             ledger,
             name,
@@ -135,9 +119,7 @@ class Campaign(CampaignReader):
             retry_internal_error=retry_internal_error,
             resend_unknown=resend_unknown,
             caps=caps,
-            zoning=zoning,
-            messages=messages,
-            any_hour=any_hour,
+            terms=terms or Terms(),
             given=given or {},
             tell=tell,
         )
@@ -199,7 +181,8 @@ class Campaign(CampaignReader):
         worker = await self._join(process_is_gone=process_is_gone)
         if worker.left_alone.left_alone:
             tell(left_alone(worker.left_alone))
-        run = self._run = Run(worker, client.sender, drain, tell)
+        run = Run(worker, client.sender, drain, tell, ledger=self._ledger)
+        self._run = run
         try:
             try:
                 await run.until_done()
@@ -228,92 +211,6 @@ class Campaign(CampaignReader):
         """
         if self._run is not None:
             self._run.journal.stop.set(reason)
-
-    async def pause(self) -> None:
-        """
-        Let its dispatcher, in whatever process, record what is under way and end.
-
-        Raises:
-            InputError: No process is dispatching it.
-        """
-        status = await self.status()
-        if status.state is not CampaignState.RUNNING:
-            raise InputError(
-                f"campaign {self.name!r} is {status.state.value}; no process is "
-                "dispatching it"
-            )
-        await self._ledger.steer(self.name, command=Command.PAUSE)
-
-    async def cancel(self) -> None:
-        """
-        End it for good: those who are pending are not sent, and nothing resumes it.
-
-        Waits until what is under way in another process is recorded.
-
-        Raises:
-            InputError: It is finished.
-        """
-        while (await self.status()).state is CampaignState.RUNNING:
-            await self._ledger.steer(self.name, command=Command.CANCEL)
-            await clock.sleep(_LOOK_AGAIN)
-        status = await self.status()
-        if status.state is CampaignState.FINISHED:
-            raise InputError(
-                f"campaign {self.name!r} is finished; nobody is left to be cancelled"
-            )
-        if status.state is not CampaignState.CANCELLED:
-            worker = await self._join()
-            await worker.leave(CampaignState.CANCELLED, "cancelled by its owner")
-
-    async def change(
-        self,
-        *,
-        rate: float | None = None,
-        retry_internal_error: bool | None = None,
-        resend_unknown: bool | None = None,
-    ) -> None:
-        """
-        Let what is given hold from now on; the arguments are those of `plan`.
-
-        Raises:
-            CampaignHeldError: Another process is dispatching it.
-        """
-        if rate is not None:
-            check_rate(rate)
-        _check_resending(self._ledger, resend_unknown=resend_unknown)
-        await self._ledger.change(
-            self.name,
-            rate=rate,
-            retry_internal_error=retry_internal_error,
-            resend_unknown=resend_unknown,
-        )
-
-    async def set_rate(self, rate: float) -> None:
-        """
-        Go on at *rate* destinations per second, at once where it is running.
-
-        Raises:
-            InputError: That is less than one per hour, or no number.
-        """
-        check_rate(rate)
-        await self._ledger.steer(self.name, rate=rate)
-
-    async def set_windows(
-        self, windows: Windows | None, *, any_hour: str | None = None
-    ) -> None:
-        """
-        Call people at these hours from now on, at once where it is running.
-
-        Args:
-            windows: By the clock where they live; None at any hour.
-            any_hour: Why that is so, for the history.
-
-        Raises:
-            InputError: It was planned without windows, so that nobody knows where its
-                people live.
-        """
-        await self._ledger.set_windows(self.name, windows, any_hour=any_hour)
-        self._plan = attrs.evolve(self._plan, windows=windows, any_hour=any_hour)
 
     async def unknown(self) -> list[UnknownBatch]:
         """
@@ -364,29 +261,6 @@ class Campaign(CampaignReader):
             why = f"{pending:,} are to be sent; resume goes on"
             await worker.leave(CampaignState.FINISHED, why)
         return resolved
-
-    async def _join(
-        self, *, cancelled: bool = False, process_is_gone: bool = False
-    ) -> Worker:
-        return await self._ledger.join(
-            self.name,
-            load_message,
-            cancelled=cancelled,
-            process_is_gone=process_is_gone,
-        )
-
-
-def _check_resending(ledger: Ledger, *, resend_unknown: bool | None) -> None:
-    """
-    Refuse that the unknown are sent again by themselves where machines share a ledger:
-    one that was stopped between its claim and its request may wake.
-    """
-    if resend_unknown and is_shared(ledger):
-        raise InputError(
-            "in PostgreSQL the unknown are not called again by themselves, since "
-            "another machine may have claimed them and send them yet; decide about "
-            "them with voicepush resolve --resend"
-        )
 
 
 def _words(error: BaseException) -> str:

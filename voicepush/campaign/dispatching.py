@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 
 from voicepush import clock
 from voicepush.campaign.journal import LedgerJournal
+from voicepush.campaign.trial import OnTrial
 from voicepush.errors import LedgerError
 from voicepush.ledger.plan import Command, Control
-from voicepush.ledger.protocol import Due, Finished, Worker
+from voicepush.ledger.protocol import Due, Finished, Ledger, Worker
 from voicepush.model.batch import BatchId
 from voicepush.model.claim import NotBefore
 from voicepush.model.events import AttemptMade, CampaignStopped, Event
@@ -61,6 +62,7 @@ class Run:
         drain: float,
         tell: Callable[[str], object],
         unrecorded: Unrecorded | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.journal = LedgerJournal(worker, drain, self._look, tell, unrecorded)
         self.summary = Summary()
@@ -68,6 +70,11 @@ class Run:
         self._worker = worker
         self._sender = sender
         self._drain = drain
+        name = worker.plan.campaign
+        self._on_trial: OnTrial | None = None
+        if ledger is not None:
+            stop, wait = self.journal.stop, self._wait_until
+            self._on_trial = OnTrial(ledger, name, stop, wait)
         self._lately: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._rate: float | None = None
         self._earlier: dict[BatchId, BatchResult] = {}
@@ -183,6 +190,18 @@ class Run:
             sending.result()
 
     async def _send(self) -> None:
+        """
+        Send to those who are called first, where some are, and then to all others.
+        """
+        await self._send_all()
+        while (
+            not self.journal.stop.is_set
+            and self._on_trial is not None
+            and await self._on_trial.goes_on()
+        ):
+            await self._send_all()
+
+    async def _send_all(self) -> None:
         """
         Send all that is due, and go on until the ledger says that nobody is left.
         """

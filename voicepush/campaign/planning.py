@@ -10,6 +10,7 @@ from collections.abc import (
     Callable,
     Collection,
     Iterable,
+    Iterator,
     Mapping,
     Sequence,
 )
@@ -22,6 +23,7 @@ from voicepush.campaign.dispatching import HEARTBEAT_EVERY
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.same_again import check_list, check_same, given_options
 from voicepush.campaign.suppression import Listed
+from voicepush.campaign.terms import Terms
 from voicepush.errors import InputError, LedgerError, NobodyToCallError
 from voicepush.ledger import Draft, Fingerprint
 from voicepush.ledger.plan import Cap, Plan, PlannedGroup
@@ -30,8 +32,9 @@ from voicepush.model.batch import Batch, make_tag
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.recipients import Recipients
-from voicepush.screening.grouping import Grouping, MessageColumn, Zoning
+from voicepush.screening.grouping import Grouping
 from voicepush.screening.refusals import Refusal
+from voicepush.screening.sampling import Sample
 from voicepush.screening.screening import Screening
 from voicepush.sending.batching import Batcher
 from voicepush.sending.pacing import check_rate
@@ -58,9 +61,7 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     retry_internal_error: bool | None,
     resend_unknown: bool | None,
     caps: Sequence[Cap],
-    zoning: Zoning | None,
-    messages: MessageColumn | None,
-    any_hour: str | None,
+    terms: Terms,
     given: Mapping[str, str],
     tell: Callable[[str], object],
 ) -> Plan:
@@ -101,8 +102,12 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         given=given,
         follows=recipients.follows if isinstance(recipients, FollowUp) else None,
         caps=tuple(caps),
-        windows=None if zoning is None else zoning.windows,
-        any_hour=any_hour,
+        windows=terms.windows,
+        any_hour=terms.any_hour,
+        trial=terms.trial,
+        stage=terms.stage,
+        starts_at=clock.seconds_of(terms.starts_at),
+        stops_at=clock.seconds_of(terms.stops_at),
     )
     besides: list[str] = []
     if isinstance(recipients, FollowUp):
@@ -117,11 +122,8 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     try:
         async with heartbeats(draft):
             await leave_out(screening, ledger, caps, besides)
-        grouping = Grouping(started, zoning, messages)
-        batcher = Batcher(grouping.whole, tag=plan.tag, size=batch_size)
-        if not await _fill(
-            draft, recipients, screening, Cutter(grouping, batcher), refused
-        ):
+        cutter = Cutter(started, terms, tag=plan.tag, size=batch_size)
+        if not await _fill(draft, recipients, screening, cutter, refused):
             told = recipients.left_out if isinstance(recipients, FollowUp) else ""
             raise NobodyToCallError(  # noqa: TRY301 -- ours
                 _nobody(source, screening) + told
@@ -215,7 +217,7 @@ async def _fill(
                 batches = []
             # A list is screened without waiting; others get their turn here.
             await clock.sleep(0)
-    batches += cutter.batcher.flush()
+    batches += cutter.flush()
     await draft.add(batches, cutter.new_groups())
     return is_anyone or bool(batches)
 
@@ -255,11 +257,22 @@ class _Cut(NamedTuple):
 class Cutter:
     """
     Sorts recipients by their groups, and cuts them into batches.
+
+    Args:
+        message: The campaign's; its expiry is a moment.
+        tag: What its correlation ids begin with.
+        size: The most recipients of one batch.
     """
 
-    def __init__(self, grouping: Grouping, batcher: Batcher) -> None:
-        self._grouping = grouping
-        self.batcher = batcher
+    def __init__(
+        self, message: VoiceMessage, terms: Terms, *, tag: str, size: int
+    ) -> None:
+        self._grouping = Grouping(
+            message, terms.zoning, terms.messages, terms.priority_column
+        )
+        self._batcher = Batcher(self._grouping.whole, tag=tag, size=size)
+        trial = terms.trial
+        self._sample = None if trial is None else Sample(trial.people, trial.seed)
         self._told = 0
 
     def cut(self, recipients: Recipients) -> tuple[list[Batch], Sequence[Refusal]]:
@@ -269,8 +282,22 @@ class Cutter:
         grouped = self._grouping.group(recipients)
         batches: list[Batch] = []
         for group, part in grouped.parts:
-            batches += self.batcher.feed(part, group)
+            if self._sample is None:
+                batches += self._batcher.feed(part, group)
+                continue
+            for theirs, others in self._sample.sift(group, part):
+                batches += self._batcher.feed(others, theirs)
         return batches, grouped.refusals
+
+    def flush(self) -> Iterator[Batch]:
+        """
+        The last batches, and those of the people who are called first.
+        """
+        yield from self._batcher.flush()
+        if self._sample is not None:
+            for group, chosen in self._sample.chosen():
+                yield from self._batcher.feed(chosen, self._grouping.trial_of(group))
+            yield from self._batcher.flush()
 
     def new_groups(self) -> list[PlannedGroup]:
         """

@@ -41,6 +41,7 @@ from voicepush.cli.options import (
     with_columns,
     with_digest,
 )
+from voicepush.cli.ordering import Ordering, moment_of
 from voicepush.cli.outputs import check_output
 from voicepush.cli.planning import (
     Order,
@@ -66,6 +67,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     again: SecondRound | None = None,
     caps: CallCaps | None = None,
     times: CallTimes | None = None,
+    ordering: Ordering | None = None,
     notify: Notify | None = None,
     column: str | None = None,
     keep: Annotated[list[str] | None, Parameter(negative="")] = None,
@@ -172,6 +174,12 @@ async def send(  # noqa: PLR0913 -- each is an option
         check_text(each, "--keep")
     hours = times or CallTimes()
     zoning, any_hour = hours.build(settings.base_url)
+    order_ = ordering or Ordering()
+    if detach and order_.first is not None:
+        raise InputError(
+            "--first calls some people and then stops, which this process does; leave "
+            "out --detach"
+        )
     given = {
         "expiry": message and message.expiry,
         "column": column,
@@ -188,6 +196,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "at-most": caps and caps.at_most,
         **hours.given,
         **columns.given,
+        **order_.given,
     }
     order = Order(
         message=message_,
@@ -206,9 +215,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             ),
         ),
         caps=(caps or CallCaps()).build(settings.base_url, again=file is None),
-        zoning=zoning,
-        messages=played,
-        any_hour=any_hour,
+        terms=order_.build(zoning=zoning, any_hour=any_hour, messages=played),
         rejects=rejects,
         retry_internal_error=retry_internal_error,
         resend_unknown=on_unknown and on_unknown == "resend",
@@ -233,7 +240,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")
-    kept = with_columns(keep, hours.zone_column, columns.column)
+    kept = with_columns(keep, hours.zone_column, columns.column, order_.priority_column)
     recipients = read_file(file, column=column, encoding=encoding, keep=kept)
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)
@@ -261,6 +268,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     on_unknown: OnUnknown = None,
     patience: Patience = None,
     drain: Drain = None,
+    stop_at: Annotated[str | None, Parameter(group="In which order")] = None,
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
     failed_over: FailedOver = False,
@@ -286,6 +294,9 @@ async def resume(  # noqa: PLR0913 -- each is an option
     drain
         How long to wait, at the end, for answers and for a ledger that is locked; by
         default 30 s more than an answer may take.
+    stop_at
+        Call nobody from then on, instead of what was said before; "never" takes that
+        away.
     process_is_gone
         With --on-unknown resend: no process exists any more that may have claimed
         people and not called them yet.
@@ -308,7 +319,10 @@ async def resume(  # noqa: PLR0913 -- each is an option
         ledger, log_was_merged=log_was_merged, failed_over=failed_over
     ) as opened:
         found = await Campaign.open(opened, campaign)
+        await found.go_on()
         await found.change(
+            stops_at=moment_of("--stop-at", None if stop_at == "never" else stop_at),
+            never_stops=stop_at == "never",
             rate=settings.own_rate,
             retry_internal_error=retry_internal_error,
             resend_unknown=on_unknown and on_unknown == "resend",

@@ -177,7 +177,7 @@ class _Sending(Protocol):
 
 
 def _sending(campaign: Campaign) -> _Sending:
-    if not is_shared(campaign.ledger):
+    if not is_shared(campaign.ledger) or campaign.is_on_trial:
         return campaign
     # An engine, and the library that talks to its database.
     from voicepush.cluster.dispatching import SharedDispatch  # noqa: PLC0415

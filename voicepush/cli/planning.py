@@ -21,10 +21,10 @@ from typing import Any, TypeVar
 
 import attrs
 
-from voicepush import clock
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.planning import leave_out
+from voicepush.campaign.terms import Terms
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
 from voicepush.cli.notifying import Notifier
@@ -46,7 +46,6 @@ from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
 from voicepush.report.export import guarded
-from voicepush.screening.grouping import Grouping, MessageColumn, Zoning
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import most_at
@@ -73,12 +72,8 @@ class Order:
     notifiers: Sequence[Notifier]
     screening: Screening
     caps: Sequence[Cap]
-    #: When people are called, and how it is known where they live.
-    zoning: Zoning | None
-    #: What each one is played.
-    messages: MessageColumn | None
-    #: Why they are called at any hour.
-    any_hour: str | None
+    #: When people are called, in which order, and what each one is played.
+    terms: Terms
     #: Where refused rows are written.
     rejects: Path | None
     retry_internal_error: bool | None
@@ -117,17 +112,17 @@ class Order:
         with suppress(NoLedgerError):
             async with existing(ledger) as opened:
                 await leave_out(self.screening, opened, self.caps, besides)
-        started = self.message.starting(clock.utc_now())
         with refusals(self.rejects) as refused, interruptible():
             rehearsal = rehearse(
                 name,
+                self.message,
                 blocks,
                 file=source,
                 screening=self.screening,
                 refused=refused,
                 batch_size=self.batch_size,
                 rate=self.settings.own_rate,
-                grouping=Grouping(started, self.zoning, self.messages),
+                terms=self.terms,
             )
         tell_refusals(self.screening)
         if self.json:
@@ -178,9 +173,7 @@ class Order:
                     retry_internal_error=self.retry_internal_error,
                     resend_unknown=self.resend_unknown,
                     caps=self.caps,
-                    zoning=self.zoning,
-                    messages=self.messages,
-                    any_hour=self.any_hour,
+                    terms=self.terms,
                     given=self.given,
                     tell=say,
                 )

@@ -12,14 +12,14 @@ import attrs
 
 from voicepush import clock
 from voicepush.campaign.planning import Cutter
+from voicepush.campaign.terms import Terms
 from voicepush.cli.times import told_expiry
 from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.batch import Batch, Group, make_tag
+from voicepush.model.message import VoiceMessage
 from voicepush.report.text import counted, forecast
-from voicepush.screening.grouping import Grouping
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
-from voicepush.sending.batching import Batcher
 from voicepush.sending.request import encode
 from voicepush.sources.blocks import Block
 from voicepush.sources.files import ListFile
@@ -109,8 +109,9 @@ def column_said(column: str | None, titles: int) -> str:
     return f"{shown(column)}{above}"
 
 
-def rehearse(
+def rehearse(  # noqa: PLR0913 -- as planning has them
     campaign: str,
+    message: VoiceMessage,
     blocks: Iterable[Block],
     *,
     file: Path | str,
@@ -118,20 +119,20 @@ def rehearse(
     refused: Callable[[list[Refusal]], None] | None,
     batch_size: int,
     rate: float | None,
-    grouping: Grouping,
+    terms: Terms,
 ) -> Rehearsal:
     """
     Read *blocks* once and cut them as planning does, but keep nothing.
     """
-    batcher = Batcher(grouping.whole, tag=make_tag(), size=batch_size)
-    cutter = Cutter(grouping, batcher)
+    started = message.starting(clock.utc_now())
+    cutter = Cutter(started, terms, tag=make_tag(), size=batch_size)
     first: Batch | None = None
     planned = requests = 0
     for batch in _batches(blocks, screening, cutter, refused):
         first = first or batch
         planned += batch.size
         requests += 1
-    expiry = grouping.whole.message.expiry
+    expiry = started.expiry
     return Rehearsal(
         campaign=campaign,
         file=str(file),
@@ -163,7 +164,7 @@ def _batches(
         if refused is not None:
             refused([*screened.refusals, *ungrouped])
         yield from batches
-    yield from cutter.batcher.flush()
+    yield from cutter.flush()
 
 
 def _request(batch: Batch) -> FirstRequest:

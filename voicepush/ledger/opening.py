@@ -4,7 +4,7 @@ Whose windows are open, in which order they are called, and who waits for which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from math import inf
@@ -192,8 +192,22 @@ def told(moment: float, groups: Iterable[Group]) -> str:
     return f"{local:%H:%M} in {zones[0]}{more}"
 
 
-def is_all(groups: Groups, numbers: Collection[int]) -> bool:
+def called_in(groups: Groups, *, trial: bool) -> Groups:
     """
-    Whether *numbers* name all of *groups*.
+    Those of *groups* whose people may be called.
+
+    Args:
+        trial: Only those are who are called first.
     """
-    return len(numbers) == len(groups)
+    if not trial:
+        return groups
+    return {number: group for number, group in groups.items() if group.trial}
+
+
+def starts_later(starts_at: float | None, now: float) -> NotBefore | None:
+    """
+    When a campaign starts that does not start *now*.
+    """
+    if starts_at is None or starts_at <= now:
+        return None
+    return NotBefore(starts_at, "it starts later (--start-at)")

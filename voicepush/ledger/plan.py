@@ -9,8 +9,19 @@ from collections.abc import Mapping
 
 import attrs
 
+from voicepush.errors import InputError
 from voicepush.model.call import CallState
 from voicepush.model.windows import Windows
+
+
+def _is_some(_: object, __: object, value: int) -> None:
+    if value < 1:
+        raise InputError("a trial calls one person at least")
+
+
+def _is_share(_: object, __: object, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise InputError("the share of those who may fail lies between 0 and 1")
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +48,39 @@ class Cap:
     most: int
     #: within so many seconds.
     seconds: float
+
+
+class Stage(enum.StrEnum):
+    """
+    How far a campaign is whose owner wants some people to be called first.
+    """
+
+    TRIAL = "trial"  #: these are called
+    TRIED = "tried"  #: they were called, and the others wait for its owner
+    OVER = "over"  #: the others are called
+
+
+#: Nobody is called but those who are called first.
+ON_TRIAL = (Stage.TRIAL, Stage.TRIED)
+
+
+@attrs.frozen(kw_only=True)
+class Trial:
+    """
+    So many people are called first; then the others wait for their owner.
+
+    Raises:
+        InputError: It is nobody, or *most_failed* is no share.
+    """
+
+    #: How many destinations.
+    people: int = attrs.field(validator=_is_some)
+    #: Chooses the same people of the same list again.
+    seed: str
+    #: Go on by itself after so many seconds, if not too many failed; None for never.
+    observe: float | None = None
+    #: What share of them may have failed, or not been reached, for that.
+    most_failed: float = attrs.field(default=0.2, validator=_is_share)
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +128,15 @@ class Plan:
     windows: Windows | None = None
     #: Why they are called at any hour, in its owner's words.
     any_hour: str | None = None
+    #: Who is called first, where some are.
+    trial: Trial | None = None
+    #: How far that is.
+    stage: Stage | None = None
+    #: When they had been called, in seconds since 1970.
+    tried_at: float | None = None
+    #: Nothing is claimed before, and nothing from then on, in seconds since 1970.
+    starts_at: float | None = None
+    stops_at: float | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,14 @@ from typing import Protocol, Self, TypeAlias
 
 import attrs
 
-from voicepush.ledger.plan import Command, Control, Fingerprint, Plan, PlannedGroup
+from voicepush.ledger.plan import (
+    Command,
+    Control,
+    Fingerprint,
+    Plan,
+    PlannedGroup,
+    Stage,
+)
 from voicepush.ledger.reader import LedgerReader
 from voicepush.ledger.suppression import SuppressionList
 from voicepush.model.batch import Batch, BatchId
@@ -233,9 +240,13 @@ class Ledger(LedgerReader, SuppressionList, Protocol):
         rate: float | None = None,
         retry_internal_error: bool | None = None,
         resend_unknown: bool | None = None,
+        stops_at: float | None = None,
     ) -> None:
         """
         Change what is given of *campaign*'s settings, if no worker has joined it.
+
+        Args:
+            stops_at: In seconds since 1970; infinite where it does not stop.
 
         Raises:
             InputError: There is no such campaign.
@@ -305,6 +316,18 @@ class Ledger(LedgerReader, SuppressionList, Protocol):
         Raises:
             InputError: There is no such campaign, or it was planned without windows,
                 so that it is not known where its people live.
+        """
+        ...
+
+    async def set_stage(self, campaign: str, stage: Stage, said: str) -> None:
+        """
+        Make it durable how far the trial of *campaign* is.
+
+        Args:
+            said: What the history says of it.
+
+        Raises:
+            InputError: There is no such campaign.
         """
         ...
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from voicepush.ledger.plan import Fingerprint, Plan, PlannedGroup
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
-from voicepush.model.call import Call, ReceiptCounts, Report
+from voicepush.model.call import Call, CallState, ReceiptCounts, Report
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
@@ -68,6 +68,13 @@ class LedgerReader(Protocol):
     async def group_counts(self, campaign: str) -> Mapping[int, GroupCounts]:
         """
         Where the people of each group of *campaign* stand, by its number.
+        """
+        ...
+
+    async def trial_calls(self, campaign: str) -> Counter[CallState]:
+        """
+        How many calls of who was called first in *campaign* are in which state, by
+        receipts.
         """
         ...
 

@@ -4,6 +4,7 @@ Which recipients may share a request: those with the same message and time zones
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -23,8 +24,19 @@ from voicepush.screening.zones import zones_of_all
 #: So many different messages one campaign may have.
 MOST_MESSAGES = 1000
 
+#: So many different priorities.
+MOST_PRIORITIES = 100
+
+#: The priority of those who have none.
+LAST_OF_ALL = 1_000_000
+
+_WHOLE = re.compile(r"-?[0-9]{1,6}", re.ASCII)
+
 #: In which time zones someone may live; none where that is not known.
 _Zones = tuple[str, ...]
+
+#: What tells a group from others: its message, its priority and its zones.
+_Key = tuple[VoiceMessage, int, _Zones]
 
 
 @attrs.frozen
@@ -116,6 +128,8 @@ class Grouping:
         zoning: How it is known where they live; None where they may be called at any
             hour, and it does not matter.
         messages: How it is known what each one is played, where that differs.
+        priority_column: The column of the source, which is kept, with the number of
+            each one's turn.
     """
 
     def __init__(
@@ -123,13 +137,17 @@ class Grouping:
         message: VoiceMessage,
         zoning: Zoning | None = None,
         messages: MessageColumn | None = None,
+        priority_column: str | None = None,
     ) -> None:
+        self._priority_column = priority_column
         self._zoning = zoning
         self._messages = messages
         #: Everyone is in it where nothing tells people apart.
         self.whole = Group(message)
         #: By what they have in common; the others are numbered from 1.
-        self._groups: dict[tuple[VoiceMessage, _Zones], Group] = {}
+        self._groups: dict[tuple[VoiceMessage, int, _Zones, bool], Group] = {}
+        #: By what stands in the column; None where that is no number.
+        self._turns: dict[str, int | None] = {}
         #: By what stands in the column.
         self._played: dict[str, VoiceMessage | None] = {}
         self._reasons: dict[_Zones, Reason | None] = {}
@@ -146,13 +164,14 @@ class Grouping:
         """
         *recipients* by their groups, without those who can't be in any.
         """
-        if self._zoning is None and self._messages is None:
+        if (self._zoning, self._messages, self._priority_column) == (None, None, None):
             return Grouped([Part(self.whole, recipients)])
         refusals: list[Refusal] = []
         parts: list[Part] = []
         for message, same in self._by_message(recipients, refusals):
-            for zones, part in self._by_zones(same, refusals):
-                parts.append(Part(self._group(message, zones), part))
+            for priority, equal in self._by_priority(same, refusals):
+                for zones, part in self._by_zones(equal, refusals):
+                    parts.append(Part(self._group((message, priority, zones)), part))
         refusals.sort(key=lambda refusal: refusal.row)
         return Grouped(parts, refusals)
 
@@ -178,6 +197,28 @@ class Grouping:
         if found:
             yield from recipients.by_key(found).items()
 
+    def _by_priority(
+        self, recipients: Recipients, refusals: list[Refusal]
+    ) -> Iterator[tuple[int, Recipients]]:
+        if self._priority_column is None:
+            yield 0, recipients
+            return
+        texts = _column(recipients, self._priority_column, "priorities")
+        for text in set(texts).difference(self._turns):
+            self._turns[text] = _turn(text)
+        if len(set(self._turns.values())) > MOST_PRIORITIES:
+            raise InputError(
+                f"the column {self._priority_column!r} has more than "
+                f"{MOST_PRIORITIES:,} priorities; is it the right one?"
+            )
+        turns = list(map(self._turns.__getitem__, texts))
+        if None in turns:
+            bad = [each is None for each in turns]
+            recipients = without(recipients, bad, Reason.NO_PRIORITY, refusals)
+        found = [each for each in turns if each is not None]
+        if found:
+            yield from recipients.by_key(found).items()
+
     def _by_zones(
         self, recipients: Recipients, refusals: list[Refusal]
     ) -> Iterator[tuple[_Zones, Recipients]]:
@@ -193,13 +234,24 @@ class Grouping:
         if zones:
             yield from recipients.by_key(zones).items()
 
-    def _group(self, message: VoiceMessage, zones: _Zones) -> Group:
-        key = message, zones
-        group = self._groups.get(key)
+    def _group(self, key: _Key, *, trial: bool = False) -> Group:
+        group = self._groups.get((*key, trial))
         if group is None:
-            number = len(self._groups) + 1
-            group = self._groups[key] = Group(message, number=number, zones=zones)
+            message, priority, zones = key
+            group = self._groups[*key, trial] = Group(
+                message,
+                number=len(self._groups) + 1,
+                zones=zones,
+                priority=priority,
+                trial=trial,
+            )
         return group
+
+    def trial_of(self, group: Group) -> Group:
+        """
+        The group of those who are called before all others of *group*.
+        """
+        return self._group((group.message, group.priority, group.zones), trial=True)
 
     def _reason(self, zones: _Zones, windows: Windows) -> Reason | None:
         """
@@ -246,6 +298,13 @@ def _column(recipients: Recipients, name: str, what: str) -> Sequence[str]:
         return recipients.kept[name]
     except KeyError:
         raise InputError(f"there is no column {name!r} with {what}") from None
+
+
+def _turn(text: str) -> int | None:
+    text = text.strip()
+    if not text:
+        return LAST_OF_ALL
+    return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def _reason(zones: _Zones, windows: Windows) -> Reason | None:

@@ -63,6 +63,10 @@ class Reason(enum.StrEnum):
         "there is no message for what its column says (--media-map, --callflow-map), "
         "or that is blank and there is no --media"
     )
+    NO_PRIORITY = (
+        "its priority is no whole number; write 1 for who is called first, or leave it "
+        "blank for who is called last"
+    )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
     CALLED_BEFORE = "was called too recently or too often (--not-within, --at-most)"

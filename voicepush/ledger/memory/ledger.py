@@ -32,7 +32,7 @@ from voicepush.ledger.memory.suppression import Listing, MemorySuppression
 from voicepush.ledger.memory.worker import MemoryWorker
 from voicepush.ledger.opening import check_zoned, groups_of, said_of
 from voicepush.ledger.placing import whose
-from voicepush.ledger.plan import Command, Plan, PlannedGroup
+from voicepush.ledger.plan import Command, Plan, PlannedGroup, Stage
 from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
@@ -70,6 +70,7 @@ class MemoryLedger(MemorySuppression, MemoryReader):
         rate: float | None = None,
         retry_internal_error: bool | None = None,
         resend_unknown: bool | None = None,
+        stops_at: float | None = None,
     ) -> None:
         """
         Change what is given of *campaign*'s settings, if no worker has joined it.
@@ -80,6 +81,7 @@ class MemoryLedger(MemorySuppression, MemoryReader):
             "rate": rate,
             "retry_internal_error": retry_internal_error,
             "resend_unknown": resend_unknown,
+            "stops_at": stops_at,
         }
         changed = {name: value for name, value in given.items() if value is not None}
         found.plan = attrs.evolve(found.plan, **changed)
@@ -150,6 +152,15 @@ class MemoryLedger(MemorySuppression, MemoryReader):
             found.plan = attrs.evolve(found.plan, rate=rate)
         told = {"command": command, "rate": rate}
         found.note("told", ", ".join(f"{k} {v}" for k, v in told.items() if v))
+
+    async def set_stage(self, campaign: str, stage: Stage, said: str) -> None:
+        """
+        Note how far the trial of *campaign* is.
+        """
+        found = self._published(campaign)
+        tried_at = found.plan.tried_at or clock.now()
+        found.plan = attrs.evolve(found.plan, stage=stage, tried_at=tried_at)
+        found.note("trial", said)
 
     async def set_windows(
         self, campaign: str, windows: Windows | None, *, any_hour: str | None = None

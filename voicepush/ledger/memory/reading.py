@@ -20,6 +20,7 @@ from voicepush.ledger.memory.timeline import (
     timeline_of,
 )
 from voicepush.ledger.plan import Fingerprint, Plan, PlannedGroup
+from voicepush.model.call import CallState
 from voicepush.model.outcome import Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.status import (
@@ -76,6 +77,17 @@ class MemoryReader:
         Where the people of each group of *campaign* stand, by its number.
         """
         return group_counts_of(self._published(campaign))
+
+    async def trial_calls(self, campaign: str) -> Counter[CallState]:
+        """
+        How many calls of who was called first in *campaign* are in which state.
+        """
+        return Counter(
+            call.call.state
+            for row in self._published(campaign).rows
+            if row.group.trial
+            for call in row.calls.values()
+        )
 
     async def fingerprint(self, campaign: str) -> Fingerprint | None:
         """

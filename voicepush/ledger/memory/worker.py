@@ -12,8 +12,14 @@ from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
 from voicepush.ledger.memory.suppression import Listing
-from voicepush.ledger.opening import closed, in_order, span_of, who_waits
-from voicepush.ledger.plan import Control, Follows
+from voicepush.ledger.opening import (
+    closed,
+    in_order,
+    span_of,
+    starts_later,
+    who_waits,
+)
+from voicepush.ledger.plan import ON_TRIAL, Control, Follows
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
@@ -95,7 +101,12 @@ class MemoryWorker:
             for row in self._campaign.rows
             if row.is_ready and row.id not in self._given
         ]
-        now, windows = clock.now(), self._campaign.plan.windows
+        now, plan = clock.now(), self._campaign.plan
+        windows = plan.windows
+        if waits := starts_later(plan.starts_at, now):
+            return waits
+        if plan.stage in ON_TRIAL:
+            ready = [row for row in ready if row.group.trial]
         groups = {row.group.number: row.group for row in ready}
         order = {
             number: place

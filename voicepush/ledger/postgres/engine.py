@@ -14,15 +14,17 @@ from voicepush.ledger.sql.store import Connection, Row
 #: A campaign's tag is the name of its queue.
 _JOBS = """
     SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
-        tag, ?, 0, NULL, tag || '-' || batch.number,
+        tag, ?, -priority, NULL, tag || '-' || batch.number,
         jsonb_build_object('tag', tag, 'number', batch.number),
         CASE WHEN greatest(due_at, opens) > ? THEN
             to_timestamp(greatest(due_at, opens))
         END
     )::procrastinate_job_to_defer_v1))
     FROM batch JOIN campaign ON campaign.id = batch.campaign
+    JOIN message_group ON message_group.campaign = batch.campaign
+    AND message_group.number = batch.message_group
     LEFT JOIN unnest(?::bigint[], ?::double precision[]) AS opening (number, opens)
-    ON opening.number = message_group
+    ON opening.number = batch.message_group
     WHERE batch.campaign = ? AND batch.state = 0 AND {}
     HAVING count(*) > 0
 """

@@ -14,7 +14,7 @@ import attrs
 from voicepush.errors import CampaignHeldError, InputError
 from voicepush.ledger.late_record import Fate, LateRecord
 from voicepush.ledger.opening import groups_of, load_windows, openings
-from voicepush.ledger.plan import Command, PlannedGroup
+from voicepush.ledger.plan import ON_TRIAL, Command, PlannedGroup
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.engine_tables import check_engine
@@ -107,6 +107,12 @@ class PostgresLedger(SQLLedger):
         is_given = partial(self._is_given, campaign=campaign)
         if await self._store.do(is_given, writes=False):
             return
+        plan = await self.plan(campaign)
+        if plan is not None and plan.stage in ON_TRIAL:
+            raise InputError(
+                f"campaign {campaign!r} calls some people first; that is done by send, "
+                "and the others are called by resume"
+            )
         worker = await self.join(campaign, load, process_is_gone=process_is_gone)
 
         def work(connection: Connection) -> None:

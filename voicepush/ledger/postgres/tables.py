@@ -73,11 +73,16 @@ CREATE TABLE suppressed_id (
 );
 """
 
-#: What turns a schema of version 3 into one of version 4: people may be called at some
-#: hours only.
+#: What turns a schema of version 3 into one of version 4: what its owner may want
+#: of a campaign.
 FROM_3 = """
 ALTER TABLE campaign ADD COLUMN windows text;
 ALTER TABLE campaign ADD COLUMN any_hour text;
+ALTER TABLE campaign ADD COLUMN starts_at double precision;
+ALTER TABLE campaign ADD COLUMN stops_at double precision;
+ALTER TABLE campaign ADD COLUMN trial text;
+ALTER TABLE campaign ADD COLUMN stage text;
+ALTER TABLE campaign ADD COLUMN tried_at double precision;
 """
 
 CAMPAIGNS = """
@@ -108,7 +113,12 @@ CREATE TABLE campaign (
     caps text,
     moved text,
     windows text,
-    any_hour text
+    any_hour text,
+    starts_at double precision,
+    stops_at double precision,
+    trial text,
+    stage text,
+    tried_at double precision
 );
 CREATE UNIQUE INDEX campaign_tag ON campaign (tag);
 

@@ -177,6 +177,10 @@ def insert(connection: Connection, plan: Plan, token: str) -> int:
         "follows": plan.follows and msgspec.json.encode(plan.follows).decode(),
         "windows": dump_windows(plan.windows),
         "any_hour": plan.any_hour,
+        "starts_at": plan.starts_at,
+        "stops_at": plan.stops_at,
+        "trial": plan.trial and msgspec.json.encode(plan.trial).decode(),
+        "stage": plan.stage,
         "caps": msgspec.json.encode(plan.caps).decode() if plan.caps else None,
         "parent": plan.follows
         and published_row(connection, plan.follows.campaign)["id"],

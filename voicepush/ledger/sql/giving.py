@@ -7,7 +7,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from voicepush import clock
-from voicepush.ledger.opening import Groups, in_order, is_all, load_windows, who_waits
+from voicepush.ledger.opening import (
+    Groups,
+    called_in,
+    in_order,
+    load_windows,
+    starts_later,
+    who_waits,
+)
+from voicepush.ledger.plan import ON_TRIAL
 from voicepush.ledger.protocol import Finished
 from voicepush.ledger.sql.rows import READY, SELECT_BATCH, rows_numbered
 from voicepush.ledger.sql.store import Connection, Row
@@ -46,8 +54,12 @@ class Giving:
             given: Those that were given and not told of since.
         """
         now = clock.now()
+        if waits := starts_later(row["starts_at"], now):
+            return waits
         windows = load_windows(row["windows"])
-        classes = in_order(self._groups, windows, now)
+        trial = row["stage"] in ON_TRIAL
+        groups = called_in(self._groups, trial=trial)
+        classes = in_order(groups, windows, now)
         for numbers in classes:
             found = self._after_the_last(connection, numbers, now, given, limit)
             if found:
@@ -79,9 +91,9 @@ class Giving:
             NotBefore(each["due_at"], "everyone who is left has to wait")
             for each in waiting[:1]
         ]
-        if not is_all(self._groups, opened):
-            people = self._people(connection, given, set(self._groups) - set(opened))
-            if closed := who_waits(people, self._groups, windows, now):
+        if len(opened) < len(groups):
+            people = self._people(connection, given, set(groups) - set(opened))
+            if closed := who_waits(people, groups, windows, now):
                 later.append(closed)
         return min(later, key=lambda each: each.moment, default=Finished())
 
@@ -118,7 +130,7 @@ class Giving:
         """
         What asks for the groups with these *numbers*, where they are not all.
         """
-        if is_all(self._groups, numbers):
+        if len(numbers) == len(self._groups):
             return ""
         return f"AND message_group IN ({', '.join(map(str, numbers)) or 'NULL'})"
 

@@ -4,12 +4,15 @@ What the people of some batches have in common, as rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
 from voicepush.ledger.plan import PlannedGroup
-from voicepush.ledger.sql.store import Connection
+from voicepush.ledger.sql.holding import published_row
+from voicepush.ledger.sql.store import Connection, Store
+from voicepush.model.call import CallState
 from voicepush.model.status import GroupCounts
 
 _COUNTS = (
@@ -36,6 +39,14 @@ _COUNT_PROVEN = f"""
     AND batch.number = proof.number
     WHERE proof.campaign = ? GROUP BY message_group
 """  # noqa: S608 -- our names
+
+_TRIAL_CALLS = """
+    SELECT call.state AS state, count(*) AS calls FROM call
+    JOIN batch ON batch.campaign = call.campaign AND batch.number = call.number
+    WHERE call.campaign = ? AND message_group IN (
+        SELECT number FROM message_group WHERE campaign = ? AND trial = 1
+    ) GROUP BY call.state
+"""
 
 _COLUMNS = ("campaign", "number", "message", "zones", "priority", "trial")
 
@@ -98,3 +109,52 @@ def counts_of(connection: Connection, campaign: int) -> dict[int, GroupCounts]:
         counts["accepted"] += int(row["suppressed"])
         counts["planned"] += int(row["suppressed"])
     return {number: GroupCounts(**counts) for number, counts in found.items()}
+
+
+def trial_calls(connection: Connection, campaign: int) -> Counter[CallState]:
+    """
+    How many calls of who was called first in *campaign* are in which state.
+    """
+    found = connection.execute(_TRIAL_CALLS, (campaign, campaign))
+    return Counter({CallState(row["state"]): int(row["calls"]) for row in found})
+
+
+class SQLGroups:
+    """
+    What a store tells of the groups of its campaigns.
+    """
+
+    _store: Store
+
+    async def groups(self, campaign: str) -> list[PlannedGroup]:
+        """
+        What the people of the batches of *campaign* have in common.
+        """
+
+        def work(connection: Connection) -> list[PlannedGroup]:
+            row = published_row(connection, campaign)
+            return planned_groups(connection, row["id"])
+
+        return await self._store.do(work, writes=False)
+
+    async def group_counts(self, campaign: str) -> dict[int, GroupCounts]:
+        """
+        Where the people of each group of *campaign* stand, by its number.
+        """
+
+        def work(connection: Connection) -> dict[int, GroupCounts]:
+            row = published_row(connection, campaign)
+            return counts_of(connection, row["id"])
+
+        return await self._store.do(work, writes=False)
+
+    async def trial_calls(self, campaign: str) -> Counter[CallState]:
+        """
+        How many calls of who was called first in *campaign* are in which state.
+        """
+
+        def work(connection: Connection) -> Counter[CallState]:
+            row = published_row(connection, campaign)
+            return trial_calls(connection, row["id"])
+
+        return await self._store.do(work, writes=False)

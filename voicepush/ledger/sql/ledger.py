@@ -18,7 +18,7 @@ from voicepush.ledger.opening import (
     groups_of,
     said_of,
 )
-from voicepush.ledger.plan import Command, Plan, PlannedGroup
+from voicepush.ledger.plan import Command, Plan, PlannedGroup, Stage
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
 from voicepush.ledger.sql.groups import planned_groups
 from voicepush.ledger.sql.history import note, told
@@ -94,6 +94,7 @@ class SQLLedger(SQLSuppression, SQLReader):
         rate: float | None = None,
         retry_internal_error: bool | None = None,
         resend_unknown: bool | None = None,
+        stops_at: float | None = None,
     ) -> None:
         """
         Change what is given of *campaign*'s settings, if nobody dispatches it.
@@ -106,6 +107,7 @@ class SQLLedger(SQLSuppression, SQLReader):
             "rate": rate,
             "retry_internal_error": retry_internal_error,
             "resend_unknown": resend_unknown,
+            "stops_at": stops_at,
         }
         settings = tuple(given.values())
         changes = any(setting is not None for setting in settings)
@@ -120,7 +122,8 @@ class SQLLedger(SQLSuppression, SQLReader):
                 connection.execute(
                     "UPDATE campaign SET rate = coalesce(?, rate), "
                     "retry_internal_error = coalesce(?, retry_internal_error), "
-                    "resend_unknown = coalesce(?, resend_unknown) WHERE id = ?",
+                    "resend_unknown = coalesce(?, resend_unknown), "
+                    "stops_at = coalesce(?, stops_at) WHERE id = ?",
                     (*settings, row["id"]),
                 )
                 note(connection, row["id"], "changed", told(given))
@@ -270,6 +273,25 @@ class SQLLedger(SQLSuppression, SQLReader):
             said = said_of(windows, any_hour)
             note(connection, row["id"], "told", said)
             self._windows_changed(connection, published_row(connection, campaign))
+
+        await self._store.do(work)
+
+    async def set_stage(self, campaign: str, stage: Stage, said: str) -> None:
+        """
+        Make it durable how far the trial of *campaign* is.
+
+        Args:
+            said: What the history says of it.
+        """
+
+        def work(connection: Connection) -> None:
+            row = published_row(connection, campaign)
+            connection.execute(
+                "UPDATE campaign SET stage = ?, tried_at = coalesce(tried_at, ?) "
+                "WHERE id = ?",
+                (stage, connection.now(), row["id"]),
+            )
+            note(connection, row["id"], "trial", said)
 
         await self._store.do(work)
 

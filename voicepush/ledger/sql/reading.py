@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import partial
 
 from voicepush.ledger import decisions
-from voicepush.ledger.plan import Fingerprint, Plan, PlannedGroup
+from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
 from voicepush.ledger.sql.books import Books, Key
@@ -21,7 +21,7 @@ from voicepush.ledger.sql.calls import (
     heard_for,
     receipt_counts,
 )
-from voicepush.ledger.sql.groups import counts_of, planned_groups
+from voicepush.ledger.sql.groups import SQLGroups
 from voicepush.ledger.sql.history import history_of, minutes_of
 from voicepush.ledger.sql.holding import campaign_row, published_row
 from voicepush.ledger.sql.index import batches_with
@@ -52,7 +52,6 @@ from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignStatus,
-    GroupCounts,
     HistoryEntry,
     Lookup,
     Minute,
@@ -85,7 +84,7 @@ def _unknown(connection: Connection, campaign: str) -> list[UnknownBatch]:
     return [each for each in map(unknown_batch_of, rows) if each is not None]
 
 
-class SQLReader:
+class SQLReader(SQLGroups):
     """
     Tells what stands in a store.
     """
@@ -119,28 +118,6 @@ class SQLReader:
         def work(connection: Connection) -> Plan | None:
             row = campaign_row(connection, campaign)
             return None if row is None or row["state"] == DRAFT else plan_of(row)
-
-        return await self._store.do(work, writes=False)
-
-    async def groups(self, campaign: str) -> list[PlannedGroup]:
-        """
-        What the people of the batches of *campaign* have in common.
-        """
-
-        def work(connection: Connection) -> list[PlannedGroup]:
-            row = published_row(connection, campaign)
-            return planned_groups(connection, row["id"])
-
-        return await self._store.do(work, writes=False)
-
-    async def group_counts(self, campaign: str) -> dict[int, GroupCounts]:
-        """
-        Where the people of each group of *campaign* stand, by its number.
-        """
-
-        def work(connection: Connection) -> dict[int, GroupCounts]:
-            row = published_row(connection, campaign)
-            return counts_of(connection, row["id"])
 
         return await self._store.do(work, writes=False)
 

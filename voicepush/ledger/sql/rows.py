@@ -26,7 +26,7 @@ from voicepush.ledger.packing import (
     unpack_recipients,
     unpack_transactions,
 )
-from voicepush.ledger.plan import Cap, Command, Control, Follows, Plan
+from voicepush.ledger.plan import Cap, Command, Control, Follows, Plan, Stage, Trial
 from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
@@ -355,6 +355,13 @@ def plan_of(row: Row) -> Plan:
         else msgspec.json.decode(row["caps"], type=tuple[Cap, ...]),
         windows=load_windows(row["windows"]),
         any_hour=row["any_hour"],
+        starts_at=row["starts_at"],
+        stops_at=row["stops_at"],
+        trial=None
+        if row["trial"] is None
+        else msgspec.json.decode(row["trial"], type=Trial),
+        tried_at=row["tried_at"],
+        stage=row["stage"] and Stage(row["stage"]),
     )
 
 

@@ -28,11 +28,16 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 SCHEMA_VERSION = 11
 
 
-#: What turns a file of version 10 into one of version 11: people may be called at some
-#: hours only.
+#: What turns a file of version 10 into one of version 11: what its owner may want
+#: of a campaign.
 _FROM_10 = """
     ALTER TABLE campaign ADD COLUMN windows TEXT;
     ALTER TABLE campaign ADD COLUMN any_hour TEXT;
+    ALTER TABLE campaign ADD COLUMN starts_at REAL;
+    ALTER TABLE campaign ADD COLUMN stops_at REAL;
+    ALTER TABLE campaign ADD COLUMN trial TEXT;
+    ALTER TABLE campaign ADD COLUMN stage TEXT;
+    ALTER TABLE campaign ADD COLUMN tried_at REAL;
 """
 
 #: What turns a file of version 8 into one of version 11: more than one may work on a

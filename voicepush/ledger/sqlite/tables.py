@@ -30,6 +30,11 @@ CAMPAIGNS = """
         held_until REAL,              -- until when the service asked to wait
         windows TEXT,                 -- when people may be called, as JSON
         any_hour TEXT,                -- why they are called at any hour
+        starts_at REAL,               -- nothing is claimed before,
+        stops_at REAL,                -- and nothing from then on
+        trial TEXT,                   -- who is called first, as JSON
+        stage TEXT,                   -- how far that is
+        tried_at REAL,                -- when they had been called
         parent INTEGER REFERENCES campaign (id), -- whose calls it follows up
         follows TEXT,                 -- which of them, as JSON
         moved TEXT,                   -- what it was before it was moved, as JSON
