@@ -26,7 +26,9 @@ from voicepush.simulator import Simulator
 MANY = 400
 #: A database that is gone is noticed soon.
 IMPATIENT = "from voicepush.ledger.postgres import store; store._PATIENCE = 1.0"
-SENDING = ["--media", "welcome", "--batch-size", "10"]
+#: To nobody who lives anywhere, by workers whose service this command does not know.
+ANYWHERE = ["--any-hour", "a test", "--at-most", "none"]
+SENDING = ["--media", "welcome", "--batch-size", "10", *ANYWHERE]
 
 
 @pytest.fixture(autouse=True)
@@ -237,7 +239,15 @@ def test_an_opt_out_holds_for_two_workers(serve: Serve, address: str) -> None:
             return {each.recipient async for each in pending} & set(wanted)
 
     with working(simulator), working(simulator):
-        options = ["--media", "welcome", "--batch-size", "10", "--rate", "150"]
+        options = [
+            "--media",
+            "welcome",
+            "--batch-size",
+            "10",
+            "--rate",
+            "150",
+            *ANYWHERE,
+        ]
         say("send", "june.csv", *options, "--detach")
         wait_until(lambda: len(simulator.calls) > 50)
         protected = asyncio.run(opt_out())
@@ -279,7 +289,15 @@ def test_counts_go_on_while_a_campaign_does(serve: Serve) -> None:
     """
     simulator = serve()
     with working(simulator) as (_, url):
-        options = ["--media", "welcome", "--batch-size", "100", "--rate", "100"]
+        options = [
+            "--media",
+            "welcome",
+            "--batch-size",
+            "100",
+            "--rate",
+            "100",
+            *ANYWHERE,
+        ]
         say("send", "june.csv", *options, "--detach")
         wait_until(lambda: healthy(url)[1]["accepted"] > 0)
         counts = healthy(url)[1]
