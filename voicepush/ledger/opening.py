@@ -85,16 +85,22 @@ def _span(windows: Windows | None, zones: Sequence[str], now: float) -> Span:
 
 
 def openings(
-    groups: Iterable[PlannedGroup], windows: Windows | None, now: float
+    groups: Iterable[PlannedGroup],
+    windows: Windows | None,
+    now: float,
+    starts_at: float | None = None,
 ) -> dict[int, float]:
     """
-    When those of *groups* that are closed *now* open, by their numbers.
+    When the people of those *groups* may be called who may not be *now*, by the numbers
+    of these.
     """
+    begin = now if starts_at is None else max(now, starts_at)
     found: dict[int, float] = {}
     for group in groups:
-        span = _span(windows, group.zones, now)
-        if not span.is_open:
-            found[group.number] = now + _LOOK_AGAIN if span.until == inf else span.until
+        span = _span(windows, group.zones, begin)
+        opens = begin if span.is_open else span.until
+        if opens > now:
+            found[group.number] = begin + _LOOK_AGAIN if opens == inf else opens
     return found
 
 

@@ -119,9 +119,7 @@ class PostgresLedger(SQLLedger):
             row = published_row(connection, campaign)
             check_here(row)
             let_go(connection, worker.token)
-            groups = planned_groups(connection, row["id"])
-            opens = openings(groups, load_windows(row["windows"]), connection.now())
-            engine.put_all(connection, row["id"], opens)
+            engine.put_all(connection, row["id"], _opens(connection, row))
             note(connection, row["id"], "given to workers")
 
         await self._store.do(work)
@@ -129,8 +127,7 @@ class PostgresLedger(SQLLedger):
     def _windows_changed(self, connection: Connection, row: Row) -> None:
         super()._windows_changed(connection, row)
         if _is_shared(connection, row):
-            groups = planned_groups(connection, row["id"])
-            opens = openings(groups, load_windows(row["windows"]), connection.now())
+            opens = _opens(connection, row)
             engine.put_anew(connection, row["id"], row["tag"], opens)
 
     def _is_given(self, connection: Connection, *, campaign: str) -> bool:
@@ -274,3 +271,15 @@ def _is_shared(connection: Connection, row: Row) -> bool:
     if row["command"] is not None and any(map(is_alive, workers)):
         raise CampaignHeldError(row["name"], "its workers, which stop")
     return True
+
+
+def _opens(connection: Connection, row: Row) -> dict[int, float]:
+    """
+    When those groups of the campaign in *row* may be called that may not be now.
+    """
+    return openings(
+        planned_groups(connection, row["id"]),
+        load_windows(row["windows"]),
+        connection.now(),
+        row["starts_at"],
+    )
