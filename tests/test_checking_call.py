@@ -127,6 +127,29 @@ async def test_no_receipts_come(simulate: Simulate) -> None:
     assert UNKNOWN is found["receipt types"].holds is found["receipt signature"].holds
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("garbage", "empty", "truncated", "twice", "reordered", "single", "short"),
+        *("drop", "drop-early", "mix:7006=99%", "7006", "7020", "429:1", "503", "500"),
+        *("ring-503", "ring-7006"),
+    ],
+)
+async def test_an_answer_that_is_none(simulate: Simulate, fault: str) -> None:
+    """
+    The phone is rung once at most, each belief is told of once, and only what an answer
+    shows is said to hold.
+    """
+    simulator = await simulate(fault, hub_secret=SECRET)
+
+    found = await rung(simulator, seconds=1, secret=SECRET.encode())
+
+    assert sum(simulator.calls.values()) <= 1
+    assert all(each.words for each in found.values())
+    if fault not in ("single", "short", "reordered", "mix:7006=99%"):
+        assert YES is not found["call"].holds or simulator.calls
+
+
 @pytest.mark.parametrize("fault", ["forged", "unsigned"])
 async def test_wrong_signatures(simulate: Simulate, fault: str) -> None:
     """
