@@ -181,8 +181,9 @@ class SQLWorker:
         row = claim_of(batch, places, self._campaign, self.token)
 
         def work(connection: Connection) -> Claim:
-            row["now"] = connection.now()
             out = self._leaving_out.look(connection, batch, places)
+            # After all waits for locks: others find the claim by this moment.
+            row["now"] = connection.now()
             if isinstance(out, NotBefore):
                 return out
             if not out:
