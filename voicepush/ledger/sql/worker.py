@@ -182,8 +182,7 @@ class SQLWorker:
 
         def work(connection: Connection) -> Claim:
             out = self._leaving_out.look(connection, batch, places)
-            # After all waits for locks: others find the claim by this moment.
-            row["now"] = connection.now()
+            row["now"] = connection.now()  # after waits, since others look by it
             if isinstance(out, NotBefore):
                 return out
             if not out:
