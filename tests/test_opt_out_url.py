@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from conftest import numbers
 from receiving import FULL, Gated, HandClock, Line, head, receipt, served, settle
 
@@ -19,6 +19,7 @@ from voicepush import InputError, Kind, LedgerError, SuppressedEntry
 from voicepush.receipts import opting_out
 from voicepush.receipts.app import receipts_app
 from voicepush.receipts.opt_out import OptOut
+from voicepush.receipts.serving import serving
 
 TOKEN = "0123456789abcdef"
 BEARER = f"Authorization: Bearer {TOKEN}"
@@ -527,6 +528,19 @@ async def test_other_methods_are_not_for_it(
                 headers={"Authorization": f"Bearer {TOKEN}"},
             ) as answer:
                 assert 405 == answer.status
+
+
+async def test_it_can_be_part_of_another_application(listed: Listed) -> None:
+    """
+    Under a prefix, beside its receipts, with a token of bytes.
+    """
+    whole = web.Application()
+    whole.add_subapp("/hooks", receipts_app(listed, opt_out_token=TOKEN.encode()))
+    async with serving(whole, "127.0.0.1", 0) as address:
+        found = await post(address, body_of(), path="/hooks/opt-out")
+
+    assert (200, "is on the list now") == found[:2]
+    assert [NUMBER] == list(await listed.on_it())
 
 
 async def test_without_a_token_it_is_not_there(
