@@ -1,9 +1,10 @@
 """
-What a list of those not to call costs: disk for each, and time of a claim.
+What a list of those not to call costs: disk, time of a claim, and of an import.
 
     python benchmarks/suppression.py                        # of a file
     python benchmarks/suppression.py --postgres             # of a server
     python benchmarks/suppression.py --sizes 0 1000
+    python benchmarks/suppression.py --import               # the whole command
 
 Each claim is of a batch of 1,000, one after the other; of a list of ten million one or
 two of them are on it.
@@ -17,6 +18,7 @@ import os
 import random
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -112,7 +114,33 @@ async def measure(where: str, size: int, disk: Callable[[], int]) -> None:
     )
 
 
-def of_files(sizes: Sequence[int], folder: Path) -> None:
+def import_(where: str, size: int, folder: Path) -> str:
+    """
+    What the whole command takes that imports a list of *size*, in words.
+    """
+    file = folder / f"{size}.csv"
+    with file.open("w") as output:
+        output.write("msisdn\n")
+        for _, some in listed(size):
+            output.write("\n".join(some) + "\n")
+    command = [sys.executable, "-m", "voicepush", "suppress", "import", str(file)]
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(  # noqa: S603 -- ours
+        [*command, "--ledger", where],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    file.unlink()
+    return (
+        f"{size:>12,}: imported in {time.perf_counter() - begun:.1f} s, {cpu:.1f} of "
+        f"our CPU, with {used.ru_maxrss / 1024:.0f} MB of memory at most"
+    )
+
+
+def of_files(sizes: Sequence[int], folder: Path, *, imports: bool) -> None:
     """
     Measure each of *sizes* in a file of its own.
     """
@@ -122,10 +150,14 @@ def of_files(sizes: Sequence[int], folder: Path) -> None:
         def disk(path: Path = path) -> int:
             return path.stat().st_size
 
-        asyncio.run(measure(str(path), size, disk))
+        if imports:
+            told = import_(str(path), size, folder)
+            print(f"{told}; {disk() / 1e6:.0f} MB of disk", flush=True)
+        else:
+            asyncio.run(measure(str(path), size, disk))
 
 
-def of_a_server(sizes: Sequence[int], folder: Path) -> None:
+def of_a_server(sizes: Sequence[int], folder: Path, *, imports: bool) -> None:
     """
     Measure each of *sizes* in a schema of its own.
     """
@@ -146,7 +178,11 @@ def of_a_server(sizes: Sequence[int], folder: Path) -> None:
                 return 0 if row is None else int(row[0])
 
             where = f"{server.address}&schema={schema}"
-            asyncio.run(measure(where, size, disk))
+            if imports:
+                told = import_(where, size, folder)
+                print(f"{told}; {disk() / 1e6:.0f} MB of disk", flush=True)
+            else:
+                asyncio.run(measure(where, size, disk))
     finally:
         server.stop_at_once()
 
@@ -157,11 +193,15 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--import", action="store_true", dest="imports")
     parser.add_argument("--sizes", type=int, nargs="+", default=[0, 1_000, 10_000_000])
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="voicepush-bench-"))
     try:
-        (of_a_server if given.postgres else of_files)(given.sizes, folder)
+        of = of_a_server if given.postgres else of_files
+        # Nobody imports a list of nobody.
+        sizes = [size for size in given.sizes if size or not given.imports]
+        of(sizes, folder, imports=given.imports)
     finally:
         shutil.rmtree(folder)
 

@@ -28,10 +28,11 @@ from ledger_model import (
 from making import batch_of
 from mishaps import say
 
-from voicepush import Campaign, VoiceMessage, open_ledger
+from voicepush import Campaign, Kind, SuppressedEntry, VoiceMessage, open_ledger
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger.plan import Follows, Plan
 from voicepush.ledger.sql.ledger import SQLLedger
+from voicepush.ledger.sql.moving import Move
 from voicepush.model.call import CallState, Receipt, Report
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.recipients import Destination
@@ -122,11 +123,30 @@ async def half_done(ledger: SQLLedger) -> None:
         body = f"the body of {names}".encode()
         await ledger.receive([Receipt(body=body, received_at=9.0, reports=[report])])
     await worker.leave(CampaignState.PAUSED, "enough for today")
+    # Nobody of june.
+    await suppress(ledger, "+9990009901", "+9990009902", category="no ads")
+    await ledger.suppress([(Kind.CUSTOMER_ID, ["c 1", "c 2"])], reason="wrote")
+
+
+async def suppress(
+    ledger: SQLLedger, *people: str, category: str | None = None
+) -> None:
+    """
+    Put *people* on the list.
+    """
+    await ledger.suppress([(Kind.MSISDN, people)], category=category)
+
+
+async def listed(ledger: SQLLedger) -> dict[str, SuppressedEntry]:
+    """
+    Who is on the list.
+    """
+    return {each.value: each async for some in ledger.all_suppressed() for each in some}
 
 
 async def everything(ledger: SQLLedger) -> list[Any]:
     """
-    All that a ledger tells of june, but for where it is.
+    All that a ledger tells of june, but for where it is; and who must not be called.
     """
     status = await status_of(ledger)
     found: list[Any] = [attrs.evolve(status, state=CampaignState.PLANNED, reason="")]
@@ -136,6 +156,7 @@ async def everything(ledger: SQLLedger) -> list[Any]:
         for each in results
     ]
     found += [await ledger.calls(each.batch.id) for each in results]
+    found.append(await listed(ledger))
     values = "+9990000001", "+9990000002", "+999000042"
     for value in (*values, "order-2", "order\n1", f"{TAG}-2-1"):
         found.append(await ledger.lookup(value))
@@ -372,11 +393,86 @@ _WITHOUT_PROOF = ("batch", "recipients", "call", "poll")
 
 
 @pytest.mark.usefixtures("in_a_folder")
+async def test_who_must_not_be_called_is_not_called_there_either(
+    two: Two, simulate: Simulate, connect: Connect
+) -> None:
+    """
+    They stand on the list there as they stood here, unless they did so before.
+    """
+    stays, comes = "+999000060", "+999000071"
+    await suppress(two.target, stays, "+9990009903", category="of before")
+    await suppress(two.source, stays, comes, category="no ads")
+    before = await listed(two.source)
+    moving = two.source.move("june", two.target, to="there")
+    await moving.go()
+    found = await listed(two.target)
+    campaign = await Campaign.open(two.target, "june")
+    simulator = await simulate()
+    await campaign.dispatch(await connect(simulator))
+    history = await two.target.suppression_history()
+    events = [each.detail for each in await two.target.history("june")]
+
+    assert 5 == moving.brought
+    assert "of before" == found.pop(stays).category
+    assert "of before" == found.pop("+9990009903").category
+    del before[stays]
+    assert before == found
+    assert {stays, comes}.isdisjoint(simulator.calls)
+    assert 4 == len(simulator.calls)
+    assert 2 == (await status_of(two.target)).suppressed
+    assert "here, with 5 of the suppression list" in events
+    # The first at the first; those who were added are those who stand on it.
+    assert sorted(each.at for each in history) == [each.at for each in history]
+    assert 7 == sum(each.number for each in history)
+
+
+async def test_a_long_list_comes_little_by_little(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Each thing that was done to it is told once, with how many came by it.
+    """
+    monkeypatch.setattr("voicepush.ledger.sql.suppression.TOGETHER", 3)
+    people = numbers(20)
+    await suppress(two.source, *people[::2], category="even")
+    await suppress(two.source, *people[1::2], category="odd")
+    moving = two.source.move("june", two.target, to="there")
+    await moving.go()
+    history = await two.target.suppression_history()
+
+    assert 24 == moving.brought
+    assert await listed(two.source) == await listed(two.target)
+    assert [("no ads", 2), (None, 2), ("even", 10), ("odd", 10)] == [
+        (each.category, each.number) for each in history
+    ]
+
+
+async def test_who_opts_out_while_it_is_moved_comes_along(two: Two) -> None:
+    """
+    Also where it was published there already, and the same command goes on.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Move, "_end", _die)
+        with pytest.raises(_CutOffError):
+            await two.source.move("june", two.target, to="there").go()
+    await suppress(two.source, "+999000060")
+    moving = two.source.move("june", two.target, to="there")
+    await moving.go()
+
+    assert 1 == moving.brought
+    assert await listed(two.source) == await listed(two.target)
+
+
+def _die(*_: Any) -> None:
+    raise _CutOffError
+
+
 def test_the_command(message: VoiceMessage) -> None:
     """
     Moves, says where it goes on, and prints where it stands.
     """
     asyncio.run(_plan("a.db", message))
+    say("suppress", "add", numbers(1)[0], "--ledger", "a.db")
     moved = say("move", "june", "--ledger", "a.db", "--to", "b.db")
     old = say("status", "june", "--ledger", "a.db")
     new = say("status", "june", "--ledger", "b.db", "--json")
@@ -384,6 +480,7 @@ def test_the_command(message: VoiceMessage) -> None:
 
     assert 0 == moved.code
     assert "june goes on in" in moved.err
+    assert "1 of the suppression list came along" in moved.err
     assert "june: moved" in old.out
     assert '"planned":2' in new.out
     assert (2, True) == (same.code, "is the ledger in which it is" in same.err)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from voicepush.errors import InputError
@@ -15,6 +16,9 @@ TOKEN_VARIABLE = "VOICEPUSH_DASHBOARD_TOKEN"  # noqa: S105 -- a name, not the se
 
 #: What receipts are signed with.
 HUB_SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- likewise
+
+#: What a call flow gives that tells who opts out.
+OPT_OUT_VARIABLE = "VOICEPUSH_OPT_OUT_TOKEN"
 
 #: No secret is longer, and a device that never ends must not be read for ever.
 _LONGEST_SECRET = 4096
@@ -38,9 +42,14 @@ def host_and_port(listen: str) -> tuple[str, int]:
     return found["six"] or found["host"], int(found["port"])
 
 
-def secret_in(option: str, file: Path | None, variable: str) -> bytes | None:
+def secret_in(
+    option: str, file: Path | None, variable: str, *, is_private: bool = False
+) -> bytes | None:
     """
     What is in *file*, else in the environment, without the end of its line.
+
+    Args:
+        is_private: Whether a file that others can read is refused.
     """
     if file is None:
         if variable not in os.environ:
@@ -50,6 +59,8 @@ def secret_in(option: str, file: Path | None, variable: str) -> bytes | None:
         where = f"{option} {file}"
         try:
             with file.open("rb") as opened:
+                if is_private and _is_read_by_others(os.fstat(opened.fileno()).st_mode):
+                    raise InputError(f"{where}: others can read it; chmod 600 {file}")
                 found = opened.read(_LONGEST_SECRET + 1)
         except OSError as error:
             raise InputError(f"{where} can't be read: {error.strerror}") from error
@@ -59,3 +70,7 @@ def secret_in(option: str, file: Path | None, variable: str) -> bytes | None:
     if len(found) > _LONGEST_SECRET:
         raise InputError(f"{where} is too long for a secret")
     return found
+
+
+def _is_read_by_others(mode: int) -> bool:
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))

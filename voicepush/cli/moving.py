@@ -36,8 +36,8 @@ async def move(
     """
     Bring CAMPAIGN into another ledger, where it goes on; nobody is called meanwhile.
 
-    It is copied with all that is known of it, and its sums are compared. If that is
-    interrupted, the same command goes on.
+    It is copied with all that is known of it, and its sums are compared. Those who must
+    not be called come along. If that is interrupted, the same command goes on.
 
     Parameters
     ----------
@@ -66,6 +66,11 @@ async def move(
         status = await (moving.back() if back else moving.go())
     if not back:
         say(f"{campaign} goes on in {where}; name that by --ledger from now on")
+        if moving.brought:
+            say(
+                f"{moving.brought:,} of the suppression list came along; who opts out "
+                "from now on has to be told there"
+            )
     tell_status(status, json=json)
     return EVERYONE_ACCEPTED
 

@@ -21,6 +21,7 @@ from cyclopts import Parameter
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import (
     HUB_SECRET_VARIABLE,
+    OPT_OUT_VARIABLE,
     TOKEN_VARIABLE,
     host_and_port,
     secret_in,
@@ -54,6 +55,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
     basic_password_file: Path | None = None,
     tenant_zone: str = "UTC",
     keep: str = "90d",
+    opt_out_token_file: Path | None = None,
     dashboard: Annotated[bool, Parameter(negative="")] = False,
     dashboard_token_file: Path | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
@@ -84,6 +86,10 @@ async def receipts(  # noqa: PLR0913 -- options have names
         The time zone of time stamps without an offset: Asia/Kolkata, or +05:30.
     keep
         How long what was posted is kept word for word, such as 90d, or forever.
+    opt_out_token_file
+        A file that holds the token with which a call flow may post to /opt-out who has
+        pressed a key to be called no more, and which only you can read; the variable
+        VOICEPUSH_OPT_OUT_TOKEN does as well. Without a token there is no /opt-out.
     dashboard
         Show at /dashboard where campaigns stand, to those who have the token.
     dashboard_token_file
@@ -94,7 +100,8 @@ async def receipts(  # noqa: PLR0913 -- options have names
     """
     # Only here is a server needed, and it takes a tenth of a second to load.
     from voicepush.dashboard.app import dashboard_app  # noqa: PLC0415
-    from voicepush.receipts.app import receipts_app  # noqa: PLC0415
+    from voicepush.receipts.app import OPT_OUTS, receipts_app  # noqa: PLC0415
+    from voicepush.receipts.opt_out_url import OPT_OUT  # noqa: PLC0415
     from voicepush.receipts.serving import serving  # noqa: PLC0415
 
     host, port = host_and_port(listen)
@@ -107,6 +114,9 @@ async def receipts(  # noqa: PLR0913 -- options have names
     token = _token(dashboard_token_file, path) if dashboard else None
     if dashboard_token_file is not None and token is None:
         raise InputError("--dashboard-token-file is of no use without --dashboard")
+    opt_out = secret_in(
+        "--opt-out-token-file", opt_out_token_file, OPT_OUT_VARIABLE, is_private=True
+    )
     zone, kept = zone_called(tenant_zone), _kept(keep)
     sums = _Sums()
     stopped = asyncio.Event()
@@ -121,6 +131,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
                 tenant_zone=zone,
                 keep=kept,
                 told=sums.add,
+                opt_out_token=opt_out,
             )
             if token is not None:
                 # Opened once more: receipts must not wait until a question is answered.
@@ -136,10 +147,14 @@ async def receipts(  # noqa: PLR0913 -- options have names
                 )
             if token is not None:
                 say(f"the dashboard is at {address}{_DASHBOARD}/")
+            if opt_out is not None:
+                say(f"opt-outs are taken at {address}{OPT_OUT}")
             tell(f"{address}{path}")
             await stopped.wait()
             say("ending; requests that are under way are answered first")
     say(sums.told())
+    if OPT_OUTS in app:
+        say(f"{app[OPT_OUTS].counts.taken:,} opted out by key-press")
     return EVERYONE_ACCEPTED
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import nullcontext
 from datetime import UTC, timedelta, tzinfo
 from http import HTTPStatus
 from typing import Any
@@ -18,16 +19,25 @@ from aiohttp import hdrs, web
 from voicepush import clock
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.protocol import Ledger
+from voicepush.receipts.access_log import Warnings, log_access
 from voicepush.receipts.applying import ReceiptsApplied, Receiver
 from voicepush.receipts.bodies import Bodies, NotReadError, TooLargeError
+from voicepush.receipts.opt_out_url import (
+    MOST_PER_SECOND,
+    OPT_OUT,
+    Allowance,
+    OptOutUrl,
+)
+from voicepush.receipts.opting_out import OptOuts
 from voicepush.receipts.receipt import read_receipt
-from voicepush.receipts.signatures import Password, Signatures
+from voicepush.receipts.signatures import Password, Signatures, Token
 from voicepush.receipts.tending import tending
 
-_log = logging.getLogger("voicepush.receipts")
-
 #: The bodies that are being read, for who wants to wait for them.
-BODIES = web.AppKey("bodies", Bodies)
+BODIES = web.AppKey("bodies", tuple[Bodies, ...])
+
+#: Who was put on the list, for who wants to tell of it.
+OPT_OUTS = web.AppKey("opt_outs", OptOuts)
 
 _SIGNATURE = "x-hub-signature"
 _HEALTH = "/healthz"
@@ -43,9 +53,6 @@ _SHORTEST = 200
 #: So many bytes of bodies, and so many bodies, whose end has not come yet.
 _MOST_BYTES_READ = 64 << 20
 _MOST_READ = 1000
-
-#: The same warning is written once in so many seconds.
-_WARNS = 60.0
 
 # The platform sends a receipt again, up to three times, unless the status is one of
 # 202-208, 226, 3xx, 400, 402, 404-411, 414-416, 418 and 505. Those end it silently, so
@@ -73,6 +80,8 @@ def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
     told: Callable[[ReceiptsApplied], object] | None = None,
     most_bytes: int = _MOST_BYTES,
     most_seconds: float = _MOST_SECONDS,
+    opt_out_token: str | bytes | None = None,
+    most_opt_outs: float = MOST_PER_SECOND,
 ) -> web.Application:
     """
     An application that takes receipts into *ledger*, as it is or within another one.
@@ -80,6 +89,9 @@ def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
     A receipt is answered 200 once it is durable, and 503 if it can't be stored, so that
     the platform sends it again. Without *secret* and *basic* it takes receipts from
     everyone who can reach it. ``/healthz`` tells everyone how it is.
+
+    With *opt_out_token* a call flow can post to ``/opt-out`` who has pressed a key to
+    be called no more: they are on the ledger's list once that is answered 200.
 
     Within another application (``add_subapp``), let that one's server not inflate
     bodies (``auto_decompress=False``), since the signature is over what was sent.
@@ -94,11 +106,16 @@ def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
         told: Hears of each commit, at once.
         most_bytes: Of one body; a larger one is answered 413.
         most_seconds: In which a body has to come; a slower one is answered 503.
+        opt_out_token: What a call flow gives as a bearer token; of 16 characters at
+            least. Without one there is no ``/opt-out``.
+        most_opt_outs: So many a second are taken, after ten times as many at once;
+            what comes faster is answered 429.
 
     Raises:
         InputError: A value can't be used.
     """
-    if not _PATH.fullmatch(path) or path.rstrip("/") == _HEALTH:
+    taken = (_HEALTH,) if opt_out_token is None else (_HEALTH, OPT_OUT)
+    if not _PATH.fullmatch(path) or path.rstrip("/") in taken:
         raise InputError(f"the path of receipts must be like /receipts, not {path!r}")
     if keep is not None and keep <= timedelta():
         raise InputError(f"receipts must be kept for some time, not {keep}")
@@ -115,16 +132,35 @@ def receipts_app(  # noqa: PLR0913 -- each is a keyword, and all have defaults
         ),
     )
 
+    if opt_out_token is not None:
+        url.opt_outs = OptOutUrl(
+            opt_outs=OptOuts(
+                ledger,
+                # There is no receiver before the application is started.
+                failed=lambda error: url.receiver.could_write(error),  # noqa: PLW0108
+                refuse=lambda: url.receiver.refuse(),  # noqa: PLW0108
+            ),
+            token=Token(opt_out_token),
+            allowance=Allowance(most_opt_outs),
+            warnings=url.warnings,
+        )
+
     async def run(_: web.Application) -> AsyncIterator[None]:
         async with (
             Receiver(ledger, zone=tenant_zone, told=told) as url.receiver,
             tending(ledger, url.receiver, keep),
+            nullcontext() if url.opt_outs is None else url.opt_outs.opt_outs,
         ):
             yield
 
     app = web.Application(handler_args=_SERVER)
-    app[BODIES] = url.bodies
+    app[BODIES] = (url.bodies,)
     app.cleanup_ctx.append(run)
+    if url.opt_outs is not None:
+        app[BODIES] = (url.bodies, url.opt_outs.bodies)
+        app[OPT_OUTS] = url.opt_outs.opt_outs
+        for each in (OPT_OUT, f"{OPT_OUT}/"):
+            app.router.add_post(each, url.opt_outs.post)
     for each in (path.rstrip("/"), path.rstrip("/") + "/"):
         app.router.add_get(each, url.show)
         app.router.add_post(each, url.post)
@@ -142,14 +178,14 @@ class _NotifyUrl:
     password: Password | None
     bodies: Bodies
     receiver: Receiver = attrs.field(init=False)
-    #: When each warning may be written again.
-    _warned: dict[str, float] = attrs.field(init=False, factory=dict)
+    warnings: Warnings = attrs.field(factory=Warnings)
+    opt_outs: OptOutUrl | None = None
 
     async def show(self, request: web.Request) -> web.Response:
         """
         Say that it is there, as the console asks before it takes the address.
         """
-        _log_access(request, _STORED, 0, clock.monotonic())
+        log_access(request, _STORED, 0, clock.monotonic())
         return web.Response(text="receipts are posted here\n")
 
     async def post(self, request: web.Request) -> web.Response:
@@ -161,7 +197,7 @@ class _NotifyUrl:
         response = web.Response(status=status)
         if not request.content.is_eof():
             response.force_close()
-        _log_access(request, status, size, began)
+        log_access(request, status, size, began)
         return response
 
     async def show_health(self, _: web.Request) -> web.Response:
@@ -169,7 +205,7 @@ class _NotifyUrl:
         Say how it is, with counts and nothing else.
         """
         counts = self.receiver.counts
-        shown = {
+        shown: dict[str, Any] = {
             "ok": self.receiver.is_well,
             "stored": counts.received,
             "kept_aside": counts.unplaced + counts.unreadable,
@@ -177,6 +213,8 @@ class _NotifyUrl:
             "waiting": self.receiver.waiting,
             "last_at": clock.moment(counts.last_at),
         }
+        if self.opt_outs is not None:
+            shown["opt_outs"] = self.opt_outs.shown()
         return web.Response(
             status=_STORED if self.receiver.is_well else _NOT_STORED,
             body=msgspec.json.encode(shown),
@@ -214,24 +252,20 @@ class _NotifyUrl:
         try:
             return await self.bodies.read(request.content, request.content_length)
         except TooLargeError:
-            self._warn("a body is too large for a receipt, and is not stored")
+            self.warnings.warn("a body is too large for a receipt, and is not stored")
             return _TOO_LARGE
         except NotReadError:
-            self._warn("a body came too slowly, or too many at once, and is not stored")
+            self.warnings.warn(
+                "a body came too slowly, or too many at once, and is not stored"
+            )
         except (web.RequestPayloadError, OSError, RuntimeError):
             pass  # it broke off; where its connection did, nobody hears of it
         return _NOT_STORED
 
     def _refuse(self, what: str) -> HTTPStatus:
         self.receiver.refuse()
-        self._warn(f"a request with a wrong {what}, or none, was refused")
+        self.warnings.warn(f"a request with a wrong {what}, or none, was refused")
         return _REFUSED
-
-    def _warn(self, text: str) -> None:
-        now = clock.monotonic()
-        if now >= self._warned.get(text, now):
-            self._warned[text] = now + _WARNS
-            _log.warning("%s; this is said once a minute", text)
 
 
 def _is_only_a_try(request: web.Request, body: bytes) -> bool:
@@ -244,17 +278,6 @@ def _is_only_a_try(request: web.Request, body: bytes) -> bool:
         and len(body) <= _SHORTEST
         and not read_receipt(body, 0.0).reports
     )
-
-
-def _log_access(
-    request: web.Request, status: HTTPStatus, size: int, began: float
-) -> None:
-    # Neither the path nor the query: both are the client's choice, and may name people.
-    if _log.isEnabledFor(logging.INFO):
-        _log.info(
-            "%s %d, %d bytes, %.1f ms",
-            *(request.method, status, size, 1000 * (clock.monotonic() - began)),
-        )
 
 
 class _WithoutContent(logging.LoggerAdapter[logging.Logger]):
@@ -280,7 +303,7 @@ _SERVER = {
     "read_bufsize": 1 << 14,
     "keepalive_timeout": 75.0,
     "lingering_time": 1.0,
-    # See `_log_access` for what is written instead.
+    # See `access_log` for what is written instead.
     "access_log": None,
     "logger": _WithoutContent(logging.getLogger("voicepush.receipts.protocol")),
 }

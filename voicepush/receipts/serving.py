@@ -56,7 +56,8 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[s
             if BODIES in app:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_PATIENCE):
-                        await app[BODIES].finished()
+                        for each in app[BODIES]:
+                            await each.finished()
     finally:
         await runner.cleanup()
 

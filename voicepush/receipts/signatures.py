@@ -1,5 +1,5 @@
 """
-Whether a request is the platform's: the signature of its body, and its password.
+Whether a request is the platform's: the signature of its body, its password or token.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from voicepush.errors import InputError
 _SIGNATURE = re.compile(
     r"(?:(sha1|sha256|sha512)=)?([0-9a-f]+)", re.IGNORECASE | re.ASCII
 )
+
+_IN_HEADER = re.compile(rb"[\x21-\x7e]+")
+
+#: What can be guessed is no token.
+_SHORTEST_TOKEN = 16
 
 #: By the number of hexadecimal digits.
 _ALGORITHMS = {40: "sha1", 64: "sha256", 128: "sha512"}
@@ -83,6 +88,37 @@ class Password:
         scheme, _, given = (header or "").partition(" ")
         return scheme.lower() == "basic" and hmac.compare_digest(
             given.strip(" \t").encode("utf-8", "replace"), self._expected
+        )
+
+
+class Token:
+    """
+    Knows the token with which a call flow authorizes itself, as a bearer's.
+
+    Raises:
+        InputError: It is so short that it could be guessed, or no header can hold it.
+    """
+
+    def __init__(self, token: str | bytes) -> None:
+        self._token = _as_bytes(token)
+        if len(self._token) < _SHORTEST_TOKEN:
+            raise InputError(
+                f"the token of opt-outs is too short; give it {_SHORTEST_TOKEN} "
+                "characters or more, such as: openssl rand -hex 16"
+            )
+        if not _IN_HEADER.fullmatch(self._token):
+            raise InputError(
+                "the token of opt-outs has spaces or characters that no header holds; "
+                "make one with: openssl rand -hex 16"
+            )
+
+    def fits(self, header: str | None) -> bool:
+        """
+        Whether *header* is that token's, which is looked at in constant time.
+        """
+        scheme, _, given = (header or "").strip(" \t").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(
+            given.strip(" \t").encode("utf-8", "replace"), self._token
         )
 
 

@@ -27,6 +27,10 @@ _MARK = re.compile(r"\?|(?<!:):(\w+)|%")
 _NO_ROWS = sql.SQL("SELECT {} FROM {} LIMIT 0")
 _COPY = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
 
+#: A lock that nothing else takes, and no snapshot is taken for, so that who has waited
+#: looks at what is there after the wait. It ends with the transaction.
+_QUEUE = b"LOCK TABLE ledger_version IN EXCLUSIVE MODE"
+
 #: Those who claim can do so at once, but not while someone changes the list.
 _LOCK_TOGETHER = b"LOCK TABLE suppression IN ROW SHARE MODE"
 _LOCK_ALONE = b"LOCK TABLE suppression IN EXCLUSIVE MODE"
@@ -221,6 +225,12 @@ class PostgresConnection:
         Seconds since 1970, by the server's clock.
         """
         return self._clock.now()
+
+    def queue(self) -> None:
+        """
+        Let the transaction go on alone of those that queue.
+        """
+        self._connection.execute(_QUEUE)
 
     def lock_suppression(self, *, alone: bool = False) -> None:
         """

@@ -71,10 +71,6 @@ _MOST_TIMES = 50
 _FREELY = 3
 _LONGEST_WAIT = 0.01
 
-#: That queue: a lock that nothing else takes, and no snapshot is taken for, so that who
-#: has waited looks at what is there after the wait. It ends with the transaction.
-_QUEUE = b"LOCK TABLE ledger_version IN EXCLUSIVE MODE"
-
 #: A process that stands still in the middle of a transaction, or whose machine is gone,
 #: keeps others waiting for so long, in seconds; less than until it is taken for dead.
 STANDS_STILL = 10.0
@@ -251,9 +247,10 @@ class PostgresStore:
                 else IsolationLevel.REPEATABLE_READ
             )
             with connection.transaction():
+                ours = PostgresConnection(connection, self._clock)
                 if queues and writes:
-                    connection.execute(_QUEUE)
-                return work(PostgresConnection(connection, self._clock))
+                    ours.queue()
+                return work(ours)
 
     @contextmanager
     def _connection(self, until: float) -> Iterator[psycopg.Connection[Any]]:

@@ -5,6 +5,7 @@ Who is left out when it is their turn, because of what is known by then.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from threading import RLock
 
 from voicepush import clock
@@ -24,9 +25,10 @@ from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import Verdict
 from voicepush.model.recipients import origin_in
 
-#: A claim may stand in the store so many seconds after the moment that it tells: it may
-#: have waited for a lock.
-_COMES_LATER = 15.0
+#: A claim may stand in the store so many seconds after the moment that it tells: its
+#: process may have stood still before the commit, which PostgreSQL suffers for 10 s at
+#: each step.
+_COMES_LATER = 30.0
 
 
 class LeavingOut:
@@ -43,11 +45,17 @@ class LeavingOut:
         self._plan = plan
         #: Up to when the claims of other campaigns were looked at.
         self._looked_at = since
+        #: How far the clock was before one that is never set.
+        self._ahead = -inf
         #: Their batches: campaign and number; and who is in which of them.
         self._others: list[tuple[int, int]] = []
         self._known: set[tuple[int, int]] = set()
         self._called = Places()
         self._chained: frozenset[int] | None = None
+        #: Whether others have claimed lately. Of two claims that count each other's
+        #: people, and have not seen each other, one has to be done again; it is cheaper
+        #: to wait first.
+        self._meets_others = False
         self._lock = RLock()
 
     def until(
@@ -72,6 +80,8 @@ class LeavingOut:
         Those at *places* of *batch* who must not be called any more, or when they may
         be.
         """
+        if self._meets_others:
+            connection.queue()
         out = suppression.left_out(connection, batch, places)
         if self._plan.follows is None and not self._plan.caps:
             return out
@@ -127,12 +137,18 @@ class LeavingOut:
             self._catch_up(connection)
 
     def _catch_up(self, connection: Connection) -> None:
+        now = connection.now()
+        # If the clock was set back, so are the moments of all claims since.
+        ahead = now - clock.monotonic()
+        self._looked_at -= max(0.0, self._ahead - ahead)
+        self._ahead = ahead
         rows = connection.execute(
             "SELECT batch.campaign, number, claimed_at FROM campaign "
             "CROSS JOIN batch WHERE batch.campaign = campaign.id AND claimed_at > ? "
             "AND campaign.id != ?",
             (self._looked_at - _COMES_LATER, self._campaign),
         ).fetchall()
+        self._meets_others = any(at > now - _COMES_LATER for *_, at in rows)
         for campaign, number, claimed_at in rows:
             self._looked_at = max(self._looked_at, claimed_at)
             key = (campaign, number)

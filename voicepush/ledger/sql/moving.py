@@ -3,8 +3,9 @@ A campaign goes from one ledger to another, and is dispatched from one of them o
 
 The order of events is what counts: it is marked in the source as *moving*, and nobody
 can dispatch it; its rows are copied into a draft that nobody sees; the sums of both are
-compared; the draft is published, and then the source says that it was *moved*. Whatever
-happens in between, the same again goes on, or takes the mark back.
+compared; those who must not be called come along; the draft is published, and then the
+source says that it was *moved*. Whatever happens in between, the same again goes on, or
+takes the mark back.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.plan import PlannedGroup
 from voicepush.ledger.sql import copying
+from voicepush.ledger.sql.bringing import bring_list
 from voicepush.ledger.sql.calls import calls_of
 from voicepush.ledger.sql.draft import drop
 from voicepush.ledger.sql.groups import insert_groups, planned_groups
@@ -87,6 +89,8 @@ class Move:
         self._to = to
         self._tell = tell
         self._token = new_token()
+        #: So many came along who must not be called, and whom the target did not know.
+        self.brought = 0
 
     async def go(self) -> CampaignStatus:
         """
@@ -113,6 +117,8 @@ class Move:
             try:
                 await self._copy(row, draft)
                 await self._compare(row["id"], draft)
+                # Before anyone can be called from there.
+                await self._bring_list(lambda there: self._held(there, draft))
                 publish = partial(self._publish, draft=draft, mark=_mark_of(row))
                 await self._target.do(publish)
             except asyncio.CancelledError:
@@ -123,6 +129,9 @@ class Move:
                 with suppress(LedgerError):
                     await self._target.do(self._let_go)
                 raise
+        else:
+            # Who opted out here since it was published there.
+            await self._bring_list(lambda _: None)
         await self._source.do(self._end)
         (status,) = await self._target.do(
             lambda connection: statuses_of(connection, self._name), writes=False
@@ -281,7 +290,7 @@ class Move:
             (mark.state, mark.reason, draft),
         )
         let_go(connection, self._token)
-        note(connection, draft, "moved", "here")
+        note(connection, draft, "moved", "here" + told_brought(self.brought))
 
     def _let_go(self, connection: Connection) -> None:
         let_go(connection, self._token)
@@ -339,11 +348,17 @@ class Move:
         """
 
         def held(connection: Connection) -> Any:
-            hold(connection, draft, self._token)
-            note_heartbeat(connection, self._token)
+            self._held(connection, draft)
             return work(connection, draft)
 
         return await self._target.do(held)
+
+    def _held(self, connection: Connection, draft: int) -> None:
+        hold(connection, draft, self._token)
+        note_heartbeat(connection, self._token)
+
+    async def _bring_list(self, hold: Callable[[Connection], object]) -> None:
+        self.brought += await bring_list(self._source, self._target, hold)
 
     async def _compare(self, campaign: int, draft: int) -> None:
         """
@@ -357,6 +372,13 @@ class Move:
                 f"what was copied of {self._name!r} does not agree with its source "
                 f"({differs}); say move --back to go on where it is, and report this"
             )
+
+
+def told_brought(people: int) -> str:
+    """
+    That so many came along, in words that follow others.
+    """
+    return f", with {people:,} of the suppression list" if people else ""
 
 
 def _mark_of(row: Row) -> Mark:

@@ -103,10 +103,16 @@ class Connection(Protocol):
         """
         ...
 
+    def queue(self) -> None:
+        """
+        Let the transaction go on alone of those that queue; its first statement.
+        """
+        ...
+
     def lock_suppression(self, *, alone: bool = False) -> None:
         """
         Let nobody change the list of the suppressed until the transaction ends, or
-        nobody look at it either; the first statement of a transaction.
+        nobody look at it either; the first statement of a transaction but `queue`.
         """
         ...
 

@@ -145,18 +145,10 @@ class SQLSuppression:
                 yield kind, [_text(kind, row[0]) for row in rows]
 
     async def _rows(self, kind: Kind, why: str) -> AsyncIterator[list[Row]]:
-        table, column, _ = _TABLES[kind]
-        after: Any = 0 if kind is Kind.MSISDN else ""
-        columns = f"{column} AS value{why and ', suppression.*'}"
-
-        def work(connection: Connection) -> list[Row]:
-            return connection.execute(
-                f"SELECT {columns} FROM {table}{why} WHERE {column} > ? "  # noqa: S608
-                f"ORDER BY {column} LIMIT ?",
-                (after, TOGETHER),
-            ).fetchall()
-
-        while rows := await self._store.do(work, writes=False):
+        after = None
+        while rows := await self._store.do(
+            partial(page_of, kind=kind, after=after, why=why), writes=False
+        ):
             yield rows
             after = rows[-1][0]
 
@@ -166,7 +158,7 @@ class SQLSuppression:
         """
         rows = await self._store.do(
             lambda connection: connection.execute(
-                "SELECT * FROM suppression ORDER BY id"
+                "SELECT * FROM suppression ORDER BY at, id"
             ).fetchall(),
             writes=False,
         )
@@ -185,6 +177,42 @@ class SQLSuppression:
 
 #: Joins what put someone on the list.
 _WHY = " JOIN suppression ON suppression.id = deed"
+
+
+def page_of(
+    connection: Connection, kind: Kind, after: Any, why: str = _WHY
+) -> list[Row]:
+    """
+    The next on the list *after* a value, or the first, each as ``value`` with the
+    columns of what put it there.
+    """
+    table, column, _ = _TABLES[kind]
+    first = 0 if kind is Kind.MSISDN else ""
+    columns = f"{column} AS value{why and ', suppression.*'}"
+    return connection.execute(
+        f"SELECT {columns} FROM {table}{why} WHERE {column} > ? "  # noqa: S608
+        f"ORDER BY {column} LIMIT ?",
+        (first if after is None else after, TOGETHER),
+    ).fetchall()
+
+
+def unlisted(connection: Connection, kind: Kind, rows: Sequence[Row]) -> list[Row]:
+    """
+    Those of *rows*, which `page_of` gave, who are not on the list.
+    """
+    values = [_text(kind, row["value"]) for row in rows]
+    known = _listed(connection, kind, values)
+    return [row for row, value in zip(rows, values, strict=True) if value not in known]
+
+
+def insert(
+    connection: Connection, kind: Kind, entries: Sequence[tuple[Any, int]]
+) -> None:
+    """
+    Put values on the list, each with the deed that does so.
+    """
+    table, column, _ = _TABLES[kind]
+    connection.insert_many(table, (column, "deed"), entries)
 
 
 def left_out(
@@ -269,9 +297,8 @@ def _note(
 
 def _add(connection: Connection, kind: Kind, values: list[str], deed: int) -> int:
     known = _listed(connection, kind, values)
-    table, column, _ = _TABLES[kind]
     new = sorted(_keys(kind, [each for each in values if each not in known]))
-    connection.insert_many(table, (column, "deed"), [(each, deed) for each in new])
+    insert(connection, kind, [(each, deed) for each in new])
     return len(new)
 
 

@@ -172,13 +172,13 @@ class SQLWorker:
         row = claim_of(batch, places, self._campaign, self.token)
 
         def work(connection: Connection) -> Claim:
-            row["now"] = connection.now()
+            out = self._leaving_out.look(connection, batch, places)
+            row["now"] = connection.now()  # after waits, since others look by it
+            if isinstance(out, NotBefore):
+                return out
             until = self._leaving_out.until(connection, batch.group, row["now"])
             if isinstance(until, NotBefore):
                 return until
-            out = self._leaving_out.look(connection, batch, places)
-            if isinstance(out, NotBefore):
-                return out
             claimed = self._claim_but(connection, row, batch, places, out)
             if isinstance(claimed, Claimed):
                 return attrs.evolve(claimed, until=until)

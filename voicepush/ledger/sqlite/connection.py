@@ -53,6 +53,11 @@ class SQLiteConnection(sqlite3.Connection):
         """
         return clock.now()
 
+    def queue(self) -> None:
+        """
+        Nothing is to be done: one at a time writes into a file.
+        """
+
     def lock_suppression(self, *, alone: bool = False) -> None:
         """
         Nothing is to be done: one at a time writes into a file.
