@@ -12,7 +12,7 @@ import pytest
 from ledger_model import MESSAGE, TAG, Store, given, load, planned_as, publish
 from making import batch_of
 
-from voicepush.ledger.sql.giving import next_rows
+from voicepush.ledger.sql.giving import Giving
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 
@@ -28,6 +28,7 @@ async def test_who_was_accepted_meanwhile_is_not_given_again(
     where someone is pending again: the others must not be called twice.
     """
     begun, over = threading.Event(), threading.Event()
+    next_rows = Giving.next_rows
 
     def slowly(*values: Any, **options: Any) -> Any:
         begun.set()
@@ -39,7 +40,7 @@ async def test_who_was_accepted_meanwhile_is_not_given_again(
     worker = await store.ledger.join("june", load)
     await given(worker, 1)
     with monkeypatch.context() as patched:
-        patched.setattr("voicepush.ledger.sql.worker.next_rows", slowly)
+        patched.setattr(Giving, "next_rows", slowly)
         looking = asyncio.create_task(worker.due(1))
         await asyncio.to_thread(begun.wait)
         claimed = await worker.claim(batch, [0, 1])

@@ -5,6 +5,7 @@ Who is to be called: `Destination` at the door, `Recipients` everywhere behind i
 from __future__ import annotations
 
 import enum
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress, repeat
 from operator import itemgetter
@@ -269,9 +270,20 @@ class Recipients:
         if len(places) == len(self):
             return self
 
-        def picked(column: Sequence[_T] | None) -> Sequence[_T] | None:
-            return None if column is None else _at(column, places)
+        pick = itemgetter(*places) if len(places) > 1 else None
 
+        def at(column: Sequence[_T]) -> list[_T]:
+            # Made once for all columns.
+            return _at(column, places) if pick is None else list(pick(column))
+
+        def picked(column: Sequence[_T] | None) -> Sequence[_T] | None:
+            return None if column is None else at(column)
+
+        rows = self.rows
+        if isinstance(rows, range) and rows.step == 1:
+            rows = list(map(rows.start.__add__, places))
+        else:
+            rows = picked(rows)
         came: dict[int, str] = {}
         if self.as_came:
             came = {
@@ -281,12 +293,12 @@ class Recipients:
             }
         return Recipients(
             self.kind,
-            self.values_at(places),
-            picked(self.rows),
+            at(self.values) if self.widths is None else self.values_at(places),
+            rows,
             picked(self.correlation_ids),
             picked(self.widths),
             came,
-            {header: _at(column, places) for header, column in self.kept.items()},
+            {header: at(column) for header, column in self.kept.items()},
             picked(self.origins),
         )
 
@@ -299,12 +311,9 @@ class Recipients:
         """
         if len(set(keys)) == 1:
             return {keys[0]: self}
-        places: dict[_K, list[int]] = {}
+        places: defaultdict[_K, list[int]] = defaultdict(list)
         for place, key in enumerate(keys):
-            if key in places:
-                places[key].append(place)
-            else:
-                places[key] = [place]
+            places[key].append(place)
         return {key: self.at(where) for key, where in places.items()}
 
     @classmethod
