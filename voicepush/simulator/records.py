@@ -1,5 +1,7 @@
 """What the simulator remembers of requests."""
 
+from datetime import datetime
+
 import attrs
 
 
@@ -27,3 +29,5 @@ class Record:
     correlation_ids: tuple[str, ...] = attrs.field(repr=False)
     #: The id of the request itself; "" for none.
     correlation_id: str = ""
+    #: After it nobody is rung; None for no such time.
+    expiry: datetime | None = None

@@ -362,6 +362,7 @@ class Simulator(ReceiptOptions):
                 code_shown(reply, verdicts),
                 request.correlation_ids,
                 request.correlation_id,
+                expiry=request.expiry,
             )
         )
         if status is None:

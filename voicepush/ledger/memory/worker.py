@@ -96,10 +96,11 @@ class MemoryWorker:
             if row.is_ready and row.id not in self._given
         ]
         now, windows = clock.now(), self._campaign.plan.windows
+        expires_at = self.plan.expires_at
         groups = {row.group.number: row.group for row in ready}
         order = {
             number: place
-            for place, numbers in enumerate(in_order(groups, windows, now))
+            for place, numbers in enumerate(in_order(groups, windows, now, expires_at))
             for number in numbers
         }
         opened = [row for row in ready if row.group.number in order]
@@ -115,7 +116,8 @@ class MemoryWorker:
             for row in ready:
                 if row.group.number not in order:
                     people[row.group.number] += row.known.counts()[Outcome.PENDING]
-            later += filter(None, [who_waits(people, groups, windows, now)])
+            waits = who_waits(people, groups, windows, now, expires_at)
+            later += filter(None, [waits])
             return min(later, key=lambda each: each.moment, default=Finished())
         self._given.update(row.id for row in found[:limit])
         return [Due(row.known, row.due_at) for row in found[:limit]]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from voicepush.ledger.opening import load_windows, openings
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.protocol import Due
@@ -152,9 +153,18 @@ class PostgresWorker(SQLWorker):
 
     def _waits(self, connection: Connection, number: int) -> None:
         """
-        Give those who are pending to whichever worker is free then.
+        Give those who are pending to whichever worker is free then, and not before
+        their window opens.
         """
-        engine.put(connection, self._campaign, [number])
+        row = connection.execute(
+            "SELECT message_group, windows, expires_at FROM batch JOIN campaign "
+            "ON campaign.id = batch.campaign WHERE campaign = ? AND number = ?",
+            (self._campaign, number),
+        ).fetchone()
+        windows, group = load_windows(row["windows"]), row["message_group"]
+        now, expires_at = connection.now(), row["expires_at"]
+        opens = openings([self._groups[group]], windows, now, expires_at)
+        engine.put(connection, self._campaign, [number], opens)
 
     async def known_as(self, engine: int) -> None:
         """

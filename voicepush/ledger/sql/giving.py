@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from voicepush import clock
 from voicepush.ledger.opening import Groups, in_order, is_all, load_windows, who_waits
 from voicepush.ledger.protocol import Finished
 from voicepush.ledger.sql.rows import READY, SELECT_BATCH, rows_numbered
@@ -45,9 +44,10 @@ class Giving:
             row: The campaign's.
             given: Those that were given and not told of since.
         """
-        now = clock.now()
-        windows = load_windows(row["windows"])
-        classes = in_order(self._groups, windows, now)
+        # By the clock that a claim looks at.
+        now, windows = connection.now(), load_windows(row["windows"])
+        expires_at = row["expires_at"]
+        classes = in_order(self._groups, windows, now, expires_at)
         for numbers in classes:
             found = self._after_the_last(connection, numbers, now, given, limit)
             if found:
@@ -81,7 +81,7 @@ class Giving:
         ]
         if not is_all(self._groups, opened):
             people = self._people(connection, given, set(self._groups) - set(opened))
-            if closed := who_waits(people, self._groups, windows, now):
+            if closed := who_waits(people, self._groups, windows, now, expires_at):
                 later.append(closed)
         return min(later, key=lambda each: each.moment, default=Finished())
 

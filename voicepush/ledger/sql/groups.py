@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from voicepush.ledger.opening import load_windows, openings
 from voicepush.ledger.plan import PlannedGroup
-from voicepush.ledger.sql.store import Connection
+from voicepush.ledger.sql.store import Connection, Row
 
 _COLUMNS = ("campaign", "number", "message", "zones", "priority", "trial")
 
@@ -52,3 +53,16 @@ def planned_groups(connection: Connection, campaign: int) -> list[PlannedGroup]:
             (campaign,),
         )
     ]
+
+
+def openings_of(connection: Connection, row: Row) -> dict[int, float]:
+    """
+    When the groups of the campaign in *row* that are closed are to be given, by their
+    numbers.
+    """
+    return openings(
+        planned_groups(connection, row["id"]),
+        load_windows(row["windows"]),
+        connection.now(),
+        row["expires_at"],
+    )
