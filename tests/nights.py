@@ -10,10 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from conftest import numbers
+
+from voicepush import Campaign, Ledger, VoiceMessage, Windows
+from voicepush.screening.grouping import Zoning
 from voicepush.simulator import Simulator
 from voicepush.simulator.records import Record
+from voicepush.sources.files import read_file
 
 #: Lets a process live by a clock that is ahead by what the file "clock" says.
 MOVED = """
@@ -143,3 +149,36 @@ def _check_request(record: Record, hours: Hours, zones: set[str]) -> None:
     for zone in zones:
         for moment in (*moments, expiry - 0.001):
             assert hours.is_open(moment, zone), (zone, moment)
+
+
+class People:
+    """
+    A list of people and where each of them lives.
+    """
+
+    def __init__(self, folder: Path, each: int, zones: Sequence[str]) -> None:
+        names = numbers(each * len(zones))
+        self.zones = {
+            number: (zones[place % len(zones)],) for place, number in enumerate(names)
+        }
+        self.file = folder / "june.csv"
+        rows = [f"{number},{zone}" for number, (zone,) in self.zones.items()]
+        self.file.write_text("\n".join(["msisdn,zone", *rows]) + "\n")
+
+    async def planned(
+        self, ledger: Ledger, hours: Hours, message: VoiceMessage, **options: Any
+    ) -> Campaign:
+        """
+        A campaign that calls them.
+        """
+        windows = Windows.parse(
+            hours.text, not_on=map(date.fromisoformat, hours.not_on)
+        )
+        return await Campaign.plan(
+            ledger,
+            "june",
+            message,
+            read_file(self.file, keep=["zone"]),
+            zoning=Zoning(windows, column="zone"),
+            **options,
+        )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,13 @@ CLOSES = at("2027-06-01T21:00", "Europe/London")
 HOURS = Hours("09:00", "21:00")
 
 
-def made(count: int) -> dict[str, tuple[str, ...]]:
+def made(count: int) -> dict[str, Sequence[str]]:
     """
     A list of so many in june.csv, and where each of them lives.
     """
-    zones = {number: (ZONES[place % 2],) for place, number in enumerate(numbers(count))}
+    zones: dict[str, Sequence[str]] = {
+        number: (ZONES[place % 2],) for place, number in enumerate(numbers(count))
+    }
     rows = [f"{number},{zone}" for number, (zone,) in zones.items()]
     Path("june.csv").write_text("\n".join(["msisdn,zone", *rows]) + "\n")
     return zones

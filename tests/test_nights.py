@@ -8,64 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-from conftest import Connect, Simulate, numbers
+from conftest import Connect, Simulate
 from ledger_model import Store
-from nights import Hours, Wall, at, check_hours
+from nights import Hours, People, Wall, at, check_hours
 
-from voicepush import Campaign, Ledger, VoiceMessage, Windows
+from voicepush import VoiceMessage
 from voicepush.model.status import CampaignState
-from voicepush.screening.grouping import Zoning
-from voicepush.sources.files import read_file
 
 LONDON, SYDNEY, KOLKATA = "Europe/London", "Australia/Sydney", "Asia/Kolkata"
-
-
-@pytest.fixture
-def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
-    """
-    A clock that the test sets.
-    """
-    wall = Wall()
-    wall.patch(monkeypatch.setattr)
-    return wall
-
-
-class People:
-    """
-    A list of people and where each of them lives.
-    """
-
-    def __init__(self, folder: Path, each: int, zones: Sequence[str]) -> None:
-        names = numbers(each * len(zones))
-        self.zones = {
-            number: (zones[place % len(zones)],) for place, number in enumerate(names)
-        }
-        self.file = folder / "june.csv"
-        rows = [f"{number},{zone}" for number, (zone,) in self.zones.items()]
-        self.file.write_text("\n".join(["msisdn,zone", *rows]) + "\n")
-
-    async def planned(
-        self, ledger: Ledger, hours: Hours, message: VoiceMessage, **options: Any
-    ) -> Campaign:
-        """
-        A campaign that calls them.
-        """
-        windows = Windows.parse(
-            hours.text, not_on=map(date.fromisoformat, hours.not_on)
-        )
-        return await Campaign.plan(
-            ledger,
-            "june",
-            message,
-            read_file(self.file, keep=["zone"]),
-            zoning=Zoning(windows, column="zone"),
-            **options,
-        )
 
 
 async def pass_by(
