@@ -99,6 +99,13 @@ class Run:
         words = self._not_sent.description
         return f"some were not sent ({words}); resume tries again"
 
+    @property
+    def done(self) -> int:
+        """
+        How many recipients it has brought further.
+        """
+        return self._speedometer.done
+
     async def leave(self, state: CampaignState, reason: str | None) -> None:
         """
         Give the campaign back, with what the next dispatcher has to know.
@@ -204,8 +211,7 @@ class Run:
         """
         Wait for those who are left, and let it be known why nothing goes on.
         """
-        words = f"{later.reason}, until {clock_time(later.moment)}"
-        self._waiting = Waiting(words, clock.utc_now())
+        self.waits_for(later)
         stop = self.journal.stop
         # The ledger's clock may be behind; and this one may jump, as after a sleep.
         left = max(later.moment - clock.now(), _AT_LEAST)
@@ -214,7 +220,18 @@ class Run:
                 await stop.wait(min(left, _LOOK_EVERY))
                 left = later.moment - clock.now()
         finally:
+            self.waits_for(None)
+
+    def waits_for(self, later: NotBefore | None) -> None:
+        """
+        Let it be known that everyone who is left waits for a moment, if so.
+        """
+        if later is None:
             self._waiting = None
+            return
+        words = f"{later.reason}, until {clock_time(later.moment)}"
+        if self._waiting is None or self._waiting.reason != words:
+            self._waiting = Waiting(words, clock.utc_now())
 
     async def _due(self) -> AsyncGenerator[BatchResult, None]:
         self._later, self._has_given, self._changed = None, False, False

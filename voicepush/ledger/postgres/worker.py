@@ -29,7 +29,7 @@ from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.tokens import at_work, process_of
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
-from voicepush.model.claim import Claim, Claimed, Record, Refused
+from voicepush.model.claim import Claim, Claimed, NotBefore, Record, Refused
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState
 
@@ -192,6 +192,18 @@ class PostgresWorker(SQLWorker):
         return await self._store.do(
             lambda connection: not any(self._under_way(connection)), writes=False
         )
+
+    async def waits(self) -> NotBefore | None:
+        """
+        When the next windows open, if nobody is in flight and all others wait for that.
+        """
+
+        def work(connection: Connection) -> NotBefore | None:
+            row = hold(connection, self._campaign, self.token)
+            _, in_flight = self._under_way(connection)
+            return None if in_flight else self._giving.waits(connection, row)
+
+        return await self._store.do(work, writes=False)
 
     def _under_way(self, connection: Connection) -> tuple[int, int]:
         row = connection.execute(

@@ -85,6 +85,25 @@ class Giving:
                 later.append(closed)
         return min(later, key=lambda each: each.moment, default=Finished())
 
+    def waits(self, connection: Connection, row: Row) -> NotBefore | None:
+        """
+        When the next windows open, if all who are pending wait for that.
+        """
+        now, windows = connection.now(), load_windows(row["windows"])
+        classes = in_order(self._groups, windows, now, row["expires_at"])
+        opened = [number for numbers in classes for number in numbers]
+        if is_all(self._groups, opened):
+            return None
+        found = connection.execute(
+            "SELECT 1 FROM batch WHERE campaign = ? AND state = ? "  # noqa: S608 -- ours
+            f"{self._in(opened)} LIMIT 1",
+            (self._campaign, READY),
+        )
+        if found.fetchone() is not None:
+            return None
+        people = self._people(connection, (), set(self._groups) - set(opened))
+        return who_waits(people, self._groups, windows, now, row["expires_at"])
+
     def _after_the_last(
         self,
         connection: Connection,
