@@ -215,6 +215,8 @@ class Recipients:
         Those in one *part* without gaps, in their order.
         """
         start, stop, _ = part.indices(len(self))
+        if stop - start == len(self):
+            return self
         values = self.values[part]
         if self.widths is not None:
             before = sum(self.widths[:start])
