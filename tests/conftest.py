@@ -36,6 +36,7 @@ Connect = Callable[..., Awaitable[Client]]
 if TYPE_CHECKING:
     from browser import Watch
     from ledger_model import Store
+    from nights import Wall
     from playwright.async_api import Browser
 
 
@@ -170,6 +171,19 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    """
+    The clock on the wall, which the test sets.
+    """
+    # Not before its asserts are rewritten, see the end.
+    from nights import Wall  # noqa: PLC0415
+
+    wall = Wall()
+    wall.patch(monkeypatch.setattr)
+    return wall
+
+
+@pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
     """
     A client that trusts nothing: no redirects are followed unless asked for.
@@ -214,4 +228,4 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # The asserts of helpers tell what they compared, as those of tests do.
-pytest.register_assert_rewrite("harmless", "mishaps", "processes", "sums")
+pytest.register_assert_rewrite("harmless", "mishaps", "nights", "processes", "sums")

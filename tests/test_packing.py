@@ -1,6 +1,7 @@
 """What a batch looks like at rest: nothing is lost, and little is written."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TypeVar
 
 import msgspec
@@ -26,9 +27,11 @@ from voicepush.ledger.packing import (
     PackedRecipients,
     pack_exceptions,
     pack_recipients,
+    pack_rows,
     pack_transactions,
     unpack_exceptions,
     unpack_recipients,
+    unpack_rows,
     unpack_transactions,
 )
 from voicepush.model.batch import Batch, BatchId, Group
@@ -41,6 +44,31 @@ T = TypeVar("T")
 MESSAGE = VoiceMessage(media="welcome")
 
 texts = st.text(st.characters(codec="utf-8"), max_size=10)
+
+
+@given(
+    steps=st.lists(st.integers(1, 3), max_size=20)
+    | st.lists(st.integers(1, 255), max_size=20)
+    | st.lists(st.integers(1, 3) | st.integers(-(2**40), 2**40), max_size=20),
+    start=st.integers(0, 2**40),
+)
+def test_rows_of_any_order(steps: list[int], start: int) -> None:
+    """
+    Come back as they were, whether they are runs with gaps or stand alone.
+    """
+    rows = list(accumulate(steps, initial=start))
+
+    assert rows == list(unpack_rows(pack_rows(rows)) or ())
+
+
+def test_rows_that_stand_alone_take_little_room() -> None:
+    """
+    Those of one group among others take a byte each.
+    """
+    packed = pack_rows(range(5, 3_005, 3))
+
+    assert packed is not None
+    assert len(packed) < 1_010
 
 
 @st.composite

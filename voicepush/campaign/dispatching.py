@@ -46,6 +46,11 @@ _LOOKED_AT = 20
 #: So many batches are asked for at once, which are taken apart in one go.
 _ASKED_FOR = 8
 
+#: Who waits for a moment looks at the clock so often, in seconds, and asks the ledger
+#: no sooner again than after so many.
+_LOOK_EVERY = 0.5
+_AT_LEAST = 0.1
+
 #: How every reason begins that is a wait which the service asked for.
 _ASKED_TO_WAIT = "the service asked to wait"
 
@@ -81,8 +86,8 @@ class Run:
         self._not_sent: Verdict | None = None
         #: When those who have to wait are due, if it is known that some have to.
         self._later: NotBefore | None = None
-        #: Set when who has to wait may have changed.
-        self._changed = asyncio.Event()
+        #: Whether the windows have changed since the ledger was asked.
+        self._changed = False
         #: Whether anyone was given to be sent since the ledger was asked anew.
         self._has_given = False
         #: Why nothing goes on, where it is not the service's doing.
@@ -100,6 +105,13 @@ class Run:
             return self.journal.stop.reason
         words = self._not_sent.description
         return f"some were not sent ({words}); resume tries again"
+
+    @property
+    def done(self) -> int:
+        """
+        How many recipients it has brought further.
+        """
+        return self._speedometer.done
 
     async def leave(self, state: CampaignState, reason: str | None) -> None:
         """
@@ -130,7 +142,7 @@ class Run:
         self._pace(control.rate)
         if control.windows != self.journal.windows:
             self.journal.windows = control.windows
-            self._changed.set()
+            self._changed = True
         if control.command is Command.PAUSE:
             self.journal.stop.set("paused by its owner")
         elif control.command is Command.CANCEL:
@@ -208,33 +220,40 @@ class Run:
         while not self.journal.stop.is_set:
             async with aclosing(self._due()) as due:
                 await Workers(self._sender, self.journal, self._deliver).run(due)
-            if self._later is not None:
-                await self._wait_until(self._later)
-            elif not self._has_given:
+            if self._has_given:
+                continue  # some may have been deferred meanwhile
+            if self._later is None:
                 return
-            # Some may have been deferred meanwhile.
+            await self._wait_until(self._later)
 
     async def _wait_until(self, later: NotBefore) -> None:
         """
         Wait for those who are left, and let it be known why nothing goes on.
         """
-        words = f"{later.reason}, until {clock_time(later.moment)}"
-        self._waiting = Waiting(words, clock.utc_now())
-        self._changed.clear()
-        changed = asyncio.ensure_future(self._changed.wait())
-        stopped = asyncio.ensure_future(self.journal.stop.wait())
-        seconds = max(0.0, later.moment - clock.now())
+        self.waits_for(later)
+        stop = self.journal.stop
+        # The ledger's clock may be behind; and this one may jump, as after a sleep.
+        left = max(later.moment - clock.now(), _AT_LEAST)
         try:
-            await asyncio.wait(
-                [changed, stopped], timeout=seconds, return_when=FIRST_COMPLETED
-            )
+            while left > 0 and not (stop.is_set or self._changed):
+                await stop.wait(min(left, _LOOK_EVERY))
+                left = later.moment - clock.now()
         finally:
-            changed.cancel()
-            stopped.cancel()
+            self.waits_for(None)
+
+    def waits_for(self, later: NotBefore | None) -> None:
+        """
+        Let it be known that everyone who is left waits for a moment, if so.
+        """
+        if later is None:
             self._waiting = None
+            return
+        words = f"{later.reason}, until {clock_time(later.moment)}"
+        if self._waiting is None or self._waiting.reason != words:
+            self._waiting = Waiting(words, clock.utc_now())
 
     async def _due(self) -> AsyncGenerator[BatchResult, None]:
-        self._later, self._has_given = None, False
+        self._later, self._has_given, self._changed = None, False, False
         while True:
             found = await self._worker.due(_ASKED_FOR)
             if isinstance(found, Finished):

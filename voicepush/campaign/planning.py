@@ -275,19 +275,24 @@ class Cutter:
         self._sample = None if trial is None else Sample(trial.people, trial.seed)
         self._told = 0
 
-    def cut(self, recipients: Recipients) -> tuple[list[Batch], Sequence[Refusal]]:
+    def cut(
+        self, recipients: Sequence[Recipients]
+    ) -> tuple[list[Batch], list[Refusal]]:
         """
         The batches of *recipients* that are full by now, and who is refused.
         """
-        grouped = self._grouping.group(recipients)
         batches: list[Batch] = []
-        for group, part in grouped.parts:
-            if self._sample is None:
-                batches += self._batcher.feed(part, group)
-                continue
-            for theirs, others in self._sample.sift(group, part):
-                batches += self._batcher.feed(others, theirs)
-        return batches, grouped.refusals
+        refusals: list[Refusal] = []
+        for some in self._grouping.together(recipients):
+            grouped = self._grouping.group(some)
+            refusals += grouped.refusals
+            for group, part in grouped.parts:
+                if self._sample is None:
+                    batches += self._batcher.feed(part, group)
+                    continue
+                for theirs, others in self._sample.sift(group, part):
+                    batches += self._batcher.feed(others, theirs)
+        return batches, refusals
 
     def flush(self) -> Iterator[Batch]:
         """
@@ -328,17 +333,22 @@ def _cutting(
         seen, error = False, None
         batches: list[Batch] = []
         refusals: list[Refusal] = []
+        passed: list[Recipients] = []
         try:
             for block in blocks:
                 seen = True
                 screened = screening.screen(block)
                 refusals += screened.refusals
-                full, ungrouped = cutter.cut(screened.recipients)
-                screening.count(ungrouped)
-                batches += full
-                refusals += ungrouped
+                passed.append(screened.recipients)
         except Exception as raised:  # noqa: BLE001 -- raised once the rest is told
             error = raised
+        try:
+            batches, ungrouped = cutter.cut(passed)
+        except InputError as raised:
+            error = error or raised
+        else:
+            screening.count(ungrouped)
+            refusals += ungrouped
         return _Cut(batches, refusals, error) if seen or error else None
 
     return cut

@@ -159,7 +159,7 @@ def _batches(
 ) -> Iterable[Batch]:
     for block in blocks:
         screened = screening.screen(block)
-        batches, ungrouped = cutter.cut(screened.recipients)
+        batches, ungrouped = cutter.cut([screened.recipients])
         screening.count(ungrouped)
         if refused is not None:
             refused([*screened.refusals, *ungrouped])

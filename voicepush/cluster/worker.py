@@ -17,6 +17,7 @@ from voicepush.campaign.campaign import BEYOND_ANSWERS
 from voicepush.campaign.dispatching import Run
 from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.client.client import Client
+from voicepush.cluster.closed import Closed
 from voicepush.cluster.engine import Engine
 from voicepush.cluster.jobs import Jobs
 from voicepush.cluster.troubles import LEDGER, Troubles
@@ -328,6 +329,7 @@ class ClusterWorker:
         tag, stop = worker.plan.tag, run.journal.stop
         name = worker.plan.campaign
         jobs = Jobs(run, worker, partial(self._troubles.over, name))
+        closed = Closed(run, worker)
         together = 2 * self._client.settings.concurrency + 7
         handing = asyncio.create_task(
             self._engine.hand_out(tag, jobs.do, together=together, drain=self._drain)
@@ -340,6 +342,7 @@ class ClusterWorker:
                     swept_at = clock.monotonic()
                 if await _unless(stop, worker.is_over()):
                     break
+                await _unless(stop, closed.look())
                 await stop.wait(_LOOK_EVERY)
         finally:
             handing.cancel()

@@ -85,14 +85,20 @@ def _span(windows: Windows | None, zones: Sequence[str], now: float) -> Span:
 
 
 def openings(
-    groups: Iterable[PlannedGroup],
+    groups: Iterable[PlannedGroup | Group],
     windows: Windows | None,
     now: float,
+    expires_at: float | None,
     starts_at: float | None = None,
 ) -> dict[int, float]:
     """
-    When the people of those *groups* may be called who may not be *now*, by the numbers
-    of these.
+    When the people of those *groups* are to be given who may not be called *now*, by
+    the numbers of these.
+
+    Args:
+        expires_at: When the message expires, which is told of those whose windows do
+            not open before.
+        starts_at: When the campaign starts.
     """
     begin = now if starts_at is None else max(now, starts_at)
     found: dict[int, float] = {}
@@ -100,7 +106,10 @@ def openings(
         span = _span(windows, group.zones, begin)
         opens = begin if span.is_open else span.until
         if opens > now:
-            found[group.number] = begin + _LOOK_AGAIN if opens == inf else opens
+            opens = begin + _LOOK_AGAIN if opens == inf else opens
+            found[group.number] = (
+                opens if expires_at is None else min(opens, expires_at)
+            )
     return found
 
 
@@ -109,7 +118,7 @@ def closed(windows: Windows | None, group: Group, now: float) -> NotBefore | Non
     When the people of *group* may be called, where they may not be *now*.
     """
     span = span_of(windows, group, now)
-    return None if span.is_open else not_before({group.number: 0}, [span], [group], now)
+    return None if span.is_open else _not_before({}, [span], [group], now)
 
 
 def check_zoned(campaign: str, groups: Sequence[PlannedGroup]) -> None:
@@ -134,15 +143,23 @@ def said_of(windows: Windows | None, any_hour: str | None) -> str:
     return f"window {windows}" + (f", not on {days}" if days else "")
 
 
-def in_order(groups: Groups, windows: Windows | None, now: float) -> list[list[int]]:
+def in_order(
+    groups: Groups,
+    windows: Windows | None,
+    now: float,
+    expires_at: float | None = None,
+) -> list[list[int]]:
     """
     The groups whose people may be called *now*, by their numbers: the first are called
-    first, and those that stand together in the order of the plan.
+    first, and those that stand together in the order of the plan. Once the message has
+    expired, nobody has to wait to be told so.
 
     A trial goes before all others, then a lower priority; of these the ones whose
     windows close first, since the others can be called after that.
     """
     found: dict[tuple[bool, int, float], list[int]] = {}
+    if expires_at is not None and expires_at <= now:
+        windows = None
     for number, group in sorted(groups.items()):
         span = span_of(windows, group, now)
         if span.is_open:
@@ -152,7 +169,11 @@ def in_order(groups: Groups, windows: Windows | None, now: float) -> list[list[i
 
 
 def who_waits(
-    people: Mapping[int, int], groups: Groups, windows: Windows | None, now: float
+    people: Mapping[int, int],
+    groups: Groups,
+    windows: Windows | None,
+    now: float,
+    expires_at: float | None = None,
 ) -> NotBefore | None:
     """
     Who of those that are left is called next, and when.
@@ -162,28 +183,35 @@ def who_waits(
     """
     waiting = [groups[number] for number in people]
     spans = [span_of(windows, group, now) for group in waiting]
-    return not_before(people, spans, waiting, now) if waiting else None
+    if not waiting:
+        return None
+    return _not_before(people, spans, waiting, now, expires_at)
 
 
-def not_before(
+def _not_before(
     people: Mapping[int, int],
     spans: Sequence[Span],
     groups: Sequence[Group],
     now: float,
+    expires_at: float | None = None,
 ) -> NotBefore:
     """
     The first moment at which one of *groups* opens, with how many wait for it.
     """
     first = min(span.until for span in spans)
+    if expires_at is not None and expires_at <= first:
+        number = sum(people.values())
+        words = f"the windows of all {number:,} who are left open after the expiry"
+        return NotBefore(expires_at, words, is_closed=True)
     those = [
         group for span, group in zip(spans, groups, strict=True) if span.until == first
     ]
-    number = sum(people[group.number] for group in those)
+    number = sum(people.get(group.number, 0) for group in those)
     counted = f"{number:,} wait" if number else "they wait"
     if first == inf:
         words = f"{counted}: no moment of a year is in the windows of all their zones"
-        return NotBefore(now + _LOOK_AGAIN, words)
-    return NotBefore(first, f"{counted} for {told(first, those)}")
+        return NotBefore(now + _LOOK_AGAIN, words, is_closed=True)
+    return NotBefore(first, f"{counted} for {told(first, those)}", is_closed=True)
 
 
 def told(moment: float, groups: Iterable[Group]) -> str:

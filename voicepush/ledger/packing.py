@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import accumulate, islice
+from operator import sub
 from typing import NamedTuple
 
 import msgspec
@@ -37,6 +39,11 @@ class PackedRecipients(NamedTuple):
     #: Which earlier calls they follow up, packed as rows are.
     origins: bytes | None = None
 
+
+#: Rows that stand alone begin with it, as no JSON does; then so many bytes tell the
+#: first one.
+_STEPS = b"+"
+_FIRST = 8
 
 #: The names of those columns, and of those among them that sending needs.
 COLUMNS = PackedRecipients._fields
@@ -112,22 +119,36 @@ def pack_rows(rows: Sequence[int] | None) -> bytes | None:
     """
     *rows* as runs: how far each is from the end of the one before, and how long it is.
 
-    The rows of a file are mostly one run, with gaps where someone was refused.
+    The rows of a file are mostly one run, with gaps where someone was refused. Those
+    of one group among others are mostly alone; then it is the first one, and a byte for
+    how far each is from the one before.
     """
     if rows is None:
         return None
+    if isinstance(rows, range) and rows.step == 1:
+        return msgspec.json.encode([rows.start, len(rows)])
+    steps = _steps(rows)
+    if 2 * steps.count(1) < len(steps):
+        return _STEPS + rows[0].to_bytes(_FIRST, signed=True) + steps
     runs: list[int] = []
     end = 0
-    if isinstance(rows, range) and rows.step == 1:
-        runs = [rows.start, len(rows)]
-    else:
-        for row in rows:
-            if runs and row == end:
-                runs[-1] += 1
-            else:
-                runs += [row - end, 1]
-            end = row + 1
+    for row in rows:
+        if runs and row == end:
+            runs[-1] += 1
+        else:
+            runs += [row - end, 1]
+        end = row + 1
     return msgspec.json.encode(runs)
+
+
+def _steps(rows: Sequence[int]) -> bytes:
+    """
+    How far each of *rows* is from the one before, where that fits into bytes.
+    """
+    try:
+        return bytes(map(sub, islice(rows, 1, None), rows))
+    except ValueError:
+        return b""
 
 
 def unpack_rows(packed: bytes | None) -> Sequence[int] | None:
@@ -136,6 +157,10 @@ def unpack_rows(packed: bytes | None) -> Sequence[int] | None:
     """
     if packed is None:
         return None
+    if packed.startswith(_STEPS):
+        begin = len(_STEPS) + _FIRST
+        first = int.from_bytes(packed[len(_STEPS) : begin], signed=True)
+        return list(accumulate(packed[begin:], initial=first))
     runs, end = msgspec.json.decode(packed, type=list[int]), 0
     if len(runs) == 2:  # noqa: PLR2004 -- one run, which takes no room
         return range(runs[0], sum(runs))

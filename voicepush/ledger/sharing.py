@@ -13,6 +13,7 @@ from voicepush.ledger.late_record import Fate, LateRecord
 from voicepush.ledger.protocol import Ledger, Worker
 from voicepush.ledger.reader import LedgerReader
 from voicepush.model.batch import BatchId
+from voicepush.model.claim import NotBefore
 from voicepush.model.message import VoiceMessage
 
 #: The name of the task that a job of the engine is for: to send one batch.
@@ -69,6 +70,12 @@ class SharedWorker(Worker, Protocol):
     async def is_over(self) -> bool:
         """
         Whether nobody is pending or in flight any more.
+        """
+        ...
+
+    async def waits(self) -> NotBefore | None:
+        """
+        When the next windows open, if nobody is in flight and all others wait for that.
         """
         ...
 

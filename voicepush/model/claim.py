@@ -37,6 +37,8 @@ class NotBefore:
     #: In seconds since 1970.
     moment: float
     reason: str
+    #: Whether that is when their window opens, which the ledger looks at by itself.
+    is_closed: bool = False
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ Who is to be called: `Destination` at the door, `Recipients` everywhere behind i
 from __future__ import annotations
 
 import enum
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress, repeat
 from operator import itemgetter
@@ -15,6 +16,7 @@ import attrs
 from voicepush.errors import InputError
 from voicepush.masking import mask, masked_repr, only_count
 from voicepush.model.fields import check_text, exact_text, optional_correlation_id
+from voicepush.model.rows import joined_rows
 
 _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
@@ -214,6 +216,8 @@ class Recipients:
         Those in one *part* without gaps, in their order.
         """
         start, stop, _ = part.indices(len(self))
+        if stop - start == len(self):
+            return self
         values = self.values[part]
         if self.widths is not None:
             before = sum(self.widths[:start])
@@ -269,9 +273,20 @@ class Recipients:
         if len(places) == len(self):
             return self
 
-        def picked(column: Sequence[_T] | None) -> Sequence[_T] | None:
-            return None if column is None else _at(column, places)
+        pick = itemgetter(*places) if len(places) > 1 else None
 
+        def at(column: Sequence[_T]) -> list[_T]:
+            # Made once for all columns.
+            return _at(column, places) if pick is None else list(pick(column))
+
+        def picked(column: Sequence[_T] | None) -> Sequence[_T] | None:
+            return None if column is None else at(column)
+
+        rows = self.rows
+        if isinstance(rows, range) and rows.step == 1:
+            rows = list(map(rows.start.__add__, places))
+        else:
+            rows = picked(rows)
         came: dict[int, str] = {}
         if self.as_came:
             came = {
@@ -281,12 +296,12 @@ class Recipients:
             }
         return Recipients(
             self.kind,
-            self.values_at(places),
-            picked(self.rows),
+            at(self.values) if self.widths is None else self.values_at(places),
+            rows,
             picked(self.correlation_ids),
             picked(self.widths),
             came,
-            {header: _at(column, places) for header, column in self.kept.items()},
+            {header: at(column) for header, column in self.kept.items()},
             picked(self.origins),
         )
 
@@ -299,12 +314,9 @@ class Recipients:
         """
         if len(set(keys)) == 1:
             return {keys[0]: self}
-        places: dict[_K, list[int]] = {}
+        places: defaultdict[_K, list[int]] = defaultdict(list)
         for place, key in enumerate(keys):
-            if key in places:
-                places[key].append(place)
-            else:
-                places[key] = [place]
+            places[key].append(place)
         return {key: self.at(where) for key, where in places.items()}
 
     @classmethod
@@ -327,7 +339,7 @@ class Recipients:
         return cls(
             first.kind,
             list(chain.from_iterable(part.values for part in parts)),
-            _joined_rows([part.rows for part in parts]),
+            joined_rows([part.rows for part in parts]),
             list(
                 chain.from_iterable(
                     part.correlation_ids or ("",) * len(part) for part in parts
@@ -343,7 +355,7 @@ class Recipients:
                 header: list(chain.from_iterable(part.kept[header] for part in parts))
                 for header in first.kept
             },
-            _joined_rows([part.origins for part in parts]),
+            joined_rows([part.origins for part in parts]),
         )
 
 
@@ -373,23 +385,3 @@ def _at(column: Sequence[_T], places: Sequence[int]) -> list[_T]:
 
 def _repeated(flag: object, width: int) -> Iterator[object]:
     return repeat(flag, width)
-
-
-def _joined_rows(columns: Sequence[Sequence[int] | None]) -> Sequence[int] | None:
-    # Rows of a file follow each other; a range of a thousand takes no room.
-    joined: list[int] = []
-    whole: range | None = None
-    for rows in columns:
-        if rows is None:
-            return None
-        if isinstance(rows, range) and not joined:
-            if whole is None:
-                whole = rows
-                continue
-            if whole.stop == rows.start and whole.step == rows.step == 1:
-                whole = range(whole.start, rows.stop)
-                continue
-        if whole is not None:
-            joined, whole = list(whole), None
-        joined.extend(rows)
-    return joined if whole is None else whole

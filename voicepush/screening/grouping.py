@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 import attrs
@@ -159,6 +160,18 @@ class Grouping:
         Those that were made by now, but for number 0, which everyone is in otherwise.
         """
         return list(self._groups.values())
+
+    def together(self, parts: Sequence[Recipients]) -> Iterator[Recipients]:
+        """
+        *parts*, those of them as one that can be: sorting many costs less for each.
+        """
+        if self._zoning is None:
+            yield from parts
+            return
+        for _, alike in groupby(parts, key=lambda part: (part.kind, *part.kept)):
+            some = list(filter(len, alike))
+            if some:
+                yield Recipients.joined(some)
 
     def group(self, recipients: Recipients) -> Grouped:
         """

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from operator import itemgetter
 
 #: Up to where in a number most numbers tell of their zones.
 _HEAD = 5
+
+_HEAD_OF = itemgetter(slice(1, _HEAD))
 
 #: Old spellings in that data, and how everyone spells them by now.
 _RENAMED = {
@@ -51,10 +54,11 @@ def zones_of_all(numbers: Sequence[str]) -> list[tuple[str, ...]]:
     The same for each of *numbers*. Equal zones are one object.
     """
     known = _heads()
-    found = list(map(known.__getitem__, [number[1:_HEAD] for number in numbers]))
-    for place, zones in enumerate(found):
-        if zones is _DEEPER:
-            found[place] = known.further(numbers[place])
+    found = list(map(known.__getitem__, map(_HEAD_OF, numbers)))
+    if _DEEPER in set(found):
+        for place, zones in enumerate(found):
+            if zones is _DEEPER:
+                found[place] = known.further(numbers[place])
     return found
 
 

@@ -139,7 +139,7 @@ class Delivery:
         stops = self._unreachable >= _UNREACHABLE_TRIES
         return ResponseItem(Meaning.STOP if stops else Meaning.UNREACHED, None, words)
 
-    def turn(self, *, paced: bool, fits: bool, stopped: bool) -> Turn:
+    def turn(self, *, paced: bool, fits: bool, stopped: bool, held: bool) -> Turn:
         """
         What follows when it was the turn of a request.
 
@@ -147,6 +147,7 @@ class Delivery:
             paced: Whether the pace lets it leave now.
             fits: Whether it is no larger than the present rate allows.
             stopped: Whether nothing else may be sent.
+            held: Whether the service asks to wait.
         """
         if stopped:
             return Turn.STOP
@@ -156,10 +157,17 @@ class Delivery:
             return Turn.GO
         if not fits:
             return Turn.CUT_AGAIN
-        if self.ends_with_window:
+        if self.ends_with_window and not (held and self._is_too_long):
             return Turn.CLOSED
         # Without an expiry only a wait that the service asked for is too long.
         return Turn.TOO_LONG if self._deadline is None else Turn.EXPIRED
+
+    @property
+    def _is_too_long(self) -> bool:
+        """
+        Whether its patience ends first, if the service asks to wait.
+        """
+        return self._deadline is None and self._patience < self.seconds_left()
 
     @property
     def give_up_at(self) -> float:
@@ -210,6 +218,13 @@ class Delivery:
         Whether there is a moment from which on nobody may be called.
         """
         return self._deadline is not None
+
+    @property
+    def has_expired(self) -> bool:
+        """
+        Whether that moment has come, and no window matters any more.
+        """
+        return self._deadline is not None and self._now() >= self._deadline
 
     def seconds_left(self) -> float:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from voicepush import clock
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from voicepush.sending.transport import Transport
 
 
-#: Who waits for a window is looked at again after so many seconds, or before.
-_LOOK_AGAIN = 86400.0
+#: Who waits for a window is given again after so many seconds, if that is open then.
+_NOT_AT_ONCE = 1.0
 
 
 class Sender:
@@ -177,11 +178,9 @@ class Sender:
             return Rest()
         if pieces := self._sizes.cut(delivery.batch, places):
             return Rest(pieces)
-        span = journal.span(delivery.batch)
-        if not span.is_open:
-            await self._wait_for_window(delivery, journal, until=span.until)
+        if not await self._may_be_called(delivery, journal, places):
             return Rest()
-        delivery.closes = span.until
+        closes = delivery.closes
         request_id = delivery.request_id()
         body = _body(delivery, places, request_id)
         if self._sizes.is_too_large(len(body), len(places)):
@@ -191,7 +190,7 @@ class Sender:
             claim = await self._claim(delivery, journal, places)
             if not isinstance(claim, Claimed):
                 return Rest([places] if claim is Turn.CUT_AGAIN else [])
-            if claim.left_out or delivery.closes != span.until:
+            if claim.left_out or delivery.closes != closes:
                 delivery.leave_out(claim.left_out)
                 places = claim.places
                 body = _body(delivery, places, request_id)
@@ -199,6 +198,23 @@ class Sender:
                 delivery, places, body, request_id, journal.stop
             )
         return await self._noted(delivery, journal, claim, places, posted)
+
+    async def _may_be_called(
+        self, delivery: Delivery, journal: Journal, places: Sequence[int]
+    ) -> bool:
+        """
+        Whether the time is right, as far as is known here; who waits is told so.
+        """
+        if delivery.has_expired:
+            delivery.expire(places)
+            await told(journal, delivery)
+            return False
+        span = journal.span(delivery.batch)
+        if span.is_open:
+            delivery.closes = span.until
+        else:
+            await self._wait_for_window(delivery, journal)
+        return span.is_open
 
     async def _noted(
         self,
@@ -280,7 +296,10 @@ class Sender:
             delivery.refusal = claim.reason
         elif isinstance(claim, NotBefore):
             # No slot is held meanwhile; the ledger gives the batch again.
-            await told(journal, delivery, due_at=claim.moment)
+            # Of windows the ledger may know by then that they were changed.
+            soon = self._now() + _NOT_AT_ONCE
+            later = soon if claim.is_closed else claim.moment
+            await told(journal, delivery, due_at=later)
             delivery.refusal = claim.reason
         elif delivery.is_over() and delivery.ends_with_window and claim.places:
             delivery.leave_out(claim.left_out)
@@ -309,7 +328,9 @@ class Sender:
             paced = await self.pacer.take(
                 delivery.batch.weigh(places),
                 within=seconds_left,
-                held_within=lambda: self.settings.patience,
+                held_within=lambda: (
+                    inf if delivery.has_expiry else self.settings.patience
+                ),
                 urgent=delivery.is_urgent,
             )
         except LedgerError as error:
@@ -318,26 +339,27 @@ class Sender:
             paced = False
         delivery.passed_at = self.pacer.now()
         delivery.wait_ends()
-        paced = paced and delivery.is_dialled(places, self.pacer.rate)
-        return delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set)
+        held = self.pacer.held_until is not None
+        turn = delivery.turn(paced=paced, fits=fits(), stopped=stop.is_set, held=held)
+        if turn is Turn.GO and not delivery.is_dialled(places, self.pacer.rate):
+            return Turn.CLOSED
+        return turn
 
     async def _wait_for_window(
         self,
         delivery: Delivery,
         journal: Journal,
         claimed: Claimed | None = None,
-        *,
-        until: float | None = None,
     ) -> None:
         """
         Give the batch back until its window opens; no slot is held meanwhile.
 
-        Args:
-            until: When that is, where it is known.
+        When that is, whoever gives it again knows: it may be changed by then.
         """
-        # Not at once: the clock of whoever gives it again may be behind.
-        later = max(delivery.closes if until is None else until, self._now() + 1.0)
-        later = min(later, self._now() + _LOOK_AGAIN)
+        # Not at once: their clock may be behind.
+        later = self._now() + _NOT_AT_ONCE
+        if delivery.closes < inf:
+            later = max(later, delivery.closes)
         await told(journal, delivery, claimed, due_at=later)
         delivery.refusal = "its window is closed; it is called when that opens"
 

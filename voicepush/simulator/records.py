@@ -1,5 +1,7 @@
 """What the simulator remembers of requests."""
 
+from datetime import datetime
+
 import attrs
 
 
@@ -29,3 +31,5 @@ class Record:
     correlation_id: str = ""
     #: The id of what was to be played, or of the call flow.
     played: str = ""
+    #: After it nobody is rung; None for no such time.
+    expiry: datetime | None = None

@@ -363,6 +363,7 @@ class Simulator(ReceiptOptions):
                 request.correlation_ids,
                 request.correlation_id,
                 request.played,
+                request.expiry,
             )
         )
         if status is None:

@@ -102,7 +102,7 @@ class MemoryWorker:
             if row.is_ready and row.id not in self._given
         ]
         now, plan = clock.now(), self._campaign.plan
-        windows = plan.windows
+        windows, expires_at = plan.windows, plan.expires_at
         if waits := starts_later(plan.starts_at, now):
             return waits
         if plan.stage in ON_TRIAL:
@@ -110,7 +110,7 @@ class MemoryWorker:
         groups = {row.group.number: row.group for row in ready}
         order = {
             number: place
-            for place, numbers in enumerate(in_order(groups, windows, now))
+            for place, numbers in enumerate(in_order(groups, windows, now, expires_at))
             for number in numbers
         }
         opened = [row for row in ready if row.group.number in order]
@@ -126,7 +126,8 @@ class MemoryWorker:
             for row in ready:
                 if row.group.number not in order:
                     people[row.group.number] += row.known.counts()[Outcome.PENDING]
-            later += filter(None, [who_waits(people, groups, windows, now)])
+            waits = who_waits(people, groups, windows, now, expires_at)
+            later += filter(None, [waits])
             return min(later, key=lambda each: each.moment, default=Finished())
         self._given.update(row.id for row in found[:limit])
         return [Due(row.known, row.due_at) for row in found[:limit]]

@@ -100,13 +100,21 @@ def put_anew(
     put_all(connection, campaign, opens)
 
 
-def put(connection: Connection, campaign: int, numbers: Iterable[int]) -> None:
+def put(
+    connection: Connection,
+    campaign: int,
+    numbers: Iterable[int],
+    opens: Mapping[int, float] = _OPEN,
+) -> None:
     """
     The same of the batches with these *numbers* alone.
     """
     connection.execute(
         _JOBS.format(f"batch.number = ANY(?) AND {_NO_JOB}"),
-        (TASK, connection.now(), [], [], campaign, list(numbers)),
+        (
+            *(TASK, connection.now()),
+            *(list(opens), list(opens.values()), campaign, list(numbers)),
+        ),
     )
 
 

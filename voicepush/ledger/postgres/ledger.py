@@ -13,7 +13,7 @@ import attrs
 
 from voicepush.errors import CampaignHeldError, InputError
 from voicepush.ledger.late_record import Fate, LateRecord
-from voicepush.ledger.opening import groups_of, load_windows, openings
+from voicepush.ledger.opening import groups_of
 from voicepush.ledger.plan import ON_TRIAL, Command, PlannedGroup
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
@@ -21,7 +21,7 @@ from voicepush.ledger.postgres.engine_tables import check_engine
 from voicepush.ledger.postgres.store import PostgresStore
 from voicepush.ledger.postgres.worker import LoneWorker, PostgresWorker
 from voicepush.ledger.sharing import Database
-from voicepush.ledger.sql.groups import planned_groups
+from voicepush.ledger.sql.groups import openings_of, planned_groups
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
     check_free,
@@ -119,7 +119,9 @@ class PostgresLedger(SQLLedger):
             row = published_row(connection, campaign)
             check_here(row)
             let_go(connection, worker.token)
-            engine.put_all(connection, row["id"], _opens(connection, row))
+            # Jobs of before may wait for a window that has changed since.
+            opens = openings_of(connection, row)
+            engine.put_anew(connection, row["id"], row["tag"], opens)
             note(connection, row["id"], "given to workers")
 
         await self._store.do(work)
@@ -127,7 +129,7 @@ class PostgresLedger(SQLLedger):
     def _windows_changed(self, connection: Connection, row: Row) -> None:
         super()._windows_changed(connection, row)
         if _is_shared(connection, row):
-            opens = _opens(connection, row)
+            opens = openings_of(connection, row)
             engine.put_anew(connection, row["id"], row["tag"], opens)
 
     def _is_given(self, connection: Connection, *, campaign: str) -> bool:
@@ -271,15 +273,3 @@ def _is_shared(connection: Connection, row: Row) -> bool:
     if row["command"] is not None and any(map(is_alive, workers)):
         raise CampaignHeldError(row["name"], "its workers, which stop")
     return True
-
-
-def _opens(connection: Connection, row: Row) -> dict[int, float]:
-    """
-    When those groups of the campaign in *row* may be called that may not be now.
-    """
-    return openings(
-        planned_groups(connection, row["id"]),
-        load_windows(row["windows"]),
-        connection.now(),
-        row["starts_at"],
-    )

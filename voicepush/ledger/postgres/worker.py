@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from voicepush.ledger.opening import load_windows, openings
 from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.protocol import Due
@@ -28,7 +29,7 @@ from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.tokens import at_work, process_of
 from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.batch import BatchId
-from voicepush.model.claim import Claim, Claimed, Record, Refused
+from voicepush.model.claim import Claim, Claimed, NotBefore, Record, Refused
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState
 
@@ -152,9 +153,18 @@ class PostgresWorker(SQLWorker):
 
     def _waits(self, connection: Connection, number: int) -> None:
         """
-        Give those who are pending to whichever worker is free then.
+        Give those who are pending to whichever worker is free then, and not before
+        their window opens.
         """
-        engine.put(connection, self._campaign, [number])
+        row = connection.execute(
+            "SELECT message_group, windows, expires_at FROM batch JOIN campaign "
+            "ON campaign.id = batch.campaign WHERE campaign = ? AND number = ?",
+            (self._campaign, number),
+        ).fetchone()
+        windows, group = load_windows(row["windows"]), row["message_group"]
+        now, expires_at = connection.now(), row["expires_at"]
+        opens = openings([self._groups[group]], windows, now, expires_at)
+        engine.put(connection, self._campaign, [number], opens)
 
     async def known_as(self, engine: int) -> None:
         """
@@ -182,6 +192,18 @@ class PostgresWorker(SQLWorker):
         return await self._store.do(
             lambda connection: not any(self._under_way(connection)), writes=False
         )
+
+    async def waits(self) -> NotBefore | None:
+        """
+        When the next windows open, if nobody is in flight and all others wait for that.
+        """
+
+        def work(connection: Connection) -> NotBefore | None:
+            row = hold(connection, self._campaign, self.token)
+            _, in_flight = self._under_way(connection)
+            return None if in_flight else self._giving.waits(connection, row)
+
+        return await self._store.do(work, writes=False)
 
     def _under_way(self, connection: Connection) -> tuple[int, int]:
         row = connection.execute(

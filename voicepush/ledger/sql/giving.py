@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from voicepush import clock
 from voicepush.ledger.opening import (
     Groups,
     called_in,
@@ -53,13 +52,13 @@ class Giving:
             row: The campaign's.
             given: Those that were given and not told of since.
         """
-        now = clock.now()
+        # By the clock that a claim looks at.
+        now, windows = connection.now(), load_windows(row["windows"])
         if waits := starts_later(row["starts_at"], now):
             return waits
-        windows = load_windows(row["windows"])
-        trial = row["stage"] in ON_TRIAL
-        groups = called_in(self._groups, trial=trial)
-        classes = in_order(groups, windows, now)
+        expires_at = row["expires_at"]
+        groups = called_in(self._groups, trial=row["stage"] in ON_TRIAL)
+        classes = in_order(groups, windows, now, expires_at)
         for numbers in classes:
             found = self._after_the_last(connection, numbers, now, given, limit)
             if found:
@@ -93,9 +92,28 @@ class Giving:
         ]
         if len(opened) < len(groups):
             people = self._people(connection, given, set(groups) - set(opened))
-            if closed := who_waits(people, groups, windows, now):
+            if closed := who_waits(people, groups, windows, now, expires_at):
                 later.append(closed)
         return min(later, key=lambda each: each.moment, default=Finished())
+
+    def waits(self, connection: Connection, row: Row) -> NotBefore | None:
+        """
+        When the next windows open, if all who are pending wait for that.
+        """
+        now, windows = connection.now(), load_windows(row["windows"])
+        classes = in_order(self._groups, windows, now, row["expires_at"])
+        opened = [number for numbers in classes for number in numbers]
+        if len(opened) == len(self._groups):
+            return None
+        found = connection.execute(
+            "SELECT 1 FROM batch WHERE campaign = ? AND state = ? "  # noqa: S608 -- ours
+            f"{self._in(opened)} LIMIT 1",
+            (self._campaign, READY),
+        )
+        if found.fetchone() is not None:
+            return None
+        people = self._people(connection, (), set(self._groups) - set(opened))
+        return who_waits(people, self._groups, windows, now, row["expires_at"])
 
     def _after_the_last(
         self,

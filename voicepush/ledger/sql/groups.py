@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from voicepush.ledger.opening import load_windows, openings
 from voicepush.ledger.plan import PlannedGroup
 from voicepush.ledger.sql.holding import published_row
-from voicepush.ledger.sql.store import Connection, Store
+from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.model.call import CallState
 from voicepush.model.status import GroupCounts
 
@@ -117,6 +118,20 @@ def trial_calls(connection: Connection, campaign: int) -> Counter[CallState]:
     """
     found = connection.execute(_TRIAL_CALLS, (campaign, campaign))
     return Counter({CallState(row["state"]): int(row["calls"]) for row in found})
+
+
+def openings_of(connection: Connection, row: Row) -> dict[int, float]:
+    """
+    When the groups of the campaign in *row* that are closed are to be given, by their
+    numbers.
+    """
+    return openings(
+        planned_groups(connection, row["id"]),
+        load_windows(row["windows"]),
+        connection.now(),
+        row["expires_at"],
+        row["starts_at"],
+    )
 
 
 class SQLGroups:

@@ -101,16 +101,14 @@ class Move:
             CampaignHeldError: A process is dispatching it.
             LedgerError: One of them can't be read or written, or their sums differ.
         """
-        before = await self._source.do(
-            lambda connection: published_row(connection, self._name), writes=False
-        )
+        find = partial(published_row, name=self._name)
+        before = await self._source.do(find, writes=False)
         await self._target.do(
             lambda connection: self._check_target(connection, before), writes=False
         )
         row = await self._source.do(self._mark)
-        groups = await self._source.do(
-            lambda connection: planned_groups(connection, row["id"]), writes=False
-        )
+        look = partial(planned_groups, campaign=row["id"])
+        groups = await self._source.do(look, writes=False)
         begin = partial(self._begin, row=row, groups=groups)
         draft = await self._target.do(begin)
         if draft is not None:
