@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Self
 
 from voicepush.errors import (
@@ -13,6 +14,7 @@ from voicepush.errors import (
 )
 from voicepush.ledger.bodies import pack_bodies
 from voicepush.ledger.plan import Command, Plan
+from voicepush.ledger.sql.auditing.ledger import audited
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
 from voicepush.ledger.sql.history import note, told
 from voicepush.ledger.sql.holding import (
@@ -34,6 +36,7 @@ from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.suppression import SQLSuppression
 from voicepush.ledger.sql.tokens import new_token
 from voicepush.ledger.sql.worker import SQLWorker
+from voicepush.model.audit import Audit, Finding
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Receipt, Received
 from voicepush.model.message import VoiceMessage
@@ -74,6 +77,25 @@ class SQLLedger(SQLSuppression, SQLReader):
             tell: Hears how many batches of how many are copied.
         """
         return Move(self._store, target._store, campaign, to=to, tell=tell)
+
+    async def audit(self, *, deep: bool = False) -> Audit:
+        """
+        What is in it, all of it at one moment, held against itself.
+
+        Args:
+            deep: Look at the whole index, and into all bodies of receipts.
+        """
+        damage = await self._store.do(self._damage, writes=False)
+        if damage:
+            # What is read from damaged pages says nothing.
+            return Audit((), damage, len(damage))
+        return await self._store.do(partial(audited, deep=deep), writes=False)
+
+    def _damage(self, connection: Connection) -> list[Finding]:  # noqa: ARG002 -- see below
+        """
+        What is damaged of how it is kept; a server sees to that itself.
+        """
+        return []
 
     async def __aenter__(self) -> Self:
         return self

@@ -105,6 +105,12 @@ SELECT_WITH_RECEIPTS = _select(
 )
 
 
+#: Batches with all that stands in them.
+SELECT_WHOLE = _select(
+    (*COLUMNS, "size", "rejected", "expired", "not_sent", "batch.suppressed")
+)
+
+
 async def rows_of(
     store: Store,
     where: str,

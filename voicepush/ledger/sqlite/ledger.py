@@ -9,7 +9,9 @@ from typing import Self
 
 from voicepush.errors import LedgerError
 from voicepush.ledger.sql.ledger import SQLLedger
+from voicepush.ledger.sql.store import Connection
 from voicepush.ledger.sqlite.writer import SQLiteFile
+from voicepush.model.audit import Finding
 
 
 class SQLiteLedger(SQLLedger):
@@ -38,6 +40,19 @@ class SQLiteLedger(SQLLedger):
             await ledger.close()
             raise
         return ledger
+
+    def _damage(self, connection: Connection) -> list[Finding]:
+        """
+        Pages that are damaged, and rows that name what is not there.
+        """
+        pages = connection.execute("PRAGMA integrity_check").fetchall()
+        found = [Finding("the file", row[0]) for row in pages if row[0] != "ok"]
+        if found:
+            return found
+        return [
+            Finding(f"table {table}", f"a row names what is not in {parent}")
+            for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
+        ]
 
 
 def _whole(path: Path) -> Path:
