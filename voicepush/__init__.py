@@ -11,6 +11,7 @@ from voicepush.campaign.overview import overview_of
 from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
+    BackupError,
     CampaignHeldError,
     CampaignLostError,
     ClientClosedError,
@@ -221,6 +222,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "InputError",
     "NobodyToCallError",
     "NoLedgerError",
+    "BackupError",
     "SourceError",
     "RecipientsError",
     "DeliveryError",

@@ -1,17 +1,29 @@
 """
-Commands that keep a ledger in order: whether it is sound.
+Commands that keep a ledger in order: whether it is sound, and a backup of it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
 from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, LEDGER_FAILED
-from voicepush.cli.options import DEFAULT_LEDGER, Json, LedgerPath, existing, title_of
-from voicepush.cli.terminal import tell, tell_json, working
+from voicepush.cli.options import (
+    DEFAULT_LEDGER,
+    Json,
+    LedgerPath,
+    existing,
+    inputs,
+    named,
+    title_of,
+)
+from voicepush.cli.outputs import check_output
+from voicepush.cli.terminal import say, tell, tell_json, working
+from voicepush.errors import InputError
+from voicepush.ledger import is_address
 from voicepush.ledger.protocol import Ledger
 from voicepush.masking import mask_numbers, shown
 from voicepush.model.audit import PARTS, Audit, AuditedCampaign
@@ -51,6 +63,57 @@ async def check_ledger(
     else:
         tell(_as_text(audit, title_of(ledger), deep=deep))
     return EVERYONE_ACCEPTED if audit.is_sound else LEDGER_FAILED
+
+
+async def backup(file: Path, /, *, ledger: LedgerPath = DEFAULT_LEDGER) -> int:
+    """
+    Copy the ledger into FILE as it is at one moment; campaigns may go on meanwhile.
+
+    The copy can be looked at: status, lookup, export, report. Nobody is called from it
+    before resume CAMPAIGN --restored has made all unknown who may have been called
+    since.
+
+    Parameters
+    ----------
+    file
+        The file to write, which must not be there, and which only you may read.
+    ledger
+        The ledger, a file; one in PostgreSQL is backed up by pg_dump.
+    """
+    if is_address(ledger):
+        raise InputError(
+            "a ledger in PostgreSQL is backed up as its server is, by pg_dump or "
+            "pg_basebackup, and restored with --failed-over; see docs/keeping.md"
+        )
+    check_output(file, "FILE", inputs(ledger))
+    from voicepush.ledger.sqlite.ledger import SQLiteLedger  # noqa: PLC0415 -- see tables
+
+    async with existing(ledger) as opened:
+        assert isinstance(opened, SQLiteLedger)  # noqa: S101 -- it is a file
+        wanted = _Wanted()
+        try:
+            with working("copying"):
+                size = await opened.back_up(file, wanted)
+        finally:
+            wanted.is_over = True
+    say(f"{size:,} bytes written to {named(file)}; voicepush check-ledger proves it")
+    return EVERYONE_ACCEPTED
+
+
+class _Wanted:
+    """
+    Ends a copy that nobody waits for any more.
+    """
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def __call__(self, left: int, total: int) -> None:  # noqa: ARG002 -- only heard
+        """
+        So many of how many pages are left.
+        """
+        if self.is_over:
+            raise InputError("the backup was interrupted; nothing is left of it")
 
 
 def tables(ledger: Ledger) -> SQLLedger:
@@ -114,3 +177,24 @@ def _as_object(audit: Audit, *, deep: bool) -> dict[str, object]:
             for each in audit.findings
         ],
     }
+
+
+async def restore(ledger: Ledger) -> None:
+    """
+    Let the backup *ledger* be a ledger again, and say what that means.
+
+    Raises:
+        InputError: It is none.
+    """
+    for campaign, number in (await tables(ledger).restore()).items():
+        say(
+            shown(
+                f"{campaign}: {number:,} may have been called since the backup was "
+                f"made, and are unknown; see voicepush resolve {campaign}"
+            )
+        )
+    say(
+        "it is a ledger again, for all of its campaigns. What came after the backup is "
+        "not in it: campaigns that were planned, receipts, who must not be called "
+        "(voicepush suppress import), and who was forgotten"
+    )

@@ -57,6 +57,9 @@ class MemoryLedger(MemorySuppression):
     Campaigns that last as long as this object.
     """
 
+    #: There is none of what does not last.
+    backup: str | None = None
+
     def __init__(self) -> None:
         self._campaigns: dict[str, StoredCampaign] = {}
         self._receipts = MemoryReceipts(self._campaigns)

@@ -17,13 +17,14 @@ from voicepush.ledger.postgres.server import SERVER
 from voicepush.ledger.postgres.tables import (
     CAMPAIGNS,
     FUNCTIONS,
+    KEEPING,
     SUPPRESSION,
     WORKERS,
     WORKERS_FROM_1,
 )
 
 #: Which tables a schema has; a later version is refused.
-VERSION = 3
+VERSION = 4
 
 #: Only one makes the tables, whoever comes first; the number is any.
 _LOCK = 0x766F_6963
@@ -45,9 +46,11 @@ _FROM = {
         + SERVER
         + PACE
         + SUPPRESSION
+        + KEEPING
     ),
-    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION,
-    2: SUPPRESSION,
+    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION + KEEPING,
+    2: SUPPRESSION + KEEPING,
+    3: KEEPING,
 }
 
 

@@ -73,6 +73,17 @@ CREATE TABLE suppressed_id (
 );
 """
 
+#: Who was forgotten.
+KEEPING = """
+CREATE TABLE forgotten (
+    hash bytea PRIMARY KEY,
+    at double precision NOT NULL,
+    who text NOT NULL
+);
+
+CREATE TABLE forgetting (key bytea NOT NULL);
+"""
+
 CAMPAIGNS = """
 CREATE TABLE campaign (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

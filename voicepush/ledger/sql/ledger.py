@@ -5,7 +5,7 @@ Campaigns in a store that speaks SQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Self
 
@@ -77,6 +77,27 @@ class SQLLedger(SQLSuppression, SQLReader):
             tell: Hears how many batches of how many are copied.
         """
         return Move(self._store, target._store, campaign, to=to, tell=tell)
+
+    @property
+    def backup(self) -> str | None:
+        """
+        What it is a backup of, where it is one; what was restored in a database is
+        noticed by its server.
+        """
+        return None
+
+    async def restore(self) -> Mapping[str, int]:
+        """
+        Let a backup be a ledger again, in which nobody is called by itself who may have
+        been called since it was made; gives how many these are, by campaign.
+
+        Raises:
+            InputError: It is none.
+        """
+        raise InputError(
+            "this ledger is no backup, so there is nothing to be restored; leave out "
+            "--restored"
+        )
 
     async def audit(self, *, deep: bool = False) -> Audit:
         """

@@ -16,6 +16,7 @@ from voicepush.ledger.sqlite.outcome_times import COUNT_OUTCOME_TIMES, OUTCOME_T
 from voicepush.ledger.sqlite.tables import (
     CAMPAIGNS,
     COUNTING,
+    KEEPING,
     SUPPRESSION,
     WORKERS,
 )
@@ -25,11 +26,15 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 
-#: What turns a file of version 8 into one of version 10: more than one may work on a
-#: campaign of other stores, and the ledger has a list of those not to call.
+#: What turns a file of version 9 into one of version 11: the ledger has a list of those
+#: not to call, and may be a backup.
+_FROM_9 = SUPPRESSION + KEEPING
+
+#: What turns a file of version 8 into one of version 11: more than one may work on a
+#: campaign of other stores.
 _FROM_8 = f"""
     {WORKERS}
     INSERT INTO worker
@@ -41,10 +46,10 @@ _FROM_8 = f"""
     ALTER TABLE campaign DROP COLUMN throughput;
     ALTER TABLE campaign DROP COLUMN waiting;
     ALTER TABLE campaign DROP COLUMN waiting_since;
-    {SUPPRESSION}
+    {_FROM_9}
 """  # noqa: S608 -- ours
 
-#: What turns a file of version 6 into one of version 10.
+#: What turns a file of version 6 into one of version 11.
 _FROM_6 = f"""
     ALTER TABLE campaign ADD COLUMN parent INTEGER REFERENCES campaign (id);
     ALTER TABLE campaign ADD COLUMN follows TEXT;
@@ -76,6 +81,7 @@ _FROM = {
         + CALL_TIMES
         + OUTCOME_TIMES
         + SUPPRESSION
+        + KEEPING
     ),
     6: _FROM_6,
     7: f"""
@@ -84,7 +90,8 @@ _FROM = {
         {_FROM_8}
     """,
     8: _FROM_8,
-    9: SUPPRESSION,
+    9: _FROM_9,
+    10: KEEPING,
 }
 
 #: The first version that this one can go on with.

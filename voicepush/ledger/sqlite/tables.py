@@ -192,6 +192,26 @@ SUPPRESSION = """
     ) WITHOUT ROWID;
 """
 
+#: Whether it is a backup, and who was forgotten.
+KEEPING = """
+    -- Has a row only in a backup that nobody has restored yet.
+    CREATE TABLE backup (
+        at REAL NOT NULL,
+        who TEXT NOT NULL,
+        made_of TEXT NOT NULL              -- the ledger
+    );
+
+    -- Who was forgotten and is not called again, as no one can read it: hashed with
+    -- the key of this ledger.
+    CREATE TABLE forgotten (
+        hash BLOB PRIMARY KEY,
+        at REAL NOT NULL,
+        who TEXT NOT NULL                  -- has forgotten them
+    ) WITHOUT ROWID;
+
+    CREATE TABLE forgetting (key BLOB NOT NULL);
+"""
+
 #: Keeps the sums up to date.
 COUNTING = """
     CREATE TRIGGER batch_is_counted
