@@ -29,6 +29,7 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
+from voicepush.ledger.forgetting import Forgotten
 from voicepush.ledger.plan import Cap, Command, Control, Fingerprint, Follows, Plan
 from voicepush.ledger.protocol import Draft, Due, Finished, Ledger, Worker
 from voicepush.ledger.reader import CalledBatch, LedgerReader
@@ -136,6 +137,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Suppressed",
     "Unusable",
     "SuppressionList",
+    "Forgotten",
     "SuppressedEntry",
     "SuppressionEvent",
     "Refusal",

@@ -28,6 +28,7 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
+from voicepush.cli.forgetting import forget
 from voicepush.cli.keeping import backup, check_ledger
 from voicepush.cli.moving import move
 from voicepush.cli.polling import poll
@@ -74,7 +75,7 @@ app = App(
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
-    *(check_ledger, backup),
+    *(check_ledger, backup, forget),
 ):
     app.command(command)
 app.command(suppress)

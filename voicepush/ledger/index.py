@@ -158,6 +158,30 @@ def numbers_in(page: bytes, least: int, greatest: int) -> set[int]:
     return {entry & 0xFFFF_FFFF for entry in hits}
 
 
+def entry_of(value: str, number: int) -> int:
+    """
+    The entry by which *value* leads to the batch of that *number*.
+    """
+    return _key(value) << 32 | number
+
+
+def without_entry(page: bytes, entry: int) -> list[tuple[int, bytes]] | None:
+    """
+    *page* without one *entry*, as pages with the first entry of each, of which there is
+    one at most; None if that is not in it.
+    """
+    entries = array("q", page)
+    if sys.byteorder == "big":
+        entries.byteswap()
+    if entry not in entries:
+        return None
+    entries.remove(entry)
+    left = entries[:1].tolist()
+    if sys.byteorder == "big":
+        entries.byteswap()
+    return [(first, entries.tobytes()) for first in left]
+
+
 def sum_of(pages: Iterable[bytes | memoryview]) -> tuple[int, int]:
     """
     How many entries are in *pages*, and a sum by which those are told from others, in

@@ -76,12 +76,12 @@ CREATE TABLE suppressed_id (
 #: Who was forgotten.
 KEEPING = """
 CREATE TABLE forgotten (
-    hash bytea PRIMARY KEY,
+    hash text PRIMARY KEY,
     at double precision NOT NULL,
     who text NOT NULL
 );
 
-CREATE TABLE forgetting (key bytea NOT NULL);
+CREATE TABLE forgetting (key text NOT NULL);
 """
 
 CAMPAIGNS = """

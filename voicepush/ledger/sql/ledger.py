@@ -13,9 +13,12 @@ from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger.bodies import pack_bodies
+from voicepush.ledger.forgetting import Person
 from voicepush.ledger.plan import Command, Plan
 from voicepush.ledger.sql.auditing.ledger import audited
+from voicepush.ledger.sql.books import Books
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
+from voicepush.ledger.sql.forgetting import forget
 from voicepush.ledger.sql.history import note, told
 from voicepush.ledger.sql.holding import (
     campaign_row,
@@ -39,10 +42,13 @@ from voicepush.ledger.sql.worker import SQLWorker
 from voicepush.model.audit import Audit, Finding
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Receipt, Received
+from voicepush.model.forgetting import Forgetting
 from voicepush.model.message import VoiceMessage
+from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignState,
 )
+from voicepush.model.suppression import check_value
 
 
 class SQLLedger(SQLSuppression, SQLReader):
@@ -98,6 +104,25 @@ class SQLLedger(SQLSuppression, SQLReader):
             "this ledger is no backup, so there is nothing to be restored; leave out "
             "--restored"
         )
+
+    async def forget(self, kind: Kind, value: str, *, keep: bool = True) -> Forgetting:
+        """
+        Let nothing in it name someone any more, who is still counted; while nobody
+        works on any campaign.
+
+        Args:
+            value: A number in normal form, or a customer id.
+            keep: Keep a hash, so that they are not called again.
+
+        Raises:
+            InputError: *value* is neither.
+            CampaignHeldError: Somebody works on a campaign.
+        """
+        person = Person(kind, check_value(kind, value))
+        found = await self._store.do(partial(forget, person=person, keep=keep))
+        # What receipts were placed by is remembered in memory.
+        self._books = Books()
+        return found
 
     async def audit(self, *, deep: bool = False) -> Audit:
         """

@@ -303,7 +303,9 @@ def called_in(row: Row, expired: Collection[int]) -> list[str]:
     return [
         recipients.values[recipient]
         for recipient, place in enumerate(recipients.places_of_values())
-        if decisions.was_called(result.at(place)) and recipient not in expired
+        if decisions.was_called(result.at(place))
+        and recipient not in expired
+        and recipients.values[recipient]  # who was forgotten has none
     ]
 
 

@@ -4,6 +4,7 @@ Campaigns in one SQLite file.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,11 @@ from voicepush.ledger.sql.ledger import SQLLedger
 from voicepush.ledger.sql.restoring import restore
 from voicepush.ledger.sql.store import Connection
 from voicepush.ledger.sqlite.backup import back_up, backup_of
+from voicepush.ledger.sqlite.wiping import wipe
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.audit import Finding
+from voicepush.model.forgetting import Forgetting
+from voicepush.model.recipients import Kind
 
 
 class SQLiteLedger(SQLLedger):
@@ -88,6 +92,21 @@ class SQLiteLedger(SQLLedger):
             return restored
 
         return await self._file.restore(work)
+
+    async def forget(self, kind: Kind, value: str, *, keep: bool = True) -> Forgetting:
+        """
+        Let nothing in the file, nor in its log, name someone any more.
+
+        Raises:
+            LedgerError: They are forgotten, and yet what was deleted may be in the file
+                or in its log; the same again looks to that.
+        """
+        await self._file.do(
+            lambda connection: connection.execute("PRAGMA secure_delete = ON")
+        )
+        found = await super().forget(kind, value, keep=keep)
+        await asyncio.to_thread(wipe, self._file.path)
+        return found
 
     def _damage(self, connection: Connection) -> list[Finding]:
         """

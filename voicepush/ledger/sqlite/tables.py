@@ -204,12 +204,12 @@ KEEPING = """
     -- Who was forgotten and is not called again, as no one can read it: hashed with
     -- the key of this ledger.
     CREATE TABLE forgotten (
-        hash BLOB PRIMARY KEY,
+        hash TEXT PRIMARY KEY,
         at REAL NOT NULL,
         who TEXT NOT NULL                  -- has forgotten them
     ) WITHOUT ROWID;
 
-    CREATE TABLE forgetting (key BLOB NOT NULL);
+    CREATE TABLE forgetting (key TEXT NOT NULL);
 """
 
 #: Keeps the sums up to date.
