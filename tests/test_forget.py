@@ -496,7 +496,7 @@ async def test_another_that_reads_is_waited_for(
         other.execute("BEGIN")
         other.execute("SELECT * FROM campaign").fetchall()
         with pytest.raises(
-            LedgerError, match=r"they are forgotten, but .*another proc"
+            LedgerError, match=r"it is done, but .*: another process has it"
         ):
             await ledger_of(store).forget(Kind.MSISDN, ANN)
     there = traces(store)

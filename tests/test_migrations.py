@@ -22,6 +22,7 @@ from voicepush.receipts.call_state import call_of
 #: Turns a ledger into one of version 10, and so on.
 TO_10 = """
     DROP TABLE backup; DROP TABLE forgotten; DROP TABLE forgetting;
+    DROP TABLE deleted; ALTER TABLE campaign DROP COLUMN archived_at;
     PRAGMA user_version = 10;
 """
 TO_9 = f"""

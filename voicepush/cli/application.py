@@ -36,6 +36,7 @@ from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
 from voicepush.cli.reporting import report
 from voicepush.cli.resolving import resolve
+from voicepush.cli.retiring import archive, delete
 from voicepush.cli.stand_in import simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.suppressing import suppress
@@ -75,7 +76,7 @@ app = App(
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
-    *(check_ledger, backup, forget),
+    *(check_ledger, backup, archive, delete, forget),
 ):
     app.command(command)
 app.command(suppress)

@@ -198,6 +198,8 @@ def lookup_as_text(found: Lookup) -> str:
         f"{result.recipient or _FORGOTTEN}: {outcome} in campaign {found.campaign}"
     )
     head += shown(f", a round after {found.follows}") if found.follows else ""
+    if found.archived:
+        head += f", archived {time_text(found.archived)}"
     when = f"claimed {time_text(found.claimed)}, recorded {time_text(found.recorded)}"
     lines = [
         f"{head} ({said})" if said else head,

@@ -73,7 +73,7 @@ CREATE TABLE suppressed_id (
 );
 """
 
-#: Who was forgotten.
+#: Who and what was taken out of it.
 KEEPING = """
 CREATE TABLE forgotten (
     hash text PRIMARY KEY,
@@ -82,6 +82,16 @@ CREATE TABLE forgotten (
 );
 
 CREATE TABLE forgetting (key text NOT NULL);
+
+CREATE TABLE deleted (
+    name text PRIMARY KEY,
+    at double precision NOT NULL,
+    who text NOT NULL,
+    planned bigint NOT NULL,
+    accepted bigint NOT NULL
+);
+
+ALTER TABLE campaign ADD COLUMN archived_at double precision;
 """
 
 CAMPAIGNS = """

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from voicepush.ledger import decisions
-from voicepush.ledger.bodies import pack_bodies, unpack_bodies
+from voicepush.ledger.bodies import unpack_bodies
 from voicepush.ledger.forgetting import (
     FORGOTTEN,
     Person,
@@ -28,7 +28,12 @@ from voicepush.ledger.packing import (
     unpack_exceptions,
     unpack_places,
     unpack_recipients,
+    unzipped,
+    unzipped_text,
+    zipped,
+    zipped_text,
 )
+from voicepush.ledger.sql.calls import blank_bodies
 from voicepush.ledger.sql.draft import drop
 from voicepush.ledger.sql.history import note, this_process
 from voicepush.ledger.sql.holding import check_free
@@ -46,7 +51,7 @@ _TOGETHER = 64
 
 #: Texts that may name someone, by table and what tells its rows apart.
 _TEXTS = {
-    ("batch", "campaign", "number"): ("description", "transactions"),
+    ("batch", "campaign", "number"): ("description",),
     ("call", "campaign", "number", "recipient"): ("words", "transactions"),
     ("history", "campaign", "at"): ("detail",),
     ("campaign", "id"): ("reason",),
@@ -139,13 +144,16 @@ class _Forgetting:
             after = (rows[-1]["campaign"], rows[-1]["number"])
 
     def _may_be_in(self, row: Row) -> bool:
-        packed = row["packed"]
+        packed = unzipped(row["packed"])
         if isinstance(packed, str) and row["kind"] == self._person.kind:
             if f"\n{self._person.value}\n" in f"\n{packed}\n":
                 return True
         elif row["kind"] == self._person.kind or self._person.is_in(packed):
             return True
-        return any(self._person.is_in(row[name]) for name in ("ids", "as_came", "kept"))
+        return any(
+            row[name] and self._person.is_in(unzipped(row[name]))
+            for name in ("ids", "as_came", "kept")
+        )
 
     def _take_out(self, row: Row) -> None:
         if not self._may_be_in(row):
@@ -163,10 +171,14 @@ class _Forgetting:
             self._found[campaign] = self._found.get(campaign, 0) + len(found.were)
             self._decide(campaign, number, found)
         new = pack_recipients(found.recipients)
+        columns: tuple[str | bytes | None, ...]
+        columns = (new.packed, new.ids, new.as_came, new.kept)
+        if self._campaigns[campaign]["archived_at"] is not None:
+            columns = tuple(map(zipped, columns))
         connection.execute(
             "UPDATE recipients SET packed = ?, ids = ?, as_came = ?, kept = ? "
             "WHERE campaign = ? AND number = ?",
-            (new.packed, new.ids, new.as_came, new.kept, campaign, number),
+            (*columns, campaign, number),
         )
         for text in found.gone:
             drop_entry(connection, campaign, number, text)
@@ -213,9 +225,10 @@ class _Forgetting:
     # Receipts
 
     def _drop_bodies_of(self, campaign: int, number: int, found: Without) -> None:
+        connection = self._connection
         for recipient in found.were:
             key = (campaign, number, recipient)
-            row = self._connection.execute(
+            row = connection.execute(
                 "SELECT bodies FROM call "
                 "WHERE campaign = ? AND number = ? AND recipient = ?",
                 key,
@@ -224,8 +237,8 @@ class _Forgetting:
                 continue
             for each in row["bodies"].split():
                 block, _, place = each.partition(".")
-                self._blank(int(block), {int(place)})
-            self._connection.execute(
+                self._bodies += blank_bodies(connection, int(block), {int(place)})
+            connection.execute(
                 "UPDATE call SET bodies = '' "
                 "WHERE campaign = ? AND number = ? AND recipient = ?",
                 key,
@@ -255,7 +268,7 @@ class _Forgetting:
                 named = {
                     at for at, each in enumerate(bodies) if self._person.is_in(each)
                 }
-                self._blank(row["id"], named)
+                self._bodies += blank_bodies(self._connection, row["id"], named)
             after = rows[-1]["id"]
 
     def _is_named_in(self, report: bytes) -> bool:
@@ -265,40 +278,37 @@ class _Forgetting:
             self._person.value.removeprefix("+"),
         )
 
-    def _blank(self, block: int, places: set[int]) -> None:
-        """
-        Let nothing stand at *places* of a block; the others stay where they are.
-        """
-        row = self._connection.execute(
-            "SELECT packed FROM body_block WHERE id = ?", (block,)
-        ).fetchone()
-        if row is None or not places:
-            return
-        bodies = unpack_bodies(row["packed"])
-        self._bodies += sum(bool(bodies[at]) for at in places)
-        left = [b"" if at in places else each for at, each in enumerate(bodies)]
-        self._connection.execute(
-            "UPDATE body_block SET packed = ? WHERE id = ?", (pack_bodies(left), block)
-        )
-
     # Texts
 
     def _clean_texts(self) -> None:
         for (table, *key), columns in _TEXTS.items():
             for column in columns:
                 self._clean_column(table, key, column)
-        for row in self._rows("exceptions FROM batch"):
-            if not self._person.is_in(row["exceptions"]):
-                continue
-            cleaned = {
-                place: verdict._replace(
-                    description=self._person.erased(verdict.description)
-                )
-                for place, verdict in unpack_exceptions(row["exceptions"]).items()
-            }
+        for row in self._rows("exceptions, transactions FROM batch"):
+            self._clean_batch(row)
+
+    def _clean_batch(self, row: Row) -> None:
+        """
+        What is packed in a row of a batch.
+        """
+        erased, is_in = self._person.erased, self._person.is_in
+        exceptions, transactions = row["exceptions"], row["transactions"]
+        if exceptions and is_in(unzipped(exceptions)):
+            exceptions = pack_exceptions(
+                {
+                    place: verdict._replace(description=erased(verdict.description))
+                    for place, verdict in unpack_exceptions(exceptions).items()
+                }
+            )
+        if transactions and is_in(unzipped_text(transactions)):
+            transactions = erased(unzipped_text(transactions))
+        if (exceptions, transactions) != (row["exceptions"], row["transactions"]):
+            if self._campaigns[row["campaign"]]["archived_at"] is not None:
+                exceptions, transactions = zipped(exceptions), zipped_text(transactions)
             self._connection.execute(
-                "UPDATE batch SET exceptions = ? WHERE campaign = ? AND number = ?",
-                (pack_exceptions(cleaned), row["campaign"], row["number"]),
+                "UPDATE batch SET exceptions = ?, transactions = ? "
+                "WHERE campaign = ? AND number = ?",
+                (exceptions, transactions, row["campaign"], row["number"]),
             )
             self._texts += 1
 

@@ -5,20 +5,15 @@ Campaigns in a store that speaks SQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
 from typing import Self
 
 from voicepush.errors import (
     InputError,
 )
 from voicepush.ledger.bodies import pack_bodies
-from voicepush.ledger.forgetting import Person
 from voicepush.ledger.plan import Command, Plan
-from voicepush.ledger.sql.auditing.ledger import audited
-from voicepush.ledger.sql.books import Books
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
-from voicepush.ledger.sql.forgetting import forget
 from voicepush.ledger.sql.history import note, told
 from voicepush.ledger.sql.holding import (
     campaign_row,
@@ -28,10 +23,12 @@ from voicepush.ledger.sql.holding import (
     published_row,
     take,
 )
+from voicepush.ledger.sql.keeping import SQLKeeping
 from voicepush.ledger.sql.moving import Move
 from voicepush.ledger.sql.polling import note_asked
 from voicepush.ledger.sql.reading import SQLReader
 from voicepush.ledger.sql.receiving import forget_bodies, place_again, receive
+from voicepush.ledger.sql.retiring import check_deleted
 from voicepush.ledger.sql.rows import (
     plan_of,
 )
@@ -39,19 +36,15 @@ from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.suppression import SQLSuppression
 from voicepush.ledger.sql.tokens import new_token
 from voicepush.ledger.sql.worker import SQLWorker
-from voicepush.model.audit import Audit, Finding
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Receipt, Received
-from voicepush.model.forgetting import Forgetting
 from voicepush.model.message import VoiceMessage
-from voicepush.model.recipients import Kind
 from voicepush.model.status import (
     CampaignState,
 )
-from voicepush.model.suppression import check_value
 
 
-class SQLLedger(SQLSuppression, SQLReader):
+class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
     """
     Campaigns in a store, with every claim and record durable.
 
@@ -83,65 +76,6 @@ class SQLLedger(SQLSuppression, SQLReader):
             tell: Hears how many batches of how many are copied.
         """
         return Move(self._store, target._store, campaign, to=to, tell=tell)
-
-    @property
-    def backup(self) -> str | None:
-        """
-        What it is a backup of, where it is one; what was restored in a database is
-        noticed by its server.
-        """
-        return None
-
-    async def restore(self) -> Mapping[str, int]:
-        """
-        Let a backup be a ledger again, in which nobody is called by itself who may have
-        been called since it was made; gives how many these are, by campaign.
-
-        Raises:
-            InputError: It is none.
-        """
-        raise InputError(
-            "this ledger is no backup, so there is nothing to be restored; leave out "
-            "--restored"
-        )
-
-    async def forget(self, kind: Kind, value: str, *, keep: bool = True) -> Forgetting:
-        """
-        Let nothing in it name someone any more, who is still counted; while nobody
-        works on any campaign.
-
-        Args:
-            value: A number in normal form, or a customer id.
-            keep: Keep a hash, so that they are not called again.
-
-        Raises:
-            InputError: *value* is neither.
-            CampaignHeldError: Somebody works on a campaign.
-        """
-        person = Person(kind, check_value(kind, value))
-        found = await self._store.do(partial(forget, person=person, keep=keep))
-        # What receipts were placed by is remembered in memory.
-        self._books = Books()
-        return found
-
-    async def audit(self, *, deep: bool = False) -> Audit:
-        """
-        What is in it, all of it at one moment, held against itself.
-
-        Args:
-            deep: Look at the whole index, and into all bodies of receipts.
-        """
-        damage = await self._store.do(self._damage, writes=False)
-        if damage:
-            # What is read from damaged pages says nothing.
-            return Audit((), damage, len(damage))
-        return await self._store.do(partial(audited, deep=deep), writes=False)
-
-    def _damage(self, connection: Connection) -> list[Finding]:  # noqa: ARG002 -- see below
-        """
-        What is damaged of how it is kept; a server sees to that itself.
-        """
-        return []
 
     async def __aenter__(self) -> Self:
         return self
@@ -206,6 +140,7 @@ class SQLLedger(SQLSuppression, SQLReader):
                     raise InputError(f"campaign {plan.campaign!r} is planned already")
                 check_free(connection, row)
                 drop(connection, row["id"])
+            check_deleted(connection, plan.campaign)
             return insert(connection, plan, token)
 
         try:

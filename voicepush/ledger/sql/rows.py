@@ -60,6 +60,7 @@ IS_PROVEN = f"EXISTS ({_PROVEN})"
 
 _FIRST = (
     *("campaign.name", "campaign.tag", "campaign.follows"),
+    "campaign.archived_at",
     *("batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
     *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "lost"),
@@ -285,6 +286,7 @@ def lookups_at(row: Row, recipients: Iterable[int], call_of: CallOf) -> list[Loo
                 follows=follows.campaign if follows else None,
                 call=call,
                 receipts=receipts,
+                archived=clock.moment(row["archived_at"]),
             )
         )
     return found

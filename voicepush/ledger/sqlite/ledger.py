@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from voicepush.errors import InputError, LedgerError
+from voicepush.ledger.sql.holding import is_anyone_at_work
 from voicepush.ledger.sql.ledger import SQLLedger
 from voicepush.ledger.sql.restoring import restore
 from voicepush.ledger.sql.store import Connection
@@ -107,6 +108,16 @@ class SQLiteLedger(SQLLedger):
         found = await super().forget(kind, value, keep=keep)
         await asyncio.to_thread(wipe, self._file.path)
         return found
+
+    async def wipe(self) -> bool:
+        """
+        Write the file anew without what was deleted, unless somebody works on a
+        campaign; gives whether that was done.
+        """
+        if await self._store.do(is_anyone_at_work, writes=False):
+            return False
+        await asyncio.to_thread(wipe, self._file.path)
+        return True
 
     def _damage(self, connection: Connection) -> list[Finding]:
         """

@@ -192,7 +192,7 @@ SUPPRESSION = """
     ) WITHOUT ROWID;
 """
 
-#: Whether it is a backup, and who was forgotten.
+#: Whether it is a backup, and who and what was taken out of it.
 KEEPING = """
     -- Has a row only in a backup that nobody has restored yet.
     CREATE TABLE backup (
@@ -210,6 +210,17 @@ KEEPING = """
     ) WITHOUT ROWID;
 
     CREATE TABLE forgetting (key TEXT NOT NULL);
+
+    -- Which campaigns were deleted; planned again, they would call everyone again.
+    CREATE TABLE deleted (
+        name TEXT PRIMARY KEY,
+        at REAL NOT NULL,
+        who TEXT NOT NULL,
+        planned INTEGER NOT NULL,
+        accepted INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    ALTER TABLE campaign ADD COLUMN archived_at REAL;
 """
 
 #: Keeps the sums up to date.

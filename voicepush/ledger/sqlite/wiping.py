@@ -37,8 +37,9 @@ def wipe(path: Path) -> None:
             else str(error)
         )
         raise LedgerError(
-            f"they are forgotten, but {path} or its log {log_of(path)} may still hold "
-            f"what was deleted: {why}; see to that, and forget them once more"
+            f"it is done, but {path} or its log {log_of(path)} may still hold what was "
+            f"deleted: {why}; once that is over, any forget, archive or delete (the "
+            "same forget again, too) writes the file anew"
         ) from error
 
 
