@@ -35,7 +35,7 @@ Connect = Callable[..., Awaitable[Client]]
 
 if TYPE_CHECKING:
     from browser import Watch
-    from ledger_model import Store
+    from ledger_model import SQLStore, Store
     from nights import Wall
     from playwright.async_api import Browser
 
@@ -54,6 +54,21 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         "postgres": PostgresStore,
     }
     store = kinds[request.param](tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def tables(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[SQLStore]:
+    """
+    An empty ledger of tables, which a test can change behind its back.
+    """
+    from ledger_model import PostgresStore, SQLiteStore  # noqa: PLC0415 -- see above
+
+    store = (SQLiteStore if request.param == "sqlite" else PostgresStore)(tmp_path)
     await store.open()
     yield store
     await store.close()

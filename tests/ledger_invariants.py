@@ -28,6 +28,7 @@ from making import batch_id, destinations, entry_of
 
 from voicepush.ledger import Ledger
 from voicepush.ledger.protocol import Due
+from voicepush.ledger.sql.ledger import SQLLedger
 from voicepush.model.outcome import BatchResult, Outcome
 
 _T = TypeVar("_T")
@@ -138,6 +139,16 @@ class Checked(RuleBasedStateMachine):
             assert campaign.rate == status.rate
             reason, since = campaign.waiting or (None, None)
             assert (reason, since) == (status.waiting, status.waiting_since)
+
+    @invariant()
+    def it_is_sound(self) -> None:
+        """
+        What `voicepush check-ledger` looks at agrees, wherever there are tables.
+        """
+        if isinstance(self.ledger, SQLLedger):
+            audit = self.do(self.ledger.audit(deep=True))
+            assert [] == audit.findings
+            assert list(self.campaigns) == [each.campaign for each in audit.campaigns]
 
     @invariant()
     def timelines_agree(self) -> None:

@@ -28,6 +28,8 @@ TO_10 = """
     ALTER TABLE campaign DROP COLUMN trial;
     ALTER TABLE campaign DROP COLUMN stage;
     ALTER TABLE campaign DROP COLUMN tried_at;
+    DROP TABLE backup; DROP TABLE forgotten; DROP TABLE forgetting;
+    DROP TABLE deleted; ALTER TABLE campaign DROP COLUMN archived_at;
     PRAGMA user_version = 10;
 """
 TO_9 = f"""

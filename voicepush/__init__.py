@@ -12,6 +12,7 @@ from voicepush.campaign.terms import Terms
 from voicepush.client.client import Client
 from voicepush.client.stream import Stream
 from voicepush.errors import (
+    BackupError,
     CampaignHeldError,
     CampaignLostError,
     ClientClosedError,
@@ -29,6 +30,7 @@ from voicepush.errors import (
     VoicepushError,
 )
 from voicepush.ledger import open_ledger
+from voicepush.ledger.forgetting import Forgotten
 from voicepush.ledger.plan import (
     Cap,
     Command,
@@ -149,6 +151,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Suppressed",
     "Unusable",
     "SuppressionList",
+    "Forgotten",
     "SuppressedEntry",
     "SuppressionEvent",
     "Refusal",
@@ -245,6 +248,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "InputError",
     "NobodyToCallError",
     "NoLedgerError",
+    "BackupError",
     "SourceError",
     "RecipientsError",
     "DeliveryError",

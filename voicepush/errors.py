@@ -34,6 +34,22 @@ class NoLedgerError(InputError):
     """
 
 
+class BackupError(InputError):
+    """
+    The ledger is a backup that nobody has restored; it can only be looked at.
+
+    Args:
+        backup: Which file it is, and what it is a backup of, in words.
+    """
+
+    def __init__(self, backup: str) -> None:
+        super().__init__(
+            f"{backup}: it can only be looked at, since people may have been called "
+            "after that; to go on from it, see voicepush resume CAMPAIGN --restored"
+        )
+        self.backup = backup
+
+
 class NobodyToCallError(InputError):
     """
     Nobody is left to be called; nothing was planned.

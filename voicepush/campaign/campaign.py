@@ -217,7 +217,8 @@ class Campaign(SteeredCampaign):
         The requests whose recipients are unknown and not given up, with the evidence.
         """
         status = await self.status()
-        if status.in_flight and status.state is CampaignState.PAUSED:
+        is_left = status.in_flight and status.state is CampaignState.PAUSED
+        if is_left and self._ledger.backup is None:
             # Its dispatcher died; joining makes those unknown whom it left.
             worker = await self._join()
             await worker.leave(CampaignState.PAUSED, status.reason)

@@ -114,8 +114,9 @@ class FollowUp:
             calls = await self._ledger.calls(result.batch.id)
             people = []
             for recipient, call in sorted(calls.items()):
-                if not ripe(call, self.follows):
-                    continue
+                value = result.batch.recipients.values[recipient]
+                if not value or not ripe(call, self.follows):
+                    continue  # who was forgotten has no value
                 if taken.has(origin_of(result.batch.id.number, recipient)):
                     again += 1
                 else:

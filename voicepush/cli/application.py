@@ -28,12 +28,15 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
+from voicepush.cli.forgetting import forget
+from voicepush.cli.keeping import backup, check_ledger
 from voicepush.cli.moving import move
 from voicepush.cli.polling import poll
 from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
 from voicepush.cli.reporting import report
 from voicepush.cli.resolving import resolve
+from voicepush.cli.retiring import archive, delete
 from voicepush.cli.stand_in import simulate
 from voicepush.cli.steering import cancel, pause, rate
 from voicepush.cli.suppressing import suppress
@@ -74,6 +77,7 @@ app = App(
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate, windows),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
+    *(check_ledger, backup, archive, delete, forget),
 ):
     app.command(command)
 app.command(suppress)

@@ -13,6 +13,7 @@ from voicepush.campaign.campaign import Campaign
 from voicepush.cli.caps import CallCaps
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
+from voicepush.cli.keeping import restore
 from voicepush.cli.messages import Messages
 from voicepush.cli.notifying import Notify
 from voicepush.cli.options import (
@@ -27,8 +28,10 @@ from voicepush.cli.options import (
     OnUnknown,
     Patience,
     ProcessIsGone,
+    Restored,
     Service,
     check_detach,
+    check_no_backup,
     existing,
     inputs,
     is_made_by,
@@ -50,7 +53,7 @@ from voicepush.cli.windows import CallTimes
 from voicepush.errors import (
     InputError,
 )
-from voicepush.ledger import open_ledger
+from voicepush.ledger import is_address, open_ledger
 from voicepush.model.fields import check_text
 from voicepush.screening.screening import Screening
 from voicepush.sources.files import read_file
@@ -248,6 +251,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     async with open_ledger(
         ledger, log_was_merged=log_was_merged, failed_over=failed_over
     ) as opened:
+        check_no_backup(opened, ledger)
         return await order.plan_and_send(
             opened,
             name,
@@ -272,6 +276,7 @@ async def resume(  # noqa: PLR0913 -- each is an option
     process_is_gone: ProcessIsGone = False,
     log_was_merged: LogWasMerged = False,
     failed_over: FailedOver = False,
+    restored: Restored = False,
     detach: Detach = False,
     json: Json = False,
 ) -> int:
@@ -305,12 +310,16 @@ async def resume(  # noqa: PLR0913 -- each is an option
     failed_over
         The database is on another server, or was restored, and who may have been called
         meanwhile was compared: call from there.
+    restored
+        The ledger is a backup: make everyone unknown, in all of its campaigns, who may
+        have been called since it was made, and go on from it.
     detach
         Leave the sending to the workers of a PostgreSQL ledger.
     json
         Print one JSON object when it ends.
     """
     check_detach(ledger, detach=detach)
+    _check_restored(ledger, on_unknown, restored=restored)
     chosen = service or Service()
     settings = patient(chosen.rehearsed() if detach else chosen.build(), patience)
     notifiers = (notify or Notify()).build(settings)
@@ -319,6 +328,9 @@ async def resume(  # noqa: PLR0913 -- each is an option
         ledger, log_was_merged=log_was_merged, failed_over=failed_over
     ) as opened:
         found = await Campaign.open(opened, campaign)
+        if restored:
+            await restore(opened)
+        check_no_backup(opened, ledger)
         await found.go_on()
         await found.change(
             stops_at=moment_of("--stop-at", None if stop_at == "never" else stop_at),
@@ -335,4 +347,18 @@ async def resume(  # noqa: PLR0913 -- each is an option
             detach=detach,
             json=json,
             notifiers=notifiers,
+        )
+
+
+def _check_restored(ledger: str, on_unknown: str | None, *, restored: bool) -> None:
+    if restored and is_address(ledger):
+        raise InputError(
+            "--restored is for a backup of a file; a database notices by itself that "
+            "it was restored: compare who was called meanwhile, and say --failed-over"
+        )
+    if restored and on_unknown == "resend":
+        raise InputError(
+            "--restored makes those unknown who may have been called since, and none "
+            "of them is called again by itself; leave out --on-unknown resend, and "
+            "decide with voicepush resolve"
         )

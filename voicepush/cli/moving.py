@@ -15,6 +15,7 @@ from voicepush.cli.options import (
     DEFAULT_LEDGER,
     Json,
     LedgerPath,
+    check_no_backup,
     existing,
     named,
     title_of,
@@ -59,6 +60,8 @@ async def move(
     if to == ledger:
         raise InputError(f"--to {where} is the ledger in which it is")
     async with existing(ledger) as source, open_ledger(to) as target:
+        for each, its_name in ((source, ledger), (target, to)):
+            check_no_backup(each, its_name)
         # Whatever `open_ledger` opens speaks SQL.
         assert isinstance(source, SQLLedger)  # noqa: S101
         assert isinstance(target, SQLLedger)  # noqa: S101

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,7 @@ from voicepush.cli.terminal import (
 )
 from voicepush.cli.times import check_future, parse_duration, parse_expiry
 from voicepush.errors import (
+    BackupError,
     InputError,
     NoLedgerError,
 )
@@ -158,6 +159,8 @@ LogWasMerged = Annotated[bool, Parameter(group="Ledger", negative="")]
 
 FailedOver = Annotated[bool, Parameter(group="Ledger", negative="")]
 
+Restored = Annotated[bool, Parameter(group="Ledger", negative="")]
+
 _ANSWERS_IN = "VOICEPUSH_ANSWERS_IN"
 
 AnswersIn = Annotated[Path | None, Parameter(group="Ledger", env_var=_ANSWERS_IN)]
@@ -278,12 +281,30 @@ def check_detach(ledger: str, *, detach: bool) -> None:
         )
 
 
-def existing(
+@asynccontextmanager
+async def existing(
     where: str, *, log_was_merged: bool = False, failed_over: bool = False
+) -> AsyncIterator[Ledger]:
+    """
+    The ledger at *where*, which must be there; of a backup it is said that it is one.
+    """
+    async with _existing(where, log_was_merged, failed_over=failed_over) as opened:
+        if opened.backup is not None:
+            say(f"{title_of(where)} is {opened.backup}; what came later is not in it")
+        yield opened
+
+
+def check_no_backup(ledger: Ledger, where: str) -> None:
+    """
+    Refuse a *ledger* that can only be looked at, before anything else is begun.
+    """
+    if ledger.backup is not None:
+        raise BackupError(f"{title_of(where)} is {ledger.backup}")
+
+
+def _existing(
+    where: str, log_was_merged: bool, *, failed_over: bool
 ) -> AbstractAsyncContextManager[Ledger]:
-    """
-    The ledger at *where*, which must be there.
-    """
     try:
         if not is_address(where):
             Path(where).stat()

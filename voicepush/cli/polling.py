@@ -25,6 +25,7 @@ from voicepush.cli.options import (
     Json,
     LedgerPath,
     Patience,
+    check_no_backup,
     existing,
     patient,
 )
@@ -115,6 +116,7 @@ async def poll(  # noqa: PLR0913 -- each is an option
         zone_called(tenant_zone),
     )
     async with existing(ledger) as opened:
+        check_no_backup(opened, ledger)
         await Campaign.open(opened, campaign)  # which says what there is
         asking = Poll(
             opened, campaign, settings, after=waits, again_after=again, zone=zone

@@ -26,7 +26,13 @@ from voicepush.cli.listening import (
     host_and_port,
     secret_in,
 )
-from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, seconds, title_of
+from voicepush.cli.options import (
+    DEFAULT_LEDGER,
+    LedgerPath,
+    check_no_backup,
+    seconds,
+    title_of,
+)
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
 from voicepush.ledger import open_ledger
@@ -122,8 +128,10 @@ async def receipts(  # noqa: PLR0913 -- options have names
     stopped = asyncio.Event()
     with signals(stopped.set), _warnings_said():
         async with AsyncExitStack() as stack:
+            opened = await stack.enter_async_context(open_ledger(ledger))
+            check_no_backup(opened, ledger)
             app = receipts_app(
-                await stack.enter_async_context(open_ledger(ledger)),
+                opened,
                 path=path,
                 secret=secret,
                 allow_sha1=allow_sha1,

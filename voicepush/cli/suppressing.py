@@ -165,6 +165,7 @@ async def list_(
                     tell(_as_line(each, value))
         if not is_anyone:
             say("nobody is on the list")
+        await _tell_forgotten(opened)
     return EVERYONE_ACCEPTED
 
 
@@ -277,11 +278,20 @@ async def export(
                     )
                     for each in theirs
                 )
+        await _tell_forgotten(opened)
     say(f"{written:,} written to {named(file)}")
     if others:
         left = "numbers; leave out" if customer_id else "customer ids; add"
         say(f"there are {others:,} {left} --customer-id for those")
     return EVERYONE_ACCEPTED
+
+
+async def _tell_forgotten(ledger: Ledger) -> None:
+    """
+    Say that others are left out, too, of whom only a hash is known.
+    """
+    if forgotten := len(await ledger.forgotten()):
+        say(f"{forgotten:,} more were forgotten, and are left out by a hash")
 
 
 def _open(ledger: str) -> AbstractAsyncContextManager[Ledger]:

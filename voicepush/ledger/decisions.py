@@ -79,6 +79,19 @@ def lost(result: BatchResult, in_flight: Collection[int]) -> BatchResult:
     return replaced(result, Outcome.PENDING, LOST, in_flight)
 
 
+def restored(
+    result: BatchResult, in_flight: Collection[int], verdict: Verdict
+) -> BatchResult:
+    """
+    *result* when it comes from a backup: whoever was *in_flight* then is lost, and on
+    whoever may have been sent since is *verdict*.
+    """
+    result = lost(result, in_flight)
+    for outcome in (Outcome.PENDING, Outcome.NOT_SENT):
+        result = replaced(result, outcome, verdict)
+    return result
+
+
 def recovered(
     result: BatchResult, in_flight: Collection[int], *, resend: bool
 ) -> BatchResult:

@@ -158,6 +158,68 @@ def numbers_in(page: bytes, least: int, greatest: int) -> set[int]:
     return {entry & 0xFFFF_FFFF for entry in hits}
 
 
+def entry_of(value: str, number: int) -> int:
+    """
+    The entry by which *value* leads to the batch of that *number*.
+    """
+    return _key(value) << 32 | number
+
+
+def without_entry(page: bytes, entry: int) -> list[tuple[int, bytes]] | None:
+    """
+    *page* without one *entry*, as pages with the first entry of each, of which there is
+    one at most; None if that is not in it.
+    """
+    entries = array("q", page)
+    if sys.byteorder == "big":
+        entries.byteswap()
+    if entry not in entries:
+        return None
+    entries.remove(entry)
+    left = entries[:1].tolist()
+    if sys.byteorder == "big":
+        entries.byteswap()
+    return [(first, entries.tobytes()) for first in left]
+
+
+def sum_of(pages: Iterable[bytes | memoryview]) -> tuple[int, int]:
+    """
+    How many entries are in *pages*, and a sum by which those are told from others, in
+    whatever order they come.
+    """
+    import numpy as np  # noqa: PLC0415 -- see _sorted_by_numpy
+
+    number = total = 0
+    for page in pages:
+        entries = np.frombuffer(page, "<u8")
+        number += len(entries)
+        # Mixed first, so that no change of two can make up for each other.
+        total += int(_mixed(_mixed(entries, 0, np), 0, np).sum(dtype=np.uint64))
+    return number, total & _64_BITS
+
+
+def is_in_order(page: bytes, first: int, last: int) -> bool:
+    """
+    Whether the entries of *page* are sorted, begin with *first*, and none of them is
+    below *last*, the greatest of the page before.
+    """
+    entries = array("q", page)
+    if sys.byteorder == "big":
+        entries.byteswap()
+    return (
+        bool(entries)
+        and entries[0] == first >= last
+        and all(one <= other for one, other in pairwise(entries))
+    )
+
+
+def greatest_in(page: bytes) -> int:
+    """
+    The last entry of *page*.
+    """
+    return int.from_bytes(page[-_WORD:], "little", signed=True)
+
+
 def _entries_one_by_one(columns: Iterable[Column]) -> Iterator[int]:
     for number, packed, _ in columns:
         for text in unpack_texts(packed):

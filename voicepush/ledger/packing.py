@@ -4,11 +4,13 @@ What a batch looks like at rest: recipients packed, verdicts as exceptions to a 
 
 from __future__ import annotations
 
+import zlib
+from base64 import b85decode, b85encode
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import accumulate, islice
 from operator import sub
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import msgspec
 
@@ -82,8 +84,8 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
         unpack_rows(rows),
         None if ids is None else unpack_texts(ids),
         None if widths is None else decode(widths, type=list[int]),
-        {} if as_came is None else decode(as_came, type=dict[int, str]),
-        {} if kept is None else decode(kept, type=dict[str, list[str]]),
+        {} if as_came is None else decode(unzipped(as_came), type=dict[int, str]),
+        {} if kept is None else decode(unzipped(kept), type=dict[str, list[str]]),
         unpack_rows(origins),
     )
 
@@ -110,9 +112,67 @@ def unpack_texts(packed: str | bytes) -> list[str]:
     """
     A column of texts as it was before it was packed.
     """
+    packed = unzipped(packed)
     if isinstance(packed, str):
         return packed.split("\n")
     return msgspec.json.decode(packed, type=list[str])
+
+
+#: Begins a column of an archived campaign, and what it was before; nothing else that
+#: is packed begins so.
+_ZIPPED, _ZIPPED_LINES, _ZIPPED_TEXT = b"zlib\nB", b"zlib\nL", "z"
+
+
+def zipped(packed: str | bytes | None) -> str | bytes | None:
+    """
+    A column of a table in little room, where that is less; it is read as before.
+    """
+    if packed is None or (isinstance(packed, bytes) and packed.startswith(b"zlib\n")):
+        return packed
+    if isinstance(packed, str):
+        small = _ZIPPED_LINES + zlib.compress(packed.encode(), 9)
+        return small if len(small) < len(packed.encode()) else Lines(packed)
+    small = _ZIPPED + zlib.compress(packed, 9)
+    return small if len(small) < len(packed) else packed
+
+
+@overload
+def unzipped(packed: bytes) -> bytes: ...
+
+
+@overload
+def unzipped(packed: str | bytes) -> str | bytes: ...
+
+
+def unzipped(packed: str | bytes) -> str | bytes:
+    """
+    The column that may have been zipped.
+    """
+    if isinstance(packed, bytes):
+        if packed.startswith(_ZIPPED):
+            return zlib.decompress(packed[len(_ZIPPED) :])
+        if packed.startswith(_ZIPPED_LINES):
+            return zlib.decompress(packed[len(_ZIPPED_LINES) :]).decode()
+    return packed
+
+
+def zipped_text(text: str | None) -> str | None:
+    """
+    The same for a column that holds a JSON array as a text.
+    """
+    if text is None or text.startswith(_ZIPPED_TEXT):
+        return text
+    small = _ZIPPED_TEXT + b85encode(zlib.compress(text.encode(), 9)).decode()
+    return small if len(small) < len(text) else text
+
+
+def unzipped_text(text: str) -> str:
+    """
+    The text that may have been zipped.
+    """
+    if text.startswith(_ZIPPED_TEXT):
+        return zlib.decompress(b85decode(text[1:])).decode()
+    return text
 
 
 def pack_rows(rows: Sequence[int] | None) -> bytes | None:
@@ -210,7 +270,7 @@ def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
         return {}
     return {
         place: verdict
-        for outcome, code, description, places in msgspec.json.decode(packed)
+        for outcome, code, description, places in msgspec.json.decode(unzipped(packed))
         for verdict in [Verdict(Outcome(outcome), code, description)]
         for place in places
     }
@@ -221,7 +281,7 @@ def count_exceptions(packed: bytes) -> Counter[Verdict]:
     How many places have which verdict, by what `pack_exceptions` packed.
     """
     found: Counter[Verdict] = Counter()
-    for outcome, code, description, places in msgspec.json.decode(packed):
+    for outcome, code, description, places in msgspec.json.decode(unzipped(packed)):
         found[Verdict(Outcome(outcome), code, description)] += len(places)
     return found
 
@@ -237,7 +297,7 @@ def unpack_transactions(packed: str | None) -> tuple[str, ...]:
     """
     The ids that `pack_transactions` packed.
     """
-    return () if packed is None else tuple(msgspec.json.decode(packed))
+    return () if packed is None else tuple(msgspec.json.decode(unzipped_text(packed)))
 
 
 def pack_lost(lost: Mapping[str, Collection[int]]) -> str | None:

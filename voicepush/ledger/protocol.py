@@ -226,8 +226,16 @@ class Ledger(LedgerReader, SuppressionList, Protocol):
     """
     Where campaigns are kept; `open_ledger` gives one. Used with ``async with``.
 
-    Each method raises `LedgerError` when the store can't be read or written.
+    Each method raises `LedgerError` when the store can't be read or written; one that
+    changes something raises `BackupError` in a backup.
     """
+
+    @property
+    def backup(self) -> str | None:
+        """
+        What it is a backup of, in words, where it is one that nobody has restored.
+        """
+        ...
 
     async def __aenter__(self) -> Self: ...
 

@@ -47,10 +47,12 @@ def silent_in(
         ended: The recipients whose call has ended.
         asked: The places that were asked about lately.
     """
+    values = known.batch.recipients.values
     recipients = [
         recipient
         for recipient, place in enumerate(known.batch.recipients.places_of_values())
-        if recipient not in ended
+        if values[recipient]  # who was forgotten is asked about no more
+        and recipient not in ended
         and place not in asked
         and known.at(place).outcome is Outcome.ACCEPTED
         and known.transaction_id(place)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from voicepush.ledger.forgetting import Forgotten
 from voicepush.model.recipients import Kind
 from voicepush.model.suppression import SuppressedEntry, SuppressionEvent, check_value
 
@@ -83,6 +84,13 @@ class SuppressionList(Protocol):
     def suppressed_values(self) -> AsyncIterator[tuple[Kind, Sequence[str]]]:
         """
         The same without why, which takes less time.
+        """
+        ...
+
+    async def forgotten(self) -> Forgotten:
+        """
+        Those who were forgotten and are not called again, as nobody can read them; they
+        are left out as those on the list are.
         """
         ...
 

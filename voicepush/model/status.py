@@ -149,6 +149,8 @@ class Lookup:
     call: Call | None = None
     #: Their bodies, the earliest first, as far as they are kept.
     receipts: tuple[bytes, ...] = ()
+    #: Since when the campaign is archived, where it is.
+    archived: datetime | None = None
 
 
 @attrs.frozen(kw_only=True)

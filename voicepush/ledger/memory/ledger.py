@@ -52,6 +52,9 @@ class MemoryLedger(MemorySuppression, MemoryReader):
     Campaigns that last as long as this object.
     """
 
+    #: There is none of what does not last.
+    backup: str | None = None
+
     def __init__(self) -> None:
         self._campaigns: dict[str, StoredCampaign] = {}
         self._receipts = MemoryReceipts(self._campaigns)

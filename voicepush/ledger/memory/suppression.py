@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 import attrs
 
 from voicepush import clock
+from voicepush.ledger.forgetting import Forgotten
 from voicepush.ledger.suppression import some_at_a_time
 from voicepush.model.recipients import Kind
 from voicepush.model.suppression import (
@@ -123,6 +124,12 @@ class MemorySuppression:
         """
         async for some in self.all_suppressed():
             yield some[0].kind, [each.value for each in some]
+
+    async def forgotten(self) -> Forgotten:
+        """
+        There are none: what lasts as long as an object is forgotten with it.
+        """
+        return Forgotten()
 
     async def suppression_history(self) -> list[SuppressionEvent]:
         """

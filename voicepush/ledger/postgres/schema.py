@@ -18,6 +18,7 @@ from voicepush.ledger.postgres.tables import (
     CAMPAIGNS,
     FROM_3,
     FUNCTIONS,
+    KEEPING,
     SUPPRESSION,
     WORKERS,
     WORKERS_FROM_1,
@@ -46,10 +47,11 @@ _FROM = {
         + SERVER
         + PACE
         + SUPPRESSION
+        + KEEPING
     ),
-    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION + FROM_3,
-    2: SUPPRESSION + FROM_3,
-    3: FROM_3,
+    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION + FROM_3 + KEEPING,
+    2: SUPPRESSION + FROM_3 + KEEPING,
+    3: FROM_3 + KEEPING,
 }
 
 

@@ -85,6 +85,27 @@ ALTER TABLE campaign ADD COLUMN stage text;
 ALTER TABLE campaign ADD COLUMN tried_at double precision;
 """
 
+#: Who and what was taken out of it.
+KEEPING = """
+CREATE TABLE forgotten (
+    hash text PRIMARY KEY,
+    at double precision NOT NULL,
+    who text NOT NULL
+);
+
+CREATE TABLE forgetting (key text NOT NULL);
+
+CREATE TABLE deleted (
+    name text PRIMARY KEY,
+    at double precision NOT NULL,
+    who text NOT NULL,
+    planned bigint NOT NULL,
+    accepted bigint NOT NULL
+);
+
+ALTER TABLE campaign ADD COLUMN archived_at double precision;
+"""
+
 CAMPAIGNS = """
 CREATE TABLE campaign (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -4,9 +4,10 @@ What is known of calls: rows become values, and values rows.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from voicepush.ledger.bodies import unpack_bodies
+from voicepush.ledger.bodies import pack_bodies, unpack_bodies
 from voicepush.ledger.packing import unpack_transactions
 from voicepush.ledger.sql.books import Key
 from voicepush.ledger.sql.store import Connection, Row
@@ -120,6 +121,32 @@ def _bodies(connection: Connection, kept: str) -> list[bytes]:
         if row is not None:
             found.append(unpack_bodies(row["packed"])[int(place)])
     return found
+
+
+def blank_bodies(
+    connection: Connection, block: int, places: Collection[int], *, drop: bool = False
+) -> int:
+    """
+    Let nothing stand at *places* of a block of bodies, while the others stay where they
+    are; gives how many bodies are gone.
+
+    Args:
+        drop: Let the block go if nothing is left in it.
+    """
+    row = connection.execute(
+        "SELECT packed FROM body_block WHERE id = ?", (block,)
+    ).fetchone()
+    if row is None or not places:
+        return 0
+    bodies = unpack_bodies(row["packed"])
+    left = [b"" if at in places else each for at, each in enumerate(bodies)]
+    if drop and not any(left):
+        connection.execute("DELETE FROM body_block WHERE id = ?", (block,))
+    else:
+        connection.execute(
+            "UPDATE body_block SET packed = ? WHERE id = ?", (pack_bodies(left), block)
+        )
+    return sum(bool(bodies[at]) for at in places)
 
 
 def calls_of(connection: Connection, campaign: int) -> dict[CallState, int]:

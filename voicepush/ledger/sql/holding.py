@@ -69,6 +69,18 @@ def workers_of(connection: Connection, campaign: int) -> list[Row]:
     ).fetchall()
 
 
+def is_anyone_at_work(connection: Connection) -> bool:
+    """
+    Whether a living process works on any campaign.
+    """
+    campaigns = connection.execute("SELECT DISTINCT campaign FROM worker").fetchall()
+    return any(
+        is_alive(worker)
+        for row in campaigns
+        for worker in workers_of(connection, row["campaign"])
+    )
+
+
 def check_free(connection: Connection, row: Row, *, shares: bool = False) -> None:
     """
     Refuse the campaign in *row* if a living process works on it.

@@ -10,10 +10,12 @@ from voicepush.ledger.index import (
     MOST_RUNS,
     Column,
     bounds,
+    entry_of,
     merged_pages,
     numbers_in,
     parts,
     sorted_pages,
+    without_entry,
 )
 from voicepush.ledger.sql.store import Connection
 
@@ -71,11 +73,12 @@ class Merging:
 
 
 #: Those of a run that may hold an entry of a part.
-_PAGES_OF = """
-    SELECT entries FROM index_page WHERE run = ? AND first >= coalesce(
+_FROM_PAGES = """
+    FROM index_page WHERE run = ? AND first >= coalesce(
         (SELECT max(first) FROM index_page WHERE run = ? AND first <= ?), 0
     ) AND first <= ?
 """
+_PAGES_OF = f"SELECT entries {_FROM_PAGES}"
 
 
 def new_run(connection: Connection, campaign: int) -> int:
@@ -101,6 +104,35 @@ def write_pages(
         ("run", "first", "entries"),
         ((run, first, page) for first, page in pages),
     )
+
+
+def drop_entry(connection: Connection, campaign: int, number: int, value: str) -> None:
+    """
+    Let *value*, which stood in that batch of *campaign*, lead to it no more.
+    """
+    entry = entry_of(value, number)
+    for (run,) in connection.execute(
+        "SELECT id FROM index_run WHERE campaign = ?", (campaign,)
+    ).fetchall():
+        for first, page in connection.execute(
+            f"SELECT first, entries {_FROM_PAGES}", (run, run, entry, entry)
+        ).fetchall():
+            left = without_entry(page, entry)
+            if left is None:
+                continue
+            key = (run, first)
+            connection.execute(_DROP_PAGE, key)
+            for new, entries in left:
+                # The next page may begin as this one does now.
+                row = connection.execute(_PAGE_AT, (run, new)).fetchone()
+                more = b"" if row is None else row["entries"]
+                connection.execute(_DROP_PAGE, (run, new))
+                write_pages(connection, run, [(new, entries + more)])
+            return
+
+
+_PAGE_AT = "SELECT entries FROM index_page WHERE run = ? AND first = ?"
+_DROP_PAGE = "DELETE FROM index_page WHERE run = ? AND first = ?"
 
 
 def drop_runs(connection: Connection, campaign: int) -> None:

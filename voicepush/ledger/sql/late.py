@@ -52,7 +52,7 @@ def record_late(
         known = decisions.lost(known, in_flight(row, known))
         is_latest = row["claimed_by"] in (None, token)
         known = decisions.merged(known, late, is_latest=is_latest)
-        _write_late(
+        write_late(
             connection, row, known, record_of(known, campaign, token, row["due_at"])
         )
 
@@ -77,7 +77,7 @@ def record_unrecorded(
         known = decisions.lost(known, in_flight(row, known))
         known = decisions.merged(known, told)
         record = record_of(known, campaign, late.token, row["due_at"])
-        _write_late(connection, row, known, record)
+        write_late(connection, row, known, record)
         return known
     return None
 
@@ -97,17 +97,17 @@ def write(
     if row["proven"] is None:
         connection.execute(RECORD_READ, {**record, "now": connection.now()})
     else:
-        _write_late(connection, row, known, record)
+        write_late(connection, row, known, record)
 
 
-def _write_late(
+def write_late(
     connection: Connection,
     row: Row,
     known: BatchResult,
     record: Mapping[str, Any],
 ) -> None:
     """
-    The same where its worker may not know of it.
+    The same where its worker may not know of it, or there is none.
     """
     given_up = decisions.still_given_up(known, unpack_places(row["given_up_places"]))
     columns = {

@@ -30,10 +30,12 @@ from voicepush.ledger.sql.holding import (
     published_row,
     take,
 )
+from voicepush.ledger.sql.keeping import SQLKeeping
 from voicepush.ledger.sql.moving import Move
 from voicepush.ledger.sql.polling import note_asked
 from voicepush.ledger.sql.reading import SQLReader
 from voicepush.ledger.sql.receiving import forget_bodies, place_again, receive
+from voicepush.ledger.sql.retiring import check_deleted
 from voicepush.ledger.sql.rows import READY, plan_of
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.suppression import SQLSuppression
@@ -48,7 +50,7 @@ from voicepush.model.status import (
 from voicepush.model.windows import Windows
 
 
-class SQLLedger(SQLSuppression, SQLReader):
+class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
     """
     Campaigns in a store, with every claim and record durable.
 
@@ -147,6 +149,7 @@ class SQLLedger(SQLSuppression, SQLReader):
                     raise InputError(f"campaign {plan.campaign!r} is planned already")
                 check_free(connection, row)
                 drop(connection, row["id"])
+            check_deleted(connection, plan.campaign)
             return insert(connection, plan, token)
 
         try:

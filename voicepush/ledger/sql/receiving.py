@@ -21,6 +21,7 @@ from voicepush.ledger.sql.books import Books, Key
 from voicepush.ledger.sql.calls import call_in, columns_of
 from voicepush.ledger.sql.late import prove
 from voicepush.ledger.sql.store import Connection, Row
+from voicepush.ledger.sql.unnaming import unnamed
 from voicepush.model.call import Receipt, Received, Report, is_told
 from voicepush.model.outcome import Outcome
 
@@ -71,6 +72,7 @@ def receive(
     Write *receipts* down, with their bodies *packed*, and apply them.
     """
     now = clock.now()
+    receipts, packed = unnamed(connection, receipts, packed)
     placed: dict[Key, list[_Placed]] = {}
     unplaced = unreadable = 0
     if receipts:

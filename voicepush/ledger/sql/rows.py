@@ -61,6 +61,7 @@ IS_PROVEN = f"EXISTS ({_PROVEN})"
 
 _FIRST = (
     *("campaign.name", "campaign.tag", "campaign.follows"),
+    "campaign.archived_at",
     *("batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
     *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "lost"),
@@ -103,6 +104,12 @@ SELECT_WITH_RECEIPTS = _select(
         f"(SELECT count(*) {_RECEIPTS}) AS receipts",
         f"(SELECT max(received_at) {_RECEIPTS}) AS last_receipt",
     )
+)
+
+
+#: Batches with all that stands in them.
+SELECT_WHOLE = _select(
+    (*COLUMNS, "size", "rejected", "expired", "not_sent", "batch.suppressed")
 )
 
 
@@ -280,6 +287,7 @@ def lookups_at(row: Row, recipients: Iterable[int], call_of: CallOf) -> list[Loo
                 follows=follows.campaign if follows else None,
                 call=call,
                 receipts=receipts,
+                archived=clock.moment(row["archived_at"]),
             )
         )
     return found
@@ -298,7 +306,9 @@ def called_in(row: Row, expired: Collection[int]) -> list[str]:
     return [
         recipients.values[recipient]
         for recipient, place in enumerate(recipients.places_of_values())
-        if decisions.was_called(result.at(place)) and recipient not in expired
+        if decisions.was_called(result.at(place))
+        and recipient not in expired
+        and recipients.values[recipient]  # who was forgotten has none
     ]
 
 

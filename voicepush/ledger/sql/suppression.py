@@ -17,6 +17,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.ledger import decisions
+from voicepush.ledger.forgetting import ERASED, Forgotten, forgotten_in, hash_of
 from voicepush.ledger.sql.history import this_process
 from voicepush.ledger.sql.store import Connection, Row, Store
 from voicepush.ledger.suppression import TOGETHER, some_at_a_time
@@ -152,6 +153,18 @@ class SQLSuppression:
             yield rows
             after = rows[-1][0]
 
+    async def forgotten(self) -> Forgotten:
+        """
+        Those who were forgotten and are not called again.
+        """
+
+        def work(connection: Connection) -> Forgotten:
+            row = connection.execute("SELECT key FROM forgetting").fetchone()
+            hashes = connection.execute("SELECT hash FROM forgotten")
+            return Forgotten(row and row["key"], frozenset(each[0] for each in hashes))
+
+        return await self._store.do(work, writes=False)
+
     async def suppression_history(self) -> list[SuppressionEvent]:
         """
         Who did what to the list, the oldest first.
@@ -227,7 +240,11 @@ def left_out(
     connection.lock_suppression()
     recipients = batch.recipients
     found = _listed(connection, recipients.kind, recipients.values)
-    return decisions.listed(batch, places, found) if found else {}
+    out = decisions.listed(batch, places, found) if found else {}
+    if ERASED in recipients.values:
+        # A late record may have made them pending once more; nobody is there.
+        out |= forgotten_in(batch, places)
+    return out
 
 
 def _listed(
@@ -235,8 +252,12 @@ def _listed(
 ) -> dict[str, SuppressedEntry]:
     table, column, type_ = _TABLES[kind]
     # Most ledgers have no list, and nothing is to be made for them.
-    if connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:  # noqa: S608
-        return {}
+    is_there, key = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM {table}), (SELECT max(key) FROM forgetting)"  # noqa: S608
+    ).fetchone()
+    forgotten = forgotten_among(connection, key, kind, values) if key else {}
+    if not is_there:
+        return forgotten
     # SQLite looks at a CROSS JOIN in this order, and so at no more than is asked for.
     rows = connection.execute(
         f"SELECT {table}.{column}, suppression.* FROM {connection.each_of} "  # noqa: S608
@@ -245,7 +266,33 @@ def _listed(
         "AND suppression.id = deed",
         (_asked(kind, values),),
     ).fetchall()
-    return {_text(kind, row[0]): _entry(kind, row) for row in rows}
+    return {**forgotten, **{_text(kind, row[0]): _entry(kind, row) for row in rows}}
+
+
+def forgotten_among(
+    connection: Connection, key: str, kind: Kind, values: Sequence[str]
+) -> dict[str, SuppressedEntry]:
+    """
+    Those of *values* who were forgotten.
+
+    Args:
+        key: Of this ledger.
+    """
+    if connection.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is None:
+        return {}
+    hashes = {hash_of(key, kind, each): each for each in values}
+    rows = connection.execute(
+        f"SELECT hash, at, who FROM {connection.each_of} CROSS JOIN forgotten "  # noqa: S608
+        "WHERE hash = CAST(asked.value AS text)",
+        (msgspec.json.encode(list(hashes)).decode(),),
+    )
+    return {
+        value: SuppressedEntry(
+            value, kind, clock.moment(row["at"]), row["who"], "forgotten"
+        )
+        for row in rows
+        for value in [hashes[row["hash"]]]
+    }
 
 
 def _asked(kind: Kind, values: Sequence[str]) -> str:
@@ -309,8 +356,15 @@ def _remove(
     _: int,
 ) -> int:
     table, column, type_ = _TABLES[kind]
-    return connection.execute(
+    removed = connection.execute(
         f"DELETE FROM {table} WHERE {column} IN "  # noqa: S608 -- our names
         f"(SELECT CAST(asked.value AS {type_}) FROM {connection.each_of})",
         (_asked(kind, values),),
     ).rowcount
+    row = connection.execute("SELECT key FROM forgetting").fetchone()
+    hashes = [hash_of(row["key"], kind, each) for each in values if row is not None]
+    for each in hashes:
+        removed += connection.execute(
+            "DELETE FROM forgotten WHERE hash = ?", (each,)
+        ).rowcount
+    return removed

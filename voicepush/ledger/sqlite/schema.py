@@ -16,6 +16,7 @@ from voicepush.ledger.sqlite.outcome_times import COUNT_OUTCOME_TIMES, OUTCOME_T
 from voicepush.ledger.sqlite.tables import (
     CAMPAIGNS,
     COUNTING,
+    KEEPING,
     SUPPRESSION,
     WORKERS,
 )
@@ -29,8 +30,8 @@ SCHEMA_VERSION = 11
 
 
 #: What turns a file of version 10 into one of version 11: what its owner may want
-#: of a campaign.
-_FROM_10 = """
+#: of a campaign, and that the ledger may be a backup.
+_FROM_10 = f"""
     ALTER TABLE campaign ADD COLUMN windows TEXT;
     ALTER TABLE campaign ADD COLUMN any_hour TEXT;
     ALTER TABLE campaign ADD COLUMN starts_at REAL;
@@ -38,10 +39,15 @@ _FROM_10 = """
     ALTER TABLE campaign ADD COLUMN trial TEXT;
     ALTER TABLE campaign ADD COLUMN stage TEXT;
     ALTER TABLE campaign ADD COLUMN tried_at REAL;
+    {KEEPING}
 """
 
+#: What turns a file of version 9 into one of version 11: the ledger has a list of those
+#: not to call.
+_FROM_9 = SUPPRESSION + _FROM_10
+
 #: What turns a file of version 8 into one of version 11: more than one may work on a
-#: campaign of other stores, and the ledger has a list of those not to call.
+#: campaign of other stores.
 _FROM_8 = f"""
     {WORKERS}
     INSERT INTO worker
@@ -53,8 +59,7 @@ _FROM_8 = f"""
     ALTER TABLE campaign DROP COLUMN throughput;
     ALTER TABLE campaign DROP COLUMN waiting;
     ALTER TABLE campaign DROP COLUMN waiting_since;
-    {SUPPRESSION}
-    {_FROM_10}
+    {_FROM_9}
 """  # noqa: S608 -- ours
 
 #: What turns a file of version 6 into one of version 11.
@@ -89,6 +94,7 @@ _FROM = {
         + CALL_TIMES
         + OUTCOME_TIMES
         + SUPPRESSION
+        + KEEPING
     ),
     6: _FROM_6,
     7: f"""
@@ -97,7 +103,7 @@ _FROM = {
         {_FROM_8}
     """,
     8: _FROM_8,
-    9: SUPPRESSION + _FROM_10,
+    9: _FROM_9,
     10: _FROM_10,
 }
 

@@ -199,6 +199,37 @@ SUPPRESSION = """
     ) WITHOUT ROWID;
 """
 
+#: Whether it is a backup, and who and what was taken out of it.
+KEEPING = """
+    -- Has a row only in a backup that nobody has restored yet.
+    CREATE TABLE backup (
+        at REAL NOT NULL,
+        who TEXT NOT NULL,
+        made_of TEXT NOT NULL              -- the ledger
+    );
+
+    -- Who was forgotten and is not called again, as no one can read it: hashed with
+    -- the key of this ledger.
+    CREATE TABLE forgotten (
+        hash TEXT PRIMARY KEY,
+        at REAL NOT NULL,
+        who TEXT NOT NULL                  -- has forgotten them
+    ) WITHOUT ROWID;
+
+    CREATE TABLE forgetting (key TEXT NOT NULL);
+
+    -- Which campaigns were deleted; planned again, they would call everyone again.
+    CREATE TABLE deleted (
+        name TEXT PRIMARY KEY,
+        at REAL NOT NULL,
+        who TEXT NOT NULL,
+        planned INTEGER NOT NULL,
+        accepted INTEGER NOT NULL
+    ) WITHOUT ROWID;
+
+    ALTER TABLE campaign ADD COLUMN archived_at REAL;
+"""
+
 #: Keeps the sums up to date.
 COUNTING = """
     CREATE TRIGGER batch_is_counted

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from voicepush.errors import LedgerError
+from voicepush.errors import BackupError, LedgerError
+from voicepush.ledger.sqlite.backup import backup_of
 from voicepush.ledger.sqlite.connection import connect, pragma, use_log
 from voicepush.ledger.sqlite.jobs import Job, answer, together
 from voicepush.ledger.sqlite.log import marks, register, unregister
@@ -54,6 +55,8 @@ class SQLiteFile:
         )
         self._thread.start()
         self._closed = False
+        #: What it is a backup of, once it is open.
+        self.backup: str | None = None
         self._identity: tuple[int, int] | None = None
         self._commits = 0
         #: After how many of them the file was last seen in its place.
@@ -76,7 +79,17 @@ class SQLiteFile:
             at_once: It raises only before it has written anything, so that the few
                 microseconds for undoing it can be saved.
         """
+        if writes and self.backup is not None:
+            raise BackupError(f"{self.path.name} is {self.backup}")
         return await self._begin(work, writes=writes, at_once=at_once)
+
+    async def restore(self, work: Callable[[Any], _T]) -> _T:
+        """
+        The value of *work*, which makes a ledger of a backup.
+        """
+        given = await self._begin(work, writes=True)
+        self.backup = None
+        return given
 
     def do_later(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """
@@ -199,6 +212,7 @@ class SQLiteFile:
                 make_tables(connection)
             use_log(connection)
             self._check_log(connection)
+            self.backup = backup_of(connection)
         except BaseException:
             connection.close()
             raise

@@ -1,0 +1,3 @@
+"""
+A ledger is held against itself: sums, verdicts, receipts and the index.
+"""
