@@ -70,6 +70,7 @@ from voicepush.model.overview import (
 )
 from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.model.status import (
+    CampaignDates,
     CampaignState,
     CampaignStatus,
     HistoryEntry,
@@ -152,6 +153,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "FollowUp",
     "CampaignStatus",
     "CampaignState",
+    "CampaignDates",
     "Waiting",
     "HistoryEntry",
     "Minute",

@@ -28,6 +28,7 @@ from voicepush.cli.exit_status import (
     READER_GONE,
     WRONG_USAGE,
 )
+from voicepush.cli.history import campaigns, history
 from voicepush.cli.moving import move
 from voicepush.cli.polling import poll
 from voicepush.cli.questions import export, lookup, status
@@ -73,6 +74,7 @@ app = App(
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
+    *(campaigns, history),
 ):
     app.command(command)
 app.command(suppress)

@@ -16,6 +16,7 @@ from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
+    CampaignDates,
     CampaignStatus,
     HistoryEntry,
     Lookup,
@@ -74,6 +75,12 @@ class LedgerReader(Protocol):
     async def history(self, campaign: str) -> list[HistoryEntry]:
         """
         What was done to *campaign* by whom, the oldest first.
+        """
+        ...
+
+    async def dates(self) -> Mapping[str, CampaignDates]:
+        """
+        When what happened to each campaign, by its name, the newest last.
         """
         ...
 

@@ -103,6 +103,22 @@ class CampaignStatus:
 
 
 @attrs.frozen(kw_only=True)
+class CampaignDates:
+    """
+    When a campaign was planned, when its people were claimed, and when it ended.
+    """
+
+    planned: datetime
+    #: When the first of its requests was about to leave; to the minute where the same
+    #: people were claimed again later.
+    first_claimed: datetime | None = None
+    #: When the last one was.
+    last_claimed: datetime | None = None
+    #: When it was finished or cancelled, if it is.
+    ended: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Lookup:
     """
     What a ledger knows of one recipient.

@@ -29,6 +29,7 @@ from voicepush.ledger.memory.campaign import (
     lookup_of,
     unknown_batch_of,
 )
+from voicepush.ledger.memory.dates import dates_of
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.suppression import Listing, MemorySuppression
 from voicepush.ledger.memory.timeline import minutes_of, reasons_of, timeline_of
@@ -43,6 +44,7 @@ from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.status import (
+    CampaignDates,
     CampaignState,
     CampaignStatus,
     HistoryEntry,
@@ -192,6 +194,12 @@ class MemoryLedger(MemorySuppression):
         What was done to *campaign*, the oldest first.
         """
         return list(self._published(campaign).history)
+
+    async def dates(self) -> Mapping[str, CampaignDates]:
+        """
+        When what happened to each campaign, by its name, the newest last.
+        """
+        return dates_of(self._campaigns.values())
 
     async def minutes(self, campaign: str) -> list[Minute]:
         """

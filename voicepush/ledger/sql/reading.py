@@ -21,6 +21,7 @@ from voicepush.ledger.sql.calls import (
     heard_for,
     receipt_counts,
 )
+from voicepush.ledger.sql.dates import dates_of
 from voicepush.ledger.sql.history import history_of, minutes_of
 from voicepush.ledger.sql.holding import campaign_row, published_row
 from voicepush.ledger.sql.index import batches_with
@@ -50,6 +51,7 @@ from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
+    CampaignDates,
     CampaignStatus,
     HistoryEntry,
     Lookup,
@@ -177,6 +179,12 @@ class SQLReader:
             ),
             writes=False,
         )
+
+    async def dates(self) -> dict[str, CampaignDates]:
+        """
+        When what happened to each campaign, by its name, the newest last.
+        """
+        return await self._store.do(dates_of, writes=False)
 
     async def minutes(self, campaign: str) -> list[Minute]:
         """
