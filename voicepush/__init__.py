@@ -50,6 +50,7 @@ from voicepush.model.events import (
     Observers,
     PaceChanged,
 )
+from voicepush.model.in_full import BatchInFull, KeptReceipt
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import (
     BatchResult,
@@ -202,6 +203,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Ledger",
     "LedgerReader",
     "CalledBatch",
+    "BatchInFull",
+    "KeptReceipt",
     "Plan",
     "Follows",
     "Cap",

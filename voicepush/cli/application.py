@@ -31,6 +31,7 @@ from voicepush.cli.exit_status import (
 from voicepush.cli.history import campaigns, history
 from voicepush.cli.moving import move
 from voicepush.cli.polling import poll
+from voicepush.cli.proving import evidence
 from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
 from voicepush.cli.reporting import report
@@ -74,7 +75,7 @@ app = App(
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
-    *(campaigns, history),
+    *(campaigns, history, evidence),
 ):
     app.command(command)
 app.command(suppress)

@@ -44,7 +44,7 @@ from voicepush.ledger.plan import Cap
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
-from voicepush.report.export import guarded
+from voicepush.report.cells import guarded
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import most_at

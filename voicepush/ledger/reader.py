@@ -12,6 +12,7 @@ from voicepush.ledger.plan import Fingerprint, Plan
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
+from voicepush.model.in_full import BatchInFull
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
@@ -40,6 +41,9 @@ class LedgerReader(Protocol):
     """
     The half of a ledger that changes nothing.
     """
+
+    #: What it is kept in, and the version of its tables, in words.
+    kept_in: str
 
     async def campaigns(self) -> list[CampaignStatus]:
         """
@@ -115,6 +119,13 @@ class LedgerReader(Protocol):
     ) -> AsyncIterator[BatchResult]:
         """
         The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        ...
+
+    def in_full(self, campaign: str) -> AsyncIterator[BatchInFull]:
+        """
+        The batches of *campaign* in order with everything that is known of them, each
+        as it is at the moment in which it is read.
         """
         ...
 

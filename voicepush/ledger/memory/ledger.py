@@ -29,10 +29,11 @@ from voicepush.ledger.memory.campaign import (
     lookup_of,
     unknown_batch_of,
 )
-from voicepush.ledger.memory.dates import dates_of
+from voicepush.ledger.memory.in_full import in_full
+from voicepush.ledger.memory.past import MemoryPast
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.suppression import Listing, MemorySuppression
-from voicepush.ledger.memory.timeline import minutes_of, reasons_of, timeline_of
+from voicepush.ledger.memory.timeline import reasons_of, timeline_of
 from voicepush.ledger.memory.worker import MemoryDraft, MemoryWorker
 from voicepush.ledger.placing import whose
 from voicepush.ledger.plan import Command, Fingerprint, Plan
@@ -40,24 +41,24 @@ from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId, Group
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
+from voicepush.model.in_full import BatchInFull
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.status import (
-    CampaignDates,
     CampaignState,
     CampaignStatus,
-    HistoryEntry,
     Lookup,
-    Minute,
     UnknownBatch,
 )
 
 
-class MemoryLedger(MemorySuppression):
+class MemoryLedger(MemoryPast, MemorySuppression):
     """
     Campaigns that last as long as this object.
     """
+
+    kept_in = "memory"
 
     def __init__(self) -> None:
         self._campaigns: dict[str, StoredCampaign] = {}
@@ -69,12 +70,6 @@ class MemoryLedger(MemorySuppression):
 
     async def __aexit__(self, *_: object) -> None:
         pass
-
-    def _published(self, name: str) -> StoredCampaign:
-        found = self._campaigns.get(name)
-        if found is None or found.state is None:
-            raise InputError(f"there is no campaign {name!r} in this ledger")
-        return found
 
     async def campaigns(self) -> list[CampaignStatus]:
         """
@@ -189,24 +184,6 @@ class MemoryLedger(MemorySuppression):
         told = {"command": command, "rate": rate}
         found.note("told", ", ".join(f"{k} {v}" for k, v in told.items() if v))
 
-    async def history(self, campaign: str) -> list[HistoryEntry]:
-        """
-        What was done to *campaign*, the oldest first.
-        """
-        return list(self._published(campaign).history)
-
-    async def dates(self) -> Mapping[str, CampaignDates]:
-        """
-        When what happened to each campaign, by its name, the newest last.
-        """
-        return dates_of(self._campaigns.values())
-
-    async def minutes(self, campaign: str) -> list[Minute]:
-        """
-        How *campaign* went in each minute in which a worker was at work.
-        """
-        return minutes_of(self._published(campaign))
-
     async def timeline(self, campaign: str) -> Timeline:
         """
         What happened when in *campaign*.
@@ -256,6 +233,13 @@ class MemoryLedger(MemorySuppression):
         for row in found.rows if found is not None and found.state else ():
             if any(row.shown.counts()[outcome] for outcome in outcomes):
                 yield row.shown
+
+    def in_full(self, campaign: str) -> AsyncIterator[BatchInFull]:
+        """
+        The batches of *campaign* in order with everything that is known of them.
+        """
+        found = self._campaigns.get(campaign)
+        return in_full(found.rows if found is not None and found.state else ())
 
     async def calls(self, batch: BatchId) -> Mapping[int, Call]:
         """

@@ -24,6 +24,7 @@ from voicepush.ledger.sql.calls import (
 from voicepush.ledger.sql.dates import dates_of
 from voicepush.ledger.sql.history import history_of, minutes_of
 from voicepush.ledger.sql.holding import campaign_row, published_row
+from voicepush.ledger.sql.in_full import in_full
 from voicepush.ledger.sql.index import batches_with
 from voicepush.ledger.sql.polling import silent
 from voicepush.ledger.sql.rows import (
@@ -47,6 +48,7 @@ from voicepush.ledger.sql.timeline import reasons_of, timeline_of
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
+from voicepush.model.in_full import BatchInFull
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
@@ -259,6 +261,12 @@ class SQLReader:
             result = decisions.shown(known, in_flight(row, known))
             if row["proven"] is None or any(map(result.places, outcomes)):
                 yield result
+
+    def in_full(self, campaign: str) -> AsyncIterator[BatchInFull]:
+        """
+        The batches of *campaign* in order with everything that is known of them.
+        """
+        return in_full(self._store, campaign)
 
     async def calls(self, batch: BatchId) -> Mapping[int, Call]:
         """

@@ -9,6 +9,7 @@ from typing import Self
 
 from voicepush.errors import LedgerError
 from voicepush.ledger.sql.ledger import SQLLedger
+from voicepush.ledger.sqlite.schema import SCHEMA_VERSION
 from voicepush.ledger.sqlite.writer import SQLiteFile
 
 
@@ -19,6 +20,8 @@ class SQLiteLedger(SQLLedger):
     Several processes may use the file, each dispatching another campaign. Each method
     raises `LedgerError` when the file can't be read or written.
     """
+
+    kept_in = f"SQLite, schema version {SCHEMA_VERSION}"
 
     def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
         super().__init__(SQLiteFile(path, log_was_merged=log_was_merged))

@@ -1,0 +1,178 @@
+"""
+What a bundle says of itself: which campaign, what it was told to do, and the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import msgspec
+
+from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import Outcome
+from voicepush.model.status import CampaignDates, CampaignStatus
+from voicepush.report.bundle.calls import CallRows
+from voicepush.report.bundle.contents import FORMAT, FORMAT_VERSION, IN_FLIGHT
+
+#: What adds up to the planned.
+PARTS = (
+    *("pending", IN_FLIGHT, "accepted", "rejected", "expired", "not_sent", "unknown"),
+)
+
+#: What adds up, with the planned, to those who were read.
+LEFT_OUT = ("invalid", "duplicate", "suppressed")
+
+#: What must be the same in the ledger and in the rows, if nobody went on meanwhile.
+_SAME = (*PARTS, "planned", "suppressed")
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """
+    The list of a campaign, and what is left of it.
+    """
+
+    name: str
+    sha256: str | None
+    size: int | None
+    #: ``same``, ``another list``, ``gone``, or ``not looked at``.
+    now: str
+    #: What it is called in the bundle, where its owner wanted that.
+    file: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Suppressed:
+    """
+    The suppression list of the ledger, when a bundle was made.
+    """
+
+    #: How many people are on it,
+    people: int
+    #: of them of this campaign,
+    of_this_campaign: int
+    #: and how often something was done to it.
+    events: int
+
+
+def counts_of(rows: CallRows, status: CampaignStatus) -> dict[str, int]:
+    """
+    How many people are where by the *rows* of a bundle; those who were refused when
+    planning are in none of them, and counted by *status*.
+    """
+    later = rows.outcomes[Outcome.SUPPRESSED.value]
+    refused = status.invalid + status.duplicate
+    when_planned = status.read - refused - rows.number
+    return {
+        "read": status.read,
+        "invalid": status.invalid,
+        "duplicate": status.duplicate,
+        "suppressed": when_planned + later,
+        "suppressed_when_planned": when_planned,
+        "suppressed_later": later,
+        "rows": rows.number,
+        "planned": rows.number - later,
+        **{name: rows.outcomes[name] for name in PARTS},
+        "given_up": rows.given_up,
+    }
+
+
+def differences(counts: Mapping[str, int], status: CampaignStatus) -> list[str]:
+    """
+    What the rows of a bundle count otherwise than the ledger's *status*.
+    """
+    return [
+        f"{counts[name]:,} {name.replace('_', ' ')} in the rows, "
+        f"{getattr(status, name):,} in the sums"
+        for name in _SAME
+        if counts[name] != getattr(status, name)
+    ]
+
+
+def sums_in(counts: Mapping[str, int]) -> list[str]:
+    """
+    Both sums that every campaign keeps, written out; only those that hold.
+    """
+    return [
+        _sum(counts, "planned", PARTS),
+        _sum(counts, "read", ("planned", *LEFT_OUT)),
+    ]
+
+
+def _sum(counts: Mapping[str, int], whole: str, parts: Sequence[str]) -> str:
+    told = " + ".join(f"{counts[name]} {name}" for name in parts)
+    return f"{counts[whole]} {whole} = {told}"
+
+
+def manifest(  # noqa: PLR0913 -- each is a part of it
+    *,
+    status: CampaignStatus,
+    after: CampaignStatus,
+    went_on: bool,
+    made: Mapping[str, object],
+    dates: CampaignDates,
+    plan: Mapping[str, object],
+    message: VoiceMessage,
+    source: Source,
+    counts: Mapping[str, int],
+    others: Mapping[str, object],
+) -> bytes:
+    """
+    The manifest as JSON, a field per line.
+
+    Args:
+        status: Where the campaign stood before its rows were read, and *after* it.
+        others: What else stands in it.
+    """
+    found = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "campaign": status.campaign,
+        "state": after.state,
+        "reason": after.reason,
+        "made": made,
+        "went_on_meanwhile": went_on,
+        "dates": attrs.asdict(dates),
+        "counts": counts,
+        "sums": sums_in(counts),
+        "calls": None if after.calls is None else attrs.asdict(after.calls),
+        "messages": [_message(message)],
+        "plan": plan,
+        "source": attrs.asdict(source),
+        **others,
+    }
+    packed = msgspec.json.encode(found, enc_hook=_as_text)
+    return msgspec.json.format(packed, indent=2) + b"\n"
+
+
+def plan_as_object(plan: Any) -> dict[str, object]:
+    """
+    Whatever a plan says but for its message, field by field.
+    """
+    return attrs.asdict(plan, filter=lambda field, _: field.name != "message")
+
+
+def _message(message: VoiceMessage) -> dict[str, object]:
+    found = attrs.asdict(message)
+    if message.notify_url is not None:
+        # What stands behind the path, or before the host, may be a secret.
+        parts = urlsplit(message.notify_url)
+        host = parts.netloc.rpartition("@")[2]
+        found["notify_url"] = f"{parts.scheme}://{host}{parts.path}"
+    return {name: value for name, value in found.items() if value not in (None, {})}
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, (datetime, date, time)):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
