@@ -47,7 +47,6 @@ from voicepush.report.bundle.manifest import (
 )
 from voicepush.report.bundle.readme import readme
 from voicepush.report.bundle.writing import Building, building
-from voicepush.sending.request import load_message
 from voicepush.sources.opening import digest_of
 
 #: What stands in a campaign's history once a bundle was made, with its last digest.
@@ -211,7 +210,7 @@ class Proof:
                     made=made,
                     dates=dates,
                     plan=plan_as_object(plan),
-                    message=load_message(plan.message),
+                    message=plan.message,
                     source=source,
                     counts=counts,
                     others=others,

@@ -4,19 +4,20 @@ What a bundle says of itself: which campaign, what it was told to do, and the co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
-from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import Outcome
 from voicepush.model.status import CampaignDates, CampaignStatus
 from voicepush.report.bundle.calls import CallRows
 from voicepush.report.bundle.contents import FORMAT, FORMAT_VERSION, IN_FLIGHT
+
+_IS_URL = re.compile("https?://", re.IGNORECASE)
 
 #: What adds up to the planned.
 PARTS = (
@@ -116,7 +117,7 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
     made: Mapping[str, object],
     dates: CampaignDates,
     plan: Mapping[str, object],
-    message: VoiceMessage,
+    message: str,
     source: Source,
     counts: Mapping[str, int],
     others: Mapping[str, object],
@@ -126,6 +127,7 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
 
     Args:
         status: Where the campaign stood before its rows were read, and *after* it.
+        message: As the plan keeps it.
         others: What else stands in it.
     """
     found = {
@@ -145,7 +147,7 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
         "source": attrs.asdict(source),
         **others,
     }
-    packed = msgspec.json.encode(found, enc_hook=_as_text)
+    packed = msgspec.json.encode(found, enc_hook=str)
     return msgspec.json.format(packed, indent=2) + b"\n"
 
 
@@ -156,23 +158,17 @@ def plan_as_object(plan: Any) -> dict[str, object]:
     return attrs.asdict(plan, filter=lambda field, _: field.name != "message")
 
 
-def _message(message: VoiceMessage) -> dict[str, object]:
-    found = attrs.asdict(message)
-    if message.notify_url is not None:
-        # What stands behind the path, or before the host, may be a secret.
-        parts = urlsplit(message.notify_url)
-        host = parts.netloc.rpartition("@")[2]
-        found["notify_url"] = f"{parts.scheme}://{host}{parts.path}"
-    return {name: value for name, value in found.items() if value not in (None, {})}
+def _message(packed: str) -> dict[str, object]:
+    """
+    What is played, as it stands in requests, without what may be a secret in a URL.
+    """
+    found = msgspec.json.decode(packed, type=dict[str, object])
+    return {name: _without_secrets(value) for name, value in found.items()}
 
 
-def _as_text(value: object) -> object:
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value)
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(str, value))
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
+def _without_secrets(value: object) -> object:
+    if not (isinstance(value, str) and _IS_URL.match(value)):
+        return value
+    # What stands behind the path, or before the host, may be one.
+    parts = urlsplit(value)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
