@@ -84,6 +84,11 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     if existing := await ledger.plan(name):
         return await again(existing)
     started = message.starting(clock.utc_now())
+    if screening.hold_until(started.deadline) and started.deadline is None:
+        tell(
+            "without an expiry it is asked only now whether people agree, and not when "
+            "they are called; say --expiry"
+        )
     plan = Plan(
         campaign=name,
         message=dump_message(started),

@@ -24,6 +24,7 @@ import attrs
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.planning import leave_out
+from voicepush.cli.consent import OPTION
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
 from voicepush.cli.notifying import Notifier
@@ -89,6 +90,18 @@ class Order:
         The most recipients of one request.
         """
         return most_at(self.settings.own_rate, self.settings.batch_size)
+
+    async def agreed_before(self, ledger: Ledger, campaign: str) -> Order:
+        """
+        The same where people of *campaign* are called again: if they had to agree for
+        that, they have to for this.
+        """
+        before = await ledger.plan(campaign)
+        column = None if before is None else before.given.get(OPTION)
+        if column is None:
+            return self
+        self.screening.need_consent()
+        return attrs.evolve(self, given={**self.given, OPTION: column})
 
     async def rehearse(
         self,

@@ -123,6 +123,7 @@ def rehearse(
     Read *blocks* once and cut them as planning does, but keep nothing.
     """
     started = message.starting(clock.utc_now())
+    screening.hold_until(started.deadline)
     batcher = Batcher(Group(started), tag=make_tag(), size=batch_size)
     first: Batch | None = None
     planned = requests = 0

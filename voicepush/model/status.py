@@ -5,11 +5,13 @@ Where a campaign stands, and what is known of one recipient.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import attrs
 
+from voicepush.masking import only_count
 from voicepush.model.call import Call, Calls
 from voicepush.model.outcome import Result
 
@@ -139,6 +141,8 @@ class Lookup:
     recorded: datetime | None
     #: The campaign whose calls that one follows up, where it does.
     follows: str | None = None
+    #: What its owner kept of the list, by the name of the column.
+    kept: Mapping[str, str] = attrs.field(factory=dict, repr=only_count)
     #: What the receipts say, where any came.
     call: Call | None = None
     #: Their bodies, the earliest first, as far as they are kept.

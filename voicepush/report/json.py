@@ -62,6 +62,7 @@ def lookup_as_object(found: Lookup) -> dict[str, object]:
         "claimed": found.claimed,
         "recorded": found.recorded,
         "follows": found.follows,
+        "kept": dict(found.kept),
         "call": None if found.call is None else call_as_object(found.call),
         "receipts": [body.decode("utf-8", "replace") for body in found.receipts],
     }

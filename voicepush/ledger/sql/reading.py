@@ -30,7 +30,6 @@ from voicepush.ledger.sql.polling import silent
 from voicepush.ledger.sql.rows import (
     COUNTED,
     IS_PROVEN,
-    SELECT_BATCH,
     SELECT_WITH_RECEIPTS,
     SELECT_WITH_SOURCE,
     batch_result,
@@ -62,7 +61,7 @@ from voicepush.model.status import (
 )
 
 _PUBLISHED_BATCH = (
-    f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
+    f"{SELECT_WITH_SOURCE} WHERE batch.campaign = ? AND batch.number = ? "
     f"AND campaign.state != '{DRAFT}'"
 )
 
