@@ -74,6 +74,7 @@ from voicepush.report.bundle.contents import (
 )
 from voicepush.report.bundle.manifest import plan_as_object
 from voicepush.report.bundle.verifying import check
+from voicepush.report.wording import detail
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -685,6 +686,25 @@ async def test_a_user_without_a_name(
     files = files_in((await made(ledger, tmp_path / "june")).path)
 
     assert manifest_of(files)["made"]["by"].startswith(f"user {os.getuid()} on ")
+
+
+def test_a_report_names_the_digest(serve: Serve) -> None:
+    """
+    The last digest stands in a report as it is, and is not taken for a number.
+    """
+    june(5)
+    say(*sending(serve()))
+    digests = [
+        say("evidence", "june", "--out", f"{number}.zip").out.strip()
+        for number in range(10)
+    ]
+
+    (told,) = json.loads(say("report", "june", "--json").out)["campaigns"]
+    account = [each["detail"] for each in told["history"]]
+
+    assert digests == [each for each in account if each in digests]
+    assert digests == [detail(each) for each in digests]
+    assert "+91*****5678" in detail("told +91123455678")
 
 
 def test_secrets_of_the_notify_url(serve: Serve) -> None:
