@@ -17,13 +17,25 @@ from bundles import files_in, rows_of
 from conftest import Serve, numbers
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import Store, Ticking, planned_as, publish
+from ledger_model import (
+    ANSWERS,
+    MESSAGE,
+    TAG,
+    Store,
+    Ticking,
+    is_claimed,
+    load,
+    planned_as,
+    publish,
+    status_of,
+)
 from making import batch_of
 from mishaps import say, sending, stand
 
 from voicepush import Campaign, InputError, Ledger, VoiceMessage, read_file
-from voicepush.model.recipients import Destination, Kind, Recipients
-from voicepush.screening.consent import ends
+from voicepush.model.consent import end_of
+from voicepush.model.outcome import BatchResult, Outcome
+from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.screening.refusals import Reason, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed
@@ -72,7 +84,7 @@ def test_what_is_understood(text: str, end: str) -> None:
     """
     A day counts to its end in UTC; a time has an offset.
     """
-    assert at(end) == ends(text)
+    assert at(end) == end_of(text)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +106,7 @@ def test_what_is_not_understood(text: str) -> None:
     """
     Whatever may be read in two ways, or has no offset, or says no date, is refused.
     """
-    assert Reason.NOT_A_CONSENT is ends(text)
+    assert end_of(text) is None
 
 
 @given(
@@ -111,7 +123,7 @@ def test_any_moment(moment: datetime, separator: str) -> None:
     """
     Whatever moment Python writes with its offset is understood as that.
     """
-    assert moment.timestamp() == ends(moment.isoformat(separator))
+    assert moment.timestamp() == end_of(moment.isoformat(separator))
 
 
 @given(day=st.dates(date(1971, 1, 1), date(9998, 1, 1)))
@@ -121,15 +133,15 @@ def test_any_day(day: date) -> None:
     """
     next_day = datetime.combine(day + timedelta(days=1), time(), UTC)
 
-    assert next_day.timestamp() == ends(day.isoformat())
+    assert next_day.timestamp() == end_of(day.isoformat())
 
 
 @given(text=st.text() | st.text("0123456789-:+TZ. ", max_size=30))
 def test_any_text(text: str) -> None:
     """
-    Whatever it is, it ends at some moment, or is refused with a reason.
+    Whatever it is, it ends at some moment, or says none.
     """
-    assert isinstance(ends(text), (float, Reason))
+    assert end_of(text) is None or isinstance(end_of(text), float)
 
 
 def screened(
@@ -267,13 +279,10 @@ async def test_a_campaign_in_code(ledger: Ledger, message: VoiceMessage) -> None
     The first column that is kept is the one that is asked.
     """
     _two_named()
-    told: list[str] = []
-
     campaign = await Campaign.plan(
         *(ledger, "june", message),
         read_file("june.csv", keep=["until", "name"]),
         screening=Screening(international=True, consent=True),
-        tell=told.append,
     )
 
     status = await campaign.status()
@@ -282,7 +291,70 @@ async def test_a_campaign_in_code(ledger: Ledger, message: VoiceMessage) -> None
     assert (2, 1, 1) == (status.read, status.planned, status.suppressed)
     assert {"consent": ["2999-01-01"], "name": ["ann"]} == batch.batch.recipients.kept
     assert {"consent": "2999-01-01", "name": "ann"} == found.kept
-    assert any("without an expiry it is asked only now" in each for each in told)
+
+
+async def test_it_is_asked_again_at_each_claim(store: Store, ticking: Ticking) -> None:
+    """
+    Whose consent has ended since the campaign was planned is left out when it is their
+    turn, and counted as suppressed; a consent that lasts to this instant holds.
+    """
+    now = ticking.microseconds / 1_000_000
+    ends_at = [
+        datetime.fromtimestamp(now + seconds, UTC).isoformat()
+        for seconds in (60, 120, 3600)
+    ]
+    people: list[Recipient] = ["+9991", Destination(("+9992", "+9993")), "+9994"]
+    batch = batch_of(MESSAGE, f"{TAG}-0", people)
+    kept = {"consent": ends_at, "name": ["a", "b", "c"]}
+    plan = attrs.evolve(planned_as(), given={"consent-column": "until"})
+    with_consent = attrs.evolve(
+        batch, recipients=attrs.evolve(batch.recipients, kept=kept)
+    )
+    await publish(store.ledger, plan, with_consent)
+    worker = await store.ledger.join("june", load)
+    ticking.move(90)
+
+    claimed = is_claimed(await worker.claim(batch, [0, 1, 2]))
+    results = [claimed.left_out.get(place, ANSWERS[0]) for place in range(3)]
+    await worker.record(claimed, BatchResult.of_places(batch, results, attempts=1))
+
+    status = await status_of(store.ledger)
+    assert [1, 2] == sorted(claimed.places)
+    assert {0: (Outcome.SUPPRESSED, None, "the consent has ended")} == claimed.left_out
+    assert (3, 3, 1) == (status.planned, status.accepted, status.suppressed)
+
+
+async def test_nobody_agrees_any_more(store: Store, ticking: Ticking) -> None:
+    """
+    Where all consents have ended nobody is claimed.
+    """
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991", "+9992"])
+    kept = {"consent": ["2033-05-20", "2033-05-21"]}
+    plan = attrs.evolve(planned_as(), given={"consent-column": "until"})
+    with_consent = attrs.evolve(
+        batch, recipients=attrs.evolve(batch.recipients, kept=kept)
+    )
+    await publish(store.ledger, plan, with_consent)
+    worker = await store.ledger.join("june", load)
+    ticking.move(7 * 86_400)
+
+    claimed = is_claimed(await worker.claim(batch, [0, 1]))
+
+    assert ([], {0, 1}) == (list(claimed.places), set(claimed.left_out))
+
+
+async def test_a_plan_without_what_was_kept(store: Store) -> None:
+    """
+    Where consent is needed and none is kept, nobody is called.
+    """
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991", "+9992"])
+    plan = attrs.evolve(planned_as(), given={"consent-column": "until"})
+    await publish(store.ledger, plan, batch)
+    worker = await store.ledger.join("june", load)
+
+    claimed = is_claimed(await worker.claim(batch, [0, 1]))
+
+    assert ([], {0, 1}) == (list(claimed.places), set(claimed.left_out))
 
 
 async def test_what_is_kept_is_looked_up(store: Store) -> None:

@@ -27,6 +27,7 @@ from voicepush.ledger import Draft, Fingerprint
 from voicepush.ledger.plan import Cap, Plan
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.batch import Batch, Group, make_tag
+from voicepush.model.consent import CONSENT, CONSENT_COLUMN
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.screening.refusals import Refusal
@@ -84,11 +85,9 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     if existing := await ledger.plan(name):
         return await again(existing)
     started = message.starting(clock.utc_now())
-    if screening.hold_until(started.deadline) and started.deadline is None:
-        tell(
-            "without an expiry it is asked only now whether people agree, and not when "
-            "they are called; say --expiry"
-        )
+    if screening.hold_until(started.deadline):
+        # Each claim asks again.
+        given = {CONSENT_COLUMN: CONSENT, **given}
     plan = Plan(
         campaign=name,
         message=dump_message(started),

@@ -7,12 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voicepush.errors import InputError
+from voicepush.model.consent import CONSENT, CONSENT_COLUMN
 from voicepush.model.fields import check_text
-from voicepush.screening.consent import CONSENT
 from voicepush.sources.choosing import KeptFor, named
-
-#: What it is called where it was typed when planning.
-OPTION = "consent-column"
 
 
 def with_consent(keep: Sequence[str], column: str | None) -> Sequence[str]:
@@ -24,16 +21,16 @@ def with_consent(keep: Sequence[str], column: str | None) -> Sequence[str]:
     """
     if column is None:
         return keep
-    check_text(column, f"--{OPTION}")
+    check_text(column, f"--{CONSENT_COLUMN}")
     for each in keep:
         if named(each, [column]):
             raise InputError(
-                f"--keep {each}: --{OPTION} keeps it already, as {CONSENT}; leave that "
-                "out"
+                f"--keep {each}: --{CONSENT_COLUMN} keeps it already, as "
+                f"{CONSENT}; leave that out"
             )
         if named(each, [CONSENT]):
             raise InputError(
-                f"--keep {each}: what --{OPTION} names is kept under that name; call "
-                "the other column otherwise"
+                f"--keep {each}: what --{CONSENT_COLUMN} names is kept under that "
+                "name; call the other column otherwise"
             )
-    return [KeptFor(column, f"--{OPTION}"), *keep]
+    return [KeptFor(column, f"--{CONSENT_COLUMN}"), *keep]

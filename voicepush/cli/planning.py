@@ -24,7 +24,6 @@ import attrs
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.planning import leave_out
-from voicepush.cli.consent import OPTION
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
 from voicepush.cli.notifying import Notifier
@@ -43,6 +42,7 @@ from voicepush.cli.times import told_expiry
 from voicepush.errors import InputError, NoLedgerError, SourceError
 from voicepush.ledger.plan import Cap
 from voicepush.ledger.protocol import Ledger
+from voicepush.model.consent import CONSENT_COLUMN
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
 from voicepush.report.cells import guarded
@@ -97,11 +97,11 @@ class Order:
         that, they have to for this.
         """
         before = await ledger.plan(campaign)
-        column = None if before is None else before.given.get(OPTION)
+        column = None if before is None else before.given.get(CONSENT_COLUMN)
         if column is None:
             return self
         self.screening.need_consent()
-        return attrs.evolve(self, given={**self.given, OPTION: column})
+        return attrs.evolve(self, given={**self.given, CONSENT_COLUMN: column})
 
     async def rehearse(
         self,

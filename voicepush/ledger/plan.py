@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import attrs
 
 from voicepush.model.call import CallState
+from voicepush.model.consent import CONSENT_COLUMN
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +66,13 @@ class Plan:
     follows: Follows | None = None
     #: How often its people may be called, by whatever campaign of the ledger.
     caps: tuple[Cap, ...] = ()
+
+    @property
+    def asks_consent(self) -> bool:
+        """
+        Whether its people must have agreed, by what is kept of each as ``consent``.
+        """
+        return CONSENT_COLUMN in self.given
 
 
 @attrs.frozen(kw_only=True)

@@ -4,50 +4,15 @@ Until when people have agreed to be called.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 import attrs
 
 from voicepush import clock
 from voicepush.errors import InputError
+from voicepush.model.consent import CONSENT, end_of
 from voicepush.model.recipients import Recipients
 from voicepush.screening.refusals import Reason
-
-#: The name under which it is kept, whatever the column was called.
-CONSENT = "consent"
-
-#: A day. Spreadsheets write one as its midnight, without an offset.
-_DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
-
-#: A time with its offset from UTC.
-_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:?\d\d)",
-    re.ASCII | re.IGNORECASE,
-)
-
-
-@lru_cache(maxsize=2**16)
-def ends(text: str) -> float | Reason:
-    """
-    When the consent ends that is written as *text*, in seconds since 1970: a day
-    counts to its end in UTC.
-    """
-    text = text.strip()
-    if not text:
-        return Reason.NO_CONSENT
-    day = _DAY.fullmatch(text)
-    try:
-        if day is not None:
-            moment = datetime.fromisoformat(day[1]).replace(tzinfo=UTC)
-            return (moment + timedelta(days=1)).timestamp()
-        if _TIME.fullmatch(text):
-            return datetime.fromisoformat(text.upper()).timestamp()
-    except (ValueError, OverflowError):
-        pass
-    return Reason.NOT_A_CONSENT
 
 
 class Consents:
@@ -105,8 +70,8 @@ class Consents:
     def _reason(self, text: str) -> Reason | None:
         if self._until is None:
             self.hold_until(None)
-        end = ends(text)
-        if isinstance(end, Reason):
-            return end
+        end = end_of(text)
+        if end is None:
+            return Reason.NOT_A_CONSENT if text.strip() else Reason.NO_CONSENT
         is_over = self._until is not None and end < self._until
         return Reason.CONSENT_ENDS if is_over else None
