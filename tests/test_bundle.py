@@ -48,7 +48,17 @@ from ledger_model import (
     two_planned,
 )
 from making import batch_of
-from mishaps import LEDGER, change, june, say, sending
+from mishaps import (
+    LEDGER,
+    SLOWLY,
+    change,
+    check_finished,
+    june,
+    process,
+    say,
+    sending,
+    wait_until,
+)
 
 from voicepush import (
     CallState,
@@ -553,6 +563,33 @@ async def test_bodies_that_are_deleted_or_no_text(store: Store, tmp_path: Path) 
     assert [("+9992", "/wA=")] == [(each["recipient"], each["base64"]) for each in kept]
     assert manifest["receipts"] == {"lines": len(found), "deleted": len(found) - 1}
     assert [] == checked(files).faults
+
+
+def test_while_another_process_sends(serve: Serve) -> None:
+    """
+    Bundles can be made at any moment of a campaign that another process sends; each is
+    without a fault and known to the ledger, and the campaign loses nobody.
+    """
+    simulator = serve(latency=0.05)
+    june(400)
+    made_ = []
+    with process(*sending(simulator, *SLOWLY)) as running:
+        wait_until(lambda: len(simulator.requests) > 2)
+        while running.poll() is None:
+            out = f"june-{len(made_)}.zip"
+            made_.append((out, say("evidence", "june", "--out", out)))
+        code = running.returncode
+    last = say("evidence", "june", "--out", "last.zip")
+
+    assert 0 == code
+    assert len(made_) > 1
+    assert "the campaign went on meanwhile" in made_[0][1].err
+    assert "went on" not in last.err
+    for out, said in (*made_, ("last.zip", last)):
+        assert 0 == said.code, said.err
+        found = say("evidence", "--verify", out, "--ledger", "voicepush.db")
+        assert (0, "") == (found.code, found.err), found.out
+    assert 400 == check_finished(simulator)["accepted"]
 
 
 def test_hostile_texts(tmp_path: Path) -> None:
