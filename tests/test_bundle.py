@@ -51,6 +51,7 @@ from making import batch_of
 from mishaps import (
     LEDGER,
     SLOWLY,
+    Said,
     change,
     check_finished,
     june,
@@ -572,7 +573,7 @@ def test_while_another_process_sends(serve: Serve) -> None:
     """
     simulator = serve(latency=0.05)
     june(400)
-    made_ = []
+    made_: list[tuple[str, Said]] = []
     with process(*sending(simulator, *SLOWLY)) as running:
         wait_until(lambda: len(simulator.requests) > 2)
         while running.poll() is None:

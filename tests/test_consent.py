@@ -254,6 +254,57 @@ def test_customer_ids() -> None:
     assert ["b"] == found.recipients.values
 
 
+@pytest.mark.usefixtures("ticking")
+def test_correlation_ids_that_are_repeated() -> None:
+    """
+    Where nobody is left of a part of a block, the other parts keep their consents.
+    """
+    screening = Screening(international=True, consent=True)
+    people = [Destination((each,), correlation_id="x") for each in numbers(3)]
+
+    found = screened(screening, *((each, TO_COME) for each in people))
+
+    assert {"consent": [TO_COME]} == found.recipients.kept
+    assert [Reason.REPEATED_ID] * 2 == [each.reason for each in found.refusals]
+
+
+@given(data=st.data())
+def test_what_is_kept_stays_with_its_owner(data: st.DataObject) -> None:
+    """
+    Whatever is refused for whatever reason, everyone who is left has their own consent
+    and it holds; the sums hold, too.
+    """
+    one = st.tuples(
+        st.sampled_from([*numbers(6), "no number", ""]),
+        st.sampled_from(["2999-01-01", "2999-01-02", "", "yes", "2001-01-01"]),
+        st.sampled_from(["", "", "a", "b"]),
+    )
+    screening = Screening(international=True, consent=True)
+    owners: dict[int, str] = {}
+    refused = left = 0
+    for rows in data.draw(st.lists(st.lists(one, min_size=1, max_size=8), max_size=4)):
+        recipients = Recipients(
+            Kind.MSISDN,
+            [each for each, _, _ in rows],
+            range(len(owners) + 1, len(owners) + len(rows) + 1),
+            [own_id for _, _, own_id in rows],
+            kept={
+                "until": [consent for _, consent, _ in rows],
+                "name": ["n"] * len(rows),
+            },
+        )
+        owners |= dict(enumerate((consent for _, consent, _ in rows), len(owners) + 1))
+        found = screening.screen(Block(recipients))
+        refused += len(found.refusals)
+        left += found.recipients.size
+        taken = found.recipients
+        assert ["consent", "name"] == list(taken.kept)
+        assert [owners[row] for row in taken.rows or ()] == taken.kept["consent"]
+        assert all(each.startswith("2999") for each in taken.kept["consent"])
+    assert screening.read == len(owners) == left + refused
+    assert refused == screening.invalid + screening.duplicate + screening.suppressed
+
+
 def test_lists_without_consents() -> None:
     """
     Where nothing is kept, and where two columns would have its name, that is said.

@@ -39,10 +39,10 @@ class Consents:
         Raises:
             InputError: It has none, or another column is kept under that name.
         """
-        if not len(part):
-            return part
         first = next(iter(part.kept), None)
         if first is None:
+            if not len(part):
+                return part
             raise InputError(
                 "there is no column that says until when people have agreed; name it "
                 "with --consent-column, or let it be the first that is kept"
