@@ -474,6 +474,23 @@ async def test_kept_columns_and_owners_ids(tmp_path: Path) -> None:
     assert [] == checked(files).faults
 
 
+async def test_very_long_cells(tmp_path: Path) -> None:
+    """
+    A cell that is longer than what the module for CSV takes by itself is no fault, and
+    nothing changes for others.
+    """
+    limit = csv.field_size_limit()
+    ledger = MemoryLedger()
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991"])
+    kept = attrs.evolve(batch.recipients, kept={"life": ["x\n" * limit]})
+    await publish(ledger, planned_as(), attrs.evolve(batch, recipients=kept))
+
+    found = check((await made(ledger, tmp_path / "june.zip")).path)
+
+    assert [] == found.faults
+    assert limit == csv.field_size_limit()
+
+
 async def test_while_a_campaign_goes_on(tmp_path: Path) -> None:
     """
     A bundle of a running campaign says so, and is without a fault.

@@ -39,6 +39,9 @@ _CHUNK_BYTES = 2**20
 #: No manifest, and no file of digests, is larger.
 _MOST_BYTES = 2**24
 
+#: So long may a cell be.
+_MOST_CELL = 2**27
+
 _T = TypeVar("_T")
 
 _LAST_OF_CALLS = CALL_COLUMNS.index("call")
@@ -285,10 +288,14 @@ def _count_suppressed(file: Any) -> int:
 
 
 def _csv_rows(file: Any) -> Iterator[list[str]]:
+    # What was kept of a list may be longer than the module takes by itself.
+    before = csv.field_size_limit(_MOST_CELL)
     try:
         yield from csv.reader(line.decode("utf-8", "replace") for line in file)
     except csv.Error as error:
         raise ValueError(str(error)) from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _count_lines(file: Any) -> int:
