@@ -210,7 +210,7 @@ class Proof:
                     made=made,
                     dates=dates,
                     plan=plan_as_object(plan),
-                    message=plan.message,
+                    messages=[{"number": 0, "message": plan.message}],
                     source=source,
                     counts=counts,
                     others=others,

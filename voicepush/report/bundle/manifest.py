@@ -117,7 +117,7 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
     made: Mapping[str, object],
     dates: CampaignDates,
     plan: Mapping[str, object],
-    message: str,
+    messages: Sequence[Mapping[str, object]],
     source: Source,
     counts: Mapping[str, int],
     others: Mapping[str, object],
@@ -127,7 +127,8 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
 
     Args:
         status: Where the campaign stood before its rows were read, and *after* it.
-        message: As the plan keeps it.
+        messages: What is played, by its number, and whatever else is known of those to
+            whom; each ``message`` as the plan keeps it.
         others: What else stands in it.
     """
     found = {
@@ -142,7 +143,7 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
         "counts": counts,
         "sums": sums_in(counts),
         "calls": None if after.calls is None else attrs.asdict(after.calls),
-        "messages": [_message(message)],
+        "messages": list(map(_message, messages)),
         "plan": plan,
         "source": attrs.asdict(source),
         **others,
@@ -153,17 +154,35 @@ def manifest(  # noqa: PLR0913 -- each is a part of it
 
 def plan_as_object(plan: Any) -> dict[str, object]:
     """
-    Whatever a plan says but for its message, field by field.
+    Whatever a plan says but for its message, field by field; what has words of its own
+    is told in these as well.
     """
-    return attrs.asdict(plan, filter=lambda field, _: field.name != "message")
+    return {
+        field.name: _told(getattr(plan, field.name))
+        for field in attrs.fields(type(plan))
+        if field.name != "message"
+    }
 
 
-def _message(packed: str) -> dict[str, object]:
+def _told(value: object) -> object:
+    if isinstance(value, (list, tuple)):
+        return list(map(_told, value))
+    if not attrs.has(type(value)) or isinstance(value, type):
+        return value
+    words = {}
+    if type(value).__str__ is not object.__str__:
+        words["in_words"] = str(value)
+    return {**words, **attrs.asdict(value)}  # type: ignore[arg-type] # it is of attrs
+
+
+def _message(group: Mapping[str, object]) -> dict[str, object]:
     """
     What is played, as it stands in requests, without what may be a secret in a URL.
     """
+    packed = str(group["message"])
     found = msgspec.json.decode(packed, type=dict[str, object])
-    return {name: _without_secrets(value) for name, value in found.items()}
+    message = {name: _without_secrets(value) for name, value in found.items()}
+    return {**group, "message": message}
 
 
 def _without_secrets(value: object) -> object:

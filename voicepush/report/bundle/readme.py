@@ -101,7 +101,7 @@ as a formula; the apostrophe is not part of the text.
   answered_at     when it was picked up, by the platform's stamp
   ended_at        when it ended, by the platform's stamp
   heard_seconds   the seconds between these two
-  message         which message of the manifest was played, counted from 0
+  message         the number of what was to be played, see "messages" in the manifest
   batch           the request's group: up to 1,000 people are asked for together
   attempts        how many requests were made for that group so far
   claimed_at      when, by our clock, voicepush stored that the LAST request of this
