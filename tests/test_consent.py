@@ -473,6 +473,7 @@ def test_from_the_command_line(serve: Serve) -> None:
     assert "  kept consent: 2999-12-30\n" in text
     assert {"consent": "2999-12-30"} == as_json[0]["kept"]
     assert ["2999-12-30"] == [row["consent"] for row in rows_of(files)]
+    assert "consent: until when this person has agreed" in files["README.txt"].decode()
     assert b'"consent-column": "agreed_until"' in files["manifest.json"]
 
 

@@ -217,7 +217,8 @@ class Proof:
                 )
             )
         with bundle.file(README) as file:
-            file.write(readme(self.campaign, files, rows.kept))
+            asks = plan.asks_consent
+            file.write(readme(self.campaign, files, rows.kept, asks_consent=asks))
 
 
 @attrs.frozen(kw_only=True)

@@ -4,8 +4,10 @@ What a bundle says to someone who knows nothing of voicepush.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
+from voicepush.masking import shown
 from voicepush.report.bundle.contents import (
     CALLS,
     DIGESTS,
@@ -58,9 +60,10 @@ who was to be called, what became of each call, and who did what when. It was wr
 from the campaign's ledger, a database in which each step is stored before it is taken
 and after it has ended. It says what was done. It does not say what was allowed.
 
-All times are in UTC, in the form 2030-01-31T12:00:00+00:00. "Our clock" is the clock of
-the computer that ran voicepush, or of its database. "The platform's stamp" is a time
-that the telephone platform wrote into its report, by a clock of its own.
+All times are in UTC, as 2030-01-31T12:00:00+00:00 or 2030-01-31T12:00:00Z. "Our clock"
+is the clock of the computer that ran voicepush, or of its database. "The platform's
+stamp" is a time that the telephone platform wrote into its report, by a clock of its
+own.
 
 THE FILES
 """
@@ -116,8 +119,12 @@ as a formula; the apostrophe is not part of the text.
   receipts        how many reports of this call stand in receipts.jsonl
 """
 
-_KEPT = """
-The columns behind these were kept from the owner's list, as they stood there: {names}
+_KEPT = "The columns behind these were kept from the owner's list: {names}"
+
+_CONSENT = """
+consent: until when this person has agreed to be called, as the owner's list said it; a
+day counts to its end in UTC. It was asked when the campaign was planned, and again when
+the request was about to leave; who had not agreed was not called.
 """
 
 _NOT_OFFERED = """
@@ -151,7 +158,8 @@ when planning. Two sums always hold, and stand in "sums":
 "went_on_meanwhile" is true where the campaign was still going on, or reports still came
 in, while this bundle was made; then each row is as it was when it was read, between
 "began" and "ended". "plan" is what the campaign was set to; "given" in it is what its
-owner typed. Where "notify_url" had a part that may be secret, that was left out.
+owner typed. Where an address in "messages" had a part that may be secret, that was left
+out.
 
 HOW TO CHECK IT
 
@@ -177,17 +185,29 @@ With voicepush: voicepush evidence --verify BUNDLE --ledger LEDGER
 """
 
 
-def readme(campaign: str, files: Sequence[str], kept: Sequence[str]) -> str:
+def readme(
+    campaign: str, files: Sequence[str], kept: Sequence[str], *, asks_consent: bool
+) -> str:
     """
     The text for a bundle of *campaign*, which holds *files* and the columns that were
     *kept*.
+
+    Args:
+        asks_consent: Whether one of these says until when people have agreed.
     """
     listed = "".join(_told(name, _FILES.get(name, _LIST)) for name in files)
     listed += _told(DIGESTS, "The digest of each file, see the end of this text.")
-    names = _KEPT.format(names=", ".join(kept)) if kept else ""
-    head = f"Evidence of the campaign: {campaign}\n\n"
+    names = _wrapped(_KEPT.format(names=shown(", ".join(kept)))) if kept else ""
+    names += _CONSENT if asks_consent else ""
+    head = f"Evidence of the campaign: {shown(campaign)}\n\n"
     return f"{head}{_WHAT}{listed}{_COLUMNS}{names}{_NOT_OFFERED}{_OTHERS}"
 
 
 def _told(name: str, words: str) -> str:
-    return f"\n  {name}\n    {words}\n"
+    return f"\n  {name}\n{_wrapped(words, '    ')}"
+
+
+def _wrapped(words: str, indent: str = "") -> str:
+    return (
+        textwrap.fill(words, 88, initial_indent=indent, subsequent_indent=indent) + "\n"
+    )
