@@ -19,7 +19,7 @@ from mishaps import LEDGER, june, say, sending
 
 from voicepush.cli.outputs import writing
 from voicepush.errors import InputError
-from voicepush.report.export import guarded
+from voicepush.report.cells import guarded
 
 CODE = [sys.executable, "-m", "voicepush"]
 

@@ -63,6 +63,7 @@ from voicepush.model.events import (
     Observers,
     PaceChanged,
 )
+from voicepush.model.in_full import BatchInFull, KeptReceipt
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import (
     BatchResult,
@@ -83,6 +84,7 @@ from voicepush.model.overview import (
 )
 from voicepush.model.recipients import Destination, Kind, Recipient, Recipients
 from voicepush.model.status import (
+    CampaignDates,
     CampaignState,
     CampaignStatus,
     GroupCounts,
@@ -176,6 +178,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "FollowUp",
     "CampaignStatus",
     "CampaignState",
+    "CampaignDates",
     "GroupCounts",
     "Waiting",
     "HistoryEntry",
@@ -225,6 +228,8 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Ledger",
     "LedgerReader",
     "CalledBatch",
+    "BatchInFull",
+    "KeptReceipt",
     "Plan",
     "PlannedGroup",
     "Stage",

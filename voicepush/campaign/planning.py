@@ -29,6 +29,7 @@ from voicepush.ledger import Draft, Fingerprint
 from voicepush.ledger.plan import Cap, Plan, PlannedGroup
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.batch import Batch, make_tag
+from voicepush.model.consent import CONSENT, CONSENT_COLUMN
 from voicepush.model.fields import check_text
 from voicepush.model.message import VoiceMessage
 from voicepush.model.recipients import Recipients
@@ -90,6 +91,9 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     if existing := await ledger.plan(name):
         return await again(existing)
     started = message.starting(clock.utc_now())
+    if screening.hold_until(started.deadline):
+        # Each claim asks again.
+        given = {CONSENT_COLUMN: CONSENT, **given}
     plan = Plan(
         campaign=name,
         message=dump_message(started),

@@ -29,9 +29,11 @@ from voicepush.cli.exit_status import (
     WRONG_USAGE,
 )
 from voicepush.cli.forgetting import forget
+from voicepush.cli.history import campaigns, history
 from voicepush.cli.keeping import backup, check_ledger
 from voicepush.cli.moving import move
 from voicepush.cli.polling import poll
+from voicepush.cli.proving import evidence
 from voicepush.cli.questions import export, lookup, status
 from voicepush.cli.receipts import receipts
 from voicepush.cli.reporting import report
@@ -77,7 +79,7 @@ app = App(
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate, windows),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
-    *(check_ledger, backup, archive, delete, forget),
+    *(campaigns, history, evidence, check_ledger, backup, archive, delete, forget),
 ):
     app.command(command)
 app.command(suppress)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.caps import CallCaps
+from voicepush.cli.consent import with_consent
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
 from voicepush.cli.keeping import restore
@@ -74,6 +75,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     notify: Notify | None = None,
     column: str | None = None,
     keep: Annotated[list[str] | None, Parameter(negative="")] = None,
+    consent_column: Annotated[str | None, Parameter(group="Who is left out")] = None,
     encoding: str | None = None,
     country: str | None = None,
     validity: Annotated[bool, Parameter(negative="")] = False,
@@ -107,6 +109,10 @@ async def send(  # noqa: PLR0913 -- each is an option
     keep
         A column to keep with each recipient, for export --with; may be given several
         times.
+    consent_column
+        The column that says until when people have agreed to be called, as 2030-01-31:
+        who has not, or not until the campaign expires, is left out. It is kept, as
+        consent.
     encoding
         The file's encoding, where it is not UTF-8.
     country
@@ -161,6 +167,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     reading: dict[str, object] = {
         "--column": column,
         "--keep": keep,
+        "--consent-column": consent_column,
         "--encoding": encoding,
     }
     reading |= {"--country": country, "--international": international}
@@ -183,11 +190,13 @@ async def send(  # noqa: PLR0913 -- each is an option
             "--first calls some people and then stops, which this process does; leave "
             "out --detach"
         )
+    kept = with_consent(keep or (), consent_column)
     given = {
         "expiry": message and message.expiry,
         "column": column,
         "encoding": encoding,
         "keep": ", ".join(keep or []),
+        "consent-column": consent_column,
         "country": country,
         "international": "yes" if international else None,
         "validity": "yes" if validity else None,
@@ -209,6 +218,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             country=country,
             international=international,
             validity=validity,
+            consent=consent_column is not None,
             suppressed=suppressed_by(
                 suppress or [],
                 country=country,
@@ -233,6 +243,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             ledger, log_was_merged=log_was_merged, failed_over=failed_over
         ) as opened:
             people = again.build(opened)
+            order = await order.agreed_before(opened, people.follows.campaign)
             name = campaign or await again.name(opened)
             if dry_run:
                 besides = await people.besides()
@@ -243,7 +254,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")
-    kept = with_columns(keep, hours.zone_column, columns.column, order_.priority_column)
+    kept = with_columns(kept, hours.zone_column, columns.column, order_.priority_column)
     recipients = read_file(file, column=column, encoding=encoding, keep=kept)
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)

@@ -43,9 +43,10 @@ from voicepush.cli.times import told_expiry
 from voicepush.errors import InputError, NoLedgerError, SourceError
 from voicepush.ledger.plan import Cap
 from voicepush.ledger.protocol import Ledger
+from voicepush.model.consent import CONSENT_COLUMN
 from voicepush.model.message import VoiceMessage
 from voicepush.model.status import CampaignStatus
-from voicepush.report.export import guarded
+from voicepush.report.cells import guarded
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.pacing import most_at
@@ -92,6 +93,18 @@ class Order:
         The most recipients of one request.
         """
         return most_at(self.settings.own_rate, self.settings.batch_size)
+
+    async def agreed_before(self, ledger: Ledger, campaign: str) -> Order:
+        """
+        The same where people of *campaign* are called again: if they had to agree for
+        that, they have to for this.
+        """
+        before = await ledger.plan(campaign)
+        column = None if before is None else before.given.get(CONSENT_COLUMN)
+        if column is None:
+            return self
+        self.screening.need_consent()
+        return attrs.evolve(self, given={**self.given, CONSENT_COLUMN: column})
 
     async def rehearse(
         self,

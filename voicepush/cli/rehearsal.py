@@ -125,6 +125,7 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
     Read *blocks* once and cut them as planning does, but keep nothing.
     """
     started = message.starting(clock.utc_now())
+    screening.hold_until(started.deadline)
     cutter = Cutter(started, terms, tag=make_tag(), size=batch_size)
     first: Batch | None = None
     planned = requests = 0

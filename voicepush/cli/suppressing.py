@@ -36,7 +36,7 @@ from voicepush.model.suppression import (
     check_value,
     check_words,
 )
-from voicepush.report.export import guarded
+from voicepush.report.cells import guarded
 from voicepush.report.json import time_text
 from voicepush.screening.msisdn import normalise
 from voicepush.screening.refusals import Reason

@@ -27,6 +27,7 @@ _PART = re.compile(
 _TIME_OF_DAY = re.compile(
     r"(\d{1,2}:\d\d(?::\d\d)?)\s*(z|[+-]\d{1,2}(?::?\d\d)?)?", re.IGNORECASE | re.ASCII
 )
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FORMS = (
     "a duration such as 90m, 1h30m or '2 hours', a time of day such as 18:00, or a "
     "time with its offset such as 2030-04-12T18:00+02:00"
@@ -85,6 +86,30 @@ def parse_expiry(text: str, *, now: datetime | None = None) -> datetime | timede
         raise InputError(
             f"{text!r} has no offset from UTC; for this machine's time write "
             f"{local.isoformat(timespec='minutes')}"
+        ) from error
+
+
+def parse_since(option: str, text: str) -> datetime:
+    """
+    The moment in the past that was typed for *option*: how long ago it was, a day in
+    UTC, or a time with its offset.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    ago = parse_duration(text)
+    try:
+        if ago is not None:
+            return clock.utc_now() - ago
+        if _DAY.fullmatch(text.strip()):
+            day = date.fromisoformat(text.strip())
+            return datetime.combine(day, time(), UTC)
+        return parse_time(text)
+    except (InputError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{option} {text!r} is no time; write how long ago, such as 24h, a day in "
+            "UTC such as 2030-04-12, or a time with its offset such as "
+            "2030-04-12T18:00+02:00"
         ) from error
 
 

@@ -18,7 +18,7 @@ from voicepush.report.account import Deed
 from voicepush.report.figures.calls import calls
 from voicepush.report.figures.figure import Figure
 from voicepush.report.figures.speed import speed
-from voicepush.report.wording import outside
+from voicepush.report.wording import detail, outside
 
 #: So many campaigns that are over are listed, and so many others, the newest first.
 _MOST_OVER = 50
@@ -68,7 +68,7 @@ class One:
                 each.at,
                 outside(each.who),
                 outside(each.event),
-                outside(each.detail or ""),
+                detail(each.detail),
             )
             for each in self.history
         ]

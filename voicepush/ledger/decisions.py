@@ -13,6 +13,7 @@ from voicepush.ledger.plan import Cap, Follows
 from voicepush.model.batch import Batch
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
+from voicepush.model.consent import end_of
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import Resolved
 from voicepush.model.suppression import SuppressedEntry
@@ -25,6 +26,9 @@ LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorde
 
 #: On whom a receipt shows that the API has taken their request, whatever it said.
 PROVEN = Verdict(Outcome.ACCEPTED, None, "the platform's report proves it")
+
+#: On whom a claim has left out since they agree no more.
+NOT_AGREED = Verdict(Outcome.SUPPRESSED, None, "the consent has ended")
 
 #: What a late record may still say of someone, by what is known by now.
 _MAY_BECOME = {
@@ -320,6 +324,20 @@ def listed(
         for recipient, value in enumerate(batch.recipients.values)
         if value in entries and owners[recipient] in asked
     }
+
+
+def agreed_no_more(
+    consents: Sequence[str], places: Iterable[int], now: float
+) -> dict[int, Verdict]:
+    """
+    Those at *places* whose consent, as it was kept, does not hold *now* any more.
+    """
+    if not consents:
+        return dict.fromkeys(places, NOT_AGREED)
+    over = {text for text in set(consents) if not now <= (end_of(text) or 0)}
+    if not over:
+        return {}
+    return {place: NOT_AGREED for place in places if consents[place] in over}
 
 
 def was_called(verdict: Verdict) -> bool:

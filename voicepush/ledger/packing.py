@@ -85,9 +85,18 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
         None if ids is None else unpack_texts(ids),
         None if widths is None else decode(widths, type=list[int]),
         {} if as_came is None else decode(unzipped(as_came), type=dict[int, str]),
-        {} if kept is None else decode(unzipped(kept), type=dict[str, list[str]]),
+        unpack_kept(kept),
         unpack_rows(origins),
     )
+
+
+def unpack_kept(packed: bytes | None) -> dict[str, list[str]]:
+    """
+    The columns that an owner keeps, as they were before they were packed.
+    """
+    if packed is None:
+        return {}
+    return msgspec.json.decode(unzipped(packed), type=dict[str, list[str]])
 
 
 class Lines(str):

@@ -11,6 +11,7 @@ import attrs
 
 from voicepush.errors import InputError
 from voicepush.model.call import CallState
+from voicepush.model.consent import CONSENT_COLUMN
 from voicepush.model.windows import Windows
 
 
@@ -137,6 +138,13 @@ class Plan:
     #: Nothing is claimed before, and nothing from then on, in seconds since 1970.
     starts_at: float | None = None
     stops_at: float | None = None
+
+    @property
+    def asks_consent(self) -> bool:
+        """
+        Whether its people must have agreed, by what is kept of each as ``consent``.
+        """
+        return CONSENT_COLUMN in self.given
 
 
 @attrs.frozen(kw_only=True)

@@ -12,10 +12,12 @@ from voicepush.ledger.plan import Fingerprint, Plan, PlannedGroup
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, CallState, ReceiptCounts, Report
+from voicepush.model.in_full import BatchInFull
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
+    CampaignDates,
     CampaignStatus,
     GroupCounts,
     HistoryEntry,
@@ -40,6 +42,9 @@ class LedgerReader(Protocol):
     """
     The half of a ledger that changes nothing.
     """
+
+    #: What it is kept in, and the version of its tables, in words.
+    kept_in: str
 
     async def campaigns(self) -> list[CampaignStatus]:
         """
@@ -97,6 +102,12 @@ class LedgerReader(Protocol):
         """
         ...
 
+    async def dates(self) -> Mapping[str, CampaignDates]:
+        """
+        When what happened to each campaign, by its name, the newest last.
+        """
+        ...
+
     async def minutes(self, campaign: str) -> list[Minute]:
         """
         How *campaign* went in each minute in which a worker was at work.
@@ -128,6 +139,13 @@ class LedgerReader(Protocol):
     ) -> AsyncIterator[BatchResult]:
         """
         The batches of *campaign* in which someone has one of *outcomes*.
+        """
+        ...
+
+    def in_full(self, campaign: str) -> AsyncIterator[BatchInFull]:
+        """
+        The batches of *campaign* in order with everything that is known of them, each
+        as it is at the moment in which it is read.
         """
         ...
 

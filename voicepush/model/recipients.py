@@ -211,6 +211,12 @@ class Recipients:
             )
         )
 
+    def kept_at(self, place: int) -> dict[str, str]:
+        """
+        What is kept of the destination at *place*.
+        """
+        return {header: column[place] for header, column in self.kept.items()}
+
     def __getitem__(self, part: slice) -> Recipients:
         """
         Those in one *part* without gaps, in their order.

@@ -5,11 +5,13 @@ Where a campaign stands, and what is known of one recipient.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import attrs
 
+from voicepush.masking import only_count
 from voicepush.model.call import Call, Calls
 from voicepush.model.outcome import Result
 
@@ -125,6 +127,22 @@ class CampaignStatus:
 
 
 @attrs.frozen(kw_only=True)
+class CampaignDates:
+    """
+    When a campaign was planned, when its people were claimed, and when it ended.
+    """
+
+    planned: datetime
+    #: When the first of its requests was about to leave; to the minute where the same
+    #: people were claimed again later.
+    first_claimed: datetime | None = None
+    #: When the last one was.
+    last_claimed: datetime | None = None
+    #: When it was finished or cancelled, if it is.
+    ended: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Lookup:
     """
     What a ledger knows of one recipient.
@@ -145,6 +163,8 @@ class Lookup:
     recorded: datetime | None
     #: The campaign whose calls that one follows up, where it does.
     follows: str | None = None
+    #: What its owner kept of the list, by the name of the column.
+    kept: Mapping[str, str] = attrs.field(factory=dict, repr=only_count)
     #: What the receipts say, where any came.
     call: Call | None = None
     #: Their bodies, the earliest first, as far as they are kept.

@@ -24,7 +24,7 @@ from voicepush.report.headline import KeyFigure, headline, key_figures
 from voicepush.report.remedies import Remedy, remedy_of, remedy_of_receipt
 from voicepush.report.text import Sum, sums_of, why_waiting
 from voicepush.report.unknown import Advised, Group, advised, by_advice
-from voicepush.report.wording import SHORT, outside
+from voicepush.report.wording import SHORT, detail, outside
 
 #: So many reasons are listed, the most frequent first.
 _MOST_REASONS = 20
@@ -140,7 +140,7 @@ def account_of(overview: Overview, window: Window | None = None) -> Account:
                 each.at,
                 outside(each.who),
                 outside(each.event, SHORT),
-                outside(each.detail or ""),
+                detail(each.detail),
             )
             for each in overview.history
         ],

@@ -4,9 +4,7 @@ Everyone in a batch as rows of a table, joined from columns.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 from itertools import compress
 from typing import TypeAlias
 
@@ -16,6 +14,7 @@ import msgspec
 from voicepush import clock
 from voicepush.model.call import Call, CallState
 from voicepush.model.outcome import BatchResult, Outcome, Result
+from voicepush.report.cells import Column, csv_line, csv_lines
 
 #: The columns of an export. No reader of recipients takes ``sent_as`` for correlation
 #: ids: those of one campaign must not be used again by another.
@@ -39,31 +38,15 @@ class Wanted:
     kept: Sequence[str] = ()
 
 
-#: What a spreadsheet takes for a formula; a plus and digits alone are a number.
-_FORMULA = re.compile(r"[=@\-\t\r]|\+(?!\d+\Z)")
-_SOME_FORMULA = re.compile(r"^(?:[=@\-\t\r]|\+(?!\d+$))", re.MULTILINE)
-_NEEDS_QUOTES = re.compile(r'[",\r\n]')
-
 #: What is known of the calls of a batch, by recipient counted from 0.
 CallsOf: TypeAlias = Mapping[int, Call] | None
-
-#: A column of cells, or the one cell that stands in all rows.
-_Column: TypeAlias = Sequence[str] | str
-
-
-@lru_cache(maxsize=4096)
-def guarded(cell: str) -> str:
-    """
-    *cell* with a ``'`` before what a spreadsheet would run as a formula.
-    """
-    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def csv_head(kept: Sequence[str] = ()) -> str:
     """
     The header of what `csv_rows` writes.
     """
-    return ",".join(map(_cell, _names(kept))) + "\n"
+    return csv_line(names_of(kept))
 
 
 def csv_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str:
@@ -74,33 +57,18 @@ def csv_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str:
         calls: What is known of their calls, by recipient counted from 0; None where
             nothing is known of any call of the campaign.
     """
-    number, columns = _columns(result, wanted, calls)
+    number, columns = columns_of(result, wanted, calls)
     if not number:
         return ""
-    # Constant cells and the commas around them become one text; all that stands in a
-    # row is put into every so-manieth place of one list at once.
-    slots: list[_Column] = [""]
-    for column in columns:
-        cells = _cell(column) if isinstance(column, str) else _cells(column)
-        for part in (cells, ","):
-            if isinstance(part, str) and isinstance(slots[-1], str):
-                slots[-1] += part
-            else:
-                slots.append(part)
-    end = slots[-1]
-    slots[-1] = f"{str(end)[:-1]}\n"
-    pieces = [""] * (len(slots) * number)
-    for at, slot in enumerate(slots):
-        pieces[at :: len(slots)] = [slot] * number if isinstance(slot, str) else slot
-    return "".join(pieces)
+    return csv_lines(columns, number)
 
 
 def json_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str:
     """
     The same as one JSON object per line.
     """
-    names = _names(wanted.kept)
-    number, columns = _columns(result, wanted, calls)
+    names = names_of(wanted.kept)
+    number, columns = columns_of(result, wanted, calls)
     whole = [
         [column] * number if isinstance(column, str) else column for column in columns
     ]
@@ -121,16 +89,16 @@ def json_rows(result: BatchResult, wanted: Wanted, calls: CallsOf = None) -> str
     return msgspec.json.Encoder().encode_lines(rows).decode()
 
 
-def _names(kept: Sequence[str]) -> list[str]:
+def names_of(kept: Sequence[str]) -> list[str]:
     """
     What the columns are called: one that was *kept* is not taken for one of ours.
     """
     return [*EXPORTED, *(f"kept_{each}" if each in EXPORTED else each for each in kept)]
 
 
-def _columns(
+def columns_of(
     result: BatchResult, wanted: Wanted, calls: CallsOf
-) -> tuple[int, list[_Column]]:
+) -> tuple[int, list[Column]]:
     """
     How many rows there are, and their columns in the order of `EXPORTED`.
     """
@@ -153,7 +121,7 @@ def _columns(
         places = list(compress(places, good))
         values = list(compress(values, good))
         reported = reported and list(compress(reported, good))
-    verdict: list[_Column] = [
+    verdict: list[Column] = [
         str(result.verdict.outcome.value),
         result.verdict.code or "",
         result.verdict.description,
@@ -165,7 +133,7 @@ def _columns(
             [each.code or "" for each in verdicts],
             [each.description for each in verdicts],
         ]
-    transactions: _Column = ""
+    transactions: Column = ""
     if result.transaction_ids or reported:
         transactions = [
             result.transaction_id(place) or (call.transaction_id if call else "")
@@ -173,7 +141,7 @@ def _columns(
                 places, reported or [None] * len(places), strict=True
             )
         ]
-    rows: _Column = ""
+    rows: Column = ""
     if recipients.rows:
         rows = [str(recipients.rows[place]) for place in places]
     as_came: Sequence[str] = values
@@ -183,7 +151,7 @@ def _columns(
             for place, value in zip(places, values, strict=True)
         ]
     ids = batch.correlation_ids
-    columns: list[_Column] = [
+    columns: list[Column] = [
         values,
         *verdict,
         transactions,
@@ -217,7 +185,7 @@ def _reported(result: BatchResult, calls: Mapping[int, Call]) -> list[Call | Non
     ]
 
 
-def _call_columns(calls: Sequence[Call | None] | None) -> list[_Column]:
+def _call_columns(calls: Sequence[Call | None] | None) -> list[Column]:
     if calls is None:
         return [""] * 6
     return [
@@ -241,24 +209,3 @@ def _at(column: Sequence[str], places: Sequence[int]) -> Sequence[str]:
     if isinstance(places, range) and len(places) == len(column):
         return column
     return [column[place] for place in places]
-
-
-def _cell(text: str) -> str:
-    text = guarded(text)
-    if _NEEDS_QUOTES.search(text):
-        return '"' + text.replace('"', '""') + '"'
-    return text
-
-
-def _cells(column: Sequence[str]) -> Sequence[str]:
-    """
-    *column* as cells, which are mostly what they were.
-    """
-    joined = "\n".join(column)
-    if (
-        joined.count("\n") == len(column) - 1
-        and not _SOME_FORMULA.search(joined)
-        and not any(sign in joined for sign in '",\r')
-    ):
-        return column
-    return list(map(_cell, column))

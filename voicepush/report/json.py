@@ -76,6 +76,7 @@ def lookup_as_object(found: Lookup) -> dict[str, object]:
         "recorded": found.recorded,
         "follows": found.follows,
         "archived": found.archived,
+        "kept": dict(found.kept),
         "call": None if found.call is None else call_as_object(found.call),
         "receipts": [body.decode("utf-8", "replace") for body in found.receipts],
     }

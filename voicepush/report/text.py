@@ -219,6 +219,7 @@ def lookup_as_text(found: Lookup) -> str:
         shown(f"  correlation id {result.correlation_id}"),
         shown(f"  transaction id {result.transaction_id or 'none'}"),
     ]
+    lines += [shown(f"  kept {name}: {text}") for name, text in found.kept.items()]
     if found.call is not None:
         lines.append(f"  {call_as_text(found.call)}")
     if found.receipts:

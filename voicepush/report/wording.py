@@ -4,6 +4,7 @@ Numbers, shares and moments as a report writes them.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from voicepush.masking import mask_numbers, shown
@@ -11,6 +12,9 @@ from voicepush.masking import mask_numbers, shown
 #: A text from outside is shown up to so many bytes, and one that is to be short.
 _MOST_BYTES = 300
 SHORT = 48
+
+#: A SHA-256, which stands for a whole bundle of evidence.
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def outside(text: str, most_bytes: int = _MOST_BYTES) -> str:
@@ -21,6 +25,16 @@ def outside(text: str, most_bytes: int = _MOST_BYTES) -> str:
     whole = shown(mask_numbers(text))
     cut = shown(whole, most_bytes)
     return whole if whole == cut else f"{cut}…"
+
+
+def detail(text: str | None) -> str:
+    """
+    What a history says further of something that was done.
+    """
+    # A digest must be read to its last digit, some of which look like a number.
+    if text is not None and _DIGEST.fullmatch(text):
+        return text
+    return outside(text or "")
 
 
 def nobreak(text: str) -> str:

@@ -67,8 +67,16 @@ class Reason(enum.StrEnum):
         "its priority is no whole number; write 1 for who is called first, or leave it "
         "blank for who is called last"
     )
+    NOT_A_CONSENT = (
+        "its consent is no date; write until when it holds, as 2030-01-31, or as a "
+        "time with its offset (--consent-column)"
+    )
     DUPLICATE = "duplicate of an earlier row"
     SUPPRESSED = "on the suppression list"
+    NO_CONSENT = "no consent: it is blank (--consent-column)"
+    CONSENT_ENDS = (
+        "its consent has ended, or ends before the campaign expires (--consent-column)"
+    )
     CALLED_BEFORE = "was called too recently or too often (--not-within, --at-most)"
 
     @property
@@ -82,6 +90,9 @@ class Reason(enum.StrEnum):
 _KINDS = {
     Reason.DUPLICATE: RefusalKind.DUPLICATE,
     Reason.SUPPRESSED: RefusalKind.SUPPRESSED,
+    # They must not be called, as who has objected; what can't be read is bad input.
+    Reason.NO_CONSENT: RefusalKind.SUPPRESSED,
+    Reason.CONSENT_ENDS: RefusalKind.SUPPRESSED,
     Reason.CALLED_BEFORE: RefusalKind.SUPPRESSED,
 }
 

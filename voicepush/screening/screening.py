@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress
 from operator import attrgetter
 
 import attrs
@@ -14,10 +13,12 @@ import attrs
 from voicepush.masking import only_count
 from voicepush.model.batch import has_generated_id, is_generated_id
 from voicepush.model.recipients import Kind, Recipients
+from voicepush.screening.consent import Consents
 from voicepush.screening.duplicates import Seen
 from voicepush.screening.msisdn import completion_of, normalise_all
 from voicepush.screening.numbering_plans import NumberingPlans
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
+from voicepush.screening.sifting import Column, sifted
 from voicepush.screening.suppression import Suppressed
 from voicepush.sources.blocks import Block
 
@@ -31,47 +32,6 @@ class Screened:
     recipients: Recipients
     #: In the order of their rows.
     refusals: list[Refusal] = attrs.field(factory=list, repr=only_count)
-
-
-@attrs.define(eq=False)
-class _Column:
-    """
-    The values of some destinations that are still good, and why others are not.
-    """
-
-    values: Sequence[str]
-    #: Where each stood before any was dropped.
-    places: Sequence[int]
-    reasons: dict[int, Reason] = attrs.field(factory=dict)
-
-    def drop(self, reasons: Mapping[int, Reason]) -> None:
-        """
-        Drop the values at the places for which there are *reasons*.
-        """
-        if not reasons:
-            return
-        good = bytearray(b"\1") * len(self.values)
-        for place, reason in reasons.items():
-            good[place] = 0
-            self.reasons[self.places[place]] = reason
-        self.values = list(compress(self.values, good))
-        self.places = list(compress(self.places, good))
-
-    def drop_for(self, reason: Reason, places: Iterable[int]) -> None:
-        """
-        Drop the values at *places*, all for one *reason*.
-        """
-        self.drop(dict.fromkeys(places, reason))
-
-    def drop_those(self, reason: Reason, values: set[str]) -> None:
-        """
-        Drop all that are among *values*.
-        """
-        if values:
-            self.drop_for(
-                reason,
-                (place for place, each in enumerate(self.values) if each in values),
-            )
 
 
 class Screening:
@@ -94,6 +54,9 @@ class Screening:
             came before. Without it no memory is held.
         validity: Whether to look every number up in the numbering plans of
             *phonenumbers*.
+        consent: Whether the first column that is kept says until when people have
+            agreed to be called. Who has not is refused; the column is kept as
+            ``consent``.
 
     Raises:
         InputError: The country is not known, or *international* is said beside it.
@@ -107,11 +70,13 @@ class Screening:
         suppressed: Suppressed | None = None,
         duplicates: bool = True,
         validity: bool = False,
+        consent: bool = False,
     ) -> None:
         self._completion = completion_of(country, international=international)
         self._suppressed = Suppressed() if suppressed is None else suppressed
         self._duplicates = duplicates
         self._plans = NumberingPlans() if validity else None
+        self._consents = Consents() if consent else None
         self._numbers = Seen.of_numbers()
         self._customer_ids = Seen.of_ids()
         self._correlation_ids = Seen.of_ids()
@@ -161,6 +126,25 @@ class Screening:
             known: Gives those of some values, which are of one kind.
         """
         self._called_before = known
+
+    def need_consent(self) -> None:
+        """
+        Refuse from now on who has not agreed, as with *consent*.
+        """
+        self._consents = self._consents or Consents()
+
+    def hold_until(self, moment: float | None) -> bool:
+        """
+        Where consent is needed, let each hold until *moment*, in seconds since 1970,
+        and now at least.
+
+        Returns:
+            Whether consent is needed.
+        """
+        if self._consents is None:
+            return False
+        self._consents.hold_until(moment)
+        return True
 
     def screen(self, block: Block) -> Screened:
         """
@@ -227,53 +211,61 @@ class Screening:
     # Values, as a column.
 
     def _screen_values(self, part: Recipients, refusals: list[Refusal]) -> Recipients:
+        if self._consents is not None:
+            part = self._consents.named(part)
         if part.kind is Kind.MSISDN:
             column = self._numbers_of(part)
         else:
             column = self._customer_ids_of(part)
         if column.reasons:
             refusals += _refusals(part, column.reasons)
-        part = _sifted(part, column)
+        part = sifted(part, column)
         if self._duplicates and part.correlation_ids:
             self._correlation_ids.add(list(filter(None, part.correlation_ids)))
         return part
 
-    def _numbers_of(self, part: Recipients) -> _Column:
+    def _numbers_of(self, part: Recipients) -> Column:
         numbers, reasons = normalise_all(part.values, self._completion)
-        column = _Column(numbers, range(len(numbers)))
+        column = Column(numbers, range(len(numbers)))
         column.drop(reasons)
         if self._plans is not None:
             column.drop_for(Reason.NOT_IN_USE, self._plans.missing(column.values))
         if self._suppressed.numbers:
             listed = self._suppressed.numbers.known(column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
-        self._drop_known(Kind.MSISDN, column)
+        self._drop_known(part, column)
         if self._duplicates:
             repeated = self._numbers.repeated(column.values)
             column.drop_for(Reason.DUPLICATE, repeated)
         return column
 
-    def _customer_ids_of(self, part: Recipients) -> _Column:
+    def _customer_ids_of(self, part: Recipients) -> Column:
         stripped: Sequence[str] = list(map(str.strip, part.values))
         if stripped == part.values:
             stripped = part.values
-        column = _Column(stripped, range(len(stripped)))
+        column = Column(stripped, range(len(stripped)))
         column.drop_those(Reason.EMPTY, set() if all(stripped) else {""})
         if self._suppressed.customer_ids:
             listed = self._suppressed.customer_ids.intersection(column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
-        self._drop_known(Kind.CUSTOMER_ID, column)
+        self._drop_known(part, column)
         if self._duplicates:
             repeated = self._customer_ids.repeated(column.values)
             column.drop_for(Reason.DUPLICATE, repeated)
         return column
 
-    def _drop_known(self, kind: Kind, column: _Column) -> None:
+    def _drop_known(self, part: Recipients, column: Column) -> None:
         if self._listed is not None:
-            listed = self._listed(kind, column.values)
+            listed = self._listed(part.kind, column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
+        if self._consents is not None and (bad := self._consents.reasons(part)):
+            owners = part.places_of_values()
+            theirs = (owners[place] for place in column.places)
+            column.drop(
+                {at: bad[each] for at, each in enumerate(theirs) if each in bad}
+            )
         if self._called_before is not None:
-            called = self._called_before(kind, column.values)
+            called = self._called_before(part.kind, column.values)
             column.drop_those(Reason.CALLED_BEFORE, called)
 
 
@@ -336,46 +328,3 @@ def _refusals(
             text = recipients.as_came.get(owner, text)
         row = owner + 1 if rows is None else rows[owner]
         yield Refusal(row, text, reason, reason.kind)
-
-
-def _sifted(part: Recipients, column: _Column) -> Recipients:
-    """
-    *part* with the values in *column* and no others.
-    """
-    if column.values is part.values:
-        return part
-    if part.widths is not None:
-        return _sifted_by_destination(part, column)
-    if column.reasons:
-        good = bytearray(b"\1") * len(part)
-        for place in column.reasons:
-            good[place] = 0
-        part = part.taken(good)
-    changed = {
-        place: text
-        for place, (text, value) in enumerate(
-            zip(part.values, column.values, strict=True)
-        )
-        if text != value
-    }
-    # What a reader had changed already came as the reader says.
-    return attrs.evolve(part, values=column.values, as_came={**changed, **part.as_came})
-
-
-def _sifted_by_destination(part: Recipients, column: _Column) -> Recipients:
-    owners = part.places_of_values()
-    theirs = [owners[place] for place in column.places]
-    counts = Counter(theirs)
-    came: dict[int, str] = {}
-    for owner, place, value in zip(theirs, column.places, column.values, strict=True):
-        if value != part.values[place]:
-            came.setdefault(owner, part.values[place])
-    changed = {new: came[owner] for new, owner in enumerate(counts) if owner in came}
-    taken = part.taken([place in counts for place in range(len(part))])
-    widths = list(counts.values())
-    return attrs.evolve(
-        taken,
-        values=column.values,
-        widths=widths if any(width != 1 for width in widths) else None,
-        as_came={**changed, **taken.as_came},
-    )

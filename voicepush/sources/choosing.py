@@ -10,7 +10,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from voicepush.errors import InputError, SourceError
 from voicepush.masking import mask
@@ -35,6 +35,31 @@ _MOST_PLACE_DIGITS = 4  # no table has more columns
 
 
 _LONGEST_SHOWN = 40  # a line's worth
+
+
+class KeptFor(str):
+    """
+    A column that is kept because another option than ``--keep`` names it.
+    """
+
+    __slots__ = ("option",)
+
+    def __new__(cls, column: str, option: str) -> Self:
+        """
+        The *column* that was named by *option*.
+        """
+        made = super().__new__(cls, column)
+        made.option = option
+        return made
+
+    option: str
+
+
+def option_of(column: str) -> str:
+    """
+    Which option has named a *column* that is kept.
+    """
+    return column.option if isinstance(column, KeptFor) else "--keep"
 
 
 class Choice(NamedTuple):
@@ -185,7 +210,7 @@ def kept_in(
     """
     found: dict[str, int] = {}
     for column in keep:
-        place = place_of(column, headers, row, option="--keep")
+        place = place_of(column, headers, row, option=option_of(column))
         called = headers[place].strip() or column.strip()
         if found.setdefault(called, place) != place:
             problem = f"several columns are called {shown(called)}"
@@ -204,7 +229,7 @@ def kept_places(
     """
     return tuple(
         {
-            column.strip(): numbered(column, cells, row, option="--keep")
+            column.strip(): numbered(column, cells, row, option=option_of(column))
             for column in keep
         }.items()
     )

@@ -19,7 +19,14 @@ import msgspec
 
 from voicepush.model.recipients import Kind
 from voicepush.sources.blocks import Block, Facts, Malformed
-from voicepush.sources.choosing import Choice, Undecided, deciding, named, shown
+from voicepush.sources.choosing import (
+    Choice,
+    Undecided,
+    deciding,
+    named,
+    option_of,
+    shown,
+)
 from voicepush.sources.decoding import Piece
 from voicepush.sources.entries import (
     NOT_A_RECORD,
@@ -337,7 +344,7 @@ def _kept_fields(fields: list[str], keep: Sequence[str], row: int) -> list[str]:
                 f"there is no field {shown(column)}",
                 fields,
                 row,
-                option="--keep",
+                option=option_of(column),
                 are_fields=True,
             )
         kept[fields[found[0]]] = None

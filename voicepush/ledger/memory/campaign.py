@@ -310,6 +310,7 @@ def lookup_of(campaign: StoredCampaign, row: Row, recipient: int) -> Lookup:
         claimed=clock.moment(row.claimed_at),
         recorded=clock.moment(row.recorded_at),
         follows=campaign.plan.follows.campaign if campaign.plan.follows else None,
+        kept=row.known.batch.recipients.kept_at(place),
         call=None if call is None else call.shown,
         receipts=() if call is None else tuple(each.body for each in call.receipts),
     )

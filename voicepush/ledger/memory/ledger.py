@@ -26,6 +26,7 @@ from voicepush.ledger.memory.campaign import (
     unknown_in,
 )
 from voicepush.ledger.memory.draft import MemoryDraft
+from voicepush.ledger.memory.in_full import in_full
 from voicepush.ledger.memory.reading import MemoryReader
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.suppression import Listing, MemorySuppression
@@ -37,6 +38,7 @@ from voicepush.ledger.reader import CalledBatch
 from voicepush.ledger.silence import Silent
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, Receipt, ReceiptCounts, Received, Report
+from voicepush.model.in_full import BatchInFull
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import (
@@ -52,6 +54,7 @@ class MemoryLedger(MemorySuppression, MemoryReader):
     Campaigns that last as long as this object.
     """
 
+    kept_in = "memory"
     #: There is none of what does not last.
     backup: str | None = None
 
@@ -188,6 +191,13 @@ class MemoryLedger(MemorySuppression, MemoryReader):
         for row in found.rows if found is not None and found.state else ():
             if any(row.shown.counts()[outcome] for outcome in outcomes):
                 yield row.shown
+
+    def in_full(self, campaign: str) -> AsyncIterator[BatchInFull]:
+        """
+        The batches of *campaign* in order with everything that is known of them.
+        """
+        found = self._campaigns.get(campaign)
+        return in_full(found.rows if found is not None and found.state else ())
 
     async def calls(self, batch: BatchId) -> Mapping[int, Call]:
         """

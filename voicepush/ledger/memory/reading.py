@@ -6,16 +6,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from voicepush.errors import InputError
 from voicepush.ledger.memory.campaign import (
     StoredCampaign,
     lookup_of,
     unknown_in,
 )
+from voicepush.ledger.memory.past import MemoryPast
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.timeline import (
     group_counts_of,
-    minutes_of,
     reasons_of,
     timeline_of,
 )
@@ -26,25 +25,17 @@ from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.status import (
     CampaignStatus,
     GroupCounts,
-    HistoryEntry,
     Lookup,
-    Minute,
 )
 
 
-class MemoryReader:
+class MemoryReader(MemoryPast):
     """
     The half of a ledger that changes nothing.
     """
 
     _campaigns: dict[str, StoredCampaign]
     _receipts: MemoryReceipts
-
-    def _published(self, name: str) -> StoredCampaign:
-        found = self._campaigns.get(name)
-        if found is None or found.state is None:
-            raise InputError(f"there is no campaign {name!r} in this ledger")
-        return found
 
     async def campaigns(self) -> list[CampaignStatus]:
         """
@@ -94,18 +85,6 @@ class MemoryReader:
         What *campaign*'s source was like when it was planned, where that is known.
         """
         return self._published(campaign).fingerprint
-
-    async def history(self, campaign: str) -> list[HistoryEntry]:
-        """
-        What was done to *campaign*, the oldest first.
-        """
-        return list(self._published(campaign).history)
-
-    async def minutes(self, campaign: str) -> list[Minute]:
-        """
-        How *campaign* went in each minute in which a worker was at work.
-        """
-        return minutes_of(self._published(campaign))
 
     async def timeline(self, campaign: str) -> Timeline:
         """

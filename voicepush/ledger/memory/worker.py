@@ -30,6 +30,7 @@ from voicepush.model.claim import (
     Recorded,
     Superseded,
 )
+from voicepush.model.consent import CONSENT
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import origin_in
 from voicepush.model.status import (
@@ -181,6 +182,9 @@ class MemoryWorker:
         if self.plan.caps:
             out |= self._too_often(row, frozenset(places))
         batch = row.known.batch
+        if self.plan.asks_consent:
+            consents = batch.recipients.kept.get(CONSENT, ())
+            out |= decisions.agreed_no_more(consents, places, clock.now())
         kind, values = batch.recipients.kind, batch.recipients.values
         found = self._listing.found(kind, values)
         return out | decisions.listed(batch, places, found)

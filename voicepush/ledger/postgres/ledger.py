@@ -18,6 +18,7 @@ from voicepush.ledger.plan import ON_TRIAL, Command, PlannedGroup
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.postgres.address import Address
 from voicepush.ledger.postgres.engine_tables import check_engine
+from voicepush.ledger.postgres.schema import VERSION
 from voicepush.ledger.postgres.store import PostgresStore
 from voicepush.ledger.postgres.worker import LoneWorker, PostgresWorker
 from voicepush.ledger.sharing import Database
@@ -59,6 +60,8 @@ class PostgresLedger(SQLLedger):
     Campaigns in a database that several machines share, with every claim and record
     committed there.
     """
+
+    kept_in = f"PostgreSQL, schema version {VERSION}"
 
     _worker = LoneWorker
 

@@ -12,7 +12,7 @@ from voicepush import clock
 from voicepush.ledger import decisions
 from voicepush.ledger.index import Places
 from voicepush.ledger.opening import closed, load_windows, span_of
-from voicepush.ledger.packing import unpack_rows, unpack_texts
+from voicepush.ledger.packing import unpack_kept, unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.sql import suppression
 from voicepush.ledger.sql.calls import call_in, expired_in
@@ -22,6 +22,7 @@ from voicepush.ledger.sql.store import Connection
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
 from voicepush.model.claim import NotBefore
+from voicepush.model.consent import CONSENT
 from voicepush.model.outcome import Verdict
 from voicepush.model.recipients import origin_in
 
@@ -83,12 +84,26 @@ class LeavingOut:
         if self._meets_others:
             connection.queue()
         out = suppression.left_out(connection, batch, places)
+        if self._plan.asks_consent:
+            consents = self._consents(connection, batch.id.number)
+            now = connection.now()
+            out = {**decisions.agreed_no_more(consents, places, now), **out}
         if self._plan.follows is None and not self._plan.caps:
             return out
         # What is looked at is remembered, and several connections may be at work.
         with self._lock:
             found = self._look(connection, batch, places)
         return found if isinstance(found, NotBefore) else {**found, **out}
+
+    def _consents(self, connection: Connection, number: int) -> Sequence[str]:
+        """
+        Until when each in a batch has agreed, as it was kept.
+        """
+        (kept,) = connection.execute(
+            "SELECT kept FROM recipients WHERE campaign = ? AND number = ?",
+            (self._campaign, number),
+        ).fetchone()
+        return unpack_kept(kept).get(CONSENT, ())
 
     def _look(
         self, connection: Connection, batch: Batch, places: Sequence[int]

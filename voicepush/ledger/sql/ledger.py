@@ -57,6 +57,9 @@ class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
     Each method raises `LedgerError` when the store can't be read or written.
     """
 
+    #: What it is kept in, and the version of its tables.
+    kept_in: str
+
     #: Works on a campaign alone.
     _worker: type[SQLWorker] = SQLWorker
 

@@ -21,15 +21,16 @@ from voicepush.ledger.sql.calls import (
     heard_for,
     receipt_counts,
 )
+from voicepush.ledger.sql.dates import dates_of
 from voicepush.ledger.sql.groups import SQLGroups
 from voicepush.ledger.sql.history import history_of, minutes_of
 from voicepush.ledger.sql.holding import campaign_row, published_row
+from voicepush.ledger.sql.in_full import in_full
 from voicepush.ledger.sql.index import batches_with
 from voicepush.ledger.sql.polling import silent
 from voicepush.ledger.sql.rows import (
     COUNTED,
     IS_PROVEN,
-    SELECT_BATCH,
     SELECT_WITH_RECEIPTS,
     SELECT_WITH_SOURCE,
     batch_result,
@@ -47,10 +48,12 @@ from voicepush.ledger.sql.timeline import reasons_of, timeline_of
 from voicepush.model.batch import BatchId
 from voicepush.model.call import Call, ReceiptCounts, Report
 from voicepush.model.fields import check_text
+from voicepush.model.in_full import BatchInFull
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.overview import Snapshot, Timeline
 from voicepush.model.recipients import Kind
 from voicepush.model.status import (
+    CampaignDates,
     CampaignStatus,
     HistoryEntry,
     Lookup,
@@ -59,7 +62,7 @@ from voicepush.model.status import (
 )
 
 _PUBLISHED_BATCH = (
-    f"{SELECT_BATCH} WHERE batch.campaign = ? AND batch.number = ? "
+    f"{SELECT_WITH_SOURCE} WHERE batch.campaign = ? AND batch.number = ? "
     f"AND campaign.state != '{DRAFT}'"
 )
 
@@ -179,6 +182,12 @@ class SQLReader(SQLGroups):
             writes=False,
         )
 
+    async def dates(self) -> dict[str, CampaignDates]:
+        """
+        When what happened to each campaign, by its name, the newest last.
+        """
+        return await self._store.do(dates_of, writes=False)
+
     async def minutes(self, campaign: str) -> list[Minute]:
         """
         How *campaign* went in each minute in which a worker was at work.
@@ -252,6 +261,12 @@ class SQLReader(SQLGroups):
             result = decisions.shown(known, in_flight(row, known))
             if row["proven"] is None or any(map(result.places, outcomes)):
                 yield result
+
+    def in_full(self, campaign: str) -> AsyncIterator[BatchInFull]:
+        """
+        The batches of *campaign* in order with everything that is known of them.
+        """
+        return in_full(self._store, campaign)
 
     async def calls(self, batch: BatchId) -> Mapping[int, Call]:
         """

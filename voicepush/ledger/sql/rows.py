@@ -285,6 +285,7 @@ def lookups_at(row: Row, recipients: Iterable[int], call_of: CallOf) -> list[Loo
                 claimed=clock.moment(row["claimed_at"]),
                 recorded=clock.moment(row["recorded_at"]),
                 follows=follows.campaign if follows else None,
+                kept=result.batch.recipients.kept_at(place),
                 call=call,
                 receipts=receipts,
                 archived=clock.moment(row["archived_at"]),

@@ -16,6 +16,7 @@ from voicepush.ledger.sql.ledger import SQLLedger
 from voicepush.ledger.sql.restoring import restore
 from voicepush.ledger.sql.store import Connection
 from voicepush.ledger.sqlite.backup import back_up, backup_of
+from voicepush.ledger.sqlite.schema import SCHEMA_VERSION
 from voicepush.ledger.sqlite.wiping import wipe
 from voicepush.ledger.sqlite.writer import SQLiteFile
 from voicepush.model.audit import Finding
@@ -30,6 +31,8 @@ class SQLiteLedger(SQLLedger):
     Several processes may use the file, each dispatching another campaign. Each method
     raises `LedgerError` when the file can't be read or written.
     """
+
+    kept_in = f"SQLite, schema version {SCHEMA_VERSION}"
 
     def __init__(self, path: Path, *, log_was_merged: bool = False) -> None:
         self._file = SQLiteFile(path, log_was_merged=log_was_merged)
