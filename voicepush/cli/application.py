@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -18,6 +19,8 @@ import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
 from voicepush.cli.check import check
+from voicepush.cli.config import config
+from voicepush.cli.configured import from_file, settings_from
 from voicepush.cli.dashboard import dashboard
 from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
@@ -48,6 +51,7 @@ from voicepush.errors import (
     LedgerError,
     VoicepushError,
 )
+from voicepush.profiles import CONFIG_VARIABLE, PROFILE_VARIABLE
 from voicepush.sources.feeding import READING
 
 #: So many objects that may hold others, more than there were, make the collector look.
@@ -67,12 +71,15 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
     print_error=False,
+    # After what is typed and the environment.
+    config=(from_file,),
 )
 
 
 for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
+    config,
 ):
     app.command(command)
 app.command(suppress)
@@ -85,6 +92,10 @@ app.register_install_completion_command(
 def _launch(
     *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False,
+    profile: Annotated[str | None, Parameter(env_var=PROFILE_VARIABLE)] = None,
+    file: Annotated[
+        str | None, Parameter(name="--config", env_var=CONFIG_VARIABLE)
+    ] = None,
     ledger: str | None = None,
 ) -> object:
     """
@@ -94,6 +105,11 @@ def _launch(
     ----------
     verbose
         Say more, and show where an error came from.
+    profile
+        Which profile of the file of settings holds; by default the one that it names.
+    file
+        The file of settings; by default voicepush.toml in this folder, else the one in
+        ~/.config/voicepush.
     ledger
         Where campaigns are kept; it may also stand behind the command.
     """
@@ -104,7 +120,8 @@ def _launch(
         # For the command, which is named first.
         place = 2 if arguments[0] == "suppress" else 1
         arguments = (*arguments[:place], "--ledger", ledger, *arguments[place:])
-    return app(arguments)
+    with settings_from(app, Path(file) if file else None, profile or None):
+        return app(arguments)
 
 
 def _clear(error: Exception) -> Exception:

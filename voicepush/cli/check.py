@@ -15,6 +15,7 @@ from voicepush.checking.findings import Checked, Holds
 from voicepush.checking.ringing import EXPIRY, Listening, joined, ring
 from voicepush.checking.wording import as_object, as_text, as_toml
 from voicepush.cli.call import normal_number
+from voicepush.cli.configured import settings_file, surroundings
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     NOT_EVERYONE,
@@ -129,11 +130,14 @@ async def check(
     if rate_up_to is not None and not 1 <= rate_up_to <= _FASTEST:
         raise InputError(f"--rate-up-to must be from 1 to {_FASTEST}, not {rate_up_to}")
     settings = attrs.evolve(
-        from_environment(base_url=base_url, key_file=key_file),
+        from_environment(surroundings(), base_url=base_url, key_file=key_file),
         answer_timeout=seconds("--answer-within", answer_within),
     )
-    if key_file is not None:
-        check_output(save, "--save", [("the file of the service key", key_file)])
+    read = {
+        "the file of the service key": key_file,
+        "the file of settings": settings_file(),
+    }
+    check_output(save, "--save", [(what, path) for what, path in read.items() if path])
     rings = call or Call()
     message, listening = rings.message(), rings.listening()
     msisdn = None if rings.call is None else normal_number(rings.call)

@@ -16,6 +16,9 @@ TOKEN_VARIABLE = "VOICEPUSH_DASHBOARD_TOKEN"  # noqa: S105 -- a name, not the se
 #: What receipts are signed with.
 HUB_SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- likewise
 
+#: The password of the platform's user.
+PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- likewise
+
 #: No secret is longer, and a device that never ends must not be read for ever.
 _LONGEST_SECRET = 4096
 

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 from cyclopts import Parameter
 
+from voicepush.cli.configured import settings_file, surroundings
 from voicepush.cli.outputs import ledger_files
 from voicepush.cli.terminal import (
     say,
@@ -105,6 +106,7 @@ class Service:
         The settings that they, and the environment, describe.
         """
         return from_environment(
+            surroundings(),
             base_url=self.base_url,
             key_file=self.key_file,
             concurrency=self.concurrency,
@@ -245,6 +247,8 @@ def inputs(
     key = key_file or os.environ.get(KEY_FILE_VARIABLE)
     if key:
         yield "the file of the service key", Path(key)
+    if (settings := settings_file()) is not None:
+        yield "the file of settings", settings
     if not is_address(ledger):
         for path in ledger_files(Path(ledger)):
             yield "of the ledger", path

@@ -1,0 +1,264 @@
+"""
+The command that shows what is in force, and from where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+import attrs
+from cyclopts import Argument, MissingArgumentError, Parameter
+
+from voicepush.cli.configured import Held, InForce, Place, in_force
+from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.cli.keys import (
+    ALLOWED_CLI,
+    REUSE,
+    SERVICE_KEY,
+    TABLES,
+    Key,
+    key_of,
+    options_of,
+)
+from voicepush.cli.options import Json
+from voicepush.cli.terminal import say, tell, tell_json
+from voicepush.cli.trust import check_trust
+from voicepush.errors import InputError
+from voicepush.ledger import is_address
+from voicepush.masking import mask, mask_numbers, shown
+
+_HIDDEN = "(hidden)"
+
+
+@attrs.frozen
+class Row:
+    """
+    One value, as it is shown.
+    """
+
+    #: The command for which it holds; all that have the option without one.
+    command: str | None
+    option: str
+    value: object
+    place: Place
+    where: str
+
+    @property
+    def name(self) -> str:
+        """
+        The option, with its command where only that has it.
+        """
+        return self.option if self.command is None else f"{self.command} {self.option}"
+
+    @property
+    def text(self) -> str:
+        """
+        The value in words.
+        """
+        if isinstance(self.value, bool):
+            return "yes" if self.value else "no"
+        if isinstance(self.value, list):
+            return ", ".join(map(str, self.value)) or "none"
+        return str(self.value)
+
+    def as_object(self) -> dict[str, object]:
+        """
+        The same for JSON.
+        """
+        return {
+            "command": self.command,
+            "option": self.option,
+            "value": self.value,
+            "from": str(self.place),
+            "where": self.where or None,
+        }
+
+
+def config(
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    profile: Annotated[str | None, Parameter(show=False)] = None,
+    file: Annotated[str | None, Parameter(name="--config", show=False)] = None,
+    ledger: Annotated[str | None, Parameter(show=False)] = None,
+    json: Json = False,
+) -> int:
+    """
+    Show what is in force, and from where: argument, environment, file or default.
+
+    Parameters
+    ----------
+    command
+        A command with its arguments, as send june.csv --rate 80: show what would hold
+        for it, and do nothing.
+    profile
+        As for all commands, and so are the next ones; behind a command they would
+        otherwise be taken for its arguments.
+    file
+        As for all commands.
+    ledger
+        As for all commands.
+    json
+        Print one JSON object.
+    """
+    now = in_force()
+    assert now is not None  # noqa: S101 -- it is a command
+    now.wanted, now.tells = profile or now.wanted, False
+    now.named = Path(file) if file else now.named
+    if command:
+        named = () if ledger is None else ("--ledger", ledger)
+        rows = [*_of_command(now, (*command, *named))]
+    else:
+        rows = [*_of_all(now, ledger)]
+    if json:
+        tell_json(
+            {
+                "file": now.file and str(now.file.path),
+                "profile": now.profile,
+                "values": [row.as_object() for row in rows],
+            }
+        )
+    else:
+        tell("\n".join(_lines(now, rows)))
+    return EVERYONE_ACCEPTED
+
+
+def _lines(now: InForce, rows: list[Row]) -> Iterator[str]:
+    if now.file is None:
+        yield "no file of settings"
+    elif now.profile is None:
+        known = ", ".join(now.file.profiles)
+        yield f"{now.file.path}" + (f", no profile of {known}" if known else "")
+    else:
+        yield f"{now.file.path}, profile {now.profile}"
+    names = max(len(row.name) for row in rows) + 2
+    texts = max(len(row.text) for row in rows) + 2
+    for row in rows:
+        whence = row.where or row.place
+        yield shown(f"{row.name:{names}}{row.text:{min(texts, 40)}}  {whence}").rstrip()
+
+
+def _of_command(now: InForce, command: tuple[str, ...]) -> Iterator[Row]:
+    """
+    What holds for one command with its arguments.
+    """
+    # Nothing is done, so nothing is needed.
+    with suppress(MissingArgumentError):
+        now.root.parse_args(command)
+    found, _, _ = now.root.parse_commands(command)
+    options = options_of(now.root[found[0]].assemble_argument_collection())
+    shown = {
+        name: each
+        for name, each in options.items()
+        if name in now.values or name in now.keys.of(found[0])
+    }
+    yield from _rows(None, now.values, shown)
+
+
+def _of_all(now: InForce, ledger: str | None) -> Iterator[Row]:
+    """
+    What holds for all commands, and what only for one.
+    """
+    options = {
+        command: options_of(now.root[command].assemble_argument_collection())
+        for command in ("send", *TABLES)
+    }
+    found = now.find("send", options["send"])
+    if now.file is not None:
+        try:
+            check_trust(now.file, found)
+        except InputError as error:
+            say(f"refused: {error}")
+    if ledger is not None:
+        found["ledger"] = Held([ledger], Place.ARGUMENT)
+    kept = {
+        name: each for name, each in options["send"].items() if name in now.keys.of_all
+    }
+    for command in TABLES:
+        own = now.find(command, options[command])
+        for name in now.keys.of_all:
+            if name not in kept and name in options[command]:
+                kept[name] = options[command][name]
+                if name in own:
+                    found[name] = own[name]
+    yield from _rows(None, found, kept)
+    for command in TABLES:
+        own = now.find(command, options[command])
+        differing = {
+            name: each
+            for name, each in options[command].items()
+            if name in now.keys.own(command)
+            or (name in own and own[name] != found.get(name))
+        }
+        yield from _rows(command, own, differing)
+
+
+def _rows(
+    command: str | None, values: Mapping[str, Held], options: Mapping[str, Argument]
+) -> Iterator[Row]:
+    besides = (
+        [] if command else [n for n in (SERVICE_KEY, ALLOWED_CLI, REUSE) if n in values]
+    )
+    for name in sorted([*options, *besides]):
+        option = options.get(name)
+        held = values.get(name)
+        if held is not None:
+            is_list = name == ALLOWED_CLI
+            key = Key(name, is_list=is_list) if option is None else key_of(option)
+            yield Row(command, name, _value(key, held), held.place, held.where)
+        elif option is not None and option.field_info.default not in (
+            None,
+            option.field_info.empty,
+        ):
+            yield Row(command, name, option.field_info.default, Place.DEFAULT, "")
+
+
+def _value(key: Key, held: Held) -> object:
+    """
+    What may be shown of a value.
+    """
+    if isinstance(held.texts, bool):
+        return held.texts
+    texts = [_shown(key.name, text) for text in held] or [_HIDDEN]
+    if key.is_list:
+        return texts
+    return _number(texts[0]) if key.is_number else texts[0]
+
+
+def _number(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _shown(name: str, text: str) -> str:
+    if name == SERVICE_KEY:
+        return _HIDDEN
+    if name in ("cli", ALLOWED_CLI, "callback-data"):
+        return mask(text)
+    if name == "notify-command":
+        program, _, rest = text.partition(" ")
+        return f"{program} …" if rest else program
+    if "://" in text or is_address(text):
+        return _without_secrets(text, whole=name != "notify-webhook")
+    return mask_numbers(text)
+
+
+def _without_secrets(address: str, *, whole: bool) -> str:
+    """
+    An address without what may be secret in it.
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return _HIDDEN
+    user = parts.username and f"{parts.username}@"
+    path = parts.path if whole else ("/…" if parts.path.strip("/") else parts.path)
+    query = "…" if parts.query else ""
+    return urlunsplit((parts.scheme, f"{user or ''}{host}", path, query, ""))

@@ -1,0 +1,367 @@
+"""
+What a file of settings gives to the command that runs.
+
+It stands below what is typed, and below the environment.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import attrs
+from cyclopts import App, Argument, ArgumentCollection, Token
+
+from voicepush.cli.keys import (
+    ALLOWED_CLI,
+    READ_NOTHING,
+    REUSE,
+    SERVICE_KEY,
+    Key,
+    Keys,
+    options_of,
+)
+from voicepush.cli.listening import (
+    HUB_SECRET_VARIABLE,
+    PASSWORD_VARIABLE,
+    TOKEN_VARIABLE,
+)
+from voicepush.cli.settings_file import Section, layers_of, sections_of
+from voicepush.cli.terminal import say
+from voicepush.cli.trust import check_trust
+from voicepush.errors import InputError
+from voicepush.ledger import is_address
+from voicepush.masking import mask
+from voicepush.profiles import NAME, SettingsFile, read_settings_file
+from voicepush.settings import KEY_VARIABLE, REUSE_VARIABLE
+
+#: Only one of them holds: the one that stands first by its layer.
+_EITHER = {
+    "media": "callflow",
+    "callflow": "media",
+    "key-file": SERVICE_KEY,
+    SERVICE_KEY: "key-file",
+}
+
+#: The variables that hold what these would be read for.
+SECRETS = {
+    SERVICE_KEY: KEY_VARIABLE,
+    "secret-file": HUB_SECRET_VARIABLE,
+    "basic-password-file": PASSWORD_VARIABLE,
+    "dashboard-token-file": TOKEN_VARIABLE,
+    "token-file": TOKEN_VARIABLE,
+}
+
+#: What a command has no use for, or refuses, unless another option is there …
+_ONLY_WITH = {
+    ("check", name): "call"
+    for name in ("media", "callflow", "cli", "receipts", "secret-file")
+}
+
+#: … or where it is.
+_NOT_WITH = {
+    ("send", name): "from-campaign"
+    for name in ("column", "keep", "encoding", "country", "international")
+}
+
+
+class Place(enum.StrEnum):
+    """
+    From where a value is, the strongest first.
+    """
+
+    ARGUMENT = "argument"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@attrs.frozen
+class Held:
+    """
+    A value that is in force.
+    """
+
+    #: As it would be typed; a flag is there or not.
+    texts: Sequence[str] | bool = attrs.field(repr=False)
+    place: Place
+    #: The variable, or the part of the file.
+    where: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """
+        Whether it is from a file of settings.
+        """
+        return self.place is Place.FILE
+
+    def __iter__(self) -> Iterator[str]:
+        """
+        Its texts.
+        """
+        return iter(() if isinstance(self.texts, bool) else self.texts)
+
+
+@attrs.define
+class InForce:
+    """
+    What is in force while a command runs.
+    """
+
+    root: App
+    #: The file, and the profile, that its owner has named.
+    named: Path | None
+    wanted: str | None
+    #: Of the command that runs, by the option's name.
+    values: dict[str, Held] = attrs.field(factory=dict, repr=False)
+    #: Whether it is said which file is used.
+    tells: bool = True
+
+    @cached_property
+    def file(self) -> SettingsFile | None:
+        """
+        The file of settings, if there is one.
+        """
+        found = read_settings_file(self.named)
+        if found is None and self.wanted is not None:
+            raise InputError(
+                f"there is no file with a profile {self.wanted!r}; write {NAME} in "
+                "this folder or in ~/.config/voicepush, or name one with --config"
+            )
+        return found
+
+    @cached_property
+    def profile(self) -> str | None:
+        """
+        The profile that holds, if there is one.
+        """
+        return None if self.file is None else self.file.chosen(self.wanted)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """
+        What a file may hold.
+        """
+        return Keys(self.root)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """
+        What the file holds, the profile first.
+        """
+        return sections_of(self.file, self.profile, self.keys) if self.file else ()
+
+    def fill(self, command: str, arguments: ArgumentCollection) -> None:
+        """
+        Give those options of *command* their values that are neither typed nor in the
+        environment.
+        """
+        options = options_of(arguments)
+        self.values = self.find(command, options)
+        for name, held in self.values.items():
+            if held.is_kept and name in options:
+                _give(options[name], held)
+        if self.file is not None:
+            check_trust(self.file, self.values)
+        if "cli" in self.values and ALLOWED_CLI in self.values:
+            _check_cli(self.values["cli"], self.values[ALLOWED_CLI])
+        is_used = any(held.is_kept for held in self.values.values())
+        if self.tells and is_used and "base-url" in options:
+            say(f"settings: {self.sections[0].name}")
+
+    def find(self, command: str, options: Mapping[str, Argument]) -> dict[str, Held]:
+        """
+        What is said of the *options* of *command*, and what belongs to them.
+        """
+        said = {
+            name: held
+            for name, option in options.items()
+            if (held := _typed(option)) is not None
+        }
+        found = dict(said)
+        besides = {"key-file": SERVICE_KEY, "cli": ALLOWED_CLI}
+        for name in [
+            *options,
+            *(each for of, each in besides.items() if of in options),
+        ]:
+            if name not in said and self._is_wanted(command, name, options):
+                held = self._held(command, name, said)
+                if held is not None:
+                    found[name] = held
+        if "base-url" in options and REUSE_VARIABLE in os.environ:
+            texts = [os.environ[REUSE_VARIABLE]]
+            found[REUSE] = Held(texts, Place.ENVIRONMENT, REUSE_VARIABLE)
+        return found
+
+    def _is_wanted(
+        self, command: str, name: str, options: Mapping[str, Argument]
+    ) -> bool:
+        needed = _ONLY_WITH.get((command, name))
+        if needed is not None and not options[needed].tokens:
+            return False
+        ruled_out = _NOT_WITH.get((command, name))
+        return ruled_out is None or not options[ruled_out].tokens
+
+    def _held(self, command: str, name: str, said: Mapping[str, Held]) -> Held | None:
+        """
+        What a variable with the secret, or the file, says of the option *name*.
+        """
+        other = _EITHER.get(name, "")
+        if other in said or SECRETS.get(other, "") in os.environ:
+            return None
+        if (variable := SECRETS.get(name, "")) in os.environ:
+            return Held((), Place.ENVIRONMENT, variable)
+        for layer in layers_of(self.sections, command, self.keys, name):
+            if name in layer.values:
+                if other in layer.values:
+                    raise InputError(
+                        f"{layer.name}: only one of {name} and {other} can hold"
+                    )
+                texts = self._texts(command, name, layer.values[name])
+                return Held(texts, Place.FILE, layer.name)
+            if other in layer.values:
+                return None
+        return None
+
+    def _texts(self, command: str, name: str, value: Any) -> Sequence[str] | bool:
+        """
+        *value* as it would be typed.
+        """
+        if isinstance(value, bool):
+            return value
+        key = self.keys.of(command).get(name) or Key(name)
+        values = value if isinstance(value, list) else [value]
+        return [self._text(key, each) for each in values]
+
+    def _text(self, key: Key, value: Any) -> str:
+        text = value.isoformat() if isinstance(value, date | time) else str(value)
+        if not key.is_path or is_address(text) or self.file is None:
+            return text
+        return str(self.file.folder / Path(text).expanduser())
+
+    def explain(self, error: InputError) -> None:
+        """
+        Let *error* say where a value came from that nobody typed.
+        """
+        text = str(error)
+        # Settings are called by the names of their fields.
+        first = text.partition(" ")[0].replace("_", "-")
+        names = [*re.findall(r"--([a-z][a-z0-9-]*)", text), first]
+        places = [
+            f"--{name}: {held.where}"
+            for name in dict.fromkeys(names)
+            if (held := self.values.get(name)) and held.is_kept
+        ]
+        if places:
+            error.args = (f"{text} ({'; '.join(places)})", *error.args[1:])
+
+
+def _typed(option: Argument) -> Held | None:
+    """
+    What is typed, or in the environment.
+    """
+    if option.tokens:
+        first = option.tokens[0]
+        flag = first.implicit_value
+        texts = (
+            flag if isinstance(flag, bool) else [each.value for each in option.tokens]
+        )
+        if first.source == "cli":
+            return Held(texts, Place.ARGUMENT)
+        return Held(texts, Place.ENVIRONMENT, first.keyword or "")
+    for variable in option.parameter.env_var or ():
+        if variable in os.environ:
+            return Held([os.environ[variable]], Place.ENVIRONMENT, variable)
+    return None
+
+
+def _give(option: Argument, held: Held) -> None:
+    """
+    Let *option* have these values, as if they were typed.
+    """
+    name, texts = option.name.removeprefix("--"), held.texts
+    if isinstance(texts, bool) or not texts:
+        given: object = texts if isinstance(texts, bool) else []
+        option.append(Token(keyword=name, source=held.where, implicit_value=given))
+        return
+    for index, text in enumerate(texts):
+        option.append(Token(keyword=name, value=text, source=held.where, index=index))
+
+
+def _check_cli(cli: Held, allowed: Held) -> None:
+    """
+    Refuse a caller's number that is not among those that are allowed.
+    """
+    for number in cli:
+        if number not in allowed:
+            known = ", ".join(map(mask, allowed)) or "none"
+            raise InputError(
+                f"--cli {mask(number)} is not among the {ALLOWED_CLI} of "
+                f"{allowed.where}: {known}"
+            )
+
+
+_NOW: ContextVar[InForce | None] = ContextVar("in_force", default=None)
+
+
+def in_force() -> InForce | None:
+    """
+    What is in force now; None outside of the command line.
+    """
+    return _NOW.get()
+
+
+@contextmanager
+def settings_from(root: App, named: Path | None, profile: str | None) -> Iterator[None]:
+    """
+    Let the commands of *root* that run in the block take what they are not given from
+    the file that is *named*, or found, and its *profile*.
+    """
+    now = InForce(root, named, profile)
+    before = _NOW.set(now)
+    try:
+        yield
+    except InputError as error:
+        now.explain(error)
+        raise
+    finally:
+        _NOW.reset(before)
+
+
+def from_file(
+    app: App, commands: tuple[str, ...], arguments: ArgumentCollection
+) -> None:
+    """
+    A source of values for cyclopts, which asks for it after the environment.
+    """
+    del app
+    now = in_force()
+    if now is not None and commands and commands[0] not in READ_NOTHING:
+        now.fill(commands[0], arguments)
+
+
+def surroundings() -> Mapping[str, str]:
+    """
+    The environment, with the service key of the file where it has none.
+    """
+    now = in_force()
+    held = now.values.get(SERVICE_KEY) if now is not None else None
+    if held is None or not held.is_kept:
+        return os.environ
+    return {**os.environ, KEY_VARIABLE: "".join(held)}
+
+
+def settings_file() -> Path | None:
+    """
+    The file of settings that is in force.
+    """
+    now = in_force()
+    return now.file.path if now is not None and now.file is not None else None
