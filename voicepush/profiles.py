@@ -167,8 +167,6 @@ def _check_whose(path: Path, found: os.stat_result, *, is_named: bool) -> None:
     """
     Refuse a file that someone else may have written.
     """
-    if stat.S_ISDIR(found.st_mode):
-        raise InputError(f"{path} is a folder, and no file of settings")
     if not stat.S_ISREG(found.st_mode):
         if is_named:
             return  # as /dev/null, or what another program writes into a pipe
@@ -205,4 +203,6 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is no TOML: {error}") from error
+        last = text.rstrip("\n").count("\n") + 1
+        why = str(error).replace("at end of document", f"at line {last}, the last")
+        raise InputError(f"{path} is no TOML: {why}") from error

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.caps import CallCaps
+from voicepush.cli.configured import settings_said
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
 from voicepush.cli.notifying import Notify
@@ -178,6 +179,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         "after": again.after,
         "not-within": caps and caps.not_within,
         "at-most": caps and caps.at_most,
+        "settings": settings_said(),
     }
     order = Order(
         message=message_,

@@ -27,6 +27,7 @@ from voicepush.cli.keys import (
     SERVICE_KEY,
     Key,
     Keys,
+    key_of,
     options_of,
 )
 from voicepush.cli.listening import (
@@ -173,9 +174,16 @@ class InForce:
             check_trust(self.file, self.values)
         if "cli" in self.values and ALLOWED_CLI in self.values:
             _check_cli(self.values["cli"], self.values[ALLOWED_CLI])
+        if self.tells and self.said and "base-url" in options:
+            say(f"settings: {self.said}")
+
+    @property
+    def said(self) -> str | None:
+        """
+        Where what holds now is from, in words, if any of it is from a file.
+        """
         is_used = any(held.is_kept for held in self.values.values())
-        if self.tells and is_used and "base-url" in options:
-            say(f"settings: {self.sections[0].name}")
+        return self.sections[0].name if is_used else None
 
     def find(self, command: str, options: Mapping[str, Argument]) -> dict[str, Held]:
         """
@@ -193,7 +201,8 @@ class InForce:
             *(each for of, each in besides.items() if of in options),
         ]:
             if name not in said and self._is_wanted(command, name, options):
-                held = self._held(command, name, said)
+                key = key_of(options[name]) if name in options else Key(name)
+                held = self._held(command, key, said)
                 if held is not None:
                     found[name] = held
         if "base-url" in options and REUSE_VARIABLE in os.environ:
@@ -210,10 +219,11 @@ class InForce:
         ruled_out = _NOT_WITH.get((command, name))
         return ruled_out is None or not options[ruled_out].tokens
 
-    def _held(self, command: str, name: str, said: Mapping[str, Held]) -> Held | None:
+    def _held(self, command: str, key: Key, said: Mapping[str, Held]) -> Held | None:
         """
-        What a variable with the secret, or the file, says of the option *name*.
+        What a variable with the secret, or the file, says of an option.
         """
+        name = key.name
         other = _EITHER.get(name, "")
         if other in said or SECRETS.get(other, "") in os.environ:
             return None
@@ -225,19 +235,18 @@ class InForce:
                     raise InputError(
                         f"{layer.name}: only one of {name} and {other} can hold"
                     )
-                texts = self._texts(command, name, layer.values[name])
+                texts = self._texts(key, layer.values[name])
                 return Held(texts, Place.FILE, layer.name)
             if other in layer.values:
                 return None
         return None
 
-    def _texts(self, command: str, name: str, value: Any) -> Sequence[str] | bool:
+    def _texts(self, key: Key, value: Any) -> Sequence[str] | bool:
         """
         *value* as it would be typed.
         """
         if isinstance(value, bool):
             return value
-        key = self.keys.of(command).get(name) or Key(name)
         values = value if isinstance(value, list) else [value]
         return [self._text(key, each) for each in values]
 
@@ -365,3 +374,11 @@ def settings_file() -> Path | None:
     """
     now = in_force()
     return now.file.path if now is not None and now.file is not None else None
+
+
+def settings_said() -> str | None:
+    """
+    From which file, and which profile of it, something is in force, if anything is.
+    """
+    now = in_force()
+    return None if now is None else now.said
