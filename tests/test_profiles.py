@@ -212,7 +212,7 @@ def test_only_its_owner_may_have_written_it(mode: int) -> None:
     try:
         found = read_settings_file()
     except InputError as error:
-        assert mode & 0o022  # noqa: PT017 -- one of two ends
+        assert mode & 0o022
         assert "chmod go-w" in str(error)  # noqa: PT017
     else:
         assert found is not None
@@ -244,12 +244,9 @@ def test_a_group_of_ones_own_is_nobody_else(
         def __init__(self, **values: Any) -> None:
             self.__dict__.update(values)
 
+    monkeypatch.setattr("pwd.getpwuid", lambda _: Of(pw_name="someone", pw_gid=7))
     monkeypatch.setattr(
-        profiles.pwd, "getpwuid", lambda _: Of(pw_name="someone", pw_gid=7)
-    )
-    monkeypatch.setattr(
-        profiles.grp,
-        "getgrgid",
+        "grp.getgrgid",
         lambda _: Of(gr_name=group, gr_gid=7, gr_mem=members),
     )
     write("rate = 1", mode=0o664)
@@ -268,7 +265,7 @@ def test_an_unknown_group_is_others(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_: int) -> object:
         raise KeyError
 
-    monkeypatch.setattr(profiles.pwd, "getpwuid", unknown)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
     write("rate = 1", mode=0o664)
 
     assert "can be written by others" in refused()

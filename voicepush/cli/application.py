@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -88,6 +89,11 @@ app.register_install_completion_command(
 )
 
 
+#: Options of all commands, without and with a value.
+_FLAGS = ("--verbose", "-v")
+_WITH_VALUE = ("--profile", "--config")
+
+
 @app.meta.default
 def _launch(
     *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
@@ -140,12 +146,35 @@ def _clear(error: Exception) -> Exception:
     return error
 
 
+def _in_front(arguments: list[str]) -> list[str]:
+    """
+    *arguments* with those first that belong to all commands.
+
+    They may stand anywhere, and a FILE that may be a hyphen would else be taken for
+    one.
+    """
+    ours: list[str] = []
+    others: list[str] = []
+    left = deque(arguments)
+    while left and left[0] != "--":
+        found = left.popleft()
+        option, joined, _ = found.partition("=")
+        has_value = bool(joined or (left and not left[0].startswith("-")))
+        if found in _FLAGS or (option in _WITH_VALUE and has_value):
+            ours.append(found)
+            if found in _WITH_VALUE:
+                ours.append(left.popleft())
+        else:
+            others.append(found)
+    return [*ours, *others, *left]
+
+
 def run(arguments: list[str] | None = None) -> int:
     """
     The exit status of the command that *arguments* name.
     """
     try:
-        code = app.meta(arguments)
+        code = app.meta(_in_front(sys.argv[1:] if arguments is None else arguments))
     except CampaignHeldError as error:
         complain(error)
         return HELD_BY_ANOTHER

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
@@ -80,8 +79,6 @@ class Row:
 
 def config(
     *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    profile: Annotated[str | None, Parameter(show=False)] = None,
-    file: Annotated[str | None, Parameter(name="--config", show=False)] = None,
     ledger: Annotated[str | None, Parameter(show=False)] = None,
     json: Json = False,
 ) -> int:
@@ -93,20 +90,14 @@ def config(
     command
         A command with its arguments, as send june.csv --rate 80: show what would hold
         for it, and do nothing.
-    profile
-        As for all commands, and so are the next ones; behind a command they would
-        otherwise be taken for its arguments.
-    file
-        As for all commands.
     ledger
-        As for all commands.
+        As for other commands.
     json
         Print one JSON object.
     """
     now = in_force()
     assert now is not None  # noqa: S101 -- it is a command
-    now.wanted, now.tells = profile or now.wanted, False
-    now.named = Path(file) if file else now.named
+    now.tells = False
     if command:
         named = () if ledger is None else ("--ledger", ledger)
         rows = [*_of_command(now, (*command, *named))]

@@ -261,16 +261,24 @@ class InForce:
         Let *error* say where a value came from that nobody typed.
         """
         text = str(error)
-        # Settings are called by the names of their fields.
-        first = text.partition(" ")[0].replace("_", "-")
-        names = [*re.findall(r"--([a-z][a-z0-9-]*)", text), first]
         places = [
             f"--{name}: {held.where}"
-            for name in dict.fromkeys(names)
-            if (held := self.values.get(name)) and held.is_kept
+            for name, held in self.values.items()
+            if held.is_kept and _is_told_of(name, held, text)
         ]
         if places:
             error.args = (f"{text} ({'; '.join(places)})", *error.args[1:])
+
+
+def _is_told_of(name: str, held: Held, text: str) -> bool:
+    """
+    Whether an error's *text* is about the option *name*: it says so, or calls the
+    setting by its name or in words, or quotes the value.
+    """
+    setting = re.escape(name).replace(r"\-", "[ _-]")
+    named = rf"--{re.escape(name)}(?![\w-])|^(the )?{setting}\b"
+    quoted = any(repr(each) in text for each in held)
+    return quoted or re.search(named, text) is not None
 
 
 def _typed(option: Argument) -> Held | None:

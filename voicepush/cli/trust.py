@@ -66,7 +66,8 @@ def _is_near(ledger: str) -> bool:
     place, _, query = rest.partition("?")
     host = place.partition("/")[0].rpartition("@")[2]
     is_local = not host or is_loopback(host.rpartition(":")[0] or host)
-    return is_local and "host" not in query
+    # There the host may be said as well, or where to read of it.
+    return is_local and "host" not in query and "service" not in query
 
 
 def _is_harmless(address: str) -> bool:
