@@ -123,7 +123,7 @@ async def check(
     answer_within
         How long an answer may take, such as 30s.
     save
-        Keep the result in this file, as TOML, without the key.
+        Keep the result in this file, as a profile for --config, without the key.
     json
         Print one JSON object.
     """
@@ -160,7 +160,8 @@ async def check(
         tell(as_text(result))
     if save is not None:
         with writing(save) as file:
-            file.write(as_toml(result))
+            key = None if key_file is None else str(key_file.absolute())
+            file.write(as_toml(result, save.stem or "checked", key))
     return _status_of(result)
 
 

@@ -138,52 +138,46 @@ def _of_command(now: InForce, command: tuple[str, ...]) -> Iterator[Row]:
     # Nothing is done, so nothing is needed.
     with suppress(MissingArgumentError):
         now.root.parse_args(command)
-    found, _, _ = now.root.parse_commands(command)
-    options = options_of(now.root[found[0]].assemble_argument_collection())
-    shown = {
-        name: each
-        for name, each in options.items()
-        if name in now.values or name in now.keys.of(found[0])
-    }
-    yield from _rows(None, now.values, shown)
+    (name, *_), apps, _ = now.root.parse_commands(command)
+    known = {*now.values, *now.keys.of_all}
+    known |= {*now.keys.own(name)} if name in TABLES else set()
+    options = options_of(apps[-1].assemble_argument_collection())
+    yield from _rows(
+        None, now.values, {each: options[each] for each in known & {*options}}
+    )
 
 
 def _of_all(now: InForce, ledger: str | None) -> Iterator[Row]:
     """
     What holds for all commands, and what only for one.
     """
-    options = {
-        command: options_of(now.root[command].assemble_argument_collection())
-        for command in ("send", *TABLES)
-    }
-    found = now.find("send", options["send"])
+    options, values = {}, {}
+    for command in ("send", *TABLES):
+        arguments = now.root[command].assemble_argument_collection()
+        options[command] = options_of(arguments)
+        values[command] = now.find(command, options[command])
+        if ledger is not None:
+            values[command]["ledger"] = Held([ledger], Place.ARGUMENT)
     if now.file is not None:
         try:
-            check_trust(now.file, found)
+            check_trust(now.file, values["send"])
         except InputError as error:
             say(f"refused: {error}")
-    if ledger is not None:
-        found["ledger"] = Held([ledger], Place.ARGUMENT)
-    kept = {
-        name: each for name, each in options["send"].items() if name in now.keys.of_all
-    }
-    for command in TABLES:
-        own = now.find(command, options[command])
-        for name in now.keys.of_all:
-            if name not in kept and name in options[command]:
-                kept[name] = options[command][name]
-                if name in own:
-                    found[name] = own[name]
+    found = dict(values["send"])
+    for name in now.keys.of_all:
+        owner = now.keys.owner(name)
+        if name in values[owner]:
+            found[name] = values[owner][name]
+    kept = {name: options[now.keys.owner(name)][name] for name in now.keys.of_all}
     yield from _rows(None, found, kept)
     for command in TABLES:
-        own = now.find(command, options[command])
-        differing = {
+        own = {
             name: each
             for name, each in options[command].items()
             if name in now.keys.own(command)
-            or (name in own and own[name] != found.get(name))
+            or values[command].get(name, found.get(name)) != found.get(name)
         }
-        yield from _rows(command, own, differing)
+        yield from _rows(command, values[command], own)
 
 
 def _rows(

@@ -156,8 +156,8 @@ class Keys:
         Those that hold for all commands that have such an option.
         """
         found = self._options(_OF_ALL)
-        for name, command in _OF_ALL_BESIDES.items():
-            found[name] = self._options(command)[name]
+        for name in _OF_ALL_BESIDES:
+            found[name] = self._options(self.owner(name))[name]
         return {name: found[name] for name in sorted(found) if name not in NEVER}
 
     def of(self, command: str) -> Mapping[str, Key]:
@@ -187,6 +187,12 @@ class Keys:
         Whether *command* takes its option *name* also from outside of its table.
         """
         return name in self.of_all and (command, name) not in OTHERWISE
+
+    def owner(self, name: str) -> str:
+        """
+        The command whose option *name* of all commands is.
+        """
+        return _OF_ALL_BESIDES.get(name, _OF_ALL)
 
     def owners(self, name: str) -> list[str]:
         """
