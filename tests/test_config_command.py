@@ -93,7 +93,7 @@ def test_what_only_one_command_has_is_shown_with_it() -> None:
     assert len(found) == len(shown())
 
 
-def test_which_file_and_profile_is_told() -> None:
+def test_which_file_and_profile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Also that there are profiles, and none of them holds.
     """
@@ -103,11 +103,17 @@ def test_which_file_and_profile_is_told() -> None:
     june_ = say("config", "--profile", "june")
     as_json = json.loads(say("config", "--profile", "june", "--json").out)
 
-    assert none.out.startswith("voicepush.toml, no profile of june, july\n")
-    assert june_.out.startswith("voicepush.toml, profile june\n")
+    assert none.out.startswith("voicepush.toml (found), no profile of june, july\n")
+    assert june_.out.startswith("voicepush.toml (found), profile june (argument)\n")
     assert ("voicepush.toml", "june") == (as_json["file"], as_json["profile"])
+    assert (None, "argument") == (as_json["file_from"], as_json["profile_from"])
+    write('profile = "june"', "[profiles.june]")
+    monkeypatch.setenv("VOICEPUSH_CONFIG", "voicepush.toml")
+    assert say("config").out.startswith(
+        "voicepush.toml (VOICEPUSH_CONFIG), profile june (by the file)\n"
+    )
     write("rate = 1")
-    assert say("config").out.startswith("voicepush.toml\n")
+    assert say("config").out.startswith("voicepush.toml (VOICEPUSH_CONFIG)\n")
 
 
 def test_a_ledger_that_is_typed() -> None:
@@ -300,3 +306,26 @@ def test_in_a_process_of_its_own(serve: Serve) -> None:
         ended(sending)
 
     assert 5 == sum(simulator.calls.values())
+
+
+# The docs
+
+
+def test_the_example_of_the_docs_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    As it stands there.
+    """
+    page = Path(__file__).parent.parent / "docs" / "configuration.md"
+    example = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    FILE.write_text(example, encoding="utf-8")
+    monkeypatch.delenv("VOICEPUSH_SERVICE_KEY")
+
+    sales = {each["option"]: each["value"] for each in shown("send", "june.csv")}
+    outage = {
+        each["option"]: each["value"] for each in shown("poll", "--profile", "outage")
+    }
+
+    assert (200, "2h", "180****0100") == (sales["rate"], sales["expiry"], sales["cli"])
+    assert "https://calls.example.org/receipts" == sales["notify-url"]
+    assert str(Path("sales.key").absolute()) == sales["key-file"]
+    assert (2, "https://api-us.imiconnect.io") == (outage["rate"], outage["base-url"])

@@ -390,6 +390,28 @@ def test_paths_lead_on_from_the_file() -> None:
     assert "key-file" not in found  # since the environment has a key
 
 
+@pytest.mark.parametrize(
+    ("command", "leads_to"),
+    [
+        ("./tell.sh", "HERE/tell.sh"),
+        ("scripts/tell.sh 'a b' c", "HERE/scripts/tell.sh …"),
+        ("tell.sh", "tell.sh"),
+        ("/bin/tell.sh x", "/bin/tell.sh …"),
+        ("'", "'"),
+        ("", ""),
+    ],
+)
+def test_a_program_leads_on_from_the_file(command: str, leads_to: str) -> None:
+    """
+    Where it is a path; else it is looked for as always.
+    """
+    write(f"notify-command = {json.dumps(command)}")
+
+    found = held("send", "--config", str(FILE))["notify-command"][0]
+
+    assert leads_to.replace("HERE", str(Path.cwd())) == found
+
+
 def test_an_address_is_no_path() -> None:
     """
     A ledger may be in a database.

@@ -15,6 +15,7 @@ from voicepush.cli.keys import (
     NEVER,
     OTHERWISE,
     READ_NOTHING,
+    REFUSED,
     SHORTENED,
     TABLES,
     Keys,
@@ -52,7 +53,7 @@ def test_what_is_named_is_there() -> None:
     pairs = {(command, name) for command, options in ALL for name in options}
 
     assert set() == NEVER - known
-    assert set() == OTHERWISE - pairs
+    assert set() == (OTHERWISE | REFUSED) - pairs
     assert set() == {*TABLES, *READ_NOTHING} - {name for name in app}  # noqa: C416 -- an App is no mapping
 
 
@@ -65,7 +66,7 @@ def test_no_decision_of_the_moment_is_kept() -> None:
     for name in (
         *("process-is-gone", "failed-over", "log-was-merged", "on-unknown"),
         *("dry-run", "expired-call", "call", "from-campaign", "campaign", "yes"),
-        *("rejects", "save", "output", "resend", "give-up", "json"),
+        *("rejects", "save", "output", "html", "resend", "give-up", "json"),
     ):
         assert name not in kept
 

@@ -4,6 +4,7 @@ The command that shows what is in force, and from where.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Annotated
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 import attrs
 from cyclopts import Argument, MissingArgumentError, Parameter
 
-from voicepush.cli.configured import Held, InForce, Place, in_force
+from voicepush.cli.configured import InForce, in_force
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
+from voicepush.cli.held import Held, Place
 from voicepush.cli.keys import (
     ALLOWED_CLI,
     REUSE,
@@ -29,6 +31,7 @@ from voicepush.cli.trust import check_trust
 from voicepush.errors import InputError
 from voicepush.ledger import is_address
 from voicepush.masking import mask, mask_numbers, shown
+from voicepush.profiles import CONFIG_VARIABLE, PROFILE_VARIABLE
 
 _HIDDEN = "(hidden)"
 
@@ -107,7 +110,9 @@ def config(
         tell_json(
             {
                 "file": now.file and str(now.file.path),
+                "file_from": _by(now.named, CONFIG_VARIABLE),
                 "profile": now.profile,
+                "profile_from": _by(now.wanted, PROFILE_VARIABLE),
                 "values": [row.as_object() for row in rows],
             }
         )
@@ -117,18 +122,36 @@ def config(
 
 
 def _lines(now: InForce, rows: list[Row]) -> Iterator[str]:
-    if now.file is None:
-        yield "no file of settings"
-    elif now.profile is None:
-        known = ", ".join(now.file.profiles)
-        yield f"{now.file.path}" + (f", no profile of {known}" if known else "")
-    else:
-        yield f"{now.file.path}, profile {now.profile}"
-    names = max(len(row.name) for row in rows) + 2
-    texts = max(len(row.text) for row in rows) + 2
+    yield _head(now)
+    names = max((len(row.name) for row in rows), default=0) + 2
+    texts = max((len(row.text) for row in rows), default=0) + 2
     for row in rows:
         whence = row.where or row.place
         yield shown(f"{row.name:{names}}{row.text:{min(texts, 40)}}  {whence}").rstrip()
+
+
+def _head(now: InForce) -> str:
+    """
+    Which file holds, which profile of it, and who has said so.
+    """
+    if now.file is None:
+        return "no file of settings"
+    file = f"{now.file.path} ({_by(now.named, CONFIG_VARIABLE) or 'found'})"
+    if now.profile is not None:
+        by = _by(now.wanted, PROFILE_VARIABLE) or "by the file"
+        return f"{file}, profile {now.profile} ({by})"
+    known = ", ".join(now.file.profiles)
+    return f"{file}, no profile of {known}" if known else file
+
+
+def _by(named: object, variable: str) -> str | None:
+    """
+    Where that is named, if it is.
+    """
+    if named is None:
+        return None
+    is_in_variable = os.environ.get(variable) == str(named)
+    return variable if is_in_variable else str(Place.ARGUMENT)
 
 
 def _of_command(now: InForce, command: tuple[str, ...]) -> Iterator[Row]:

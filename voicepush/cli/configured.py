@@ -6,20 +6,17 @@ It stands below what is typed, and below the environment.
 
 from __future__ import annotations
 
-import enum
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import attrs
-from cyclopts import App, Argument, ArgumentCollection, Token
+from cyclopts import App, Argument, ArgumentCollection
 
+from voicepush.cli.held import Held, Place, give, is_told_of, texts_of, typed
 from voicepush.cli.keys import (
     ALLOWED_CLI,
     READ_NOTHING,
@@ -39,7 +36,6 @@ from voicepush.cli.settings_file import Section, layers_of, sections_of
 from voicepush.cli.terminal import say
 from voicepush.cli.trust import check_trust
 from voicepush.errors import InputError
-from voicepush.ledger import is_address
 from voicepush.masking import mask
 from voicepush.profiles import NAME, SettingsFile, read_settings_file
 from voicepush.settings import KEY_VARIABLE, REUSE_VARIABLE
@@ -72,43 +68,6 @@ _NOT_WITH = {
     ("send", name): "from-campaign"
     for name in ("column", "keep", "encoding", "country", "international")
 }
-
-
-class Place(enum.StrEnum):
-    """
-    From where a value is, the strongest first.
-    """
-
-    ARGUMENT = "argument"
-    ENVIRONMENT = "environment"
-    FILE = "file"
-    DEFAULT = "default"
-
-
-@attrs.frozen
-class Held:
-    """
-    A value that is in force.
-    """
-
-    #: As it would be typed; a flag is there or not.
-    texts: Sequence[str] | bool = attrs.field(repr=False)
-    place: Place
-    #: The variable, or the part of the file.
-    where: str = ""
-
-    @property
-    def is_kept(self) -> bool:
-        """
-        Whether it is from a file of settings.
-        """
-        return self.place is Place.FILE
-
-    def __iter__(self) -> Iterator[str]:
-        """
-        Its texts.
-        """
-        return iter(() if isinstance(self.texts, bool) else self.texts)
 
 
 @attrs.define
@@ -169,7 +128,7 @@ class InForce:
         self.values = self.find(command, options)
         for name, held in self.values.items():
             if held.is_kept and name in options:
-                _give(options[name], held)
+                give(options[name], held)
         if self.file is not None:
             check_trust(self.file, self.values)
         if "cli" in self.values and ALLOWED_CLI in self.values:
@@ -192,7 +151,7 @@ class InForce:
         said = {
             name: held
             for name, option in options.items()
-            if (held := _typed(option)) is not None
+            if (held := typed(option)) is not None
         }
         found = dict(said)
         besides = {"key-file": SERVICE_KEY, "cli": ALLOWED_CLI}
@@ -235,26 +194,12 @@ class InForce:
                     raise InputError(
                         f"{layer.name}: only one of {name} and {other} can hold"
                     )
-                texts = self._texts(key, layer.values[name])
+                folder = self.file.folder if self.file else Path()
+                texts = texts_of(key, layer.values[name], folder)
                 return Held(texts, Place.FILE, layer.name)
             if other in layer.values:
                 return None
         return None
-
-    def _texts(self, key: Key, value: Any) -> Sequence[str] | bool:
-        """
-        *value* as it would be typed.
-        """
-        if isinstance(value, bool):
-            return value
-        values = value if isinstance(value, list) else [value]
-        return [self._text(key, each) for each in values]
-
-    def _text(self, key: Key, value: Any) -> str:
-        text = value.isoformat() if isinstance(value, date | time) else str(value)
-        if not key.is_path or is_address(text) or self.file is None:
-            return text
-        return str(self.file.folder / Path(text).expanduser())
 
     def explain(self, error: InputError) -> None:
         """
@@ -264,53 +209,10 @@ class InForce:
         places = [
             f"--{name}: {held.where}"
             for name, held in self.values.items()
-            if held.is_kept and _is_told_of(name, held, text)
+            if held.is_kept and is_told_of(name, held, text)
         ]
         if places:
             error.args = (f"{text} ({'; '.join(places)})", *error.args[1:])
-
-
-def _is_told_of(name: str, held: Held, text: str) -> bool:
-    """
-    Whether an error's *text* is about the option *name*: it says so, or calls the
-    setting by its name or in words, or quotes the value.
-    """
-    setting = re.escape(name).replace(r"\-", "[ _-]")
-    named = rf"--{re.escape(name)}(?![\w-])|^(the )?{setting}\b"
-    quoted = any(repr(each) in text for each in held)
-    return quoted or re.search(named, text) is not None
-
-
-def _typed(option: Argument) -> Held | None:
-    """
-    What is typed, or in the environment.
-    """
-    if option.tokens:
-        first = option.tokens[0]
-        flag = first.implicit_value
-        texts = (
-            flag if isinstance(flag, bool) else [each.value for each in option.tokens]
-        )
-        if first.source == "cli":
-            return Held(texts, Place.ARGUMENT)
-        return Held(texts, Place.ENVIRONMENT, first.keyword or "")
-    for variable in option.parameter.env_var or ():
-        if variable in os.environ:
-            return Held([os.environ[variable]], Place.ENVIRONMENT, variable)
-    return None
-
-
-def _give(option: Argument, held: Held) -> None:
-    """
-    Let *option* have these values, as if they were typed.
-    """
-    name, texts = option.name.removeprefix("--"), held.texts
-    if isinstance(texts, bool) or not texts:
-        given: object = texts if isinstance(texts, bool) else []
-        option.append(Token(keyword=name, source=held.where, implicit_value=given))
-        return
-    for index, text in enumerate(texts):
-        option.append(Token(keyword=name, value=text, source=held.where, index=index))
 
 
 def _check_cli(cli: Held, allowed: Held) -> None:

@@ -31,6 +31,7 @@ NEVER = frozenset(
         "dry-run",
         "expired-call",
         "failed-over",
+        "html",
         "json",
         "log-was-merged",
         "on-unknown",
@@ -80,9 +81,11 @@ OTHERWISE = frozenset(
         ("resolve", "encoding"),  # of the evidence
         ("suppress", "column"),
         ("suppress", "encoding"),
-        ("worker", "rate"),  # which it refuses
     }
 )
+
+#: What a command has and refuses: a worker takes the rates of campaigns.
+REFUSED = frozenset({("worker", "rate")})
 
 #: Commands that take nothing from a file: they play with made-up numbers, or show it.
 READ_NOTHING = ("demo", "simulate", "config")
@@ -168,7 +171,8 @@ class Keys:
             self._tables[command] = {
                 name: key
                 for name, key in self._options(command).items()
-                if name not in NEVER or (command, name) in OTHERWISE
+                if (command, name) not in REFUSED
+                and (name not in NEVER or (command, name) in OTHERWISE)
             }
         return self._tables[command]
 
@@ -186,7 +190,7 @@ class Keys:
         """
         Whether *command* takes its option *name* also from outside of its table.
         """
-        return name in self.of_all and (command, name) not in OTHERWISE
+        return name in self.of_all and (command, name) not in OTHERWISE | REFUSED
 
     def owner(self, name: str) -> str:
         """

@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from voicepush.cli.held import Held
 from voicepush.cli.keys import SERVICE_KEY
 from voicepush.errors import InputError
 from voicepush.ledger import is_address
 from voicepush.profiles import SettingsFile
 from voicepush.settings import address_parts, is_loopback
-
-if TYPE_CHECKING:
-    from voicepush.cli.configured import Held
 
 #: The vendor's own domains: whoever answers there knows every key.
 _VENDORS = (
