@@ -71,20 +71,35 @@ def subsets(*names: str) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("places", subsets("argument", "environment", "profile", "top"))
-def test_the_stronger_place_holds(places: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("option", "variable", "value"),
+    [
+        ("base-url", "VOICEPUSH_BASE_URL", "https://{}.imiconnect.io"),
+        ("notify-webhook", "VOICEPUSH_NOTIFY_WEBHOOK", "https://{}.example.org"),
+        ("ledger", "VOICEPUSH_LEDGER", "/{}.db"),
+        ("media", None, "{}"),
+        ("suppress", None, "/{}.csv"),
+    ],
+)
+def test_the_stronger_place_holds(
+    option: str, variable: str | None, value: str, places: set[str]
+) -> None:
     """
     Wherever else it stands.
     """
-    option, variable = "base-url", "VOICEPUSH_BASE_URL"
-    top = [f'{option} = "https://top.imiconnect.io"'] if "top" in places else []
-    profile = "profile" in places
-    kept = [f'{option} = "https://profile.imiconnect.io"'] if profile else []
-    write(*top, "[profiles.june]", *kept)
-    typed = [f"--{option}", "https://argument.imiconnect.io"]
-    typed = typed if "argument" in places else []
+    if variable is None:
+        places = places - {"environment"}
+    line = {
+        place: f"{option} = {json.dumps(value.format(place))}"
+        if place in places
+        else ""
+        for place in ("top", "profile")
+    }
+    write(line["top"], "[profiles.june]", line["profile"])
+    typed = [f"--{option}", value.format("argument")] if "argument" in places else []
     with pytest.MonkeyPatch.context() as patch:
-        if "environment" in places:
-            patch.setenv(variable, "https://environment.imiconnect.io")
+        if variable is not None and "environment" in places:
+            patch.setenv(variable, value.format("environment"))
         found = held("send", *typed, "--profile", "june").get(option)
 
     for place, whence in (
@@ -94,9 +109,11 @@ def test_the_stronger_place_holds(places: set[str]) -> None:
         ("top", ("file", "voicepush.toml")),
     ):
         if place in places:
-            assert (f"https://{place}.imiconnect.io", *whence) == found
+            expected = value.format(place)
+            is_list = option == "suppress"
+            assert ([expected] if is_list else expected, *whence) == found
             return
-    assert found is None
+    assert found in (None, ("voicepush.db", "default", None))
 
 
 @pytest.mark.parametrize("places", subsets("profile table", "profile", "table", "top"))
@@ -237,7 +254,9 @@ def test_each_command_takes_a_profile(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["demo", "simulate"])
-def test_what_plays_reads_no_file(command: str) -> None:
+def test_what_plays_reads_no_file(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     Made-up numbers need no settings of anyone.
     """
@@ -246,6 +265,11 @@ def test_what_plays_reads_no_file(command: str) -> None:
     wrong = {"demo": ["--recipients", "0"], "simulate": ["--port", "-1"]}
     assert "must be" in complaint(command, *wrong[command])
     assert "is no TOML" in complaint("status")
+    for option in (["--profile", "june"], ["--config", "s.toml"]):
+        found = complaint(command, *option)
+        assert f"{command} takes nothing from a file of settings; leave" in found
+    monkeypatch.setenv("VOICEPUSH_PROFILE", "june")
+    assert "must be" in complaint(command, *wrong[command])
 
 
 def test_help_and_version_read_no_file() -> None:
@@ -257,6 +281,23 @@ def test_help_and_version_read_no_file() -> None:
     assert [0, 0, 0] == [
         say(*each).code for each in (["--version"], ["-h"], ["send", "-h"])
     ]
+
+
+def test_commands_of_commands_take_it_too() -> None:
+    """
+    As far as they have such an option, and it is not another thing there.
+    """
+    write("ledger = '/june.db'", "country = 'IN'", "column = 'msisdn'")
+
+    added, imported = (
+        held("suppress", "add", "+999"),
+        held("suppress", "import", "a.csv"),
+    )
+
+    assert ("/june.db", "IN") == (added["ledger"][0], added["country"][0])
+    assert "IN" == imported["country"][0]
+    assert "column" not in imported
+    assert "there is no ledger at /june.db" in complaint("suppress", "list")
 
 
 # What is wrong

@@ -5,8 +5,9 @@ Options of all commands may stand anywhere.
 from __future__ import annotations
 
 import pytest
+from test_keys import ALL
 
-from voicepush.cli.application import _in_front
+from voicepush.cli.application import _FLAGS, _WITH_VALUE, _in_front
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,14 @@ def test_they_go_before_the_command(typed: str, expected: str) -> None:
     With their values, and in their order.
     """
     assert expected.split() == _in_front(typed.split())
+
+
+def test_no_command_has_such_an_option_of_its_own() -> None:
+    """
+    It would be given to another.
+    """
+    names = {
+        name for _, options in ALL for each in options.values() for name in each.names
+    }
+
+    assert names.isdisjoint({*_FLAGS, *_WITH_VALUE})

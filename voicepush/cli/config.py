@@ -4,7 +4,6 @@ The command that shows what is in force, and from where.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Annotated
@@ -31,7 +30,6 @@ from voicepush.cli.trust import check_trust
 from voicepush.errors import InputError
 from voicepush.ledger import is_address
 from voicepush.masking import mask, mask_numbers, shown
-from voicepush.profiles import CONFIG_VARIABLE, PROFILE_VARIABLE
 
 _HIDDEN = "(hidden)"
 
@@ -110,9 +108,9 @@ def config(
         tell_json(
             {
                 "file": now.file and str(now.file.path),
-                "file_from": _by(now.named, CONFIG_VARIABLE),
+                "file_from": now.file_from,
                 "profile": now.profile,
-                "profile_from": _by(now.wanted, PROFILE_VARIABLE),
+                "profile_from": now.profile_from,
                 "values": [row.as_object() for row in rows],
             }
         )
@@ -136,22 +134,11 @@ def _head(now: InForce) -> str:
     """
     if now.file is None:
         return "no file of settings"
-    file = f"{now.file.path} ({_by(now.named, CONFIG_VARIABLE) or 'found'})"
+    file = f"{now.file.path} ({now.file_from or 'found'})"
     if now.profile is not None:
-        by = _by(now.wanted, PROFILE_VARIABLE) or "by the file"
-        return f"{file}, profile {now.profile} ({by})"
+        return f"{file}, profile {now.profile} ({now.profile_from or 'by the file'})"
     known = ", ".join(now.file.profiles)
     return f"{file}, no profile of {known}" if known else file
-
-
-def _by(named: object, variable: str) -> str | None:
-    """
-    Where that is named, if it is.
-    """
-    if named is None:
-        return None
-    is_in_variable = os.environ.get(variable) == str(named)
-    return variable if is_in_variable else str(Place.ARGUMENT)
 
 
 def _of_command(now: InForce, command: tuple[str, ...]) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from cyclopts import App, Argument, ArgumentCollection
 from voicepush.cli.held import Held, Place, give, is_told_of, texts_of, typed
 from voicepush.cli.keys import (
     ALLOWED_CLI,
+    PLAY,
     READ_NOTHING,
     REUSE,
     SERVICE_KEY,
@@ -37,7 +38,13 @@ from voicepush.cli.terminal import say
 from voicepush.cli.trust import check_trust
 from voicepush.errors import InputError
 from voicepush.masking import mask
-from voicepush.profiles import NAME, SettingsFile, read_settings_file
+from voicepush.profiles import (
+    CONFIG_VARIABLE,
+    NAME,
+    PROFILE_VARIABLE,
+    SettingsFile,
+    read_settings_file,
+)
 from voicepush.settings import KEY_VARIABLE, REUSE_VARIABLE
 
 #: Only one of them holds: the one that stands first by its layer.
@@ -84,6 +91,20 @@ class InForce:
     values: dict[str, Held] = attrs.field(factory=dict, repr=False)
     #: Whether it is said which file is used.
     tells: bool = True
+
+    @property
+    def file_from(self) -> str | None:
+        """
+        Where the file is named, if it is.
+        """
+        return _named_by(self.named, CONFIG_VARIABLE)
+
+    @property
+    def profile_from(self) -> str | None:
+        """
+        Where the profile is named, if it is.
+        """
+        return _named_by(self.wanted, PROFILE_VARIABLE)
 
     @cached_property
     def file(self) -> SettingsFile | None:
@@ -215,6 +236,13 @@ class InForce:
             error.args = (f"{text} ({'; '.join(places)})", *error.args[1:])
 
 
+def _named_by(named: object, variable: str) -> str | None:
+    if named is None:
+        return None
+    is_in_variable = os.environ.get(variable) == str(named)
+    return variable if is_in_variable else str(Place.ARGUMENT)
+
+
 def _check_cli(cli: Held, allowed: Held) -> None:
     """
     Refuse a caller's number that is not among those that are allowed.
@@ -263,8 +291,15 @@ def from_file(
     """
     del app
     now = in_force()
-    if now is not None and commands and commands[0] not in READ_NOTHING:
+    if now is None or not commands:
+        return
+    if commands[0] not in READ_NOTHING:
         now.fill(commands[0], arguments)
+    elif Place.ARGUMENT in (now.file_from, now.profile_from) and commands[0] in PLAY:
+        raise InputError(
+            f"{commands[0]} takes nothing from a file of settings; leave out --config "
+            "and --profile"
+        )
 
 
 def surroundings() -> Mapping[str, str]:

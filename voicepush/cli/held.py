@@ -19,7 +19,6 @@ from cyclopts import Argument, Token
 from voicepush.cli.keys import Key
 from voicepush.ledger import is_address
 
-
 #: What is so short stands in a text by chance.
 _SHORT = 2
 

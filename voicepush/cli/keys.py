@@ -87,8 +87,11 @@ OTHERWISE = frozenset(
 #: What a command has and refuses: a worker takes the rates of campaigns.
 REFUSED = frozenset({("worker", "rate")})
 
-#: Commands that take nothing from a file: they play with made-up numbers, or show it.
-READ_NOTHING = ("demo", "simulate", "config")
+#: Commands that play with made-up numbers, and so need no settings of anyone.
+PLAY = ("demo", "simulate")
+
+#: Commands that are given nothing from a file.
+READ_NOTHING = (*PLAY, "config")
 
 #: A table in which some options may stand without the beginning of their names.
 SHORTENED = "notify"
