@@ -74,7 +74,7 @@ def is_readable_by_others(parts: SplitResult) -> bool:
     Whether everyone on the way there can read what is sent: plain http to another
     machine.
     """
-    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
 
 def _check_base_url(_: object, __: object, value: str) -> None:
@@ -97,10 +97,15 @@ def _check_base_url(_: object, __: object, value: str) -> None:
         )
 
 
-def is_loopback(host: str) -> bool:
+def is_loopback(address: str) -> bool:
     """
-    Whether *host* is this machine.
+    Whether *address* is one of this machine.
     """
+    parts = address_parts(address)
+    return parts is not None and _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -166,6 +166,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     for each in keep or ():
         check_text(each, "--keep")
     given = {
+        "settings": settings_said(),
         "expiry": message and message.expiry,
         "column": column,
         "encoding": encoding,
@@ -179,7 +180,6 @@ async def send(  # noqa: PLR0913 -- each is an option
         "after": again.after,
         "not-within": caps and caps.not_within,
         "at-most": caps and caps.at_most,
-        "settings": settings_said(),
     }
     order = Order(
         message=message_,

@@ -62,7 +62,7 @@ def _is_near(ledger: str) -> bool:
     _, _, rest = ledger.partition("://")
     place, _, query = rest.partition("?")
     host = place.partition("/")[0].rpartition("@")[2]
-    is_local = not host or is_loopback(host.rpartition(":")[0] or host)
+    is_local = not host or is_loopback(f"http://{host}")
     # There the host may be said as well, or where to read of it.
     return is_local and "host" not in query and "service" not in query
 
@@ -76,7 +76,7 @@ def _is_harmless(address: str) -> bool:
         return True  # which is refused all the same
     host = (parts.hostname or "").rstrip(".")
     is_vendors = parts.scheme == "https" and f".{host}".endswith(_VENDORS)
-    return is_vendors or is_loopback(host)
+    return is_vendors or is_loopback(address.strip())
 
 
 def _is_its_own(file: SettingsFile, values: Mapping[str, Held]) -> bool:
