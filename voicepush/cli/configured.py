@@ -47,13 +47,15 @@ from voicepush.profiles import (
 )
 from voicepush.settings import KEY_VARIABLE, REUSE_VARIABLE
 
-#: Only one of them holds: the one that stands first by its layer.
-_EITHER = {
-    "media": "callflow",
-    "callflow": "media",
-    "key-file": SERVICE_KEY,
-    SERVICE_KEY: "key-file",
-}
+#: Only one of each pair holds: the one that stands first by its layer.
+_EITHER = (
+    ("media", "callflow"),
+    ("media-column", "callflow-column"),
+    ("media-map", "callflow-column"),
+    ("callflow-map", "media-column"),
+    ("zone", "zone-column"),
+    ("key-file", SERVICE_KEY),
+)
 
 #: The variables that hold what these would be read for.
 SECRETS = {
@@ -72,8 +74,14 @@ _ONLY_WITH = {
 
 #: … or where it is.
 _NOT_WITH = {
-    ("send", name): "from-campaign"
-    for name in ("column", "keep", "encoding", "country", "international")
+    **{
+        ("send", name): "from-campaign"
+        for name in ("column", "keep", "encoding", "country", "international")
+    },
+    **{
+        ("send", name): "any-hour"
+        for name in ("window", "not-on", "zone", "zone-column")
+    },
 }
 
 
@@ -193,32 +201,33 @@ class InForce:
     def _is_wanted(
         self, command: str, name: str, options: Mapping[str, Argument]
     ) -> bool:
-        needed = _ONLY_WITH.get((command, name))
-        if needed is not None and not options[needed].tokens:
+        needed = options.get(_ONLY_WITH.get((command, name), ""))
+        if needed is not None and not needed.tokens:
             return False
-        ruled_out = _NOT_WITH.get((command, name))
-        return ruled_out is None or not options[ruled_out].tokens
+        ruled_out = options.get(_NOT_WITH.get((command, name), ""))
+        return ruled_out is None or not ruled_out.tokens
 
     def _held(self, command: str, key: Key, said: Mapping[str, Held]) -> Held | None:
         """
         What a variable with the secret, or the file, says of an option.
         """
         name = key.name
-        other = _EITHER.get(name, "")
-        if other in said or SECRETS.get(other, "") in os.environ:
+        others = _others(name)
+        if any(each in said or SECRETS.get(each, "") in os.environ for each in others):
             return None
         if (variable := SECRETS.get(name, "")) in os.environ:
             return Held((), Place.ENVIRONMENT, variable)
         for layer in layers_of(self.sections, command, self.keys, name):
+            rivals = sorted(others & layer.values.keys())
             if name in layer.values:
-                if other in layer.values:
+                if rivals:
                     raise InputError(
-                        f"{layer.name}: only one of {name} and {other} can hold"
+                        f"{layer.name}: only one of {name} and {rivals[0]} can hold"
                     )
                 folder = self.file.folder if self.file else Path()
                 texts = texts_of(key, layer.values[name], folder)
                 return Held(texts, Place.FILE, layer.name)
-            if other in layer.values:
+            if rivals:
                 return None
         return None
 
@@ -234,6 +243,14 @@ class InForce:
         ]
         if places:
             error.args = (f"{text} ({'; '.join(places)})", *error.args[1:])
+
+
+def _others(name: str) -> set[str]:
+    """
+    What can't hold beside the option *name*.
+    """
+    pairs = [set(pair) for pair in _EITHER if name in pair]
+    return set().union(*pairs) - {name}
 
 
 def _named_by(named: object, variable: str) -> str | None:

@@ -19,6 +19,9 @@ from cyclopts import Argument, Token
 from voicepush.cli.keys import Key
 from voicepush.ledger import is_address
 
+#: Options that take the name of a file in the place of a value.
+_PATHS_PERHAPS = ("not-on",)
+
 #: What is so short stands in a text by chance.
 _SHORT = 2
 
@@ -74,9 +77,10 @@ def _text(key: Key, value: Any, folder: Path) -> str:
     text = value.isoformat() if isinstance(value, date | time) else str(value)
     if key.name == "notify-command":
         return _from(folder, text)
-    if not key.is_path or is_address(text):
-        return text
-    return str(folder / Path(text).expanduser())
+    path = folder / Path(text).expanduser()
+    if key.name in _PATHS_PERHAPS and path.is_file():
+        return str(path)
+    return str(path) if key.is_path and not is_address(text) else text
 
 
 def _from(folder: Path, command: str) -> str:

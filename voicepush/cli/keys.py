@@ -25,6 +25,7 @@ REUSE = "reuse-connections"
 NEVER = frozenset(
     {
         "allow-unusable",
+        "any-hour",
         "call",
         "campaign",
         "detach",
@@ -39,7 +40,10 @@ NEVER = frozenset(
         "rate-up-to",
         "rejects",
         "save",
+        "seed",
         "show-numbers",
+        "start-at",
+        "stop-at",
         # Whom of an earlier campaign to call again.
         "from-campaign",
         "calls",
@@ -51,6 +55,8 @@ NEVER = frozenset(
     }
 )
 
+_LEDGER = "ledger"
+
 #: The command whose options, as far as they may be kept, hold for all that have them.
 _OF_ALL = "send"
 
@@ -60,6 +66,15 @@ _OF_ALL_BESIDES = {
     "secret-file": "receipts",
     "tenant-zone": "receipts",
 }
+
+#: The commands that take them. Another may change something by an option that is called
+#: so: it takes the ledger only.
+_TAKE_ALL = frozenset(
+    {
+        *("call", "check", "send", "resume", "worker", "poll", "receipts"),
+        *("lookup", "suppress"),
+    }
+)
 
 #: Commands that have a table of their own, for options that nobody else has, or that
 #: mean something else there.
@@ -77,8 +92,6 @@ OTHERWISE = frozenset(
         ("poll", "concurrency"),
         ("poll", "rate"),  # of questions, and not of calls
         ("receipts", "keep"),  # for how long, and not which columns
-        ("report", "window"),
-        ("resolve", "encoding"),  # of the evidence
         ("suppress", "column"),
         ("suppress", "encoding"),
     }
@@ -124,7 +137,7 @@ def key_of(argument: Argument) -> Key:
         is_list=list in types,
         is_flag=bool in types,
         # A ledger may also be the address of a database.
-        is_path=Path in types or name == "ledger",
+        is_path=Path in types or name == _LEDGER,
         is_number=not types.isdisjoint((int, float)),
     )
 
@@ -186,14 +199,16 @@ class Keys:
         return {
             name: key
             for name, key in self.of(command).items()
-            if name not in self.of_all or (command, name) in OTHERWISE
+            if not self.is_of_all(command, name)
         }
 
     def is_of_all(self, command: str, name: str) -> bool:
         """
         Whether *command* takes its option *name* also from outside of its table.
         """
-        return name in self.of_all and (command, name) not in OTHERWISE | REFUSED
+        is_taken = command in _TAKE_ALL or name == _LEDGER
+        is_the_same = (command, name) not in OTHERWISE | REFUSED
+        return name in self.of_all and is_taken and is_the_same
 
     def owner(self, name: str) -> str:
         """
