@@ -407,6 +407,7 @@ def test_an_empty_list_turns_off_what_stands_at_the_top() -> None:
     write("suppress = ['gone.csv']", "[profiles.all]", "suppress = []")
     LIST.write_text("msisdn\n+999000000001\n")
     command = ["send", str(LIST), "--media", "x", "--dry-run"]
+    command += ["--base-url", "http://127.0.0.1:1"]
 
     assert 2 == say(*command).code
     assert 0 == say(*command, "--profile", "all").code
