@@ -206,3 +206,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         last = text.rstrip("\n").count("\n") + 1
         why = str(error).replace("at end of document", f"at line {last}, the last")
         raise InputError(f"{path} is no TOML: {why}") from error
+    except RecursionError:
+        raise InputError(
+            f"{path} is no file of settings: it nests too deeply"
+        ) from None
