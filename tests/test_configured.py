@@ -463,6 +463,15 @@ def test_an_address_is_no_path() -> None:
     assert "postgresql://me@127.0.0.1/calls" == held("status")["ledger"][0]
 
 
+def test_an_address_that_is_none_is_no_secret() -> None:
+    """
+    It is refused where it is opened, and nowhere before.
+    """
+    write("ledger = 'postgresql://[::1/calls'", mode=0o644)
+
+    assert 0 == say("config", "--config", str(FILE)).code
+
+
 def test_no_output_overwrites_the_file() -> None:
     """
     It is an input.
@@ -523,6 +532,17 @@ def test_a_key_of_the_environment_goes_before(line: str, serve: Serve) -> None:
     Path("wrong").write_text("wrong")
 
     assert 0 == key_used(serve, line).code
+
+
+def test_an_empty_variable_is_none(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    As where a service's key was left out.
+    """
+    monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", "")
+
+    assert 0 == key_used(serve, f'service-key = "{KEY}"').code
 
 
 def test_a_key_file_that_is_typed_goes_before(

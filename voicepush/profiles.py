@@ -157,7 +157,7 @@ def _text_of(path: Path, *, is_named: bool) -> tuple[str, os.stat_result]:
     if len(content) > _LONGEST:
         raise InputError(f"{path} is too long for a file of settings")
     try:
-        return content.decode("utf-8-sig"), found
+        return content.decode().removeprefix("\ufeff"), found
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, line {line}: it is no text in UTF-8") from error

@@ -213,9 +213,9 @@ class InForce:
         """
         name = key.name
         others = _others(name)
-        if any(each in said or SECRETS.get(each, "") in os.environ for each in others):
+        if any(each in said or _variable_of(each) for each in others):
             return None
-        if (variable := SECRETS.get(name, "")) in os.environ:
+        if (variable := _variable_of(name)) is not None:
             return Held((), Place.ENVIRONMENT, variable)
         for layer in layers_of(self.sections, command, self.keys, name):
             rivals = sorted(others & layer.values.keys())
@@ -251,6 +251,14 @@ def _others(name: str) -> set[str]:
     """
     pairs = [set(pair) for pair in _EITHER if name in pair]
     return set().union(*pairs) - {name}
+
+
+def _variable_of(name: str) -> str | None:
+    """
+    The variable that holds the secret which *name* would lead to, if it is set.
+    """
+    variable = SECRETS.get(name)
+    return variable if variable is not None and os.environ.get(variable) else None
 
 
 def _named_by(named: object, variable: str) -> str | None:
