@@ -476,8 +476,16 @@ def test_no_output_overwrites_the_file() -> None:
     """
     It is an input.
     """
-    write("media = 'x'")
+    write("key-file = 'key'", "[receipts]", "secret-file = 'hub'")
     LIST.write_text("msisdn\n+999000000001\n")
+    for option in ("--output", "--html"):
+        command = "export" if option == "--output" else "report"
+        for name in ("key", "hub"):
+            Path(name).write_text("a secret")
+            found = complaint(command, "june", option, name)
+            assert f"{option} {name} is the " in found
+            assert "-file of voicepush.toml, which would be lost" in found
+            assert "a secret" == Path(name).read_text()
 
     rejects = complaint("send", str(LIST), "--rejects", str(FILE))
     save = complaint("check", "--save", str(FILE), "--base-url", "http://127.0.0.1:1")

@@ -15,7 +15,7 @@ from voicepush.checking.findings import Checked, Holds
 from voicepush.checking.ringing import EXPIRY, Listening, joined, ring
 from voicepush.checking.wording import as_object, as_text, as_toml
 from voicepush.cli.call import normal_number
-from voicepush.cli.configured import settings_file, surroundings
+from voicepush.cli.configured import settings_inputs, surroundings
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     NOT_EVERYONE,
@@ -133,11 +133,10 @@ async def check(
         from_environment(surroundings(), base_url=base_url, key_file=key_file),
         answer_timeout=seconds("--answer-within", answer_within),
     )
-    read = {
-        "the file of the service key": key_file,
-        "the file of settings": settings_file(),
-    }
-    check_output(save, "--save", [(what, path) for what, path in read.items() if path])
+    read = [*settings_inputs()]
+    if key_file is not None:
+        read.append(("the file of the service key", key_file))
+    check_output(save, "--save", read)
     rings = call or Call()
     message, listening = rings.message(), rings.listening()
     msisdn = None if rings.call is None else normal_number(rings.call)

@@ -231,6 +231,23 @@ class InForce:
                 return None
         return None
 
+    def paths(self) -> Iterator[tuple[str, Path]]:
+        """
+        The files that are named in the file, each in words and as a path.
+        """
+        folder = self.file.folder if self.file else Path()
+        for section in self.sections:
+            tables = [(self.keys.of_all, section.values)]
+            tables += [
+                (self.keys.of(name), section.tables[name]) for name in section.tables
+            ]
+            for known, values in tables:
+                for name in values:
+                    key = known.get(name, Key(name))
+                    texts = texts_of(key, values[name], folder) if key.is_path else ()
+                    for text in texts if not isinstance(texts, bool) else ():
+                        yield f"the {name} of {section.name}", Path(text)
+
     def explain(self, error: InputError) -> None:
         """
         Let *error* say where a value came from that nobody typed.
@@ -338,12 +355,14 @@ def surroundings() -> Mapping[str, str]:
     return {**os.environ, KEY_VARIABLE: "".join(held)}
 
 
-def settings_file() -> Path | None:
+def settings_inputs() -> Iterator[tuple[str, Path]]:
     """
-    The file of settings that is in force.
+    The file of settings, and what is named in it, which no output may name.
     """
     now = in_force()
-    return now.file.path if now is not None and now.file is not None else None
+    if now is not None and now.file is not None:
+        yield "the file of settings", now.file.path
+        yield from now.paths()
 
 
 def settings_said() -> str | None:

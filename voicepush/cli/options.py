@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 from cyclopts import Parameter
 
-from voicepush.cli.configured import settings_file, surroundings
+from voicepush.cli.configured import settings_inputs, surroundings
 from voicepush.cli.outputs import ledger_files
 from voicepush.cli.terminal import (
     say,
@@ -247,8 +247,7 @@ def inputs(
     key = key_file or os.environ.get(KEY_FILE_VARIABLE)
     if key:
         yield "the file of the service key", Path(key)
-    if (settings := settings_file()) is not None:
-        yield "the file of settings", settings
+    yield from settings_inputs()
     if not is_address(ledger):
         for path in ledger_files(Path(ledger)):
             yield "of the ledger", path
