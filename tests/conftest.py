@@ -161,11 +161,12 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOICEPUSH_SERVICE_KEY", KEY)
-    others = ("NOTIFY_COMMAND", "NOTIFY_WEBHOOK", "ANSWERS_IN")
+    others = ("NOTIFY_COMMAND", "NOTIFY_WEBHOOK", "ANSWERS_IN", "CONFIG", "PROFILE")
     for name in ("BASE_URL", "LEDGER", "SERVICE_KEY_FILE", *others):
         monkeypatch.delenv(f"VOICEPUSH_{name}", raising=False)
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 @pytest.fixture

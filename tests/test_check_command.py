@@ -58,15 +58,44 @@ def test_as_json_and_as_a_file(serve: Serve) -> None:
     said = say("check", "--base-url", simulator.url, "--json", "--save", "t.toml")
 
     shown = json.loads(said.out)
-    kept = tomllib.loads(Path("t.toml").read_text())
+    profile = tomllib.loads(Path("t.toml").read_text())["profiles"]["t"]
+    kept = profile["checked"]
     assert 0 == said.code
     assert shown["findings"] == kept["findings"]
-    assert simulator.url == shown["base_url"] == kept["base_url"]
+    assert simulator.url == shown["base_url"] == profile["base-url"]
     assert {"yes", "no", "unknown"} == shown.keys() & {"yes", "no", "unknown"}
     assert len(shown["findings"]) == shown["yes"] + shown["no"] + shown["unknown"]
     assert kept["refuses_everything"] is shown["refuses_everything"] is False
     assert 0o600 == stat.S_IMODE(Path("t.toml").stat().st_mode)
     assert KEY not in Path("t.toml").read_text()
+
+
+def test_what_is_kept_is_a_profile(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The next command takes it as it stands, with the file of the key, from any folder;
+    so does a file with other profiles into which it was copied.
+    """
+    simulator = serve()
+    monkeypatch.delenv("VOICEPUSH_SERVICE_KEY")
+    Path("key").write_text(KEY)
+    options = ["--base-url", simulator.url, "--key-file", "key"]
+    assert 0 == say("check", *options, "--save", "the tenant's.toml").code
+    saved = Path("the tenant's.toml").absolute()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    call = ("call", "+999000000001", "--media", "x")
+
+    of_the_file = say(*call, "--config", str(saved))
+    lines = saved.read_text().replace("profile =", "#")
+    Path("voicepush.toml").write_text(f"{lines}\n[profiles.other]\nrate = 5\n")
+    of_a_copy = say(*call, "--profile", "the tenant's")
+    checked = say("check", "--profile", "the tenant's", "--save", str(saved))
+
+    assert [0, 0, 0] == [of_the_file.code, of_a_copy.code, checked.code]
+    assert f"settings: profile the tenant's of {saved}" in of_the_file.err
+    assert 2 == len(simulator.calls) or 2 == simulator.calls["+999000000001"]
 
 
 def test_a_service_that_refuses_everything(

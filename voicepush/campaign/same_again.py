@@ -23,6 +23,9 @@ from voicepush.sources.files import ListFile
 #: The message's fields that errors must not show.
 _HIDDEN = ("cli", "callback_data")
 
+#: What is kept with the plan for its history, and may differ next time.
+_ONLY_KEPT = ("settings",)
+
 
 def _said(option: str, value: str | None, *, hides: bool = False) -> str:
     """
@@ -69,6 +72,8 @@ def check_same(
                 plan, _said(option, kept, hides=hides), _said(option, now, hides=hides)
             )
     for option, typed in given.items():
+        if option in _ONLY_KEPT:
+            continue
         kept = plan.given.get(option)
         if kept != typed:
             raise _differs(plan, _said(option, kept), _said(option, typed))
@@ -77,7 +82,8 @@ def check_same(
 def _differs(plan: Plan, kept: str, given: str) -> InputError:
     return InputError(
         f"campaign {plan.campaign!r} is planned already, {kept}, not {given}; leave "
-        "that out to go on with it. Under another name (--campaign) everyone would be "
+        f"that out to go on with it, or say voicepush resume {plan.campaign}. "
+        "Under another name (--campaign) everyone would be "
         "called, also who was called already; for those who are left write a list of "
         f"them: voicepush export {plan.campaign} --outcome pending --outcome not_sent "
         "--outcome expired --output rest.csv"

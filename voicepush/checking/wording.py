@@ -1,5 +1,5 @@
 """
-A check as text, as an object for JSON, and as TOML.
+A check as text, as an object for JSON, and as a profile in TOML.
 """
 
 from __future__ import annotations
@@ -47,21 +47,35 @@ def as_object(checked: Checked) -> dict[str, object]:
     }
 
 
-def as_toml(checked: Checked) -> str:
+def as_toml(checked: Checked, profile: str, key_file: str | None = None) -> str:
     """
-    The same as TOML; the service key is not in it.
+    The same as a file of settings with one profile; the service key is not in it.
+
+    Args:
+        profile: What the profile is called.
+        key_file: The file that holds the key, where one was named.
     """
-    return "\n".join(_tables(checked)) + "\n"
+    return "\n".join(_tables(checked, profile, key_file)) + "\n"
 
 
-def _tables(checked: Checked) -> Iterator[str]:
-    yield "# What `voicepush check` found."
-    yield f"base_url = {_quoted(checked.base_url)}"
+def _tables(checked: Checked, profile: str, key_file: str | None) -> Iterator[str]:
+    table = f"profiles.{_quoted(profile)}"
+    yield "# What `voicepush check` found, as a file of settings: name it by --config,"
+    yield "# or copy the tables of the profile into your voicepush.toml."
+    yield f"profile = {_quoted(profile)}"
+    yield ""
+    yield f"[{table}]"
+    yield f"base-url = {_quoted(checked.base_url)}"
+    if key_file is not None:
+        yield f"key-file = {_quoted(key_file)}"
+    yield ""
+    yield "# What was seen; no setting."
+    yield f"[{table}.checked]"
     yield f"at = {checked.at:%Y-%m-%dT%H:%M:%SZ}"
     yield f"refuses_everything = {str(checked.refuses).lower()}"
     for each in checked.findings:
         yield ""
-        yield "[[findings]]"
+        yield f"[[{table}.checked.findings]]"
         for name, value in attrs.asdict(each).items():
             yield f"{name} = {_quoted(str(value))}"
 

@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
@@ -18,6 +20,8 @@ import voicepush
 from voicepush.cli.call import call
 from voicepush.cli.campaigns import resume, send
 from voicepush.cli.check import check
+from voicepush.cli.config import config
+from voicepush.cli.configured import from_file, settings_from
 from voicepush.cli.dashboard import dashboard
 from voicepush.cli.demo import demo
 from voicepush.cli.exit_status import (
@@ -54,6 +58,7 @@ from voicepush.errors import (
     LedgerError,
     VoicepushError,
 )
+from voicepush.profiles import CONFIG_VARIABLE, PROFILE_VARIABLE
 from voicepush.sources.feeding import READING
 
 #: So many objects that may hold others, more than there were, make the collector look.
@@ -73,6 +78,8 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
     print_error=False,
+    # After what is typed and the environment.
+    config=(from_file,),
 )
 
 
@@ -80,6 +87,7 @@ for command in (
     *(demo, check, call, send, resume, worker, status, pause, cancel, rate, windows),
     *(lookup, export, report, resolve, receipts, poll, move, dashboard, simulate),
     *(campaigns, history, evidence, check_ledger, backup, archive, delete, forget),
+    config,
 ):
     app.command(command)
 app.command(suppress)
@@ -88,10 +96,19 @@ app.register_install_completion_command(
 )
 
 
+#: Options of all commands, without and with a value.
+_FLAGS = ("--verbose", "-v")
+_WITH_VALUE = ("--profile", "--config")
+
+
 @app.meta.default
 def _launch(
     *arguments: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), negative="")] = False,
+    profile: Annotated[str | None, Parameter(env_var=PROFILE_VARIABLE)] = None,
+    file: Annotated[
+        str | None, Parameter(name="--config", env_var=CONFIG_VARIABLE)
+    ] = None,
     ledger: str | None = None,
 ) -> object:
     """
@@ -101,6 +118,11 @@ def _launch(
     ----------
     verbose
         Say more, and show where an error came from.
+    profile
+        Which profile of the file of settings holds; by default the one that it names.
+    file
+        The file of settings; by default voicepush.toml in this folder, else the one in
+        ~/.config/voicepush.
     ledger
         Where campaigns are kept; it may also stand behind the command.
     """
@@ -111,7 +133,8 @@ def _launch(
         # For the command, which is named first.
         place = 2 if arguments[0] == "suppress" else 1
         arguments = (*arguments[:place], "--ledger", ledger, *arguments[place:])
-    return app(arguments)
+    with settings_from(app, Path(file) if file else None, profile or None):
+        return app(arguments)
 
 
 def _clear(error: Exception) -> Exception:
@@ -130,12 +153,35 @@ def _clear(error: Exception) -> Exception:
     return error
 
 
+def _in_front(arguments: list[str]) -> list[str]:
+    """
+    *arguments* with those first that belong to all commands.
+
+    They may stand anywhere, and a FILE that may be a hyphen would else be taken for
+    one.
+    """
+    ours: list[str] = []
+    others: list[str] = []
+    left = deque(arguments)
+    while left and left[0] != "--":
+        found = left.popleft()
+        option, joined, _ = found.partition("=")
+        has_value = bool(joined or (left and not left[0].startswith("-")))
+        if found in _FLAGS or (option in _WITH_VALUE and has_value):
+            ours.append(found)
+            if found in _WITH_VALUE:
+                ours.append(left.popleft())
+        else:
+            others.append(found)
+    return [*ours, *others, *left]
+
+
 def run(arguments: list[str] | None = None) -> int:
     """
     The exit status of the command that *arguments* name.
     """
     try:
-        code = app.meta(arguments)
+        code = app.meta(_in_front(sys.argv[1:] if arguments is None else arguments))
     except CampaignHeldError as error:
         complain(error)
         return HELD_BY_ANOTHER

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from voicepush.campaign.campaign import Campaign
 from voicepush.cli.caps import CallCaps
+from voicepush.cli.configured import settings_said
 from voicepush.cli.consent import with_consent
 from voicepush.cli.dispatching import dispatch
 from voicepush.cli.following import SecondRound
@@ -78,8 +79,8 @@ async def send(  # noqa: PLR0913 -- each is an option
     consent_column: Annotated[str | None, Parameter(group="Who is left out")] = None,
     encoding: str | None = None,
     country: str | None = None,
-    validity: Annotated[bool, Parameter(negative="")] = False,
-    international: Annotated[bool, Parameter(negative="")] = False,
+    validity: bool = False,
+    international: bool = False,
     suppress: Annotated[list[Path] | None, Parameter(negative="")] = None,
     suppress_column: str | None = None,
     allow_unusable: Annotated[bool, Parameter(negative="")] = False,
@@ -192,6 +193,7 @@ async def send(  # noqa: PLR0913 -- each is an option
         )
     kept = with_consent(keep or (), consent_column)
     given = {
+        "settings": settings_said(),
         "expiry": message and message.expiry,
         "column": column,
         "encoding": encoding,

@@ -15,6 +15,7 @@ from voicepush.checking.findings import Checked, Holds
 from voicepush.checking.ringing import EXPIRY, Listening, joined, ring
 from voicepush.checking.wording import as_object, as_text, as_toml
 from voicepush.cli.call import normal_number
+from voicepush.cli.configured import settings_inputs, surroundings
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     NOT_EVERYONE,
@@ -122,18 +123,20 @@ async def check(
     answer_within
         How long an answer may take, such as 30s.
     save
-        Keep the result in this file, as TOML, without the key.
+        Keep the result in this file, as a profile for --config, without the key.
     json
         Print one JSON object.
     """
     if rate_up_to is not None and not 1 <= rate_up_to <= _FASTEST:
         raise InputError(f"--rate-up-to must be from 1 to {_FASTEST}, not {rate_up_to}")
     settings = attrs.evolve(
-        from_environment(base_url=base_url, key_file=key_file),
+        from_environment(surroundings(), base_url=base_url, key_file=key_file),
         answer_timeout=seconds("--answer-within", answer_within),
     )
+    read = [*settings_inputs()]
     if key_file is not None:
-        check_output(save, "--save", [("the file of the service key", key_file)])
+        read.append(("the file of the service key", key_file))
+    check_output(save, "--save", read)
     rings = call or Call()
     message, listening = rings.message(), rings.listening()
     msisdn = None if rings.call is None else normal_number(rings.call)
@@ -156,7 +159,8 @@ async def check(
         tell(as_text(result))
     if save is not None:
         with writing(save) as file:
-            file.write(as_toml(result))
+            key = None if key_file is None else str(key_file.absolute())
+            file.write(as_toml(result, save.stem or "checked", key))
     return _status_of(result)
 
 

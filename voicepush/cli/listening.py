@@ -19,6 +19,8 @@ HUB_SECRET_VARIABLE = "VOICEPUSH_HUB_SECRET"  # noqa: S105 -- likewise
 
 #: What a call flow gives that tells who opts out.
 OPT_OUT_VARIABLE = "VOICEPUSH_OPT_OUT_TOKEN"
+#: The password of the platform's user.
+PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- likewise
 
 #: No secret is longer, and a device that never ends must not be read for ever.
 _LONGEST_SECRET = 4096

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 from cyclopts import Parameter
 
+from voicepush.cli.configured import settings_inputs, surroundings
 from voicepush.cli.outputs import ledger_files
 from voicepush.cli.terminal import (
     say,
@@ -106,6 +107,7 @@ class Service:
         The settings that they, and the environment, describe.
         """
         return from_environment(
+            surroundings(),
             base_url=self.base_url,
             key_file=self.key_file,
             concurrency=self.concurrency,
@@ -255,6 +257,7 @@ def inputs(
     key = key_file or os.environ.get(KEY_FILE_VARIABLE)
     if key:
         yield "the file of the service key", Path(key)
+    yield from settings_inputs()
     if not is_address(ledger):
         for path in ledger_files(Path(ledger)):
             yield "of the ledger", path

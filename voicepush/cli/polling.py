@@ -15,6 +15,7 @@ from cyclopts import Parameter
 
 from voicepush import clock
 from voicepush.campaign.campaign import Campaign
+from voicepush.cli.configured import surroundings
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     INTERRUPTED,
@@ -102,6 +103,7 @@ async def poll(  # noqa: PLR0913 -- each is an option
         raise InputError(f"--rate must be at least one request per hour, not {rate}")
     settings = patient(
         from_environment(
+            surroundings(),
             base_url=base_url,
             key_file=key_file,
             rate=rate,

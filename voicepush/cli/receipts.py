@@ -12,16 +12,15 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
-from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import (
     HUB_SECRET_VARIABLE,
     OPT_OUT_VARIABLE,
+    PASSWORD_VARIABLE,
     TOKEN_VARIABLE,
     host_and_port,
     secret_in,
@@ -39,8 +38,6 @@ from voicepush.ledger import open_ledger
 from voicepush.masking import mask_numbers
 from voicepush.receipts.applying import ReceiptsApplied
 
-_PASSWORD_VARIABLE = "VOICEPUSH_BASIC_PASSWORD"  # noqa: S105 -- a name, not the secret
-
 _OFFSET = re.compile(
     r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
 )
@@ -56,13 +53,13 @@ async def receipts(  # noqa: PLR0913 -- options have names
     listen: str = "127.0.0.1:8090",
     path: str = "/receipts",
     secret_file: Path | None = None,
-    allow_sha1: Annotated[bool, Parameter(negative="")] = False,
+    allow_sha1: bool = False,
     basic: str | None = None,
     basic_password_file: Path | None = None,
     tenant_zone: str = "UTC",
     keep: str = "90d",
     opt_out_token_file: Path | None = None,
-    dashboard: Annotated[bool, Parameter(negative="")] = False,
+    dashboard: bool = False,
     dashboard_token_file: Path | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
@@ -250,7 +247,7 @@ def _user(name: str | None, file: Path | None) -> tuple[str, str] | None:
     """
     The user as whom the platform authorizes itself, and the password.
     """
-    password = secret_in("--basic-password-file", file, _PASSWORD_VARIABLE)
+    password = secret_in("--basic-password-file", file, PASSWORD_VARIABLE)
     if name is None and password is None:
         return None
     if name is None:
@@ -258,7 +255,7 @@ def _user(name: str | None, file: Path | None) -> tuple[str, str] | None:
     if password is None:
         raise InputError(
             f"--basic {name} needs a password; name a file with --basic-password-file, "
-            f"or set {_PASSWORD_VARIABLE}"
+            f"or set {PASSWORD_VARIABLE}"
         )
     return name, os.fsdecode(password)
 

@@ -47,7 +47,7 @@ suppress = App(
 )
 
 CustomerId = Annotated[bool, Parameter(negative="")]
-International = Annotated[bool, Parameter(negative="")]
+International = Annotated[bool, Parameter()]
 
 
 @suppress.command
