@@ -41,7 +41,7 @@ from mishaps import (
     wait_until,
 )
 
-from voicepush import BackupError, Campaign, Kind
+from voicepush import BackupError, Campaign, Kind, clock
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger.sqlite import backup
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
@@ -194,6 +194,7 @@ async def test_whoever_may_have_been_called_is_unknown(
         june_, finished, cancelled, not_sent, planned = await copy.campaigns()
         history = await copy.history("june")
         (someone,) = await copy.lookup("+999113")
+        lately = [each async for each in copy.called(clock.now() - 60)]
         audit = await copy.audit(deep=True)
         assert copy.backup is None
         with pytest.raises(InputError, match="is no backup, or was restored already"):
@@ -211,6 +212,7 @@ async def test_whoever_may_have_been_called_is_unknown(
     assert "restored" == history[-1].event
     assert "6 unknown, from a backup of " in (history[-1].detail or "")
     assert "may have been called since; restored from" in someone.result.description
+    assert "+999113" in [value for each in lately for value in each.values]
     assert audit.is_sound
 
 

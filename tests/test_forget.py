@@ -372,12 +372,14 @@ async def test_receipts_that_come_later_bring_nothing_back(tables: SQLStore) -> 
             receipt(f"{TAG}-2-0", ANN),
             receipt(f"{TAG}-3-1", "+99911111114"),
             receipt("?", DIGITS),
+            receipt(f"order-{DIGITS}", "+99911111119"),
+            Receipt(body=f"?00{DIGITS}?".encode(), received_at=9.0),
         ]
     )
     after = await status_of(ledger)
     audit = await ledger.audit(deep=True)
 
-    assert (2, 1) == (received.applied, received.unplaced)
+    assert (2, 2, 1) == (received.applied, received.unplaced, received.unreadable)
     assert before.accepted + 2 == after.accepted
     assert (before.given_up - 1, before.unknown - 1) == (after.given_up, after.unknown)
     assert [] == traces(tables)
