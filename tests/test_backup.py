@@ -8,8 +8,10 @@ import asyncio
 import errno
 import json
 import os
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ from mishaps import (
     wait_until,
 )
 
-from voicepush import BackupError, Campaign, Kind
+from voicepush import BackupError, Campaign, Kind, clock
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger.sqlite import backup
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
@@ -194,6 +196,7 @@ async def test_whoever_may_have_been_called_is_unknown(
         june_, finished, cancelled, not_sent, planned = await copy.campaigns()
         history = await copy.history("june")
         (someone,) = await copy.lookup("+999113")
+        lately = [each async for each in copy.called(clock.now() - 60)]
         audit = await copy.audit(deep=True)
         assert copy.backup is None
         with pytest.raises(InputError, match="is no backup, or was restored already"):
@@ -211,6 +214,7 @@ async def test_whoever_may_have_been_called_is_unknown(
     assert "restored" == history[-1].event
     assert "6 unknown, from a backup of " in (history[-1].detail or "")
     assert "may have been called since; restored from" in someone.result.description
+    assert "+999113" in [value for each in lately for value in each.values]
     assert audit.is_sound
 
 
@@ -296,6 +300,51 @@ async def test_what_was_on_its_way_elsewhere_stays_so(
         status.pending,
         status.unknown,
     )
+
+
+async def test_the_log_of_the_ledger_before_is_not_read_into_it(
+    kept: SQLiteLedger, tmp_path: Path
+) -> None:
+    """
+    Whoever put a backup in the place of a ledger, and left its log there, is told.
+    """
+    worker = await kept.join("june", load_message)
+    await kept.back_up(tmp_path / "backup.db")
+    await worker.leave(CampaignState.PAUSED)
+    log = (tmp_path / "ledger.db-wal").read_bytes()
+    async with await SQLiteLedger.open(tmp_path / "backup.db"):
+        pass  # it was looked at
+    (tmp_path / "backup.db-wal").write_bytes(log)
+    with pytest.raises(LedgerError, match="is the log of the ledger that was there be"):
+        await SQLiteLedger.open(tmp_path / "backup.db")
+    (tmp_path / "backup.db-wal").unlink()
+    async with await SQLiteLedger.open(tmp_path / "backup.db") as copy:
+        await copy.restore()
+        # It is not taken for one that was put there, while it is in use.
+        async with await SQLiteLedger.open(tmp_path / "backup.db") as again:
+            assert again.backup is None
+            assert await told(copy) == await told(again)
+
+
+async def test_who_reads_a_backup_is_waited_for(
+    kept: SQLiteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    If it takes too long, nobody is called, and the same again can be done.
+    """
+    monkeypatch.setattr("voicepush.ledger.sqlite.connection.LOCK_PATIENCE", 0.05)
+    path = tmp_path / "backup.db"
+    async with await copied(kept, path) as copy:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT * FROM campaign").fetchall()
+            with pytest.raises(
+                LedgerError, match="another program holds its lock, one"
+            ):
+                await copy.restore()
+        assert copy.backup is not None
+        with pytest.raises(BackupError):
+            await copy.join("june", load_message)
 
 
 # Making one

@@ -18,7 +18,15 @@ import attrs
 import postgres
 import pytest
 from conftest import numbers
-from ledger_model import MESSAGE, is_claimed, load, planned_as, publish, status_of
+from ledger_model import (
+    LOST,
+    MESSAGE,
+    is_claimed,
+    load,
+    planned_as,
+    publish,
+    status_of,
+)
 from making import batch_of
 
 from voicepush import Cap, Ledger, clock, open_ledger
@@ -27,9 +35,13 @@ from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.postgres.worker import PostgresWorker
 from voicepush.ledger.protocol import Worker
 from voicepush.model.batch import Batch
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
 
 ROUNDS, SIZE = 60, 20
 DAY = 86_400.0
+
+ACCEPTED = Verdict(Outcome.ACCEPTED, "1001", "Queued")
+NOT_SENT = Verdict(Outcome.NOT_SENT, "7020", "Too fast")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -222,3 +234,30 @@ async def test_a_clock_that_is_set_hides_no_claim(
 
     assert (people[3 * SIZE : 4 * SIZE], []) == (called, before)
     assert [[]] * 3 == after
+
+
+@pytest.mark.parametrize(
+    ("verdict", "may_be"), [(LOST, False), (ACCEPTED, False), (NOT_SENT, True)]
+)
+async def test_who_may_have_been_called_counts(
+    where: str | Path, verdict: Verdict, *, may_be: bool
+) -> None:
+    """
+    Who is in flight, and who is unknown then; not who was provably never sent.
+    """
+    people = numbers(ROUNDS * SIZE)
+    async with opened(where) as first, opened(where) as second:
+        june = await plan(first, "june", "aaaaaa", people, [])
+        july = await plan(second, "july", "bbbbbb", people, [Cap(1, DAY)])
+        ours = await first.join("june", load)
+        theirs = await second.join("july", load)
+        await claimed(ours, june[0])
+        in_flight = await claimed(theirs, july[0])
+        claim = is_claimed(await ours.claim(june[1], range(SIZE)))
+        await ours.record(claim, BatchResult(june[1], verdict, {}, (), 1))
+        recorded = await claimed(theirs, july[1])
+        for name in ("june", "july"):
+            await status_of(first, name)
+
+    assert [] == in_flight
+    assert recorded == (people[SIZE : 2 * SIZE] if may_be else [])

@@ -13,8 +13,11 @@ from conftest import Serve
 from ledger_model import Store, Ticking, is_claimed, three_joined, two_planned
 from mishaps import june, say, sending
 
+from voicepush import InputError, VoiceMessage
+from voicepush.ledger.memory.ledger import MemoryLedger
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import CampaignState, Progress
+from voicepush.report.listing import Listed, listed_as_text
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
@@ -168,3 +171,22 @@ def test_what_is_asked_wrongly(
 
     assert 2 == said.code
     assert words in said.complaint
+
+
+async def test_a_campaign_that_was_never_sent() -> None:
+    """
+    Where nobody was claimed only the planning is told; a call flow is named as one.
+    """
+    ledger = MemoryLedger()
+    await two_planned(ledger)
+    (status,) = await ledger.campaigns()
+    dates = (await ledger.dates())["june"]
+    flow = VoiceMessage(callflow="f-1")
+
+    text = listed_as_text([Listed(status, dates, flow, "june.csv")])
+
+    assert "first claim" not in text
+    assert "ended" not in text
+    assert text.endswith("  call flow f-1 to june.csv")
+    with pytest.raises(InputError, match="no campaign 'may'"):
+        await ledger.history("may")

@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
+import postgres
 import psycopg
 import pytest
 from conftest import Serve
@@ -370,12 +372,14 @@ async def test_receipts_that_come_later_bring_nothing_back(tables: SQLStore) -> 
             receipt(f"{TAG}-2-0", ANN),
             receipt(f"{TAG}-3-1", "+99911111114"),
             receipt("?", DIGITS),
+            receipt(f"order-{DIGITS}", "+99911111119"),
+            Receipt(body=f"?00{DIGITS}?".encode(), received_at=9.0),
         ]
     )
     after = await status_of(ledger)
     audit = await ledger.audit(deep=True)
 
-    assert (2, 1) == (received.applied, received.unplaced)
+    assert (2, 2, 1) == (received.applied, received.unplaced, received.unreadable)
     assert before.accepted + 2 == after.accepted
     assert (before.given_up - 1, before.unknown - 1) == (after.given_up, after.unknown)
     assert [] == traces(tables)
@@ -526,6 +530,47 @@ async def test_what_fails_is_told(
     await store.close()
 
 
+# The server
+
+
+async def test_a_server_that_writes_its_tables_anew_holds_no_trace(
+    tmp_path: Path,
+) -> None:
+    """
+    Neither in a table nor in its statistics; its log is another matter.
+    """
+    store = PostgresStore(tmp_path)
+    await store.open()
+    # No other test has this one.
+    someone = f"+9991{int.from_bytes(os.urandom(4), 'big'):010}"
+    batch = batch_of(MESSAGE, f"{TAG}-0", [someone, BEN])
+    await publish(store.ledger, planned_as(), batch)
+    await store.ledger.note("june", "was asked", f"by {someone}")
+    raw = someone[1:].encode()
+    store.execute("CHECKPOINT")
+    before = _files_with(raw)
+    await ledger_of(store).forget(Kind.MSISDN, someone)
+    with psycopg.connect(store.address, autocommit=True) as served:
+        served.execute(f'SET search_path TO "{store.schema}"'.encode())
+        for name in _rows(store):
+            served.execute(f'VACUUM (FULL, ANALYZE) "{name}"'.encode())
+        served.execute("VACUUM FULL pg_statistic")
+        served.execute("CHECKPOINT")
+    after = _files_with(raw)
+    await store.close()
+
+    assert len(before) > 1
+    assert [] == after
+
+
+def _files_with(raw: bytes) -> list[str]:
+    found = []
+    for path in (postgres.server().data / "base").rglob("*"):
+        with suppress(OSError):  # a folder, or gone meanwhile
+            found += [path.name] if raw in path.read_bytes() else []
+    return found
+
+
 # Who is meant
 
 
@@ -668,7 +713,7 @@ def test_the_command_tells_what_is_left(tmp_path: Path) -> None:
         assert 0 == said.code
         assert "it stands in its message (june) yet, which is of all of its" in said.err
         assert "a campaign was moved to there: forget them there, too" in said.err
-    assert "say VACUUM FULL there" in served.err
+    assert "say VACUUM (FULL, ANALYZE) there" in served.err
     assert "VACUUM" not in file.err
 
 

@@ -38,7 +38,7 @@ from voicepush.ledger.protocol import Finished
 from voicepush.model.batch import Group
 from voicepush.model.claim import NotBefore
 from voicepush.model.outcome import BatchResult, Outcome
-from voicepush.model.recipients import Destination, Recipient
+from voicepush.model.recipients import Destination, Kind, Recipient
 from voicepush.model.status import CampaignState, Resolved
 
 ACCEPTED, REJECTED, NOT_SENT = ANSWERS[0], ANSWERS[2], ANSWERS[3]
@@ -525,3 +525,17 @@ async def test_a_batch_keeps_its_group(store: Store) -> None:
 
     assert Group(MESSAGE, 3) == due.known.batch.group
     assert 3 == shown.batch.group.number
+
+
+# Keeping
+
+
+async def test_a_ledger_is_no_backup_and_has_forgotten_nobody(store: Store) -> None:
+    """
+    As long as nothing else was said.
+    """
+    forgotten = await store.ledger.forgotten()
+
+    assert store.ledger.backup is None
+    assert 0 == len(forgotten)
+    assert set() == forgotten.known(Kind.MSISDN, ["+9991"])

@@ -357,7 +357,6 @@ async def test_sums_that_differ_are_found(
 _WITHOUT_PROOF = ("batch", "recipients", "call", "poll")
 
 
-@pytest.mark.usefixtures("in_a_folder")
 async def test_who_must_not_be_called_is_not_called_there_either(
     two: Two, simulate: Simulate, connect: Connect
 ) -> None:
@@ -432,6 +431,7 @@ def _die(*_: Any) -> None:
     raise _CutOffError
 
 
+@pytest.mark.usefixtures("in_a_folder")
 def test_the_command(message: VoiceMessage) -> None:
     """
     Moves, says where it goes on, and prints where it stands.

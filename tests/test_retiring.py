@@ -354,7 +354,7 @@ def test_who_writes_the_file_anew_is_told(tmp_path: Path, serve: Serve) -> None:
     served = say("delete", "june", "--yes", "--ledger", where)
 
     assert "so the file keeps its size" in meanwhile.err
-    assert "after VACUUM FULL" in served.err
+    assert "say VACUUM (FULL, ANALYZE) there" in served.err
     assert 200 == stand()["accepted"]
 
 

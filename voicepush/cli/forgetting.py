@@ -87,8 +87,9 @@ async def forget(
         say(f"a campaign was moved to {shown(each)}: forget them there, too")
     if is_address(ledger):
         say(
-            "the server keeps what was deleted until its tables are written anew: say "
-            "VACUUM FULL there; its log and its backups are not reached by that"
+            "the server keeps what was deleted until its tables are written anew: let "
+            "their owner say VACUUM (FULL, ANALYZE) there; its log, replicas and "
+            "backups are not reached by that"
         )
     say("backups, exports, rejects and lists of your own are not touched")
     return EVERYONE_ACCEPTED

@@ -158,7 +158,10 @@ async def _wipe(ledger: SQLLedger, where: str, names: Sequence[str]) -> None:
     with working("writing the file anew"):
         done = await ledger.wipe()
     if is_address(where):
-        say("the server gives the room free, and writes over it, after VACUUM FULL")
+        say(
+            "the server keeps what was deleted until its tables are written anew: let "
+            "their owner say VACUUM (FULL, ANALYZE) there"
+        )
     elif not done:
         say(
             "a campaign is dispatched, so the file keeps its size, and in it what was "

@@ -119,7 +119,7 @@ class _Forgetting:
             texts=self._texts,
             was_listed=was_listed,
             is_kept=keep,
-            left=tuple(self._left()),
+            left=tuple(dict.fromkeys(self._left())),
             moved_to=tuple(
                 row["reason"] for row in rows if row["state"] == CampaignState.MOVED
             ),

@@ -112,6 +112,12 @@ def _lose(
     lost = unpack_lost(row["lost"])
     for each in {*tokens, *filter(None, [row["claimed_by"]])}:
         lost[each] = lost.get(each, frozenset()).union(places)
+    if places:
+        # When they were called, if they were, is not known; caps count them from now.
+        connection.execute(
+            "UPDATE batch SET claimed_at = ? WHERE campaign = ? AND number = ?",
+            (connection.now(), campaign, row["number"]),
+        )
     record = record_of(restored, campaign, token)
     write(connection, row, restored, record)
     connection.execute(LOSE, (pack_lost(lost), campaign, row["number"]))

@@ -4,11 +4,11 @@ A campaign that is over is put into little room, or deleted.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger.packing import zipped, zipped_text
 from voicepush.ledger.sql.calls import blank_bodies
@@ -22,6 +22,8 @@ from voicepush.ledger.sql.holding import (
 )
 from voicepush.ledger.sql.store import DRAFT, Connection, Row, Store
 from voicepush.model.status import CampaignState
+
+_T = TypeVar("_T")
 
 #: So many batches are changed together, so that others get their turn.
 _TOGETHER = 64
@@ -52,6 +54,16 @@ def ended_before(connection: Connection, moment: float) -> list[str]:
     return [row["name"] for row in rows]
 
 
+async def _in_turn(store: Store, work: Callable[[Connection], _T]) -> _T:
+    """
+    The value of *work*; who dispatches gets as much time as it took.
+    """
+    begun = clock.monotonic()
+    given = await store.do(work)
+    await clock.sleep(clock.monotonic() - begun)
+    return given
+
+
 # Archiving
 
 
@@ -62,10 +74,11 @@ async def archive(store: Store, name: str) -> Archived:
     """
     campaign = await store.do(partial(_begin_archive, name=name))
     after, before, now = -1, 0, 0
-    while found := await store.do(partial(_zip_some, campaign=campaign, after=after)):
+    while found := await _in_turn(
+        store, partial(_zip_some, campaign=campaign, after=after)
+    ):
         after, sizes = found
         before, now = before + sizes.before, now + sizes.after
-        await asyncio.sleep(0)  # others get their turn here
 
     def end(connection: Connection) -> None:
         connection.execute(
@@ -130,12 +143,14 @@ async def delete(
     campaign = await store.do(partial(_begin_deleting, name=name))
     after = -1
     while (
-        last := await store.do(partial(_blank_some, campaign=campaign, after=after))
+        last := await _in_turn(
+            store, partial(_blank_some, campaign=campaign, after=after)
+        )
     ) is not None:
         after = last
     await store.do(partial(_hide, name=name))
     gone = 0
-    while number := await store.do(partial(_delete_some, campaign=campaign)):
+    while number := await _in_turn(store, partial(_delete_some, campaign=campaign)):
         gone += number
         tell(gone)
     await store.do(lambda connection: drop(connection, campaign))

@@ -15,7 +15,8 @@ from voicepush import clock
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.sql.history import this_process
 from voicepush.ledger.sql.store import Connection
-from voicepush.ledger.sqlite.plain_file import beside
+from voicepush.ledger.sqlite.connection import BeingReadError, patiently
+from voicepush.ledger.sqlite.plain_file import beside, has_bytes, log_of
 
 #: So many pages are copied between two looks whether that is still wanted.
 _TOGETHER = 1_024
@@ -30,6 +31,49 @@ def backup_of(connection: Connection | sqlite3.Connection) -> str | None:
         return None
     at, who, made_of = row
     return f"a backup of {made_of}, made {_text(at)} by {who}"
+
+
+def check_log_is_its(path: Path) -> None:
+    """
+    Refuse a backup that was put beside the log of the ledger in whose place it came.
+
+    SQLite would read that log into it: who was pending long ago would be so again, and
+    the backup no more. A backup has none of its own before it was restored, and then
+    its log is merged before anyone is called.
+
+    Raises:
+        LedgerError: It was put there.
+    """
+    log = log_of(path)
+    if not (has_bytes(path) and has_bytes(log)):
+        return
+    try:
+        # Without the log, and without a lock that another connection could lose.
+        uri = f"{path.as_uri()}?immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            found = backup_of(connection)
+    except sqlite3.Error:
+        return  # it is none, or is being written
+    if found is not None:
+        raise LedgerError(
+            f"{path} is {found}, and {log} is the log of the ledger that was there "
+            "before: it says who was called last in that. Move the log away, and keep "
+            "it; then go on from the backup"
+        )
+
+
+def merge(path: Path) -> None:
+    """
+    Let all that is in the log be in the file at *path* as well.
+    """
+
+    def work() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        if is_busy:
+            raise BeingReadError
+
+    patiently(work)
 
 
 def back_up(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from voicepush.errors import BackupError, LedgerError
-from voicepush.ledger.sqlite.backup import backup_of
+from voicepush.ledger.sqlite.backup import backup_of, check_log_is_its, merge
 from voicepush.ledger.sqlite.connection import connect, pragma, use_log
 from voicepush.ledger.sqlite.jobs import Job, answer, together
 from voicepush.ledger.sqlite.log import marks, register, unregister
@@ -88,6 +88,11 @@ class SQLiteFile:
         The value of *work*, which makes a ledger of a backup.
         """
         given = await self._begin(work, writes=True)
+        try:
+            # Where a log lies beside a backup, it is taken for another's.
+            await asyncio.to_thread(merge, self.path)
+        except sqlite3.Error as error:
+            raise translated(self.path, error) from error
         self.backup = None
         return given
 
@@ -199,6 +204,7 @@ class SQLiteFile:
 
     def _connect(self) -> sqlite3.Connection:
         check_plain(self.path)
+        check_log_is_its(self.path)
         create(self.path)
         connection = connect(self.path)
         try:
