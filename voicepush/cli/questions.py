@@ -25,6 +25,7 @@ from voicepush.cli.options import (
     state_called,
 )
 from voicepush.cli.outputs import check_output, writing
+from voicepush.cli.reaching import reach_object, tell_reach
 from voicepush.cli.terminal import (
     follow,
     say,
@@ -123,11 +124,15 @@ async def _tell_one(ledger: Ledger, campaign: str, least: int, *, json: bool) ->
     """
     found = await (await Campaign.open(ledger, campaign)).status()
     heard = await ledger.heard_for(campaign, least) if least else None
-    if json and heard is not None:
-        tell_json({**as_object(found), "heard_after": least, "heard": heard})
+    if json:
+        told = {**as_object(found), **await reach_object(ledger, found)}
+        if heard is not None:
+            told |= {"heard_after": least, "heard": heard}
+        tell_json(told)
         return EVERYONE_ACCEPTED
-    tell_status(found, json=json)
-    if found.follows and not json:
+    tell_status(found, json=False)
+    await tell_reach(ledger, found)
+    if found.follows:
         chain = await chain_of(ledger, campaign)
         tell(shown(f"  round {len(chain)}: {' > '.join(chain)}"))
     if heard is not None:

@@ -89,6 +89,12 @@ class LedgerReader(Protocol):
         """
         ...
 
+    async def pending_by_zones(self, campaign: str) -> dict[tuple[str, ...], int]:
+        """
+        How many of *campaign* are pending, by the time zones in which they may live.
+        """
+        ...
+
     async def reasons(self, campaign: str) -> Counter[Verdict]:
         """
         How many recipients of *campaign* have which verdict, with numbers masked in its

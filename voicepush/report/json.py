@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from math import inf
 
 import attrs
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from voicepush import clock
 from voicepush.masking import UNSHOWN
 from voicepush.model.call import Call, ReceiptCounts
+from voicepush.model.reach import Reach
 from voicepush.model.status import CampaignStatus, HistoryEntry, Lookup, Minute
 
 
@@ -23,6 +25,24 @@ def as_object(status: CampaignStatus) -> dict[str, object]:
     """
     will_expire = status.will_expire(clock.utc_now())
     return {**attrs.asdict(status), "will_expire": will_expire}
+
+
+def reach_as_object(found: Reach) -> dict[str, object]:
+    """
+    Who waits for which opening, and who can't be called in time, for JSON.
+    """
+    return {
+        "waits": [
+            {
+                "opens": clock.moment(each.moment) if each.moment < inf else None,
+                "people": each.people,
+                "zones": each.zones,
+            }
+            for each in found.waits
+        ],
+        "unreached": found.unreached,
+        "ends": clock.moment(found.ends),
+    }
 
 
 def dump(value: object) -> str:

@@ -239,6 +239,18 @@ class StoredCampaign:
         if self.is_held:
             raise CampaignHeldError(self.plan.campaign, "another worker here")
 
+    def pending_by_zones(self) -> dict[tuple[str, ...], int]:
+        """
+        How many are pending, by the time zones in which they may live.
+        """
+        zones = {group.number: group.zones for group in self.groups}
+        found: Counter[tuple[str, ...]] = Counter()
+        for row in self.rows:
+            pending = row.known.counts()[Outcome.PENDING] - row.weigh(row.in_flight)
+            if pending:
+                found[zones[row.group.number]] += pending
+        return dict(found)
+
     def status(self) -> CampaignStatus:
         """
         Where it stands.

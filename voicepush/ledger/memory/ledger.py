@@ -219,6 +219,12 @@ class MemoryLedger(MemorySuppression):
         """
         return timeline_of(self._published(campaign))
 
+    async def pending_by_zones(self, campaign: str) -> dict[tuple[str, ...], int]:
+        """
+        How many of *campaign* are pending, by the time zones in which they may live.
+        """
+        return self._published(campaign).pending_by_zones()
+
     async def reasons(self, campaign: str) -> Counter[Verdict]:
         """
         How many recipients of *campaign* have which verdict.

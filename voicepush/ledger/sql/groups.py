@@ -4,6 +4,7 @@ What the people of some batches have in common, as rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -11,6 +12,14 @@ import msgspec
 from voicepush.ledger.opening import load_windows, openings
 from voicepush.ledger.plan import PlannedGroup
 from voicepush.ledger.sql.store import Connection, Row
+
+_PENDING = """
+    SELECT message_group, sum(
+        size - in_flight - accepted - rejected - expired - not_sent - unknown
+        - suppressed
+    ) AS people
+    FROM batch WHERE campaign = ? AND state != 2 GROUP BY message_group
+"""
 
 _COLUMNS = ("campaign", "number", "message", "zones", "priority", "trial")
 
@@ -66,3 +75,16 @@ def openings_of(connection: Connection, row: Row) -> dict[int, float]:
         connection.now(),
         row["expires_at"],
     )
+
+
+def pending_by_zones(
+    connection: Connection, campaign: int
+) -> dict[tuple[str, ...], int]:
+    """
+    How many of *campaign* are pending, by the time zones in which they may live.
+    """
+    zones = {each.number: each.zones for each in planned_groups(connection, campaign)}
+    found: Counter[tuple[str, ...]] = Counter()
+    for row in connection.execute(_PENDING, (campaign,)):
+        found[zones[row["message_group"]]] += int(row["people"])
+    return dict(found)

@@ -21,6 +21,7 @@ from voicepush.ledger.sql.calls import (
     heard_for,
     receipt_counts,
 )
+from voicepush.ledger.sql.groups import pending_by_zones
 from voicepush.ledger.sql.history import history_of, minutes_of
 from voicepush.ledger.sql.holding import campaign_row, published_row
 from voicepush.ledger.sql.index import batches_with
@@ -196,6 +197,17 @@ class SQLReader:
         return await self._store.do(
             lambda connection: timeline_of(connection, campaign), writes=False
         )
+
+    async def pending_by_zones(self, campaign: str) -> dict[tuple[str, ...], int]:
+        """
+        How many of *campaign* are pending, by the time zones in which they may live.
+        """
+
+        def work(connection: Connection) -> dict[tuple[str, ...], int]:
+            row = published_row(connection, campaign)
+            return pending_by_zones(connection, row["id"])
+
+        return await self._store.do(work, writes=False)
 
     async def reasons(self, campaign: str) -> Counter[Verdict]:
         """
