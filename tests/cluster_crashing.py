@@ -34,14 +34,14 @@ _MAIN = "from voicepush.cli.application import main; main()"
 #: Lets the process stop itself between the claim and the first byte of a request.
 STOPS_AT = """
 import os, signal
-from voicepush.sending.sender import Sender
-post, left = Sender._post, [{at}]
+from voicepush.sending.posting import Poster
+post, left = Poster.post, [{at}]
 async def stopping(self, *arguments):
     left[0] -= 1
     if left[0] == 0:
         os.kill(os.getpid(), signal.SIGSTOP)
     return await post(self, *arguments)
-Sender._post = stopping
+Poster.post = stopping
 """
 
 OUTCOMES = ("accepted", "rejected", "expired", "not_sent", "unknown")

@@ -241,12 +241,12 @@ async def test_what_is_cancelled_by_one_that_is_alone_leaves_no_jobs(
 #: Its requests are answered after a while.
 SLOWLY = """
 import asyncio
-from voicepush.sending.sender import Sender
-post = Sender._post
+from voicepush.sending.posting import Poster
+post = Poster.post
 async def slowly(*arguments):
     await asyncio.sleep(20)
     return await post(*arguments)
-Sender._post = slowly
+Poster.post = slowly
 """
 
 

@@ -38,7 +38,7 @@ from voicepush import (
     read_file,
 )
 from voicepush.ledger import Ledger
-from voicepush.sending import sender
+from voicepush.sending import posting
 from voicepush.settings import ReuseConnections, Settings, from_environment
 
 
@@ -366,7 +366,7 @@ async def test_what_is_raised_inside_reaches_the_reader_of_a_stream(
         raise LookupError("our own mistake")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sender, "decode", break_down)
+        patch.setattr(posting, "decode", break_down)
         async with asyncio.timeout(10):
             with pytest.raises(LookupError, match="our own mistake"):
                 await results_of(client, message, numbers(50))

@@ -30,6 +30,7 @@ from voicepush.cli.exit_status import EVERYONE_ACCEPTED, INTERRUPTED
 from voicepush.cli.notifying import Notifier
 from voicepush.cli.options import LedgerPath, check_expiry, existing, named
 from voicepush.cli.outputs import writing
+from voicepush.cli.reaching import say_reach
 from voicepush.cli.rehearsal import column_said, rehearse
 from voicepush.cli.terminal import (
     interruptible,
@@ -201,7 +202,9 @@ class Order:
             )
         tell_refusals(self.screening)
         read = recipients if is_new and isinstance(recipients, ListFile) else None
-        tell_plan(await planned.status(), read)
+        stands = await planned.status()
+        tell_plan(stands, read)
+        await say_reach(ledger, stands)
         return await dispatch(
             planned,
             self.settings,

@@ -26,6 +26,7 @@ from voicepush.cli.options import (
     state_called,
 )
 from voicepush.cli.outputs import check_output, writing
+from voicepush.cli.reaching import reach_object, tell_reach
 from voicepush.cli.terminal import (
     follow,
     say,
@@ -128,7 +129,7 @@ async def _tell_one(ledger: Ledger, campaign: str, least: int, *, json: bool) ->
     heard = await ledger.heard_for(campaign, least) if least else None
     messages = await by_message(ledger, campaign)
     if json:
-        told = as_object(found)
+        told = {**as_object(found), **await reach_object(ledger, found)}
         if messages:
             told["messages"] = messages_as_object(messages)
         if heard is not None:
@@ -138,6 +139,7 @@ async def _tell_one(ledger: Ledger, campaign: str, least: int, *, json: bool) ->
     tell_status(found, json=False)
     if messages:
         tell(messages_as_text(messages))
+    await tell_reach(ledger, found)
     if found.follows:
         chain = await chain_of(ledger, campaign)
         tell(shown(f"  round {len(chain)}: {' > '.join(chain)}"))

@@ -4,6 +4,7 @@ What a campaign would be: counts, a forecast and its first request, with no one 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,9 @@ from voicepush.cli.times import told_expiry
 from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
-from voicepush.report.text import counted, forecast
+from voicepush.model.reach import Reach, reach
+from voicepush.report.json import reach_as_object
+from voicepush.report.text import counted, forecast, reach_as_lines
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.request import encode
@@ -61,12 +64,16 @@ class Rehearsal:
     batch_size: int
     rate: float | None
     request: FirstRequest | None
+    #: Who is called when; None at any hour.
+    reach: Reach | None
 
     def as_object(self) -> dict[str, object]:
         """
         Itself for JSON.
         """
-        return attrs.asdict(self)
+        found = attrs.asdict(self)
+        del found["reach"]
+        return found if self.reach is None else found | reach_as_object(self.reach)
 
     def as_text(self) -> str:
         """
@@ -90,6 +97,9 @@ class Rehearsal:
             left = (self.expiry - clock.utc_now()).total_seconds()
             lines.append(told_expiry(self.expiry))
         lines.append(forecast(self.planned, self.rate, left))
+        if self.reach is not None:
+            now = clock.now()
+            lines += reach_as_lines(self.reach, now, self.rate, can_change=False)
         if self.request is not None:
             lines.append(
                 f"the first request has {self.request.destinations:,} destinations "
@@ -128,12 +138,18 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
     screening.hold_until(started.deadline)
     cutter = Cutter(started, terms, tag=make_tag(), size=batch_size)
     first: Batch | None = None
+    people: Counter[tuple[str, ...]] = Counter()
     planned = requests = 0
     for batch in _batches(blocks, screening, cutter, refused):
         first = first or batch
         planned += batch.size
+        people[batch.group.zones] += batch.size
         requests += 1
     expiry = started.expiry
+    found = None
+    if terms.windows is not None:
+        ends, now = started.deadline, clock.now()
+        found = reach(people, terms.windows, now, expires_at=ends, rate=rate)
     return Rehearsal(
         campaign=campaign,
         file=str(file),
@@ -149,6 +165,7 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
         batch_size=batch_size,
         rate=rate,
         request=None if first is None else _request(first),
+        reach=found,
     )
 
 

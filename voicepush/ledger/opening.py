@@ -11,13 +11,18 @@ from math import inf
 
 import msgspec
 
-from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger.plan import PlannedGroup
 from voicepush.model.batch import Group
 from voicepush.model.claim import NotBefore
 from voicepush.model.message import VoiceMessage
-from voicepush.model.windows import ALWAYS, Span, Windows, zone
+from voicepush.model.windows import (
+    ALWAYS,
+    Span,
+    Windows,
+    opening_first,
+    told_by_the_clock,
+)
 
 #: Where nothing opens within a year, one looks again after so many seconds: its owner
 #: may change the windows.
@@ -118,7 +123,9 @@ def closed(windows: Windows | None, group: Group, now: float) -> NotBefore | Non
     When the people of *group* may be called, where they may not be *now*.
     """
     span = span_of(windows, group, now)
-    return None if span.is_open else _not_before({}, [span], [group], now)
+    if windows is None or span.is_open:
+        return None
+    return _not_before({}, [span], [group], now, windows)
 
 
 def check_zoned(campaign: str, groups: Sequence[PlannedGroup]) -> None:
@@ -183,9 +190,9 @@ def who_waits(
     """
     waiting = [groups[number] for number in people]
     spans = [span_of(windows, group, now) for group in waiting]
-    if not waiting:
+    if windows is None or not waiting:
         return None
-    return _not_before(people, spans, waiting, now, expires_at)
+    return _not_before(people, spans, waiting, now, windows, expires_at)
 
 
 def _not_before(
@@ -193,6 +200,7 @@ def _not_before(
     spans: Sequence[Span],
     groups: Sequence[Group],
     now: float,
+    windows: Windows,
     expires_at: float | None = None,
 ) -> NotBefore:
     """
@@ -211,19 +219,9 @@ def _not_before(
     if first == inf:
         words = f"{counted}: no moment of a year is in the windows of all their zones"
         return NotBefore(now + _LOOK_AGAIN, words, is_closed=True)
-    return NotBefore(first, f"{counted} for {told(first, those)}", is_closed=True)
-
-
-def told(moment: float, groups: Iterable[Group]) -> str:
-    """
-    *moment* by the clock of one of the zones of *groups*, such as ``09:00 in
-    Asia/Kolkata and 2 more zones``.
-    """
-    zones = sorted({name for group in groups for name in group.zones})
-    local = clock.moment(moment).astimezone(zone(zones[0]))
-    others = len(zones) - 1
-    more = f" and {others} more zone{'s' if others > 1 else ''}" if others else ""
-    return f"{local:%H:%M} in {zones[0]}{more}"
+    names = {name for group in those for name in group.zones}
+    when = told_by_the_clock(first, opening_first(windows, first, names))
+    return NotBefore(first, f"{counted} for {when}", is_closed=True)
 
 
 def called_in(groups: Groups, *, trial: bool) -> Groups:

@@ -279,36 +279,30 @@ class Recipients:
         if len(places) == len(self):
             return self
 
+        # Made once for all columns.
         pick = itemgetter(*places) if len(places) > 1 else None
 
         def at(column: Sequence[_T]) -> list[_T]:
-            # Made once for all columns.
             return _at(column, places) if pick is None else list(pick(column))
 
-        def picked(column: Sequence[_T] | None) -> Sequence[_T] | None:
-            return None if column is None else at(column)
-
+        came: dict[int, str] = {}
+        if self.as_came:
+            both = enumerate(places)
+            came = {new: self.as_came[old] for new, old in both if old in self.as_came}
         rows = self.rows
         if isinstance(rows, range) and rows.step == 1:
             rows = list(map(rows.start.__add__, places))
-        else:
-            rows = picked(rows)
-        came: dict[int, str] = {}
-        if self.as_came:
-            came = {
-                new: self.as_came[old]
-                for new, old in enumerate(places)
-                if old in self.as_came
-            }
+        elif rows is not None:
+            rows = at(rows)
         return Recipients(
             self.kind,
             at(self.values) if self.widths is None else self.values_at(places),
             rows,
-            picked(self.correlation_ids),
-            picked(self.widths),
+            self.correlation_ids and at(self.correlation_ids),
+            self.widths and at(self.widths),
             came,
             {header: at(column) for header, column in self.kept.items()},
-            picked(self.origins),
+            self.origins and at(self.origins),
         )
 
     def by_key(self, keys: Sequence[_K]) -> dict[_K, Recipients]:

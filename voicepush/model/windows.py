@@ -257,6 +257,31 @@ def _next_change(windows: Windows, where: ZoneInfo, moment: int) -> int:
     return high
 
 
+def opening_first(
+    windows: Windows, moment: float, zones: Iterable[str]
+) -> tuple[str, ...]:
+    """
+    *zones* by their names, but first those in which the windows open at *moment*, after
+    which they are open in all of them.
+    """
+    return tuple(
+        sorted(
+            set(zones), key=lambda name: (windows.at(moment - 60, [name]).is_open, name)
+        )
+    )
+
+
+def told_by_the_clock(moment: float, names: Sequence[str]) -> str:
+    """
+    *moment* by the clock in the first of the zones with these *names*, such as ``09:00
+    in Asia/Kolkata and 2 more zones``.
+    """
+    local = datetime.fromtimestamp(moment, zone(names[0]))
+    others = len(names) - 1
+    more = f" and {others} more zone{'s' if others > 1 else ''}" if others else ""
+    return f"{local:%H:%M} in {names[0]}{more}"
+
+
 def dates(text: str) -> Iterator[date]:
     """
     The dates that *text* names, such as ``2026-12-25, 2026-12-26``.

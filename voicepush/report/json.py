@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import inf
 
 import attrs
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from voicepush import clock
 from voicepush.masking import UNSHOWN
 from voicepush.model.call import Call, ReceiptCounts
+from voicepush.model.reach import Reach
 from voicepush.model.status import (
     CampaignStatus,
     GroupCounts,
@@ -36,6 +38,24 @@ def messages_as_object(messages: Mapping[str, GroupCounts]) -> dict[str, object]
     Where people stand by what they are played, for JSON.
     """
     return {played: attrs.asdict(counts) for played, counts in messages.items()}
+
+
+def reach_as_object(found: Reach) -> dict[str, object]:
+    """
+    Who waits for which opening, and who can't be called in time, for JSON.
+    """
+    return {
+        "waits": [
+            {
+                "opens": clock.moment(each.moment) if each.moment < inf else None,
+                "people": each.people,
+                "zones": each.zones,
+            }
+            for each in found.waits
+        ],
+        "unreached": found.unreached,
+        "ends": clock.moment(found.ends),
+    }
 
 
 def dump(value: object) -> str:
