@@ -211,7 +211,8 @@ def test_standard_output_by_its_name_is_continued() -> None:
     """
     Path("june.csv").write_text("msisdn\nx\n+999000000001\n")
     Path("all.txt").write_text("before\n")
-    command = [*CODE, "send", "june.csv", "--media", "x", "--dry-run"]
+    here = ["--base-url", "http://127.0.0.1:9"]
+    command = [*CODE, "send", "june.csv", "--media", "x", "--dry-run", *here]
 
     with Path("all.txt").open("a") as file:
         subprocess.run(  # noqa: S603 -- our own program
@@ -308,7 +309,7 @@ def test_a_column_that_was_not_kept_can_not_be_exported(serve: Serve) -> None:
 
     assert (2, "", 0) == (typo.code, typo.out, good.code)
     assert "kept are city" in typo.complaint
-    assert good.out.endswith(",2,+999000000001,,,,,,,Oz\n")
+    assert good.out.endswith(",2,+999000000001,,,,,,,x,Oz\n")
 
 
 def test_a_kept_column_with_a_name_of_ours(serve: Serve) -> None:

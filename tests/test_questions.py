@@ -55,6 +55,19 @@ def test_lookup_takes_any_spelling(serve: Serve, spelling: str) -> None:
     assert (1, "") == (unknown.code, unknown.out)
 
 
+def test_lookup_finds_an_id_of_digits(serve: Serve) -> None:
+    """
+    Which may be read as a number, too.
+    """
+    lines = "msisdn,correlationid\n+999000000001,334837061207\n"
+    Path("june.csv").write_text(lines)
+    sent = say(*sending(serve()))
+    found = say("lookup", "334837061207")
+
+    assert (0, 0) == (sent.code, found.code)
+    assert "+999000000001" in found.out
+
+
 def test_lookup_finds_customer_ids_with_any_character(serve: Serve) -> None:
     """
     Quotes and backslashes do not hide anyone.

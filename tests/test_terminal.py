@@ -58,11 +58,15 @@ def piped(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+#: A service on this machine, to which one may call at any hour.
+HERE = "--base-url http://127.0.0.1:9"
+
 # Results on stdout.
 
 
 @pytest.mark.parametrize(
-    "command", ["v export june | head -1", "v send june.csv --media x --dry-run | true"]
+    "command",
+    ["v export june | head -1", f"v send june.csv --media x --dry-run {HERE} | true"],
 )
 def test_a_reader_that_has_gone_ends_it_quietly(serve: Serve, command: str) -> None:
     """
@@ -210,7 +214,8 @@ def test_priority_is_a_number_or_a_word(given: str, sent: str) -> None:
     """
     june(1)
 
-    said = say(*["send", "june.csv", "--media", "x", "--dry-run", "--priority"], given)
+    command = ["send", "june.csv", "--media", "x", "--dry-run", *HERE.split()]
+    said = say(*command, "--priority", given)
 
     assert f'"priority":"{sent}"' in said.out
 
@@ -278,7 +283,9 @@ def test_a_dry_run_needs_neither_key_nor_address(
     """
     monkeypatch.delenv("VOICEPUSH_SERVICE_KEY")
     june(2_500)
+    anywhere = ("--any-hour", "a test")
     command = ("send", "june.csv", "--media", "x", "--dry-run", "--expiry", "2h")
+    command += anywhere
 
     said = say(*command, "--batch-size", "400", "--json")
     found = json.loads(said.out)
@@ -311,6 +318,7 @@ def test_a_dry_run_is_told_in_words() -> None:
             "--media",
             "x",
             "--dry-run",
+            *HERE.split(),
             "--rate",
             "40",
             "--expiry",

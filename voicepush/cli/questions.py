@@ -189,6 +189,9 @@ async def lookup(
     value = number if isinstance(normal, Reason) else normal
     async with existing(ledger) as opened:
         found = await opened.lookup(value)
+        if not found and value != number:
+            # An id may have nothing but digits, too.
+            found = await opened.lookup(number)
         listed = [
             entry
             for kind in Kind

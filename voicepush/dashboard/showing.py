@@ -146,6 +146,9 @@ class Showing:
         value = asked if isinstance(normal, Reason) else normal
         try:
             found = await self._ledger.lookup(value) if value else []
+            if not found and value != asked:
+                # An id may have nothing but digits, too.
+                found = await self._ledger.lookup(asked)
         except VoicepushError as error:
             return self._found(trouble=str(error))
         return self._found(asked=value, found=found)
