@@ -213,7 +213,7 @@ def digest(content: bytes) -> str:
     ("name", "content"),
     [
         ("a.csv", f"x,msisdn\n1,{ANN}\n".encode() * 20_000),
-        ("a.csv.gz", gzip.compress(f"{ANN}\n".encode()) * 2),
+        ("a.csv.gz", gzip.compress(f"{ANN}\n".encode(), mtime=0) * 2),
         ("a.jsonl", f'"{ANN}"\n'.encode()),
         ("a.txt", b""),
         ("a.txt", b"\n" * 100),

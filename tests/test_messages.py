@@ -227,3 +227,31 @@ def test_everyone_is_in_one_group_or_refused(languages: list[str]) -> None:
         rows = part.recipients.rows
         assert rows is not None
         assert list(rows) == sorted(rows)
+
+
+@pytest.mark.parametrize("column", ["2", "LANGUAGE", " language "])
+def test_a_column_is_named_as_any_other(serve: Serve, column: str) -> None:
+    """
+    By its place, or by its header in letters of any size.
+    """
+    simulator = serve()
+    write_list("june.csv", ["en", "hi"])
+    said = say(*command(simulator), "--media-column", column)
+
+    assert 0 == said.code
+    assert {"en", "hi"} == {each.played for each in simulator.requests}
+
+
+def test_a_field_of_json_lines_is_named_likewise(serve: Serve) -> None:
+    """
+    And a wrong name is told with the option that named it.
+    """
+    simulator = serve()
+    Path("june.jsonl").write_text('{"msisdn": "+999000000001", "Prompt": "en"}\n')
+    options = ["--base-url", simulator.url, "--media-column"]
+    wrong = say("send", "june.jsonl", *options, "language")
+    said = say("send", "june.jsonl", *options, "prompt")
+
+    assert (2, 0) == (wrong.code, said.code)
+    assert "choose one with --media-column" in wrong.err
+    assert ["en"] == [each.played for each in simulator.requests]

@@ -284,8 +284,8 @@ def test_a_dry_run_needs_neither_key_nor_address(
     monkeypatch.delenv("VOICEPUSH_SERVICE_KEY")
     june(2_500)
     anywhere = ("--any-hour", "a test")
-    command = ("send", "june.csv", "--media", "x", "--dry-run", "--expiry", "2h")
-    command += anywhere
+    options = ("--media", "x", "--dry-run", "--expiry", "2h")
+    command = ("send", "june.csv", *options, *anywhere)
 
     said = say(*command, "--batch-size", "400", "--json")
     found = json.loads(said.out)

@@ -210,7 +210,10 @@ class Proof:
                     made=made,
                     dates=dates,
                     plan=plan_as_object(plan),
-                    messages=[{"number": 0, "message": plan.message}],
+                    messages=[
+                        attrs.asdict(each)
+                        for each in await ledger.groups(self.campaign)
+                    ],
                     source=source,
                     counts=counts,
                     others=others,

@@ -256,7 +256,13 @@ async def send(  # noqa: PLR0913 -- each is an option
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")
-    kept = with_columns(kept, hours.zone_column, columns.column, order_.priority_column)
+    kept = with_columns(
+        kept,
+        zone_column=hours.zone_column,
+        media_column=columns.media_column,
+        callflow_column=columns.callflow_column,
+        priority_column=order_.priority_column,
+    )
     recipients = read_file(file, column=column, encoding=encoding, keep=kept)
     if dry_run:
         return await order.rehearse(name, recipients, named(file), ledger)

@@ -33,6 +33,7 @@ from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import Outcome
 from voicepush.screening.suppression import Suppressed
 from voicepush.settings import KEY_FILE_VARIABLE, Settings, from_environment
+from voicepush.sources.choosing import KeptFor
 
 
 @Parameter(name="*", group="Message")
@@ -207,11 +208,17 @@ def seconds(option: str, text: str) -> float:
     return found.total_seconds()
 
 
-def with_columns(keep: Sequence[str] | None, *looked_at: str | None) -> list[str]:
+def with_columns(keep: Sequence[str], **looked_at: str | None) -> list[str]:
     """
-    The columns to *keep*, and those that are *looked_at* besides.
+    The columns to *keep*, and those that are *looked_at* besides, by the options that
+    name them.
     """
-    return list(dict.fromkeys([*(keep or ()), *filter(None, looked_at)]))
+    others = [
+        KeptFor(column, f"--{option.replace('_', '-')}")
+        for option, column in looked_at.items()
+        if column is not None
+    ]
+    return list(dict.fromkeys([*keep, *others]))
 
 
 def patient(settings: Settings, patience: str | None) -> Settings:

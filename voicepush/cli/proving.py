@@ -13,7 +13,13 @@ import voicepush
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.proof import MADE, Proof
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, NOT_EVERYONE
-from voicepush.cli.options import DEFAULT_LEDGER, Json, existing, inputs
+from voicepush.cli.options import (
+    DEFAULT_LEDGER,
+    Json,
+    check_no_backup,
+    existing,
+    inputs,
+)
 from voicepush.cli.outputs import check_output
 from voicepush.cli.terminal import say, tell, tell_json, working
 from voicepush.errors import InputError
@@ -94,6 +100,7 @@ async def evidence(
         with_list=with_list,
     )
     async with existing(where) as opened:
+        check_no_backup(opened, where)  # that a bundle was made is written into it
         # It says which there are, if there is none of that name.
         await Campaign.open(opened, campaign)
         with working(f"gathering what is known of {campaign}"):

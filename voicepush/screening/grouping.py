@@ -21,6 +21,7 @@ from voicepush.model.windows import Windows, zone
 from voicepush.screening.refusals import Reason, Refusal
 from voicepush.screening.screening import without
 from voicepush.screening.zones import zones_of_all
+from voicepush.sources.choosing import named
 
 #: So many different messages one campaign may have.
 MOST_MESSAGES = 1000
@@ -307,10 +308,11 @@ class Grouping:
 
 
 def _column(recipients: Recipients, name: str, what: str) -> Sequence[str]:
-    try:
-        return recipients.kept[name]
-    except KeyError:
-        raise InputError(f"there is no column {name!r} with {what}") from None
+    headers = list(recipients.kept)
+    found = named(name, headers)
+    if not found and len(recipients):
+        raise InputError(f"there is no column {name!r} with {what}")
+    return recipients.kept[headers[found[0]]] if found else ()
 
 
 def _turn(text: str) -> int | None:

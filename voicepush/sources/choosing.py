@@ -212,6 +212,8 @@ def kept_in(
     for column in keep:
         place = place_of(column, headers, row, option=option_of(column))
         called = headers[place].strip() or column.strip()
+        if isinstance(column, KeptFor) and not named(column, headers):
+            called = column.strip()  # by its place, under which it is looked for
         if found.setdefault(called, place) != place:
             problem = f"several columns are called {shown(called)}"
             raise Undecided(problem, headers, row, option="--keep")
