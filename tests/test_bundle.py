@@ -327,7 +327,9 @@ def test_from_the_command_line(serve: Serve) -> None:
     assert manifest["source"]["sha256"] in files["digests.txt"].decode()
     assert "same" == manifest["source"]["now"]
     assert {"batch-size": "10"} == manifest["plan"]["given"]
-    assert [{"number": 0, "message": {"media": "x"}}] == manifest["messages"]
+    assert {"number": 0, "message": {"media": "x"}}.items() <= (
+        manifest["messages"][0].items()
+    )
     planned = (
         "60 planned = 0 pending + 0 in_flight + "
         f"{manifest['counts']['accepted']} accepted + 0 rejected + 0 expired + "

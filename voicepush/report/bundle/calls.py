@@ -86,7 +86,8 @@ class CallRows:
             [moment(each.received_at) if each else "" for each in calls],
             [str(len(each)) if each else "" for each in receipts],
         ]
-        return [*columns[: len(EXPORTED)], *ours, *columns[len(EXPORTED) :]]
+        # What is played stands in the manifest by its number.
+        return [*columns[: len(EXPORTED) - 1], *ours, *columns[len(EXPORTED) :]]
 
 
 def _spread(column: Column, size: int) -> Sequence[str]:

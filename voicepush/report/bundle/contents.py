@@ -35,7 +35,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 #: The columns of calls.csv before those that the owner kept from the list.
 CALL_COLUMNS = (
-    *EXPORTED,
+    *EXPORTED[:-1],  # the last is what is played, of which the manifest has the number
     *("message", "batch", "attempts", "claimed_at", "recorded_at", "given_up"),
     *("call_at", "receipt_at", "receipts"),
 )
