@@ -12,12 +12,13 @@ from typing import Any
 import attrs
 import overviews
 import pytest
-from overviews import BEGIN
+from overviews import BEGIN, overview
 
 from voicepush.model.call import Calls, CallState
 from voicepush.model.outcome import Outcome
 from voicepush.model.overview import CallsAt, LocalHours, OutcomesAt, Overview, Timeline
 from voicepush.model.status import Minute, Progress
+from voicepush.report.account import account_of
 from voicepush.report.figures.calls import calls
 from voicepush.report.figures.figure import Figure
 from voicepush.report.figures.flow import flow, steps
@@ -396,3 +397,19 @@ def test_the_limit_that_was_set_is_told() -> None:
     found = attrs.evolve(found, status=attrs.evolve(found.status, rate=10_000.0))
 
     assert "the limit is set to 10,000, and was" in speed(found).says
+
+
+def test_the_windows_of_a_campaign_are_those_of_its_report() -> None:
+    """
+    Unless others were asked for.
+    """
+    found = overview(people=1000, seconds=60, batches=1)
+    kept = attrs.evolve(found, window=(540, 1260))
+    asked, by_default, other = (
+        account_of(each, window).figures
+        for each, window in ((found, DAY), (kept, None), (kept, NIGHT))
+    )
+
+    assert [each.says for each in asked] == [each.says for each in by_default]
+    assert [each.says for each in asked] != [each.says for each in other]
+    assert Window.of_minutes(1200, 1440) == Window(time(20), time(0))

@@ -102,6 +102,23 @@ def test_windows_that_can_not_be_understood(text: str, why: str) -> None:
     assert why in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "daily"),
+    [
+        ("09:00-21:00", (540, 1260)),
+        ("00:00-24:00", None),
+        ("09:00-12:00 13:00-18:00", None),
+        ("mon-fri 09:00-20:00", None),
+        ("20:00-24:00", (1200, 1440)),
+    ],
+)
+def test_what_all_days_have(text: str, daily: tuple[int, int] | None) -> None:
+    """
+    One window, by which a report can say what fell outside.
+    """
+    assert daily == Windows.parse(text).daily
+
+
 def test_dates_and_zones() -> None:
     """
     What is none is said, with one that is right.

@@ -58,6 +58,7 @@ async def overview_of(ledger: LedgerReader, campaign: str) -> Overview:
         ),
         unknown=seen.unknown,
         receipts=seen.receipts,
+        window=None if plan.windows is None else plan.windows.daily,
         messages=await by_message(ledger, campaign),
         history=seen.history,
     )

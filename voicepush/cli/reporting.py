@@ -62,7 +62,7 @@ async def report(
         Report on all rounds of calling the same people that CAMPAIGN belongs to.
     window
         When people may be called by their own clocks, such as 09:00-21:00: it is
-        shaded, and told how many calls fell outside.
+        shaded, and told how many calls fell outside; by default as the campaign says.
     ledger
         Where campaigns are kept.
     json

@@ -128,5 +128,8 @@ class Overview:
     receipts: ReceiptCounts
     #: What was done to it by whom, the oldest first.
     history: Sequence[HistoryEntry]
+    #: The window in which people may be called by their own clocks, in minutes since
+    #: midnight, where that is the same each day.
+    window: tuple[int, int] | None = None
     #: Where people stand by what they are played, where that is not one message.
     messages: Mapping[str, GroupCounts] = attrs.field(factory=dict)

@@ -96,6 +96,17 @@ class Windows:
             first = last + 1
         return ", ".join(parts)
 
+    @property
+    def daily(self) -> _Window | None:
+        """
+        The one window that all days have, in minutes since midnight, if they do.
+        """
+        days = set(self.week)
+        if len(days) != 1 or len(self.week[0]) != 1:
+            return None
+        (window,) = self.week[0]
+        return None if window == (0, _WHOLE_DAY) else window
+
     def at(self, moment: float, zones: Sequence[str]) -> Span:
         """
         Whether someone who may live in any of *zones* may be called at *moment*, which

@@ -109,9 +109,12 @@ def account_of(overview: Overview, window: Window | None = None) -> Account:
     What is told of the campaign of *overview*.
 
     Args:
-        window: When people may be called, by their own clocks.
+        window: When people may be called, by their own clocks; by default when the
+            campaign says so.
     """
     status = overview.status
+    if window is None and overview.window is not None:
+        window = Window.of_minutes(*overview.window)
     return Account(
         overview=overview,
         name=outside(status.campaign),

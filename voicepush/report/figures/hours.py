@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from voicepush.model.overview import LocalHours, Overview
 from voicepush.report.figures.axes import colour, colours, number_axis, values
@@ -26,6 +26,14 @@ class Window(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.begin:%H:%M}-{self.end:%H:%M}"
+
+    @classmethod
+    def of_minutes(cls, opens: int, closes: int) -> Self:
+        """
+        The one that *opens* and *closes* so many minutes after midnight.
+        """
+        begin, end = (time(each // 60 % 24, each % 60) for each in (opens, closes))
+        return cls(begin, end)
 
     def stretches(self) -> list[tuple[float, float]]:
         """
