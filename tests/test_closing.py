@@ -67,12 +67,12 @@ class Evening:
                     check_sums(status)
                     return status
 
-    async def morning(self, simulator: Simulator) -> CampaignStatus:
+    async def morning(self, simulator: Simulator, late: float = 0.0) -> CampaignStatus:
         """
         How it has ended on the next day.
         """
         assert self.dispatching is not None
-        self.wall.set(OPENS - 0.3)
+        self.wall.set(OPENS + late - 0.3)
         async with asyncio.timeout(30):
             await self.dispatching
         check_hours(simulator, HOURS, self.people.zones)
@@ -367,3 +367,31 @@ def test_whether_the_patience_or_the_window_ends_first(
     delivery.closes = 5_000.0 + closes_in
 
     assert turn is delivery.turn(paced=False, fits=True, stopped=False, held=held)
+
+
+@pytest.mark.parametrize("store", ["postgres"], indirect=True)
+@pytest.mark.parametrize("ahead", [60, -3])
+async def test_a_database_whose_clock_differs(
+    evening: Any,
+    simulate: Simulate,
+    connect: Connect,
+    wall: Wall,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead: float,
+) -> None:
+    """
+    Nobody is called when it is too late by either clock, or too early by ours.
+    """
+    monkeypatch.setattr(
+        "voicepush.ledger.postgres.connection.ServerClock.now",
+        lambda _: wall.now() + ahead,
+    )
+    simulator = await simulate(rings=["heard"], latency=0.05)
+    client = await connect(simulator, rate=20)
+    one = await evening(max(ahead, 0) + 1.2, people=60, batch_size=5)
+
+    night = await one.night(client)
+    end = await one.morning(simulator, late=max(0.0, -ahead))
+
+    assert 0 < night.pending < 60
+    assert (CampaignState.FINISHED, 60) == (end.state, end.accepted)

@@ -7,25 +7,29 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import attrs
 import postgres
 import psycopg
 import pytest
-from ledger_model import LOST, MESSAGE, TAG, load, planned_as, publish
+from ledger_model import COUNTS, LOST, MESSAGE, TAG, load, planned_as, publish
 from making import batch_of
 from sums import check_sums
 
 from voicepush.errors import CampaignHeldError, CampaignLostError, InputError
-from voicepush.ledger.plan import Command
+from voicepush.ledger.plan import Command, PlannedGroup
 from voicepush.ledger.postgres import engine_tables
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.postgres.worker import PostgresWorker
 from voicepush.ledger.sql import tokens
-from voicepush.model.batch import Batch
+from voicepush.model.batch import Batch, Group
 from voicepush.model.claim import Claimed, Recorded, Refused, Superseded
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import CampaignState, CampaignStatus
+from voicepush.model.windows import Windows
 
 ACCEPTED = Verdict(Outcome.ACCEPTED, "1001", "Queued")
 AGAIN = Verdict(Outcome.PENDING, "7020", "Too fast")
@@ -535,3 +539,43 @@ async def test_the_tables_of_an_earlier_engine_are_brought_up(
 
     assert [("99.01.00_01_pre_more.sql",)] == rows(schema, "SELECT version FROM engine")
     assert [] == rows(schema, "SELECT more_0, more_1 FROM procrastinate_jobs")
+
+
+async def test_windows_may_be_changed_while_its_workers_stop(
+    schema: str, ledger: PostgresLedger
+) -> None:
+    """
+    Nobody is put into the queue by that; whoever goes on later finds those who were to
+    wait for the old ones.
+    """
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9990", "+9991"])
+    # It is night in one half of the world.
+    zone = "Etc/GMT-12" if datetime.now(UTC).hour < 12 else "Etc/GMT+12"
+    batch.group = Group(MESSAGE, number=1, zones=(zone,))
+    local = datetime.now(UTC).astimezone(ZoneInfo(zone))
+    opens = (local.hour + 3) % 24
+    closed = Windows.parse(f"{opens:02}:00-{opens:02}:01")
+    draft = await ledger.draft(attrs.evolve(planned_as(), windows=closed))
+    group = PlannedGroup(number=1, message="{}", zones=(zone,))
+    await draft.add([batch], [group])
+    await draft.publish({"read": 2, **COUNTS})
+    await ledger.release("june", load)
+    later = rows(schema, "SELECT scheduled_at > now() FROM procrastinate_jobs")
+    worker = await ledger.share("june", load)
+    waits = await worker.waits()
+    await ledger.steer("june", command=Command.PAUSE)
+    await ledger.set_windows("june", Windows.parse("00:00-24:00"))
+    stopping = jobs(schema)
+    await worker.leave(CampaignState.PAUSED, "paused")
+    await ledger.release("june", load)
+    now = rows(
+        schema, "SELECT scheduled_at FROM procrastinate_jobs WHERE status = 'todo'"
+    )
+    again = await ledger.share("june", load)
+
+    assert [(True,)] == later
+    assert waits is not None
+    assert f"2 wait for {opens:02}:00 in {zone}" in waits.reason
+    assert [0] == stopping
+    assert [(None,)] == now
+    assert await again.waits() is None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from itertools import cycle
 from math import inf
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,6 +42,12 @@ class Span(NamedTuple):
 
 #: Where there are no windows.
 ALWAYS = Span(is_open=True, until=inf)
+
+#: What was found last, and at which moment, by windows and zones: it holds until it
+#: says itself, and everyone asks for the same few again and again.
+_known: dict[tuple[Windows, tuple[str, ...]], tuple[float, Span]] = {}
+_MOST_KNOWN = 4096
+_UNKNOWN = inf, ALWAYS
 
 
 @attrs.frozen(cache_hash=True)
@@ -118,18 +125,34 @@ class Windows:
         Raises:
             InputError: There is no such time zone.
         """
+        key = self, tuple(zones)
+        since, known = _known.get(key, _UNKNOWN)
+        if since <= moment < known.until:
+            return known
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        found = self._look(moment, zones)
+        _known[key] = moment, found
+        return found
+
+    def _look(self, moment: float, zones: Sequence[str]) -> Span:
         spans = [_span(self, zone, int(moment // 60)) for zone in zones]
         if all(span.is_open for span in spans):
             return Span(
                 is_open=True, until=min((span.until for span in spans), default=inf)
             )
-        until = moment
-        while not all(span.is_open for span in spans):
-            until = max(span.until for span in spans if not span.is_open)
-            if until > moment + _AHEAD:
-                return Span(is_open=False, until=inf)
-            spans = [_span(self, zone, int(until // 60)) for zone in zones]
-        return Span(is_open=False, until=until)
+        # From one zone to the next, until all of them were found open at one moment.
+        then, in_turn = moment, 0
+        for name in cycle(zones):
+            span = _span(self, name, int(then // 60))
+            if not span.is_open:
+                then, in_turn = span.until, 0
+                if then > moment + _AHEAD:
+                    return Span(is_open=False, until=inf)
+            in_turn += 1
+            if in_turn == len(zones):
+                break
+        return Span(is_open=False, until=then)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -252,7 +275,8 @@ def _next_change(windows: Windows, where: ZoneInfo, moment: int) -> int:
     local = _local(where, moment)
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     since = int((local.replace(tzinfo=None) - midnight).total_seconds())
-    edges = [60 * edge for pair in windows.week[local.weekday()] for edge in pair]
+    day = () if local.date() in windows.not_on else windows.week[local.weekday()]
+    edges = [60 * edge for pair in day for edge in pair]
     edge = min(each for each in (*edges, 60 * _WHOLE_DAY) if each > since)
     then = moment + edge - since
     if _local(where, then).utcoffset() == local.utcoffset():

@@ -131,7 +131,8 @@ class PostgresLedger(SQLLedger):
 
     def _windows_changed(self, connection: Connection, row: Row) -> None:
         super()._windows_changed(connection, row)
-        if _is_shared(connection, row):
+        # Where its workers are stopping, whoever goes on later puts them anew.
+        if row["command"] is None and _is_shared(connection, row):
             opens = openings_of(connection, row)
             engine.put_anew(connection, row["id"], row["tag"], opens)
 
