@@ -21,7 +21,7 @@ from voicepush.model.status import CampaignState, CampaignStatus
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
 
 #: They take a while.
-_MOST_COPIES = 2
+_MOST_COPIES = 1
 
 #: What may still be sent, and what is made of that.
 _LEFT = ("pending", "in_flight", "not_sent")

@@ -145,7 +145,7 @@ def test_planning_on_a_full_disk_plans_nothing(serve: Serve) -> None:
     listed = june(20_000)
 
     with small_disk("4m") as disk:
-        filler = fill(disk, leave=200_000)
+        filler = fill(disk, leave=250_000)
         where = ("--ledger", str(disk / "june.db"))
         with process(*sending(simulator, *where)) as running:
             said = ended(running)

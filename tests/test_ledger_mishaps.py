@@ -161,6 +161,10 @@ OF_RECEIPTS = (
 )
 
 
+#: How the names of tables begin that speak of none of those that are there.
+OF_NO_CAMPAIGN = ("sqlite", "writer", "suppress", "backup", "forg", "deleted")
+
+
 def rows_by_table(connection: sqlite3.Connection) -> dict[str, int]:
     """
     How many rows each table has that speaks of campaigns.
@@ -170,8 +174,7 @@ def rows_by_table(connection: sqlite3.Connection) -> dict[str, int]:
         for (name,) in connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table'"
         )
-        # The list of those who must not be called is of no campaign.
-        if not name.startswith(("sqlite", "writer", "suppress", *OF_RECEIPTS))
+        if not name.startswith((*OF_NO_CAMPAIGN, *OF_RECEIPTS))
     ]
     return {
         name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608
