@@ -10,7 +10,7 @@ from voicepush.cli.terminal import say, tell
 from voicepush.ledger.reader import LedgerReader
 from voicepush.model.status import CampaignStatus
 from voicepush.report.json import reach_as_object
-from voicepush.report.text import reach_as_lines
+from voicepush.report.reaching import reach_as_lines
 
 
 async def say_reach(ledger: LedgerReader, status: CampaignStatus) -> None:

@@ -20,7 +20,8 @@ from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
 from voicepush.model.reach import Reach, reach
 from voicepush.report.json import reach_as_object
-from voicepush.report.text import counted, forecast, reach_as_lines
+from voicepush.report.reaching import reach_as_lines
+from voicepush.report.text import counted, forecast
 from voicepush.screening.refusals import Refusal
 from voicepush.screening.screening import Screening
 from voicepush.sending.request import encode
