@@ -661,6 +661,20 @@ def test_a_second_round_has_no_use_for_columns() -> None:
     )
 
 
+@pytest.mark.parametrize("key", KEYS.of_all)
+def test_no_key_makes_a_second_round_or_a_check_wrong(key: str) -> None:
+    """
+    Whatever says how to read a list, or what to play to whom, is left out there.
+    """
+    write(f"{key} = {sample(KEYS.of_all[key])[0]}")
+
+    second = say("send", "--from-campaign", "june", "--base-url", "http://127.0.0.1:1")
+    checked = say("check", "--rate-up-to", "0", "--base-url", "http://127.0.0.1:1")
+
+    assert "says how to read a file" not in second.err
+    assert "of no use without --call" not in checked.err
+
+
 def test_a_worker_has_no_use_for_a_rate() -> None:
     """
     It is the campaign's.

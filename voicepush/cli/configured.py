@@ -78,7 +78,10 @@ _ONLY_WITH = {
 _NOT_WITH = {
     **{
         ("send", name): "from-campaign"
-        for name in ("column", "keep", "encoding", "country", "international")
+        for name in (
+            *("column", "keep", "encoding", "country", "international"),
+            "consent-column",
+        )
     },
     **{
         ("send", name): "any-hour"
