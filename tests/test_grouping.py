@@ -327,7 +327,7 @@ async def test_a_move_takes_groups_and_windows_with_it(
         await store.open()
         assert isinstance(store.ledger, SQLLedger)
         stores.append(store.ledger)
-    await people.planned(stores[0], HOURS, message, any_hour=None)
+    await people.planned(stores[0], HOURS, message)
     for source, target in pairwise(stores):
         await source.move("june", target, to="there").go()
     last = stores[-1]

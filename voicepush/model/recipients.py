@@ -279,7 +279,6 @@ class Recipients:
         if len(places) == len(self):
             return self
 
-        # Made once for all columns.
         pick = itemgetter(*places) if len(places) > 1 else None
 
         def at(column: Sequence[_T]) -> list[_T]:
@@ -291,7 +290,8 @@ class Recipients:
             came = {new: self.as_came[old] for new, old in both if old in self.as_came}
         rows = self.rows
         if isinstance(rows, range) and rows.step == 1:
-            rows = list(map(rows.start.__add__, places))
+            start = rows.start
+            rows = [start + place for place in places]
         elif rows is not None:
             rows = at(rows)
         return Recipients(

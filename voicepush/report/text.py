@@ -195,10 +195,6 @@ def sums_of(status: CampaignStatus) -> list[Sum]:
 _ALWAYS = {"read", "planned", "pending", "accepted", "reached", "not reached"}
 
 
-#: Stands where someone stood who was forgotten.
-_FORGOTTEN = "(forgotten)"
-
-
 def lookup_as_text(found: Lookup) -> str:
     """
     What is known of one recipient, with the whole number: it was asked for.
@@ -207,7 +203,7 @@ def lookup_as_text(found: Lookup) -> str:
     said = _said(result.code, result.description)
     outcome = "in flight" if found.in_flight else _words(result.outcome)
     head = shown(
-        f"{result.recipient or _FORGOTTEN}: {outcome} in campaign {found.campaign}"
+        f"{result.recipient or '(forgotten)'}: {outcome} in campaign {found.campaign}"
     )
     head += shown(f", a round after {found.follows}") if found.follows else ""
     if found.archived:

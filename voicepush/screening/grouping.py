@@ -5,6 +5,7 @@ Which recipients may share a request: those with the same message and time zones
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -20,7 +21,7 @@ from voicepush.model.recipients import Kind, Recipients
 from voicepush.model.windows import Windows, zone
 from voicepush.screening.refusals import Reason, Refusal
 from voicepush.screening.screening import without
-from voicepush.screening.zones import zones_of_all
+from voicepush.screening.zones import places_by_zones, zones_of_all
 from voicepush.sources.choosing import named
 
 #: So many different messages one campaign may have.
@@ -239,14 +240,27 @@ class Grouping:
         if self._zoning is None:
             yield (), recipients
             return
-        zones = self._zones(recipients, self._zoning)
-        reasons = {self._reason(each, self._zoning.windows) for each in set(zones)}
-        for reason in filter(None, reasons):
-            bad = [self._reasons[each] is reason for each in zones]
-            recipients = without(recipients, bad, reason, refusals)
-            zones = [each for each in zones if self._reasons[each] is not reason]
-        if zones:
-            yield from recipients.by_key(zones).items()
+        for zones, places in self._places(recipients, self._zoning).items():
+            part = recipients.at(places)
+            reason = self._reason(zones, self._zoning.windows)
+            if reason is None:
+                yield zones, part
+            else:
+                without(part, [True] * len(part), reason, refusals)
+
+    def _places(
+        self, recipients: Recipients, zoning: Zoning
+    ) -> Mapping[_Zones, Sequence[int]]:
+        """
+        The places of the destinations, by where they may be.
+        """
+        is_plain = recipients.kind is Kind.MSISDN and recipients.widths is None
+        if is_plain and zoning.zone is None and zoning.column is None:
+            return places_by_zones(recipients.values)
+        places: defaultdict[_Zones, list[int]] = defaultdict(list)
+        for place, zones in enumerate(self._zones(recipients, zoning)):
+            places[zones].append(place)
+        return places
 
     def _group(self, key: _Key, *, trial: bool = False) -> Group:
         group = self._groups.get((*key, trial))

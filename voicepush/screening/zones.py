@@ -4,6 +4,7 @@ In which time zones a number may be.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from operator import itemgetter
@@ -49,9 +50,26 @@ def zones_of(number: str) -> tuple[str, ...]:
     return ()
 
 
+def places_by_zones(numbers: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
+    """
+    The places of *numbers* in their order, by the zones in which they may be.
+    """
+    known, end = _heads(), _HEAD
+    places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    # Each list passes here, so that all is done in one loop.
+    for place, number in enumerate(numbers):
+        places[known[number[1:end]]].append(place)
+    if deeper := places.pop(_DEEPER, ()):
+        for place in deeper:
+            places[known.further(numbers[place])].append(place)
+        for found in places.values():
+            found.sort()
+    return places
+
+
 def zones_of_all(numbers: Sequence[str]) -> list[tuple[str, ...]]:
     """
-    The same for each of *numbers*. Equal zones are one object.
+    The zones of each of *numbers*. Equal zones are one object.
     """
     known = _heads()
     found = list(map(known.__getitem__, map(_HEAD_OF, numbers)))
