@@ -390,6 +390,24 @@ async def test_who_must_not_be_called_is_not_called_there_either(
     assert 7 == sum(each.number for each in history)
 
 
+async def test_who_was_forgotten_is_not_called_there_either(two: Two) -> None:
+    """
+    Also where others were forgotten there, and once more when it is moved on.
+    """
+    await two.source.forget(Kind.MSISDN, "+9990009907")
+    await two.target.forget(Kind.MSISDN, "+9990009908")
+    await two.source.move("june", two.target, to="there").go()
+    people = ["+9990009907", "+9990009908", "+9990009909"]
+    forgotten = await two.target.forgotten()
+    listed = await two.target.suppressed(Kind.MSISDN, people)
+
+    assert set(people[:2]) == set(listed)
+    assert set(people[:2]) == forgotten.known(Kind.MSISDN, people)
+    assert 2 == len(forgotten)
+    await two.target.unsuppress([(Kind.MSISDN, people[:1])], reason="asked for it")
+    assert {people[1]} == (await two.target.forgotten()).known(Kind.MSISDN, people)
+
+
 async def test_a_long_list_comes_little_by_little(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:

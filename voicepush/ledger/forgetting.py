@@ -54,8 +54,8 @@ class Forgotten:
     Those who were forgotten and are not called again.
     """
 
-    #: The ledger's; None where nobody was forgotten.
-    key: str | None = attrs.field(default=None, repr=False)
+    #: The ledger's, and those of ledgers from which a campaign was moved here.
+    keys: Collection[str] = attrs.field(default=(), repr=only_count)
     hashes: Collection[str] = attrs.field(default=frozenset(), repr=only_count)
 
     def __len__(self) -> int:
@@ -65,10 +65,14 @@ class Forgotten:
         """
         Those of *values* who are among them.
         """
-        if self.key is None or not self.hashes:
+        if not self.hashes:
             return set()
-        key = self.key
-        return {each for each in values if hash_of(key, kind, each) in self.hashes}
+        return {
+            each
+            for key in self.keys
+            for each in values
+            if hash_of(key, kind, each) in self.hashes
+        }
 
 
 @attrs.frozen

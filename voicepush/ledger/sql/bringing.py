@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from voicepush.ledger.sql.store import Connection, Row, Store
-from voicepush.ledger.sql.suppression import insert, page_of, unlisted
+from voicepush.ledger.sql.suppression import insert, keys_of, page_of, unlisted
 from voicepush.model.recipients import Kind
 
 #: What is the same of a deed in both.
@@ -45,9 +45,38 @@ async def bring_list(
             deeds |= made
             brought += written
             after = rows[-1]["value"]
+    brought += await _bring_forgotten(source, target, hold)
     # What goes where nobody looks is not kept.
     target.check_in_place()
     return brought
+
+
+async def _bring_forgotten(
+    source: Store, target: Store, hold: Callable[[Connection], object]
+) -> int:
+    """
+    The same of those who were forgotten: hashes of them, and what these are made with.
+    """
+
+    def read(connection: Connection) -> tuple[list[str], list[Row]]:
+        rows = connection.execute("SELECT hash, at, who FROM forgotten").fetchall()
+        return keys_of(connection) if rows else [], rows
+
+    def write(connection: Connection) -> int:
+        connection.lock_suppression(alone=True)
+        hold(connection)
+        there = set(keys_of(connection))
+        new = [(key,) for key in keys if key not in there]
+        connection.executemany("INSERT INTO forgetting VALUES (?)", new)
+        known = {
+            row["hash"] for row in connection.execute("SELECT hash FROM forgotten")
+        }
+        unknown = [tuple(row) for row in rows if row["hash"] not in known]
+        connection.executemany("INSERT INTO forgotten VALUES (?, ?, ?)", unknown)
+        return len(unknown)
+
+    keys, rows = await source.do(read, writes=False)
+    return await target.do(write) if rows else 0
 
 
 def _write(

@@ -41,6 +41,7 @@ from voicepush.ledger.sql.index import drop_entry
 from voicepush.ledger.sql.late import lose, write_late
 from voicepush.ledger.sql.rows import batch_result, in_flight, record_of, rows_numbered
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
+from voicepush.ledger.sql.suppression import keys_of
 from voicepush.model.forgetting import Forgetting
 from voicepush.model.outcome import Outcome
 from voicepush.model.recipients import Kind
@@ -356,12 +357,13 @@ class _Forgetting:
 
 
 def _remember(connection: Connection, person: Person, *, keep: bool) -> None:
-    row = connection.execute("SELECT key FROM forgetting").fetchone()
-    key = secrets.token_hex(32) if row is None else str(row["key"])
-    if row is None:
-        connection.execute("INSERT INTO forgetting VALUES (?)", (key,))
-    hashed = hash_of(key, person.kind, person.value)
-    connection.execute("DELETE FROM forgotten WHERE hash = ?", (hashed,))
+    keys = keys_of(connection)
+    if not keys:
+        keys = [secrets.token_hex(32)]
+        connection.execute("INSERT INTO forgetting VALUES (?)", keys)
+    hashed, *others = (hash_of(key, person.kind, person.value) for key in keys)
+    for each in (hashed, *others):
+        connection.execute("DELETE FROM forgotten WHERE hash = ?", (each,))
     if keep:
         connection.execute(
             "INSERT INTO forgotten VALUES (?, ?, ?)",

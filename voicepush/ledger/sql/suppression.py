@@ -159,9 +159,8 @@ class SQLSuppression:
         """
 
         def work(connection: Connection) -> Forgotten:
-            row = connection.execute("SELECT key FROM forgetting").fetchone()
             hashes = connection.execute("SELECT hash FROM forgotten")
-            return Forgotten(row and row["key"], frozenset(each[0] for each in hashes))
+            return Forgotten(keys_of(connection), frozenset(each[0] for each in hashes))
 
         return await self._store.do(work, writes=False)
 
@@ -252,10 +251,10 @@ def _listed(
 ) -> dict[str, SuppressedEntry]:
     table, column, type_ = _TABLES[kind]
     # Most ledgers have no list, and nothing is to be made for them.
-    is_there, key = connection.execute(
-        f"SELECT EXISTS (SELECT 1 FROM {table}), (SELECT max(key) FROM forgetting)"  # noqa: S608
+    is_there, is_anyone = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM {table}), EXISTS (SELECT 1 FROM forgotten)"  # noqa: S608
     ).fetchone()
-    forgotten = forgotten_among(connection, key, kind, values) if key else {}
+    forgotten = forgotten_among(connection, kind, values) if is_anyone else {}
     if not is_there:
         return forgotten
     # SQLite looks at a CROSS JOIN in this order, and so at no more than is asked for.
@@ -269,18 +268,25 @@ def _listed(
     return {**forgotten, **{_text(kind, row[0]): _entry(kind, row) for row in rows}}
 
 
+def keys_of(connection: Connection) -> list[str]:
+    """
+    What the hashes of the forgotten are made with: the key of this ledger, and of those
+    from which a campaign was moved here.
+    """
+    found = connection.execute("SELECT key FROM forgetting ORDER BY key")
+    return [row["key"] for row in found]
+
+
 def forgotten_among(
-    connection: Connection, key: str, kind: Kind, values: Sequence[str]
+    connection: Connection, kind: Kind, values: Sequence[str]
 ) -> dict[str, SuppressedEntry]:
     """
     Those of *values* who were forgotten.
-
-    Args:
-        key: Of this ledger.
     """
     if connection.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is None:
         return {}
-    hashes = {hash_of(key, kind, each): each for each in values}
+    keys = keys_of(connection)
+    hashes = {hash_of(key, kind, each): each for key in keys for each in values}
     rows = connection.execute(
         f"SELECT hash, at, who FROM {connection.each_of} CROSS JOIN forgotten "  # noqa: S608
         "WHERE hash = CAST(asked.value AS text)",
@@ -361,9 +367,8 @@ def _remove(
         f"(SELECT CAST(asked.value AS {type_}) FROM {connection.each_of})",
         (_asked(kind, values),),
     ).rowcount
-    row = connection.execute("SELECT key FROM forgetting").fetchone()
-    hashes = [hash_of(row["key"], kind, each) for each in values if row is not None]
-    for each in hashes:
+    keys = keys_of(connection)
+    for each in [hash_of(key, kind, value) for key in keys for value in values]:
         removed += connection.execute(
             "DELETE FROM forgotten WHERE hash = ?", (each,)
         ).rowcount
