@@ -129,5 +129,5 @@ async def settled(simulator: Simulator) -> None:
     """
     Wait until no receipt is pending.
     """
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await simulator.receipts_done()
