@@ -488,3 +488,98 @@ async def test_a_trial_on_several_machines_is_done_by_one(
 
     assert (50, 50) == (stands.accepted, stands.pending)
     assert CampaignState.RUNNING is stands.state
+
+
+@pytest.mark.parametrize(
+    ("columns", "options"),
+    [
+        ({"turn": ["high", "1"]}, ["--priority-column", "turn"]),
+        (
+            {"language": ["xx", "en"]},
+            ["--media-column", "language", "--media-map", "en=a"],
+        ),
+        (
+            {"zone": ["Asia/Delhi", "Asia/Kolkata"]},
+            ["--zone-column", "zone", "--window", "00:00-24:00"],
+        ),
+    ],
+)
+def test_a_good_row_after_one_that_was_refused(
+    serve: Serve, columns: dict[str, list[str]], options: list[str]
+) -> None:
+    """
+    Is no duplicate of that: the person is called.
+    """
+    simulator = serve()
+    (column,) = columns.values()
+    name = next(iter(columns))
+    lines = [f"msisdn,{name}", *(f"+999000000001,{each}" for each in column)]
+    Path("june.csv").write_text("\n".join([*lines, ""]))
+    rest = [] if "--media-column" in options else ["--media", "x"]
+    said = say(
+        *("send", "june.csv", "--base-url", simulator.url, *rest, *options),
+    )
+    stands = status()
+
+    assert 0 == said.code
+    assert (1, 1, 0) == (stands["planned"], stands["invalid"], stands["duplicate"])
+    assert ["+999000000001"] == list(simulator.calls)
+
+
+def test_it_can_not_start_after_it_expires(serve: Serve) -> None:
+    """
+    Also where that is only rehearsed.
+    """
+    write_list(3)
+    options = ["--start-at", "2h", "--expiry", "1h"]
+    for more in ([], ["--dry-run"]):
+        said = say(*command(serve(), *options, *more))
+
+        assert 2 == said.code
+        assert "everyone would expire before it starts" in said.err
+
+
+def test_a_rehearsal_tells_of_the_order(serve: Serve) -> None:
+    """
+    Who is called first, and from when to when anyone is.
+    """
+    write_list(30)
+    options = ["--first", "10", "--start-at", "1h", "--stop-at", "2h"]
+    told = say(*command(serve(), *options, "--dry-run")).out
+
+    assert "10 are called first; the others wait for resume" in told
+    assert "(--start-at)" in told
+    assert "(--stop-at)" in told
+
+
+def test_a_spreadsheets_whole_number_is_a_turn(serve: Serve) -> None:
+    """
+    With its point and zero.
+    """
+    simulator = serve()
+    write_list(2, turn=["2.0", "1.0"])
+
+    assert 0 == say(*command(simulator, "--priority-column", "turn")).code
+    assert 2 == len(simulator.calls)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--window", ""], "the window '' can't be understood"),
+        (["--not-on", " "], "--not-on names no date"),
+    ],
+)
+def test_nothing_is_no_window(serve: Serve, options: list[str], words: str) -> None:
+    """
+    As from a variable that is not set: also where windows are changed.
+    """
+    simulator = serve()
+    write_list(3)
+    said = say(*command(simulator, *options))
+    say(*command(simulator, "--zone", "Asia/Kolkata", "--window", "00:00-24:00"))
+    changed = say("windows", "june", *options)
+
+    assert (2, 2) == (said.code, changed.code)
+    assert words in said.err
+    assert words in changed.err

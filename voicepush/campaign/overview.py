@@ -147,6 +147,7 @@ def _settings(plan: Plan) -> dict[str, str]:
         "window": plan.windows and str(plan.windows),
         "not-on": plan.windows and ", ".join(map(str, sorted(plan.windows.not_on))),
         "any-hour": plan.any_hour,
+        "first": plan.trial and f"{plan.trial.people:,} by seed {plan.trial.seed}",
         "from-campaign": plan.follows and plan.follows.campaign,
         "calls": plan.follows and ", ".join(plan.follows.states),
         "caps": "; ".join(

@@ -91,6 +91,7 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
     if existing := await ledger.plan(name):
         return await again(existing)
     started = message.starting(clock.utc_now())
+    terms.check(started)
     if screening.hold_until(started.deadline):
         # Each claim asks again.
         given = {CONSENT_COLUMN: CONSENT, **given}
@@ -127,6 +128,7 @@ async def planned(  # noqa: PLR0913 -- most are settings that stay with the camp
         async with heartbeats(draft):
             await leave_out(screening, ledger, caps, besides)
         cutter = Cutter(started, terms, tag=plan.tag, size=batch_size)
+        cutter.join(screening)
         if not await _fill(draft, recipients, screening, cutter, refused):
             told = recipients.left_out if isinstance(recipients, FollowUp) else ""
             raise NobodyToCallError(  # noqa: TRY301 -- ours
@@ -275,6 +277,7 @@ class Cutter:
             message, terms.zoning, terms.messages, terms.priority_column
         )
         self._batcher = Batcher(self._grouping.whole, tag=tag, size=size)
+        self._has_columns = terms.has_columns
         trial = terms.trial
         self._sample = None if trial is None else Sample(trial.people, trial.seed)
         self._told = 0
@@ -307,6 +310,13 @@ class Cutter:
             for group, chosen in self._sample.chosen():
                 yield from self._batcher.feed(chosen, self._grouping.trial_of(group))
             yield from self._batcher.flush()
+
+    def join(self, screening: Screening) -> None:
+        """
+        Let *screening* refuse those whose columns put them into no group.
+        """
+        if self._has_columns:
+            screening.group_by(self._grouping.refused)
 
     def new_groups(self) -> list[PlannedGroup]:
         """

@@ -8,8 +8,10 @@ from datetime import datetime
 
 import attrs
 
+from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger.plan import Stage, Trial
+from voicepush.model.message import VoiceMessage
 from voicepush.model.windows import Windows
 from voicepush.screening.grouping import MessageColumn, Zoning
 
@@ -46,6 +48,30 @@ class Terms:
                 raise InputError("when a campaign starts or stops needs a time zone")
         if self.starts_at and self.stops_at and self.stops_at <= self.starts_at:
             raise InputError("a campaign can't stop before it starts")
+
+    def check(self, message: VoiceMessage) -> None:
+        """
+        Make sure that someone can be called before *message* expires, which is a moment
+        by now.
+
+        Raises:
+            InputError: Nobody can.
+        """
+        deadline, starts_at = message.deadline, clock.seconds_of(self.starts_at)
+        if deadline is not None and starts_at is not None and starts_at >= deadline:
+            raise InputError(
+                "everyone would expire before it starts: --start-at names a moment "
+                "that is not before the expiry (--expiry)"
+            )
+
+    @property
+    def has_columns(self) -> bool:
+        """
+        Whether columns of the list say what holds for each one.
+        """
+        has_zones = self.zoning is not None and self.zoning.column is not None
+        columns = (self.messages, self.priority_column)
+        return has_zones or columns != (None, None)
 
     @property
     def windows(self) -> Windows | None:

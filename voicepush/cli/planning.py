@@ -147,7 +147,8 @@ class Order:
             async with existing(ledger) as opened:
                 if await opened.plan(name) is not None:
                     say(
-                        f"but {name} is planned in {ledger} already: send goes on there"
+                        f"but {name} is planned in {ledger} already: send goes on with "
+                        "that plan, and refuses another list, message or option"
                     )
         if rehearsal.planned:
             return EVERYONE_ACCEPTED

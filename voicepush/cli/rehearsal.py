@@ -5,7 +5,7 @@ What a campaign would be: counts, a forecast and its first request, with no one 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import attrs
 from voicepush import clock
 from voicepush.campaign.planning import Cutter
 from voicepush.campaign.terms import Terms
-from voicepush.cli.times import told_expiry
+from voicepush.cli.times import told, told_expiry
 from voicepush.masking import mask, mask_numbers, shown
 from voicepush.model.batch import Batch, Group, make_tag
 from voicepush.model.message import VoiceMessage
@@ -67,13 +67,15 @@ class Rehearsal:
     request: FirstRequest | None
     #: Who is called when; None at any hour.
     reach: Reach | None
+    #: What is said of who is called first, and from when to when anyone is.
+    order: Sequence[str]
 
     def as_object(self) -> dict[str, object]:
         """
         Itself for JSON.
         """
         found = attrs.asdict(self)
-        del found["reach"]
+        del found["reach"], found["order"]
         return found if self.reach is None else found | reach_as_object(self.reach)
 
     def as_text(self) -> str:
@@ -97,7 +99,10 @@ class Rehearsal:
         else:
             left = (self.expiry - clock.utc_now()).total_seconds()
             lines.append(told_expiry(self.expiry))
-        lines.append(forecast(self.planned, self.rate, left))
+        if self.reach is None or not (self.reach.waits or self.reach.unreached):
+            # Otherwise who waits, and who is out of reach, says more.
+            lines.append(forecast(self.planned, self.rate, left))
+        lines += self.order
         if self.reach is not None:
             now = clock.now()
             lines += reach_as_lines(self.reach, now, self.rate, can_change=False)
@@ -137,7 +142,9 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
     """
     started = message.starting(clock.utc_now())
     screening.hold_until(started.deadline)
+    terms.check(started)
     cutter = Cutter(started, terms, tag=make_tag(), size=batch_size)
+    cutter.join(screening)
     first: Batch | None = None
     people: Counter[tuple[str, ...]] = Counter()
     planned = requests = 0
@@ -167,7 +174,18 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
         rate=rate,
         request=None if first is None else _request(first),
         reach=found,
+        order=list(_order(terms, planned)),
     )
+
+
+def _order(terms: Terms, planned: int) -> Iterator[str]:
+    if terms.trial is not None:
+        first = min(terms.trial.people, planned)
+        yield f"{first:,} are called first; the others wait for resume, or --observe"
+    if terms.starts_at is not None:
+        yield f"nobody is called before {told(terms.starts_at)} (--start-at)"
+    if terms.stops_at is not None:
+        yield f"nobody is called from {told(terms.stops_at)} on (--stop-at)"
 
 
 def _batches(

@@ -68,7 +68,8 @@ class CallTimes:
         is_typed = any(each is not None for each in others)
         if not is_typed and base_url is not None and is_loopback(base_url):
             return None, None
-        windows = build_windows(self.window or DEFAULT_WINDOW, self.not_on or ())
+        text = DEFAULT_WINDOW if self.window is None else self.window
+        windows = build_windows(text, self.not_on or ())
         return Zoning(windows, self.zone, self.zone_column), None
 
     @property
@@ -76,7 +77,7 @@ class CallTimes:
         """
         What was typed, by the option's name.
         """
-        window = self.window and str(Windows.parse(self.window))
+        window = None if self.window is None else str(Windows.parse(self.window))
         days = sorted(_days(self.not_on or ()))
         return {
             "window": window,
@@ -123,7 +124,8 @@ async def windows(
             return EVERYONE_ACCEPTED
         changed: Windows | None = None
         if any_hour is None:
-            text = window or (str(before) if before else DEFAULT_WINDOW)
+            kept = DEFAULT_WINDOW if before is None else str(before)
+            text = kept if window is None else window
             changed = build_windows(text, not_on or ())
             if not_on is None and before is not None:
                 changed = attrs.evolve(changed, not_on=before.not_on)
@@ -157,6 +159,8 @@ def build_windows(text: str, not_on: Sequence[str]) -> Windows:
 
 def _days(typed: Sequence[str]) -> Iterator[date]:
     for each in typed:
+        if not each.strip():
+            raise InputError("--not-on names no date; leave it out")
         path = Path(each)
         if not path.is_file():
             yield from dates(each)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
@@ -33,7 +33,8 @@ MOST_PRIORITIES = 100
 #: The priority of those who have none.
 LAST_OF_ALL = 1_000_000
 
-_WHOLE = re.compile(r"-?[0-9]{1,6}", re.ASCII)
+#: Spreadsheets write whole numbers with a point and zeros at times.
+_WHOLE = re.compile(r"(-?[0-9]{1,6})(?:[.,]0{1,6})?", re.ASCII)
 
 #: In which time zones someone may live; none where that is not known.
 _Zones = tuple[str, ...]
@@ -163,6 +164,31 @@ class Grouping:
         """
         return list(self._groups.values())
 
+    def refused(self, recipients: Recipients) -> dict[int, Reason]:
+        """
+        Why those are refused of whom a column of the source says what can't be, by
+        place; who is refused by their number alone is found by `group`.
+        """
+        found: dict[int, Reason] = {}
+        if self._messages is not None:
+            played = self._messages_of(recipients, self._messages)
+            _mark(found, Reason.NO_MESSAGE, (each is None for each in played))
+        if self._priority_column is not None:
+            turns = self._turns_of(recipients, self._priority_column)
+            _mark(found, Reason.NO_PRIORITY, (each is None for each in turns))
+        if self._zoning is not None and self._zoning.column is not None:
+            for name in set(_column(recipients, self._zoning.column, "time zones")):
+                if name.strip():
+                    self._zone_named(name)
+            names = _column(recipients, self._zoning.column, "time zones")
+            bad = {
+                name
+                for name, zones in self._named.items()
+                if self._reasons.get(zones) is Reason.NOT_A_ZONE
+            }
+            _mark(found, Reason.NOT_A_ZONE, (name in bad for name in names))
+        return found
+
     def together(self, parts: Sequence[Recipients]) -> Iterator[Recipients]:
         """
         *parts*, those of them as one that can be: sorting many costs less for each.
@@ -196,15 +222,7 @@ class Grouping:
         if self._messages is None:
             yield self.whole.message, recipients
             return
-        texts = _column(recipients, self._messages.column, "messages")
-        for text in set(texts).difference(self._played):
-            self._played[text] = self._messages.message_of(text, self.whole.message)
-        if len(set(self._played.values())) > MOST_MESSAGES:
-            raise InputError(
-                f"the column {self._messages.column!r} names more than "
-                f"{MOST_MESSAGES:,} messages; is it the right one?"
-            )
-        played = list(map(self._played.__getitem__, texts))
+        played = self._messages_of(recipients, self._messages)
         if None in played:
             bad = [each is None for each in played]
             recipients = without(recipients, bad, Reason.NO_MESSAGE, refusals)
@@ -212,21 +230,43 @@ class Grouping:
         if found:
             yield from recipients.by_key(found).items()
 
+    def _messages_of(
+        self, recipients: Recipients, messages: MessageColumn
+    ) -> list[VoiceMessage | None]:
+        """
+        What each is played; None where that is not known.
+        """
+        texts = _column(recipients, messages.column, "messages")
+        for text in set(texts).difference(self._played):
+            self._played[text] = messages.message_of(text, self.whole.message)
+        if len(set(self._played.values())) > MOST_MESSAGES:
+            raise InputError(
+                f"the column {messages.column!r} names more than "
+                f"{MOST_MESSAGES:,} messages; is it the right one?"
+            )
+        return list(map(self._played.__getitem__, texts))
+
+    def _turns_of(self, recipients: Recipients, column: str) -> list[int | None]:
+        """
+        The number of each one's turn; None where that is none.
+        """
+        texts = _column(recipients, column, "priorities")
+        for text in set(texts).difference(self._turns):
+            self._turns[text] = _turn(text)
+        if len(set(self._turns.values())) > MOST_PRIORITIES:
+            raise InputError(
+                f"the column {column!r} has more than {MOST_PRIORITIES:,} priorities; "
+                "is it the right one?"
+            )
+        return list(map(self._turns.__getitem__, texts))
+
     def _by_priority(
         self, recipients: Recipients, refusals: list[Refusal]
     ) -> Iterator[tuple[int, Recipients]]:
         if self._priority_column is None:
             yield 0, recipients
             return
-        texts = _column(recipients, self._priority_column, "priorities")
-        for text in set(texts).difference(self._turns):
-            self._turns[text] = _turn(text)
-        if len(set(self._turns.values())) > MOST_PRIORITIES:
-            raise InputError(
-                f"the column {self._priority_column!r} has more than "
-                f"{MOST_PRIORITIES:,} priorities; is it the right one?"
-            )
-        turns = list(map(self._turns.__getitem__, texts))
+        turns = self._turns_of(recipients, self._priority_column)
         if None in turns:
             bad = [each is None for each in turns]
             recipients = without(recipients, bad, Reason.NO_PRIORITY, refusals)
@@ -329,11 +369,21 @@ def _column(recipients: Recipients, name: str, what: str) -> Sequence[str]:
     return recipients.kept[headers[found[0]]] if found else ()
 
 
+def _mark(found: dict[int, Reason], reason: Reason, bad: Iterable[bool]) -> None:
+    """
+    Note *reason* for the *bad* of whom none is known yet.
+    """
+    for place, is_bad in enumerate(bad):
+        if is_bad:
+            found.setdefault(place, reason)
+
+
 def _turn(text: str) -> int | None:
     text = text.strip()
     if not text:
         return LAST_OF_ALL
-    return int(text) if _WHOLE.fullmatch(text) else None
+    found = _WHOLE.fullmatch(text)
+    return int(found[1]) if found else None
 
 
 def _reason(zones: _Zones, windows: Windows) -> Reason | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from typing import TypeAlias
 
 import attrs
 
@@ -32,6 +33,10 @@ class Screened:
     recipients: Recipients
     #: In the order of their rows.
     refusals: list[Refusal] = attrs.field(factory=list, repr=only_count)
+
+
+#: Gives why destinations of a block are refused, by place.
+RefusedBy: TypeAlias = Callable[[Recipients], Mapping[int, Reason]]
 
 
 class Screening:
@@ -82,6 +87,7 @@ class Screening:
         self._correlation_ids = Seen.of_ids()
         self._listed: Callable[[Kind, Sequence[str]], set[str]] | None = None
         self._called_before: Callable[[Kind, Sequence[str]], set[str]] | None = None
+        self._ungroupable: RefusedBy | None = None
         self._refused: Counter[RefusalKind] = Counter()
         #: How many values came in.
         self.read = 0
@@ -145,6 +151,16 @@ class Screening:
             return False
         self._consents.hold_until(moment)
         return True
+
+    def group_by(self, refused: RefusedBy) -> None:
+        """
+        Refuse people of whom is not known what they are played, when it is their turn,
+        or where they live, before it is noted that they came.
+
+        Args:
+            refused: Gives why those at some places of a block are refused.
+        """
+        self._ungroupable = refused
 
     def screen(self, block: Block) -> Screened:
         """
@@ -258,12 +274,14 @@ class Screening:
         if self._listed is not None:
             listed = self._listed(part.kind, column.values)
             column.drop_those(Reason.SUPPRESSED, listed)
-        if self._consents is not None and (bad := self._consents.reasons(part)):
-            owners = part.places_of_values()
-            theirs = (owners[place] for place in column.places)
-            column.drop(
-                {at: bad[each] for at, each in enumerate(theirs) if each in bad}
-            )
+        agreed = None if self._consents is None else self._consents.reasons
+        for look in (agreed, self._ungroupable):
+            if look is not None and (bad := look(part)):
+                owners = part.places_of_values()
+                theirs = (owners[place] for place in column.places)
+                column.drop(
+                    {at: bad[each] for at, each in enumerate(theirs) if each in bad}
+                )
         if self._called_before is not None:
             called = self._called_before(part.kind, column.values)
             column.drop_those(Reason.CALLED_BEFORE, called)

@@ -101,6 +101,8 @@ class Giving:
         When the next windows open, if all who are pending wait for that.
         """
         now, windows = connection.now(), load_windows(row["windows"])
+        if later := starts_later(row["starts_at"], now):
+            return later
         classes = in_order(self._groups, windows, now, row["expires_at"])
         opened = [number for numbers in classes for number in numbers]
         if len(opened) == len(self._groups):

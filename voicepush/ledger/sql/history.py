@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from math import inf
 
 from voicepush import clock
 from voicepush.ledger.sql.store import Connection
@@ -77,6 +78,17 @@ def told(given: Mapping[str, object]) -> str:
     """
     return ", ".join(
         f"{name} {value}" for name, value in given.items() if value is not None
+    )
+
+
+def moment_text(seconds: float | None) -> str | None:
+    """
+    The moment that many *seconds* after 1970, in words; infinity is never.
+    """
+    if seconds is None:
+        return None
+    return (
+        "never" if seconds == inf else clock.moment(seconds).isoformat(" ", "seconds")
     )
 
 

@@ -21,7 +21,7 @@ from voicepush.ledger.opening import (
 from voicepush.ledger.plan import Command, Plan, PlannedGroup, Stage
 from voicepush.ledger.sql.draft import SQLDraft, drop, drop_of, insert
 from voicepush.ledger.sql.groups import planned_groups
-from voicepush.ledger.sql.history import note, told
+from voicepush.ledger.sql.history import moment_text, note, told
 from voicepush.ledger.sql.holding import (
     campaign_row,
     check_free,
@@ -114,6 +114,7 @@ class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
             "resend_unknown": resend_unknown,
             "stops_at": stops_at,
         }
+        said = {**given, "stops_at": moment_text(stops_at)}
         settings = tuple(given.values())
         changes = any(setting is not None for setting in settings)
 
@@ -131,7 +132,7 @@ class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
                     "stops_at = coalesce(?, stops_at) WHERE id = ?",
                     (*settings, row["id"]),
                 )
-                note(connection, row["id"], "changed", told(given))
+                note(connection, row["id"], "changed", told(said))
 
         await self._store.do(work, writes=changes)
 
