@@ -100,7 +100,8 @@ from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
 from voicepush.model.windows import Span, Windows
 from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
-from voicepush.screening.grouping import MessageColumn, Zoning
+from voicepush.screening.grouping import Zoning
+from voicepush.screening.kept import MessageColumn
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable

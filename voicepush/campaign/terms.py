@@ -13,7 +13,8 @@ from voicepush.errors import InputError
 from voicepush.ledger.plan import Stage, Trial
 from voicepush.model.message import VoiceMessage
 from voicepush.model.windows import Windows
-from voicepush.screening.grouping import MessageColumn, Zoning
+from voicepush.screening.grouping import Zoning
+from voicepush.screening.kept import MessageColumn
 
 
 @attrs.frozen(kw_only=True)

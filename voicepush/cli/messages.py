@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from voicepush.cli.options import Message
 from voicepush.errors import InputError
 from voicepush.model.message import VoiceMessage
-from voicepush.screening.grouping import MessageColumn
+from voicepush.screening.kept import MessageColumn
 
 
 @Parameter(name="*", group="Message")

@@ -15,7 +15,8 @@ from voicepush.cli.options import seconds
 from voicepush.cli.times import check_future, parse_expiry
 from voicepush.errors import InputError
 from voicepush.ledger.plan import Trial
-from voicepush.screening.grouping import MessageColumn, Zoning
+from voicepush.screening.grouping import Zoning
+from voicepush.screening.kept import MessageColumn
 
 
 @Parameter(name="*", group="In which order")

@@ -4,11 +4,10 @@ Which recipients may share a request: those with the same message and time zones
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import attrs
 
@@ -19,22 +18,10 @@ from voicepush.model.batch import Group
 from voicepush.model.message import VoiceMessage
 from voicepush.model.recipients import Kind, Recipients
 from voicepush.model.windows import Windows, zone
+from voicepush.screening.kept import MessageColumn, Messages, Turns, kept_column
 from voicepush.screening.refusals import Reason, Refusal
 from voicepush.screening.screening import without
 from voicepush.screening.zones import places_by_zones, zones_of_all
-from voicepush.sources.choosing import named
-
-#: So many different messages one campaign may have.
-MOST_MESSAGES = 1000
-
-#: So many different priorities.
-MOST_PRIORITIES = 100
-
-#: The priority of those who have none.
-LAST_OF_ALL = 1_000_000
-
-#: Spreadsheets write whole numbers with a point and zeros at times.
-_WHOLE = re.compile(r"(-?[0-9]{1,6})(?:[.,]0{1,6})?", re.ASCII)
 
 #: In which time zones someone may live; none where that is not known.
 _Zones = tuple[str, ...]
@@ -66,42 +53,6 @@ class Zoning:
     def __attrs_post_init__(self) -> None:
         if self.zone is not None:
             zone(self.zone)
-
-
-@attrs.frozen
-class MessageColumn:
-    """
-    Which message each one is played, by a column of the source, which is kept.
-    """
-
-    column: str
-    #: Whether it names prompts or call flows.
-    field: Literal["media", "callflow"] = attrs.field(
-        default="media", validator=attrs.validators.in_(("media", "callflow"))
-    )
-    #: The ids of these, by what stands in the column, in small letters; None where the
-    #: ids stand there themselves.
-    ids: Mapping[str, str] | None = None
-    #: Whether the campaign's message is played where the column is blank; otherwise
-    #: such a row is refused.
-    has_default: bool = False
-
-    def message_of(self, text: str, message: VoiceMessage) -> VoiceMessage | None:
-        """
-        What is played where *text* stands in the column, if anything is.
-
-        Args:
-            message: The campaign's.
-        """
-        text = text.strip()
-        if not text:
-            return message if self.has_default else None
-        named = text if self.ids is None else self.ids.get(text.casefold())
-        if named is None:
-            return None
-        if self.field == "media":
-            return attrs.evolve(message, media=named, callflow=None)
-        return attrs.evolve(message, media=None, callflow=named)
 
 
 class Part(NamedTuple):
@@ -143,17 +94,13 @@ class Grouping:
         messages: MessageColumn | None = None,
         priority_column: str | None = None,
     ) -> None:
-        self._priority_column = priority_column
+        self._turns = None if priority_column is None else Turns(priority_column)
         self._zoning = zoning
-        self._messages = messages
+        self._messages = None if messages is None else Messages(message, messages)
         #: Everyone is in it where nothing tells people apart.
         self.whole = Group(message)
         #: By what they have in common; the others are numbered from 1.
         self._groups: dict[tuple[VoiceMessage, int, _Zones, bool], Group] = {}
-        #: By what stands in the column; None where that is no number.
-        self._turns: dict[str, int | None] = {}
-        #: By what stands in the column.
-        self._played: dict[str, VoiceMessage | None] = {}
         self._reasons: dict[_Zones, Reason | None] = {}
         self._named: dict[str, _Zones] = {}
 
@@ -171,16 +118,16 @@ class Grouping:
         """
         found: dict[int, Reason] = {}
         if self._messages is not None:
-            played = self._messages_of(recipients, self._messages)
+            played = self._messages.of(recipients)
             _mark(found, Reason.NO_MESSAGE, (each is None for each in played))
-        if self._priority_column is not None:
-            turns = self._turns_of(recipients, self._priority_column)
+        if self._turns is not None:
+            turns = self._turns.of(recipients)
             _mark(found, Reason.NO_PRIORITY, (each is None for each in turns))
         if self._zoning is not None and self._zoning.column is not None:
-            for name in set(_column(recipients, self._zoning.column, "time zones")):
+            for name in set(kept_column(recipients, self._zoning.column, "time zones")):
                 if name.strip():
                     self._zone_named(name)
-            names = _column(recipients, self._zoning.column, "time zones")
+            names = kept_column(recipients, self._zoning.column, "time zones")
             bad = {
                 name
                 for name, zones in self._named.items()
@@ -205,7 +152,7 @@ class Grouping:
         """
         *recipients* by their groups, without those who can't be in any.
         """
-        if (self._zoning, self._messages, self._priority_column) == (None, None, None):
+        if (self._zoning, self._messages, self._turns) == (None, None, None):
             return Grouped([Part(self.whole, recipients)])
         refusals: list[Refusal] = []
         parts: list[Part] = []
@@ -222,7 +169,7 @@ class Grouping:
         if self._messages is None:
             yield self.whole.message, recipients
             return
-        played = self._messages_of(recipients, self._messages)
+        played = self._messages.of(recipients)
         if None in played:
             bad = [each is None for each in played]
             recipients = without(recipients, bad, Reason.NO_MESSAGE, refusals)
@@ -230,43 +177,13 @@ class Grouping:
         if found:
             yield from recipients.by_key(found).items()
 
-    def _messages_of(
-        self, recipients: Recipients, messages: MessageColumn
-    ) -> list[VoiceMessage | None]:
-        """
-        What each is played; None where that is not known.
-        """
-        texts = _column(recipients, messages.column, "messages")
-        for text in set(texts).difference(self._played):
-            self._played[text] = messages.message_of(text, self.whole.message)
-        if len(set(self._played.values())) > MOST_MESSAGES:
-            raise InputError(
-                f"the column {messages.column!r} names more than "
-                f"{MOST_MESSAGES:,} messages; is it the right one?"
-            )
-        return list(map(self._played.__getitem__, texts))
-
-    def _turns_of(self, recipients: Recipients, column: str) -> list[int | None]:
-        """
-        The number of each one's turn; None where that is none.
-        """
-        texts = _column(recipients, column, "priorities")
-        for text in set(texts).difference(self._turns):
-            self._turns[text] = _turn(text)
-        if len(set(self._turns.values())) > MOST_PRIORITIES:
-            raise InputError(
-                f"the column {column!r} has more than {MOST_PRIORITIES:,} priorities; "
-                "is it the right one?"
-            )
-        return list(map(self._turns.__getitem__, texts))
-
     def _by_priority(
         self, recipients: Recipients, refusals: list[Refusal]
     ) -> Iterator[tuple[int, Recipients]]:
-        if self._priority_column is None:
+        if self._turns is None:
             yield 0, recipients
             return
-        turns = self._turns_of(recipients, self._priority_column)
+        turns = self._turns.of(recipients)
         if None in turns:
             bad = [each is None for each in turns]
             recipients = without(recipients, bad, Reason.NO_PRIORITY, refusals)
@@ -343,7 +260,7 @@ class Grouping:
                 found = _together(found, recipients.widths)
         if zoning.column is None:
             return found
-        named = _column(recipients, zoning.column, "time zones")
+        named = kept_column(recipients, zoning.column, "time zones")
         return [
             self._zone_named(name) if name and not name.isspace() else zones
             for name, zones in zip(named, found, strict=True)
@@ -361,14 +278,6 @@ class Grouping:
         return zones
 
 
-def _column(recipients: Recipients, name: str, what: str) -> Sequence[str]:
-    headers = list(recipients.kept)
-    found = named(name, headers)
-    if not found and len(recipients):
-        raise InputError(f"there is no column {name!r} with {what}")
-    return recipients.kept[headers[found[0]]] if found else ()
-
-
 def _mark(found: dict[int, Reason], reason: Reason, bad: Iterable[bool]) -> None:
     """
     Note *reason* for the *bad* of whom none is known yet.
@@ -376,14 +285,6 @@ def _mark(found: dict[int, Reason], reason: Reason, bad: Iterable[bool]) -> None
     for place, is_bad in enumerate(bad):
         if is_bad:
             found.setdefault(place, reason)
-
-
-def _turn(text: str) -> int | None:
-    text = text.strip()
-    if not text:
-        return LAST_OF_ALL
-    found = _WHOLE.fullmatch(text)
-    return int(found[1]) if found else None
 
 
 def _reason(zones: _Zones, windows: Windows) -> Reason | None:
