@@ -76,7 +76,7 @@ async def test_what_is_in_doubt_is_never_sent_again(
     Exactly the recipients whose answer was lost are unknown, and none is rung twice.
     """
     simulator = await simulate(f"{fault}@1/5")
-    client = await connect(simulator, batch_size=10, concurrency=1, answer_timeout=0.2)
+    client = await connect(simulator, batch_size=10, concurrency=1, answer_timeout=1.0)
 
     summary = await client.send(message, numbers(100))
 

