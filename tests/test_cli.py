@@ -267,7 +267,7 @@ def test_a_dry_run_plans_and_sends_nothing(serve: Serve, capsys: Capture) -> Non
     [
         (["send"], "FILE"),
         (["send", "none.csv", "--media", "x"], "none.csv"),
-        (["send", "a.txt"], "either media or callflow"),
+        (["send", "a.txt"], "say what is played"),
         (["send", "a.txt", "--media", "x", "--callflow", "y"], "not both"),
         (["send", "a.txt", "--media", "x", "--expiry", "soon"], "'soon' is not a time"),
         (["send", "a.txt", "--media", "x", "--expiry", "9999999999d"], "out of reach"),

@@ -255,3 +255,14 @@ def test_a_field_of_json_lines_is_named_likewise(serve: Serve) -> None:
     assert (2, 0) == (wrong.code, said.code)
     assert "choose one with --media-column" in wrong.err
     assert ["en"] == [each.played for each in simulator.requests]
+
+
+def test_nothing_to_be_played(serve: Serve) -> None:
+    """
+    The options that say it are named.
+    """
+    write_list("june.csv", ["en"])
+    said = say(*command(serve()))
+
+    assert 2 == said.code
+    assert "say what is played: --media with a prompt id" in said.err

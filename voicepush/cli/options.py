@@ -61,7 +61,15 @@ class Message:
     def build(self) -> VoiceMessage:
         """
         The message that they describe.
+
+        Raises:
+            InputError: They say nothing that is played, or something unusable.
         """
+        if self.media is None and self.callflow is None:
+            raise InputError(
+                "say what is played: --media with a prompt id, or --callflow with that "
+                "of a call flow; a list may say it itself (--media-column)"
+            )
         return VoiceMessage(
             media=self.media,
             callflow=self.callflow,
