@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ledger_model import PostgresStore, SQLiteStore, Store
 from making import entries_in
 from nights import Hours, People, Wall, at, check_hours
+from phonenumbers.tzdata import TIMEZONE_DATA
 from sums import check_sums
 from test_second_round import BUSY, report
 
@@ -103,6 +104,21 @@ def test_where_numbers_may_be(number: str, some: str, many: int) -> None:
     assert some in found
     assert len(found) >= many
     assert [found, found] == zones.zones_of_all([number, number])
+
+
+@given(st.data())
+def test_digits_that_are_looked_at_are_enough(data: st.DataObject) -> None:
+    """
+    Numbers at once are no other than one after the other, whatever stands behind what
+    the data tells apart.
+    """
+    prefixes = sorted(TIMEZONE_DATA)
+    ends = st.text("0123456789", max_size=10)
+    found = [
+        f"+{data.draw(st.sampled_from(prefixes))}{data.draw(ends)}" for _ in range(5)
+    ]
+
+    assert list(map(zones.zones_of, found)) == zones.zones_of_all(found)
 
 
 def test_people_with_the_same_zones_are_together() -> None:

@@ -31,6 +31,9 @@ _RENAMED = {
 #: Stands where that is not far enough.
 _DEEPER = ("",)
 
+#: So many digits tell of the zones of nearly all others.
+_MORE = 7
+
 #: What the numbering plans' data says of numbers that are nowhere.
 _NOWHERE = "Etc/Unknown"
 
@@ -92,7 +95,10 @@ class _Heads(dict[str, tuple[str, ...]]):
         self._deeper = {prefix[: _HEAD - 1] for prefix in zones if len(prefix) >= _HEAD}
         self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._tail = longest + 1
+        #: By as many digits as are enough for nearly all of the others; the few that
+        #: need yet more are looked up each time, since hardly one comes twice.
         self._further: dict[str, tuple[str, ...]] = {}
+        self._deepest = {prefix[:_MORE] for prefix in zones if len(prefix) > _MORE}
 
     def __missing__(self, head: str) -> tuple[str, ...]:
         found = _DEEPER if head in self._deeper else self._one(f"+{head}")
@@ -103,10 +109,13 @@ class _Heads(dict[str, tuple[str, ...]]):
         """
         The zones of *number*, for which its first digits are not enough.
         """
-        start = number[: self._tail]
+        start = number[1 : 1 + _MORE]
         found = self._further.get(start)
-        if found is None:
-            found = self._further[start] = self._one(start)
+        if found is not None:
+            return found
+        if start in self._deepest:
+            return self._one(number[: self._tail])
+        self._further[start] = found = self._one(f"+{start}")
         return found
 
     def _one(self, number: str) -> tuple[str, ...]:
