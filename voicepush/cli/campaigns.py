@@ -4,6 +4,7 @@ Commands that send.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,6 @@ from voicepush.cli.options import (
     seconds,
     suppressed_by,
     typed_batch_size,
-    with_columns,
     with_digest,
 )
 from voicepush.cli.ordering import Ordering, moment_of
@@ -58,6 +58,7 @@ from voicepush.errors import (
 from voicepush.ledger import is_address, open_ledger
 from voicepush.model.fields import check_text
 from voicepush.screening.screening import Screening
+from voicepush.sources.choosing import KeptFor
 from voicepush.sources.files import read_file
 
 
@@ -256,7 +257,7 @@ async def send(  # noqa: PLR0913 -- each is an option
             return await order.plan_and_send(opened, name, people, people.source)
     name = campaign or name_of(file)
     check_text(name, "--campaign, or the file's name,")
-    kept = with_columns(
+    kept = _with_columns(
         kept,
         zone_column=hours.zone_column,
         media_column=columns.media_column,
@@ -381,3 +382,16 @@ def _check_restored(ledger: str, on_unknown: str | None, *, restored: bool) -> N
             "of them is called again by itself; leave out --on-unknown resend, and "
             "decide with voicepush resolve"
         )
+
+
+def _with_columns(keep: Sequence[str], **looked_at: str | None) -> list[str]:
+    """
+    The columns to *keep*, and those that are *looked_at* besides, by the options that
+    name them.
+    """
+    others = [
+        KeptFor(column, f"--{option.replace('_', '-')}")
+        for option, column in looked_at.items()
+        if column is not None
+    ]
+    return list(dict.fromkeys([*keep, *others]))

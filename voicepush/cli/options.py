@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,11 @@ from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import Outcome
 from voicepush.screening.suppression import Suppressed
 from voicepush.settings import KEY_FILE_VARIABLE, Settings, from_environment
-from voicepush.sources.choosing import KeptFor
+
+_SAY_WHAT = (
+    "say what is played: --media with a prompt id, or --callflow with that of a call "
+    "flow; a list may say it itself (--media-column)"
+)
 
 
 @Parameter(name="*", group="Message")
@@ -61,15 +65,9 @@ class Message:
     def build(self) -> VoiceMessage:
         """
         The message that they describe.
-
-        Raises:
-            InputError: They say nothing that is played, or something unusable.
         """
         if self.media is None and self.callflow is None:
-            raise InputError(
-                "say what is played: --media with a prompt id, or --callflow with that "
-                "of a call flow; a list may say it itself (--media-column)"
-            )
+            raise InputError(_SAY_WHAT)
         return VoiceMessage(
             media=self.media,
             callflow=self.callflow,
@@ -214,19 +212,6 @@ def seconds(option: str, text: str) -> float:
     if not found:
         raise InputError(f"{option} {text} is no duration; write it like 90s or 15m")
     return found.total_seconds()
-
-
-def with_columns(keep: Sequence[str], **looked_at: str | None) -> list[str]:
-    """
-    The columns to *keep*, and those that are *looked_at* besides, by the options that
-    name them.
-    """
-    others = [
-        KeptFor(column, f"--{option.replace('_', '-')}")
-        for option, column in looked_at.items()
-        if column is not None
-    ]
-    return list(dict.fromkeys([*keep, *others]))
 
 
 def patient(settings: Settings, patience: str | None) -> Settings:
