@@ -293,10 +293,12 @@ async def test_names_of_known_batches_with_strange_places(
     """
     (first, *_) = await planned(ledger)
     tag = first.split("-")[0]
+    # One that has no letters is the same in capitals.
+    capitals = "A" * len(tag) if tag.isdecimal() else tag.upper()
     strange = [
         *(f"{tag}-0-{place}" for place in (50, 999, 1000, "-1", "٣", "0 0", "0\n0")),
         *(f"{tag}-{number}-0" for number in (4, 2**63, 10**17, "-1", "٣")),
-        *(f"{tag.upper()}-0-0", f" {tag}-0-x", f"{tag}-0", f"{tag}", f"{tag}-0-0-0"),
+        *(f"{capitals}-0-0", f" {tag}-0-x", f"{tag}-0", f"{tag}", f"{tag}-0-0-0"),
     ]
     bodies = [body_of("+998", "7519", each) for each in strange]
     async with served(ledger) as address, many_posts() as session:
