@@ -57,6 +57,10 @@ async def open_details(page: Page) -> None:
     )
 
 
+#: A page is looked at so often at most, with so many milliseconds between.
+_TIMES, _A_MOMENT = 20, 100
+
+
 async def broken_millions(watched: Watched, figures: str) -> list[str]:
     """
     What would be broken in *figures* if they were of ten million, whatever the width.
@@ -68,7 +72,12 @@ async def broken_millions(watched: Watched, figures: str) -> list[str]:
     )
     for width in (360, 480, 768, 1024, 1200, 1440, 1920):
         await page.set_viewport_size({"width": width, "height": 900})
-        said = await broken_words(watched) + await _look(watched, "sideways", width)
+        for _ in range(_TIMES):
+            said = await broken_words(watched) + await _look(watched, "sideways", width)
+            if not said:
+                break
+            # Pictures take the new width a moment later.
+            await page.wait_for_timeout(_A_MOMENT)
         found += [f"{width} px: {each}" for each in said]
     return found
 
