@@ -76,17 +76,13 @@ def groups_of(
     }
 
 
-def span_of(windows: Windows | None, group: Group, now: float) -> Span:
+def span_of(windows: Windows | None, group: Group | PlannedGroup, now: float) -> Span:
     """
     Whether the people of *group* may be called *now*, and until when that is so.
     """
-    return _span(windows, group.zones, now)
-
-
-def _span(windows: Windows | None, zones: Sequence[str], now: float) -> Span:
-    if windows is None or not zones:
+    if windows is None or not group.zones:
         return ALWAYS
-    return windows.at(now, zones)
+    return windows.at(now, group.zones)
 
 
 def openings(
@@ -108,7 +104,7 @@ def openings(
     begin = now if starts_at is None else max(now, starts_at)
     found: dict[int, float] = {}
     for group in groups:
-        span = _span(windows, group.zones, begin)
+        span = span_of(windows, group, begin)
         opens = begin if span.is_open else span.until
         if opens > now:
             opens = begin + _LOOK_AGAIN if opens == inf else opens

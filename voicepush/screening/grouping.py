@@ -5,9 +5,9 @@ Which recipients may share a request: those with the same message and time zones
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import attrs
 
@@ -22,6 +22,8 @@ from voicepush.screening.kept import MessageColumn, Messages, Turns, kept_column
 from voicepush.screening.refusals import Reason, Refusal
 from voicepush.screening.screening import without
 from voicepush.screening.zones import places_by_zones, zones_of_all
+
+_K = TypeVar("_K", bound=Hashable)
 
 #: In which time zones someone may live; none where that is not known.
 _Zones = tuple[str, ...]
@@ -124,14 +126,12 @@ class Grouping:
             turns = self._turns.of(recipients)
             _mark(found, Reason.NO_PRIORITY, (each is None for each in turns))
         if self._zoning is not None and self._zoning.column is not None:
-            for name in set(kept_column(recipients, self._zoning.column, "time zones")):
-                if name.strip():
-                    self._zone_named(name)
             names = kept_column(recipients, self._zoning.column, "time zones")
             bad = {
                 name
-                for name, zones in self._named.items()
-                if self._reasons.get(zones) is Reason.NOT_A_ZONE
+                for name in set(names)
+                if name.strip()
+                and self._reasons.get(self._zone_named(name)) is Reason.NOT_A_ZONE
             }
             _mark(found, Reason.NOT_A_ZONE, (name in bad for name in names))
         return found
@@ -170,12 +170,7 @@ class Grouping:
             yield self.whole.message, recipients
             return
         played = self._messages.of(recipients)
-        if None in played:
-            bad = [each is None for each in played]
-            recipients = without(recipients, bad, Reason.NO_MESSAGE, refusals)
-        found = list(filter(None, played))
-        if found:
-            yield from recipients.by_key(found).items()
+        yield from _sorted(recipients, played, Reason.NO_MESSAGE, refusals)
 
     def _by_priority(
         self, recipients: Recipients, refusals: list[Refusal]
@@ -184,12 +179,7 @@ class Grouping:
             yield 0, recipients
             return
         turns = self._turns.of(recipients)
-        if None in turns:
-            bad = [each is None for each in turns]
-            recipients = without(recipients, bad, Reason.NO_PRIORITY, refusals)
-        found = [each for each in turns if each is not None]
-        if found:
-            yield from recipients.by_key(found).items()
+        yield from _sorted(recipients, turns, Reason.NO_PRIORITY, refusals)
 
     def _by_zones(
         self, recipients: Recipients, refusals: list[Refusal]
@@ -276,6 +266,22 @@ class Grouping:
                 self._reasons[zones] = Reason.NOT_A_ZONE
             self._named[name] = zones
         return zones
+
+
+def _sorted(
+    recipients: Recipients,
+    keys: Sequence[_K | None],
+    reason: Reason,
+    refusals: list[Refusal],
+) -> Iterator[tuple[_K, Recipients]]:
+    """
+    *recipients* by their keys; who has none is refused for that *reason*.
+    """
+    for key, part in recipients.by_key(keys).items():
+        if key is None:
+            without(part, [True] * len(part), reason, refusals)
+        else:
+            yield key, part
 
 
 def _mark(found: dict[int, Reason], reason: Reason, bad: Iterable[bool]) -> None:
