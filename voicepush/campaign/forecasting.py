@@ -4,9 +4,8 @@ Who of a campaign is called when, as far as that can be said.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from voicepush import clock
+from voicepush.campaign.counting import counts_by
 from voicepush.ledger.reader import LedgerReader
 from voicepush.model.reach import Reach, reach
 from voicepush.model.status import CampaignStatus
@@ -20,14 +19,10 @@ async def reach_of(ledger: LedgerReader, status: CampaignStatus) -> Reach | None
     plan = await ledger.plan(status.campaign) if status.pending else None
     if plan is None or plan.windows is None:
         return None
-    groups = await ledger.groups(status.campaign)
-    counts = await ledger.group_counts(status.campaign)
-    people: Counter[tuple[str, ...]] = Counter()
-    for group in groups:
-        if group.number in counts:
-            people[group.zones] += counts[group.number].pending
+    counts = await counts_by(ledger, status.campaign, lambda group: group.zones)
+    people = {zones: each.pending for zones, each in counts.items() if each.pending}
     return reach(
-        +people,
+        people,
         plan.windows,
         clock.now(),
         expires_at=plan.expires_at,

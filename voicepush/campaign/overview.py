@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from voicepush import clock
+from voicepush.campaign.counting import counts_by
 from voicepush.errors import InputError
 from voicepush.ledger import decisions
 from voicepush.ledger.opening import groups_of
@@ -75,11 +76,9 @@ async def by_message(ledger: LedgerReader, campaign: str) -> dict[str, GroupCoun
     used = [group for number, group in groups.items() if number] or groups.values()
     if len({group.message for group in used}) == 1:
         return {}
-    found: dict[str, GroupCounts] = {}
-    for number, theirs in sorted((await ledger.group_counts(campaign)).items()):
-        played = groups[number].message.played
-        found[played] = found.get(played, GroupCounts()) + theirs
-    return found
+    return await counts_by(
+        ledger, campaign, lambda group: groups[group.number].message.played
+    )
 
 
 def _called(status: CampaignStatus) -> int:

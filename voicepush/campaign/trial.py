@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from voicepush import clock
+from voicepush.campaign.counting import counts_by
 from voicepush.errors import LedgerError
 from voicepush.ledger.plan import ON_TRIAL, Plan, Stage, Trial
 from voicepush.ledger.protocol import Ledger
@@ -88,14 +89,5 @@ class OnTrial:
         """
         Where those stand who are called first, and all others.
         """
-        counts = await self._ledger.group_counts(self._name)
-        trial = {
-            each.number for each in await self._ledger.groups(self._name) if each.trial
-        }
-        first, others = GroupCounts(), GroupCounts()
-        for number, theirs in counts.items():
-            if number in trial:
-                first += theirs
-            else:
-                others += theirs
-        return first, others
+        found = await counts_by(self._ledger, self._name, lambda group: group.trial)
+        return found.get(True, GroupCounts()), found.get(False, GroupCounts())
