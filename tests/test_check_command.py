@@ -130,6 +130,9 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
         (["--answer-within", "soon"], "--answer-within soon is no duration"),
         (["--base-url", "http://example.org"], "must begin with https://"),
         (["--key-file", "key", "--save", "key"], "would be lost"),
+        (["--save", "changed.toml"], "changed.toml holds rate, which would be lost"),
+        (["--save", "two.toml"], "two.toml holds other, which would be lost"),
+        (["--save", "list.csv"], "list.csv holds what is no file of settings"),
     ],
 )
 def test_wrong_usage(words: list[str], complaint: str) -> None:
@@ -137,6 +140,9 @@ def test_wrong_usage(words: list[str], complaint: str) -> None:
     With exit status 2, and nothing is asked.
     """
     Path("key").write_text(KEY)
+    Path("changed.toml").write_text("[profiles.changed]\nbase-url = 'x'\nrate = 5\n")
+    Path("two.toml").write_text("[profiles.two]\n[profiles.other]\n")
+    Path("list.csv").write_text("+999000000001\n")
     base = [] if "--base-url" in words else ["--base-url", "http://127.0.0.1:9"]
 
     said = say("check", *base, *words)

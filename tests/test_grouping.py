@@ -184,6 +184,18 @@ def test_a_column_that_is_not_there() -> None:
         Zoning(DAY, zone="Asia/Delhi")
 
 
+def test_time_zones_in_small_letters() -> None:
+    """
+    Are the same zones, so that their people share requests.
+    """
+    names = ["asia/kolkata", "Asia/Kolkata", " ASIA/KOLKATA"]
+    named = block(INDIAN, AMERICAN, TOLL_FREE, zone=names)
+    found = grouping(column="zone").group(named)
+
+    assert [(KOLKATA,)] == [part.group.zones for part in found.parts]
+    assert KOLKATA == Zoning(DAY, zone="asia/kolkata").zone
+
+
 _ANYONE = st.sampled_from([INDIAN, AMERICAN, TOLL_FREE, "+9990000001", "+442071234567"])
 
 

@@ -4,6 +4,7 @@ The command that tries what is only believed of a tenant.
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,9 @@ from voicepush.errors import InputError
 from voicepush.masking import mask
 from voicepush.model.message import VoiceMessage
 from voicepush.settings import KEY_FILE_VARIABLE, from_environment
+
+#: What a check writes into its file of settings.
+_WRITTEN = ("profile", "base-url", "key-file", "checked")
 
 #: More than any tenant is believed to take.
 _FASTEST = 1000
@@ -137,6 +141,8 @@ async def check(
     if key_file is not None:
         read.append(("the file of the service key", key_file))
     check_output(save, "--save", read)
+    if save is not None:
+        _check_replaceable(save)
     rings = call or Call()
     message, listening = rings.message(), rings.listening()
     msisdn = None if rings.call is None else normal_number(rings.call)
@@ -162,6 +168,24 @@ async def check(
             key = None if key_file is None else str(key_file.absolute())
             file.write(as_toml(result, save.stem or "checked", key))
     return _status_of(result)
+
+
+def _check_replaceable(save: Path) -> None:
+    """
+    Refuse a file that holds more than an earlier check has written.
+    """
+    try:
+        kept = tomllib.loads(save.read_text("utf-8")) if save.is_file() else {}
+        profiles = kept.pop("profiles", {})
+        ours = profiles.pop(save.stem, {})
+        names = [name for name in (*profiles, *kept, *ours) if name not in _WRITTEN]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, TypeError):
+        names = ["what is no file of settings"]
+    if names:
+        raise InputError(
+            f"{save} holds {names[0]}, which would be lost; name another file with "
+            "--save"
+        )
 
 
 def _status_of(result: Checked) -> int:

@@ -5,7 +5,7 @@ Until when someone has agreed to be called, as lists write it.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
 #: The name under which it is kept, whatever the column was called.
@@ -13,6 +13,8 @@ CONSENT = "consent"
 
 #: What the option is called that names the column, in what was given for a plan.
 CONSENT_COLUMN = "consent-column"
+
+_SECONDS_OF_A_DAY = 86_400
 
 #: A day. Spreadsheets write one as its midnight, without an offset.
 _DAY = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
@@ -34,8 +36,9 @@ def end_of(text: str) -> float | None:
     day = _DAY.fullmatch(text)
     try:
         if day is not None:
-            moment = datetime.fromisoformat(day[1]).replace(tzinfo=UTC)
-            return (moment + timedelta(days=1)).timestamp()
+            # As a number, since the last day of the calendar has no next one.
+            begins = datetime.fromisoformat(day[1]).replace(tzinfo=UTC)
+            return begins.timestamp() + _SECONDS_OF_A_DAY
         if _TIME.fullmatch(text):
             return datetime.fromisoformat(text.upper()).timestamp()
     except (ValueError, OverflowError):

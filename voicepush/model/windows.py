@@ -5,13 +5,14 @@ When people may be called, by the clocks where they live.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import cycle
 from math import inf
 from typing import NamedTuple, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import attrs
 
@@ -157,18 +158,28 @@ class Windows:
 
 def zone(name: str) -> ZoneInfo:
     """
-    The time zone called *name*.
+    The time zone called *name*, in capitals or small letters.
 
     Raises:
         InputError: There is none.
     """
-    try:
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    try:
+        return ZoneInfo(_names()[name.casefold()])
+    except (KeyError, ZoneInfoNotFoundError):
         raise InputError(
             f"there is no time zone {name!r}; write one such as Asia/Kolkata or "
             "America/New_York"
         ) from None
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """
+    The names of all time zones, by what they are in small letters.
+    """
+    return {name.casefold(): name for name in available_timezones()}
 
 
 def _bad(text: str, why: str) -> InputError:

@@ -32,6 +32,10 @@ _Zones = tuple[str, ...]
 _Key = tuple[VoiceMessage, int, _Zones]
 
 
+def _named(name: str | None) -> str | None:
+    return None if name is None else zone(name).key
+
+
 @attrs.frozen
 class Zoning:
     """
@@ -47,14 +51,10 @@ class Zoning:
     #: When they may be called.
     windows: Windows
     #: The time zone in which all of them live.
-    zone: str | None = None
+    zone: str | None = attrs.field(default=None, converter=_named)
     #: The column of the source, which is kept, with the time zone of each; where that
     #: is blank, the number tells.
     column: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if self.zone is not None:
-            zone(self.zone)
 
 
 class Part(NamedTuple):
@@ -261,7 +261,7 @@ class Grouping:
         if zones is None:
             zones = (name.strip(),)
             try:
-                zone(*zones)
+                zones = (zone(*zones).key,)
             except InputError:
                 self._reasons[zones] = Reason.NOT_A_ZONE
             self._named[name] = zones
