@@ -66,8 +66,6 @@ def check(data: bytes) -> None:
         _check_round_trip(rest)
     elif column in _COLUMNS:
         _check_mangled(column, rest)
-    elif column in packing.COLUMNS:
-        _check_among_others(column, rest)
 
 
 def _check_round_trip(text: bytes) -> None:
@@ -168,37 +166,6 @@ def _check_mangled(column: str, data: bytes) -> None:
         again = again.encode()
     if again is not None:
         assert _plain(found) == _plain(unpack(again))
-
-
-def _check_among_others(column: str, data: bytes) -> None:
-    """
-    A column that does not fit the others is refused.
-    """
-    good = packing.pack_recipients(
-        Recipients(
-            Kind.MSISDN,
-            ["+999000000001", "+999000000002", "+999000000003"],
-            range(1, 3),
-            ["a", "b"],
-            [2, 1],
-            {0: "999 000 000 001"},
-            {"language": ["x", "y"]},
-            [5, 9],
-        )
-    )
-    value = data.decode("utf-8", "replace") if column == "kind" else data
-    mangled = PackedRecipients(**{**good._asdict(), column: value})
-    try:
-        found = packing.unpack_recipients(mangled)
-    except LedgerError:
-        return
-    assert list(found.places_of_values()) == [0, 0, 1] or column in ("packed", "widths")
-    assert len(found.values) == len(list(found.places_of_values()))
-    for place in range(len(found)):
-        found.at([place]).kept_at(0)
-    sizes = [len(each) for each in found.by_destination()]
-    assert found.size == sum(sizes)
-    assert all(sizes)
 
 
 def _plain(found: object) -> object:

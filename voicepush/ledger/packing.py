@@ -102,11 +102,11 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
     The recipients that `pack_recipients` packed.
 
     Raises:
-        LedgerError: A column is damaged, or is not as long as the others.
+        LedgerError: A column is damaged.
     """
     kind, values, ids, widths, rows, as_came, kept, origins = packed
     decode = msgspec.json.decode
-    found = Recipients(
+    return Recipients(
         Kind(kind),
         unpack_texts(values),
         unpack_rows(rows),
@@ -116,22 +116,6 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
         unpack_kept(kept),
         unpack_rows(origins),
     )
-    _check_lengths(found)
-    return found
-
-
-def _check_lengths(found: Recipients) -> None:
-    """
-    Raises:
-        ValueError: Columns of *found* don't belong together.
-    """
-    columns = (found.rows, found.correlation_ids, found.origins, *found.kept.values())
-    if any(each is not None and len(each) != len(found) for each in columns):
-        raise ValueError("a column is too short or too long")
-    if found.widths is not None and (
-        sum(found.widths) != len(found.values) or min(found.widths, default=1) < 1
-    ):
-        raise ValueError("there are not as many values as there should be")
 
 
 @_checked

@@ -5,7 +5,10 @@ What is in a file of evidence: tables and JSON texts, also compressed or archive
 from __future__ import annotations
 
 import gzip
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -55,6 +58,12 @@ class JsonTexts(NamedTuple):
     name: str
     texts: Iterator[JsonText]
 
+
+#: What is raised where an archive is damaged, or packed in a way that nobody knows.
+_DAMAGED = (
+    *(zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError),
+    *(zlib.error, lzma.LZMAError, struct.error),
+)
 
 #: What evidence comes in.
 Part: TypeAlias = TextTable | Sheet | JsonTexts
@@ -178,7 +187,7 @@ def _is_workbook(stream: BinaryIO, name: str) -> bool:
 def _unpacking(name: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise SourceError(
             f"is an archive that can't be unpacked: {error}", source=name
         ) from error
