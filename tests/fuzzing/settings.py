@@ -60,7 +60,10 @@ def _secrets(data: bytes) -> Iterator[str]:
     tables = profiles.values() if isinstance(profiles, dict) else ()
     for table in (found, *tables):
         secret = table.get(SERVICE_KEY) if isinstance(table, dict) else None
-        # One that stands elsewhere, too, may be told from there.
-        if isinstance(secret, str) and len(secret) >= _SHORTEST_SECRET:
-            if data.count(secret.encode()) == 1:
-                yield secret
+        if (
+            isinstance(secret, str)
+            and len(secret) >= _SHORTEST_SECRET
+            # One that stands elsewhere, too, may be told from there.
+            and data.count(secret.encode()) == 1
+        ):
+            yield secret
