@@ -144,8 +144,9 @@ def _archive(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[Part
         archive = zipfile.ZipFile(stream)
     for info in archive.infolist():
         inner = PurePosixPath(info.filename)
+        is_folder = not inner.name or info.filename.endswith("/")
         # What a Mac adds beside each file begins with a dot.
-        if not info.is_dir() and not inner.name.startswith("."):
+        if not is_folder and not inner.name.startswith("."):
             with _unpacking(name):
                 member = _Member(archive.open(info), name)
             yield from _stream(
