@@ -411,6 +411,10 @@ async def cap(calls: int, folder: Path) -> None:
     """
     async with open_ledger(folder / "c.db") as ledger:
         await plan(ledger, calls)
+    with closing(sqlite3.connect(folder / "c.db")) as connection, connection:
+        # They were an hour ago; who is called by others just now is looked at anew.
+        connection.execute("UPDATE batch SET claimed_at = claimed_at - 3600")
+    async with open_ledger(folder / "c.db") as ledger:
         for name, caps in (("free", []), ("capped", [Cap(1, 86_400.0)])):
             # Every tenth of them was called.
             prefix = "+997" if caps else "+998"
