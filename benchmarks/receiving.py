@@ -51,6 +51,7 @@ from voicepush import (
     open_ledger,
 )
 from voicepush.receipts.receipt import read_receipt
+from voicepush.sending.request import dump_message
 
 TAG, SECRET = "0123456789", b"made-up"
 MESSAGE = VoiceMessage(media="x")
@@ -143,7 +144,10 @@ async def plan(ledger: Ledger, calls: int) -> None:
     """
     A campaign of *calls* that are all accepted.
     """
-    draft = await ledger.draft(Plan(campaign="june", message="{}", source="s", tag=TAG))
+    message = dump_message(MESSAGE)
+    draft = await ledger.draft(
+        Plan(campaign="june", message=message, source="s", tag=TAG)
+    )
     group, count = Group(MESSAGE), calls // 1000
     for start in range(0, count, 50):
         numbers = range(start, min(count, start + 50))
