@@ -15,7 +15,7 @@ from voicepush import VoicepushError
 from voicepush.sources.files import ListFile, read_stream
 
 #: So many bytes come at once in one of the readings.
-_FEW = 7
+_FEW = 50
 
 
 class _Entry(NamedTuple):
