@@ -3,6 +3,8 @@ What receipts cost: the notify URL against an empty handler, disk, memory, quest
 
     python benchmarks/receiving.py [--calls 1000000] [--posts 100000]
     python benchmarks/receiving.py --only apply
+    python benchmarks/receiving.py --only apply --calls 10000000 --receipts 400000
+    python benchmarks/receiving.py --only caps --calls 10000000
 
 The servers run on one core and the poster on another, where there are two. Each part
 prints its figures; ratios are of one run.
@@ -33,7 +35,9 @@ from voicepush import (
     Batch,
     BatchId,
     BatchResult,
+    Campaign,
     CampaignState,
+    Cap,
     Claimed,
     Due,
     Group,
@@ -47,6 +51,7 @@ from voicepush import (
     open_ledger,
 )
 from voicepush.receipts.receipt import read_receipt
+from voicepush.sending.request import dump_message
 
 TAG, SECRET = "0123456789", b"made-up"
 MESSAGE = VoiceMessage(media="x")
@@ -113,10 +118,15 @@ def bodies(calls: int, number: int, *, window: int = 20_000) -> Iterator[bytes]:
     """
     A *number* of receipts of *calls*, those of a few thousand calls at a time in any
     order, every hundredth without the ids that tell whose it is.
+
+    Where these are receipts of some calls only, they are calls from everywhere.
     """
     chance = random.Random(0)  # noqa: S311 -- no secret
     made = 0
-    for start in range(0, calls, window):
+    starts = list(range(0, calls, window))
+    if number < calls:
+        chance.shuffle(starts)
+    for start in starts:
         some = [
             (call, event)
             for call in range(start, min(calls, start + window))
@@ -134,7 +144,10 @@ async def plan(ledger: Ledger, calls: int) -> None:
     """
     A campaign of *calls* that are all accepted.
     """
-    draft = await ledger.draft(Plan(campaign="june", message="{}", source="s", tag=TAG))
+    message = dump_message(MESSAGE)
+    draft = await ledger.draft(
+        Plan(campaign="june", message=message, source="s", tag=TAG)
+    )
     group, count = Group(MESSAGE), calls // 1000
     for start in range(0, count, 50):
         numbers = range(start, min(count, start + 50))
@@ -356,22 +369,25 @@ def _tell_disk(ledger: Path) -> None:
             )
         except sqlite3.OperationalError:
             sizes = {}
+        people = connection.execute("SELECT planned FROM tally").fetchone()[0]
     receipts, packed = count
     print(f"bytes of bodies per receipt: {packed / receipts:.1f}")
     if sizes:
+        index = sizes["index_page"] / people
+        print(f"bytes on disk per recipient, where numbers are found: {index:.1f}")
         kept = sizes["body_block"] + sizes["call"]
         print(f"bytes on disk per receipt, bodies and calls: {kept / receipts:.1f}")
     else:
         print(f"places of bodies per call: {text / calls:.1f} bytes")
 
 
-async def apply(calls: int, folder: Path) -> None:
+async def apply(calls: int, number: int, folder: Path) -> None:
     """
-    Three receipts for each call, applied by one process without a server.
+    A *number* of receipts, applied by one process without a server.
     """
     async with open_ledger(folder / "a.db") as ledger:
         await plan(ledger, calls)
-        number, reading, applying = 3 * calls, 0.0, 0.0
+        reading, applying = 0.0, 0.0
         part: list[bytes] = []
         done = 0
         for each in bodies(calls, number):
@@ -393,6 +409,53 @@ async def apply(calls: int, folder: Path) -> None:
     _tell_disk(folder / "a.db")
 
 
+async def cap(calls: int, folder: Path) -> None:
+    """
+    What it costs that nobody is called again who is among so many *calls*.
+    """
+    async with open_ledger(folder / "c.db") as ledger:
+        await plan(ledger, calls)
+    with closing(sqlite3.connect(folder / "c.db")) as connection, connection:
+        # They were an hour ago; who is called by others just now is looked at anew.
+        connection.execute("UPDATE batch SET claimed_at = claimed_at - 3600")
+    async with open_ledger(folder / "c.db") as ledger:
+        for name, caps in (("free", []), ("capped", [Cap(1, 86_400.0)])):
+            # Every tenth of them was called.
+            prefix = "+997" if caps else "+998"
+            first = 0 if caps else 20_000
+            numbers = [
+                f"{prefix if place % 10 else '+999'}{place:09d}"
+                for place in range(first, first + 20_000)
+            ]
+            began = time.process_time()
+            await Campaign.plan(ledger, name, MESSAGE, numbers, caps=caps)
+            planned = time.process_time() - began
+            claims = await _claims(ledger, name)
+            print(
+                f"{name:6}: planned in {planned:.2f} s CPU, a claim takes "
+                f"{1000 * statistics.median(claims):.2f} ms CPU of "
+                f"{len(claims)}, {1000 * max(claims):.2f} at most"
+            )
+
+
+async def _claims(ledger: Ledger, name: str) -> list[float]:
+    """
+    What each claim of the campaign *name* costs, in seconds of CPU.
+    """
+    worker = await ledger.join(name, lambda _: MESSAGE)
+    found = []
+    while isinstance(due := await worker.due(1), list):
+        batch = due[0].known.batch
+        began = time.process_time()
+        claimed = await worker.claim(batch, range(len(batch)))
+        found.append(time.process_time() - began)
+        assert isinstance(claimed, Claimed)
+        accepted = Verdict(Outcome.ACCEPTED, "1001", "Queued")
+        await worker.record(claimed, BatchResult(batch, accepted))
+    await worker.leave(CampaignState.FINISHED)
+    return found
+
+
 def main() -> None:
     """
     Run what is asked for.
@@ -401,12 +464,16 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--connections", type=int, default=256)
-    parser.add_argument("--only", choices=["serve", "apply"])
+    parser.add_argument("--receipts", type=int, help="to apply; else 3 for each call")
+    parser.add_argument("--only", choices=["serve", "apply", "caps"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if given.only in (None, "apply"):
-            asyncio.run(apply(given.calls, folder))
+            number = given.receipts or 3 * given.calls
+            asyncio.run(apply(given.calls, number, folder))
+        if given.only == "caps":
+            asyncio.run(cap(given.calls, folder))
         if given.only in (None, "serve"):
             serving = serve(given.calls, given.posts, given.connections, folder)
             asyncio.run(serving)

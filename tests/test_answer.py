@@ -360,6 +360,20 @@ class TestDecode:
         assert [OPEN, OPEN, YES] == meanings(reordered)
 
 
+def test_the_key_is_hidden_wherever_it_is_repeated() -> None:
+    """
+    Also in what names the calls.
+    """
+    body = msgspec.json.encode(
+        [queued(transid="key-1", description="by key-1"), queued(transid="t-2")]
+    )
+
+    answer = decode(200, body, ["a", "b"], secret="key-1")
+
+    assert ["<service key>", "t-2"] == answer.transaction_ids
+    assert "by <service key>" == answer.items[0].description
+
+
 def test_batch_of_answers_keeps_its_order() -> None:
     """
     What was sent and what is said of it meet at the same places.

@@ -176,6 +176,29 @@ async def test_an_expired_call_does_not_count(
     assert numbers(1) == [each.recipient async for each in second.results()]
 
 
+@pytest.mark.usefixtures("in_a_folder")
+def test_whom_their_owner_resends_is_called_again(serve: Serve) -> None:
+    """
+    The attempt that is decided about does not count, but whom another campaign has
+    called meanwhile does.
+    """
+    simulator = serve()
+    options = [*sending(simulator)[2:], "--not-within", "24h"]
+    Path("june.csv").write_text("\n".join(["msisdn", *numbers(3)]), encoding="utf-8")
+    Path("july.csv").write_text("\n".join(["msisdn", *numbers(1)]), encoding="utf-8")
+    simulator.next_replies(504)
+    lost = say("send", "june.csv", *options)
+    decided = say("resolve", "june", "--resend", "--yes")
+    other = say("send", "july.csv", *options)
+    again = say("resume", "june", "--base-url", simulator.url)
+    status = json.loads(say("status", "june", "--json").out)
+
+    assert (1, 0, 0) == (lost.code, decided.code, other.code), lost.err
+    assert 0 == again.code, again.err
+    assert (2, 1) == (status["accepted"], status["suppressed"])
+    assert dict.fromkeys(numbers(3), 2) == simulator.calls
+
+
 @pytest.mark.parametrize(
     ("after", "planned"), [(None, 0), (timedelta(milliseconds=1), 2)]
 )

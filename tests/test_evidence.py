@@ -447,6 +447,24 @@ def test_archives_that_can_not_be_read() -> None:
         blocks_in(broken)
 
 
+def test_an_archive_that_is_damaged_anywhere() -> None:
+    """
+    It is read as far as that goes, or refused in one line.
+    """
+    whole = _zipped({"a.csv": table(ROWS).encode(), "b.csv": table(ROWS).encode()})
+    refused = 0
+    for place in range(4, len(whole)):
+        for other in (0, 255):
+            packed = whole[:place] + bytes([other]) + whole[place + 1 :]
+            try:
+                blocks_in(write(packed, "broken.zip"))
+            except SourceError as error:
+                refused += 1
+                assert str(error).startswith("broken.zip")  # noqa: PT017 -- one of two ends
+
+    assert refused > len(whole) / 4
+
+
 def test_archives_with_a_password() -> None:
     """
     It is said how to go on.

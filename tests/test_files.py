@@ -290,6 +290,29 @@ def test_pipe(tmp_path: Path) -> None:
     assert (None, None) == (source.size, source.modified_ns)
 
 
+class Slowly(io.BytesIO):
+    """
+    A pipe that brings a line at a time.
+    """
+
+    def read(self, _: int | None = -1, /) -> bytes:
+        """
+        The next line, however much was asked for.
+        """
+        return self.readline()
+
+
+def test_a_pipe_that_begins_with_blank_lines() -> None:
+    """
+    The format is told by what follows them, as in a file.
+    """
+    content = f'\n  \n{{"msisdn": "{ANN}"}}\n'.encode()
+
+    assert [(3, ANN)] == flat(read_stream(Slowly(content)))
+    assert [(3, ANN)] == flat(read_stream(io.BytesIO(content)))
+    assert [] == flat(read_stream(Slowly(b"\n\n")))
+
+
 def open_files() -> int:
     """
     How many files this process has open.

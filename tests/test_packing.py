@@ -1,6 +1,6 @@
 """What a batch looks like at rest: nothing is lost, and little is written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from voicepush.errors import LedgerError
 from voicepush.ledger.decisions import replaced
 from voicepush.ledger.index import (
     Column,
@@ -32,6 +33,7 @@ from voicepush.ledger.packing import (
     unpack_exceptions,
     unpack_recipients,
     unpack_rows,
+    unpack_texts,
     unpack_transactions,
 )
 from voicepush.model.batch import Batch, BatchId, Group
@@ -230,6 +232,30 @@ class TestExceptions:
         assert packed is not None
         assert 2 == len(msgspec.json.decode(packed))
         assert 1 == packed.count(b"7004")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: unpack_rows(b"[0,1000000000000,0,1]"),
+        lambda: unpack_rows(b"[5,-5]"),
+        lambda: unpack_rows(b"[5,1,2]"),
+        lambda: unpack_rows(b"+too"),
+        lambda: unpack_rows(b"+12345678" + bytes(1000)),
+        lambda: unpack_exceptions(b'[["rejected","7004","no","12"]]'),
+        lambda: unpack_exceptions(b'[["gone","7004","no",[1]]]'),
+        lambda: unpack_transactions('"abc"'),
+        lambda: unpack_transactions("zabc"),
+        lambda: unpack_texts(b"zlib\nLabc"),
+        lambda: unpack_recipients(PackedRecipients("fax", "+9995550001")),
+    ],
+)
+def test_what_is_damaged_is_refused(read: Callable[[], object]) -> None:
+    """
+    And not taken for something else.
+    """
+    with pytest.raises(LedgerError, match="is damaged; see voicepush check-ledger"):
+        read()
 
 
 class TestTransactions:

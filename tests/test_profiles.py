@@ -122,6 +122,7 @@ def test_a_link_that_leads_nowhere_is_told_of() -> None:
         ("rate = 80\nrate = 90", "Cannot overwrite a value (at"),
         ("a = 1\n[profiles.june\n", "line 2"),
         pytest.param(f"a = {'[' * 5_000}", "nests too deeply", id="deep"),
+        pytest.param(f"a = {'9' * 5_000}", "has too many digits", id="digits"),
         ("profile = 1", "profile must be the name of a profile"),
         ("profiles = 1", "must hold tables; write [profiles.NAME]"),
         ("[profiles]\njune = 1", "profiles.june must be a table"),

@@ -389,7 +389,7 @@ async def test_unknown_ids_without_number_take_bounded_memory(tmp_path: Path) ->
     assert {CallState.REACHED} == {each.state for each in found.calls.values()}
     assert 200 == len(found.calls) == found.status.accepted
     assert (400, 100_000) == (found.counts.received, found.counts.unplaced)
-    assert grown < 100e6
+    assert grown < 40e6
     check_books(path)
 
 

@@ -200,6 +200,38 @@ async def test_the_console_finds_it(gated: Gated, session: ClientSession) -> Non
     assert [] == gated.bodies
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"secret": SECRET}, {"basic": ("a", "b")}],
+    ids=["open", "secret", "password"],
+)
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"test": true}', b"a=b"])
+async def test_the_console_may_try_it_by_a_post(
+    gated: Gated, session: ClientSession, options: dict[str, Any], body: bytes
+) -> None:
+    """
+    Before it signs anything, or has a password; what strangers could say of a call is
+    refused, and so is what is long, signed wrongly, or has a wrong password.
+    """
+    async with served(gated, **options) as address:
+        url = f"{address}/receipts"
+        tried = await status_of(session, url, body)
+        others = [
+            await status_of(session, url, b'{"code": "7519"}'),
+            await status_of(session, url, body + b" " * 300),
+            await status_of(session, url, body, headers={"x-hub-signature": "ab"}),
+            await status_of(session, url, body, headers=password("a:other")),
+        ]
+
+    assert 200 == tried
+    expected = {
+        "secret": [401, 401, 401, 200],
+        "basic": [401, 401, 401, 401],
+    }
+    assert expected.get(next(iter(options), ""), [200] * 4) == others
+    assert len(gated.bodies) == (0 if options else 5)
+
+
 async def test_times_without_an_offset_are_the_tenants(
     gated: Gated, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -537,7 +569,7 @@ async def test_the_log_has_a_line_per_request_and_nobody_in_it(
     lines = [each.message for each in ours if each.levelname == "INFO"]
     warnings = [each.message for each in ours if each.levelname == "WARNING"]
     assert f"POST 200, {len(receipt(1))} bytes, " in lines[0]
-    assert ["POST 401, 0 bytes, "] * 3 == [each[:19] for each in lines[1:]]
+    assert ["POST 401, 136 bytes"] * 3 == [each[:19] for each in lines[1:]]
     assert 1 == len(warnings)
     assert "wrong password" in warnings[0]
     for secret in ("999000000001", "pass-word", password()["Authorization"]):

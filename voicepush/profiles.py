@@ -206,6 +206,10 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         last = text.rstrip("\n").count("\n") + 1
         why = str(error).replace("at end of document", f"at line {last}, the last")
         raise InputError(f"{path} is no TOML: {why}") from error
+    except ValueError:  # which tomllib leaves to Python
+        raise InputError(
+            f"{path} is no file of settings: a number in it has too many digits"
+        ) from None
     except RecursionError:
         raise InputError(
             f"{path} is no file of settings: it nests too deeply"

@@ -7,15 +7,39 @@ from __future__ import annotations
 import zlib
 from base64 import b85decode, b85encode
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import wraps
 from itertools import accumulate, islice
 from operator import sub
-from typing import NamedTuple, overload
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar, overload
 
 import msgspec
 
+from voicepush.errors import LedgerError
 from voicepush.model.outcome import Outcome, Verdict
-from voicepush.model.recipients import Kind, Recipients
+from voicepush.model.recipients import MOST_PER_REQUEST, Kind, Recipients
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _checked(unpack: Callable[_P, _T]) -> Callable[_P, _T]:
+    """
+    *unpack*, which raises `LedgerError` for whatever else than was packed: who was
+    called must not be guessed from a column that is damaged.
+    """
+
+    @wraps(unpack)
+    def unpacked(*arguments: _P.args, **more: _P.kwargs) -> _T:
+        try:
+            return unpack(*arguments, **more)
+        except (ValueError, zlib.error, OverflowError) as error:
+            raise LedgerError(
+                "what the ledger keeps of a batch is damaged; see "
+                "voicepush check-ledger, and go on from a backup"
+            ) from error
+
+    return unpacked
 
 
 class PackedRecipients(NamedTuple):
@@ -72,9 +96,13 @@ def pack_recipients(recipients: Recipients) -> PackedRecipients:
     )
 
 
+@_checked
 def unpack_recipients(packed: PackedRecipients) -> Recipients:
     """
     The recipients that `pack_recipients` packed.
+
+    Raises:
+        LedgerError: A column is damaged.
     """
     kind, values, ids, widths, rows, as_came, kept, origins = packed
     decode = msgspec.json.decode
@@ -90,6 +118,7 @@ def unpack_recipients(packed: PackedRecipients) -> Recipients:
     )
 
 
+@_checked
 def unpack_kept(packed: bytes | None) -> dict[str, list[str]]:
     """
     The columns that an owner keeps, as they were before they were packed.
@@ -117,6 +146,7 @@ def _pack_texts(texts: Sequence[str]) -> Lines | bytes:
     return msgspec.json.encode(texts)
 
 
+@_checked
 def unpack_texts(packed: str | bytes) -> list[str]:
     """
     A column of texts as it was before it was packed.
@@ -220,21 +250,30 @@ def _steps(rows: Sequence[int]) -> bytes:
         return b""
 
 
+@_checked
 def unpack_rows(packed: bytes | None) -> Sequence[int] | None:
     """
     The rows that `pack_rows` packed.
+
+    Raises:
+        LedgerError: They are damaged, or more than a batch has.
     """
     if packed is None:
         return None
     if packed.startswith(_STEPS):
         begin = len(_STEPS) + _FIRST
+        if not begin <= len(packed) < begin + MOST_PER_REQUEST:
+            raise ValueError("there are too few or too many steps")
         first = int.from_bytes(packed[len(_STEPS) : begin], signed=True)
         return list(accumulate(packed[begin:], initial=first))
     runs, end = msgspec.json.decode(packed, type=list[int]), 0
+    lengths = runs[1::2]
+    if sum(lengths) > MOST_PER_REQUEST or min(lengths, default=0) < 0:
+        raise ValueError("there are too many rows, or fewer than none")
     if len(runs) == 2:  # noqa: PLR2004 -- one run, which takes no room
         return range(runs[0], sum(runs))
     found: list[int] = []
-    for gap, length in zip(runs[::2], runs[1::2], strict=True):
+    for gap, length in zip(runs[::2], lengths, strict=True):
         found.extend(range(end + gap, end + gap + length))
         end += gap + length
     return found
@@ -248,6 +287,7 @@ def pack_places(places: Iterable[int]) -> str | None:
     return msgspec.json.encode(packed).decode() if packed else None
 
 
+@_checked
 def unpack_places(packed: str | None) -> frozenset[int]:
     """
     The places that `pack_places` packed.
@@ -271,6 +311,13 @@ def pack_exceptions(exceptions: Mapping[int, Verdict]) -> bytes | None:
     )
 
 
+#: The parts of a verdict, and the places that have it.
+_Exceptions: TypeAlias = list[tuple[Outcome, str | None, str, list[int]]]
+
+_exceptions_in = msgspec.json.Decoder(_Exceptions).decode
+
+
+@_checked
 def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
     """
     The exceptions that `pack_exceptions` packed.
@@ -279,19 +326,20 @@ def unpack_exceptions(packed: bytes | None) -> dict[int, Verdict]:
         return {}
     return {
         place: verdict
-        for outcome, code, description, places in msgspec.json.decode(unzipped(packed))
-        for verdict in [Verdict(Outcome(outcome), code, description)]
+        for outcome, code, description, places in _exceptions_in(unzipped(packed))
+        for verdict in [Verdict(outcome, code, description)]
         for place in places
     }
 
 
+@_checked
 def count_exceptions(packed: bytes) -> Counter[Verdict]:
     """
     How many places have which verdict, by what `pack_exceptions` packed.
     """
     found: Counter[Verdict] = Counter()
-    for outcome, code, description, places in msgspec.json.decode(unzipped(packed)):
-        found[Verdict(Outcome(outcome), code, description)] += len(places)
+    for outcome, code, description, places in _exceptions_in(unzipped(packed)):
+        found[Verdict(outcome, code, description)] += len(places)
     return found
 
 
@@ -302,11 +350,14 @@ def pack_transactions(transaction_ids: Sequence[str]) -> str | None:
     return msgspec.json.encode(transaction_ids).decode() if transaction_ids else None
 
 
+@_checked
 def unpack_transactions(packed: str | None) -> tuple[str, ...]:
     """
     The ids that `pack_transactions` packed.
     """
-    return () if packed is None else tuple(msgspec.json.decode(unzipped_text(packed)))
+    if packed is None:
+        return ()
+    return tuple(msgspec.json.decode(unzipped_text(packed), type=list[str]))
 
 
 def pack_lost(lost: Mapping[str, Collection[int]]) -> str | None:
@@ -319,6 +370,7 @@ def pack_lost(lost: Mapping[str, Collection[int]]) -> str | None:
     return msgspec.json.encode(by_token).decode()
 
 
+@_checked
 def unpack_lost(packed: str | None) -> dict[str, frozenset[int]]:
     """
     What `pack_lost` packed.

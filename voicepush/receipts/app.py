@@ -226,15 +226,18 @@ class _NotifyUrl:
         """
         The status to answer with, and how many bytes were read.
         """
+        is_stranger = self.password is not None and not self.password.fits(
+            request.headers.get(hdrs.AUTHORIZATION)
+        )
+        if is_stranger and not _may_be_a_try(request):
+            return self._refuse("password"), 0
         body = await self._read(request)
         if isinstance(body, HTTPStatus):
             return body, 0
-        if self.signatures is not None and not self.signatures.fit(
-            request.headers.get(_SIGNATURE), body
-        ):
+        if is_stranger or not self._is_signed(request, body):
             if _is_only_a_try(request, body):
                 return _STORED, len(body)
-            return self._refuse("signature"), len(body)
+            return self._refuse("password" if is_stranger else "signature"), len(body)
         try:
             await self.receiver.take(body)
         except LedgerError:
@@ -245,10 +248,6 @@ class _NotifyUrl:
         """
         The body, or the status of a request whose body is not read.
         """
-        if self.password is not None and not self.password.fits(
-            request.headers.get(hdrs.AUTHORIZATION)
-        ):
-            return self._refuse("password")
         try:
             return await self.bodies.read(request.content, request.content_length)
         except TooLargeError:
@@ -262,10 +261,24 @@ class _NotifyUrl:
             pass  # it broke off; where its connection did, nobody hears of it
         return _NOT_STORED
 
+    def _is_signed(self, request: web.Request, body: bytes) -> bool:
+        return self.signatures is None or self.signatures.fit(
+            request.headers.get(_SIGNATURE), body
+        )
+
     def _refuse(self, what: str) -> HTTPStatus:
         self.receiver.refuse()
         self.warnings.warn(f"a request with a wrong {what}, or none, was refused")
         return _REFUSED
+
+
+def _may_be_a_try(request: web.Request) -> bool:
+    """
+    Whether a request without a password is short enough to be looked at all the same.
+    """
+    return hdrs.AUTHORIZATION not in request.headers and (
+        request.content_length is not None and request.content_length <= _SHORTEST
+    )
 
 
 def _is_only_a_try(request: web.Request, body: bytes) -> bool:

@@ -93,7 +93,7 @@ def decode(  # noqa: PLR0911 -- the cases in their order
     if not any(item.code for item in items):
         meaning = meaning_of_status(status, asks_to_wait=asks_to_wait)
         return Answer([ResponseItem(meaning, None, status_text(status))])
-    transaction_ids = _printable(transaction_ids)
+    transaction_ids = _printable(transaction_ids, secret)
     if len(theirs) == 1 and (
         # An id that is empty is not looked for; that would cost making all of them.
         not theirs[0] or theirs[0] == request_id
@@ -238,10 +238,11 @@ def without_key(text: str, secret: str) -> str:
     return text.replace(secret, HIDDEN) if secret else text
 
 
-def _printable(texts: list[str]) -> list[str]:
-    if "".join(texts).isprintable():
+def _printable(texts: list[str], secret: str) -> list[str]:
+    together = "".join(texts)
+    if together.isprintable() and not (secret and secret in together):
         return texts
-    return [shown(text, _MOST_TEXT_BYTES) for text in texts]
+    return [shown(without_key(text, secret), _MOST_TEXT_BYTES) for text in texts]
 
 
 def _match(

@@ -46,6 +46,13 @@ class Piece(NamedTuple):
     lines: int
 
 
+def joined(piece: Piece, following: Piece) -> Piece:
+    """
+    Both as one.
+    """
+    return Piece(piece.row, piece.text + following.text, piece.lines + following.lines)
+
+
 # Bytes become pieces of text.
 
 

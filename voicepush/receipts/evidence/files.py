@@ -5,7 +5,10 @@ What is in a file of evidence: tables and JSON texts, also compressed or archive
 from __future__ import annotations
 
 import gzip
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -55,6 +58,12 @@ class JsonTexts(NamedTuple):
     name: str
     texts: Iterator[JsonText]
 
+
+#: What is raised where an archive is damaged, or packed in a way that nobody knows.
+_DAMAGED = (
+    *(zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError),
+    *(zlib.error, lzma.LZMAError, struct.error),
+)
 
 #: What evidence comes in.
 Part: TypeAlias = TextTable | Sheet | JsonTexts
@@ -135,8 +144,9 @@ def _archive(stream: BinaryIO, name: str, encoding: str | None) -> Iterator[Part
         archive = zipfile.ZipFile(stream)
     for info in archive.infolist():
         inner = PurePosixPath(info.filename)
+        is_folder = not inner.name or info.filename.endswith("/")
         # What a Mac adds beside each file begins with a dot.
-        if not info.is_dir() and not inner.name.startswith("."):
+        if not is_folder and not inner.name.startswith("."):
             with _unpacking(name):
                 member = _Member(archive.open(info), name)
             yield from _stream(
@@ -178,7 +188,7 @@ def _is_workbook(stream: BinaryIO, name: str) -> bool:
 def _unpacking(name: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise SourceError(
             f"is an archive that can't be unpacked: {error}", source=name
         ) from error
