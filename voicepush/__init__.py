@@ -59,9 +59,14 @@ from voicepush.model.call import (
 from voicepush.model.claim import Claimed, NotBefore, Recorded, Refused, Superseded
 from voicepush.model.events import (
     AttemptMade,
+    BatchRecorded,
+    CampaignBegun,
     CampaignStopped,
+    Event,
+    Observer,
     Observers,
     PaceChanged,
+    ReceiptsApplied,
 )
 from voicepush.model.in_full import BatchInFull, KeptReceipt
 from voicepush.model.message import Priority, VoiceMessage
@@ -98,7 +103,6 @@ from voicepush.model.status import (
 )
 from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
 from voicepush.model.windows import Span, Windows
-from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
 from voicepush.screening.grouping import Zoning
 from voicepush.screening.kept import MessageColumn
@@ -217,14 +221,18 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "receipts_app",
     "Poll",
     "Polled",
-    "ReceiptsApplied",
     # What is shown in the browser
     "dashboard_app",
     # What happens meanwhile
     "Observers",
+    "Observer",
+    "Event",
     "AttemptMade",
+    "BatchRecorded",
     "PaceChanged",
+    "CampaignBegun",
     "CampaignStopped",
+    "ReceiptsApplied",
     # What a ledger promises
     "Ledger",
     "LedgerReader",

@@ -36,7 +36,7 @@ from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
 from voicepush.ledger import open_ledger
 from voicepush.masking import mask_numbers
-from voicepush.receipts.applying import ReceiptsApplied
+from voicepush.model.events import ReceiptsApplied
 
 _OFFSET = re.compile(
     r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
