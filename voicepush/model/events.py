@@ -19,6 +19,10 @@ from voicepush.model.status import CampaignState
 
 _log = logging.getLogger(__name__)
 
+#: Outcomes other than acceptance, the worst first. Who is left out when it is their
+#: turn is no failure.
+_FAILURES = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.REJECTED, Outcome.EXPIRED)
+
 
 @attrs.frozen(kw_only=True)
 class AttemptMade:
@@ -77,6 +81,13 @@ class BatchRecorded:
     seconds: float
     #: The contexts of those who wait for it, where their submissions were joined.
     callers: Sequence[Context] = attrs.field(default=(), repr=only_count)
+
+    @property
+    def failure(self) -> Outcome | None:
+        """
+        The worst of the outcomes, if someone was not accepted.
+        """
+        return next((each for each in _FAILURES if self.outcomes.get(each)), None)
 
 
 @attrs.frozen(kw_only=True)
