@@ -7,7 +7,7 @@ What telemetry costs a campaign: the same one with and without, in pairs.
 Each run is a process of its own that plans and dispatches a list, against a local sink
 that stays the same; what counts is its CPU time from the first number to the last
 record, the start of Python not included. The lanes take turns in random order.
-``on`` is an OpenTelemetry SDK that keeps spans in batches, as an exporter gets them, and
+``on`` is an OpenTelemetry SDK that keeps spans in batches, as an exporter gets, and
 collects metrics every second; what an exporter makes of them is not measured. ``log``
 writes a JSON line for each event into a file. With ``--older FOLDER`` the voicepush in
 that folder runs, too, so that what telemetry costs when it is off can be seen.
@@ -90,6 +90,10 @@ async def _run(lane: str, folder: Path, many: int, url: str) -> float:
     async with voicepush.Client(service_key="made-up", base_url=url) as client:
         await client.send(message, ["+990000000000"])
         with _observed(lane, client, folder):
+            # As the command line does, with everything that is loaded.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000)
             began = time.process_time()
             async with voicepush.open_ledger(folder / "ledger.db") as ledger:
                 campaign = await voicepush.Campaign.plan(
@@ -135,7 +139,6 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.lane:
         lane, folder, many, url = asked.lane
-        gc.freeze()  # as the command line does
         print(json.dumps(asyncio.run(_run(lane, Path(folder), int(many), url))))
         return
     lanes: dict[str, str | None] = dict.fromkeys(_LANES)

@@ -5,7 +5,6 @@ Events -> OpenTelemetry's metrics.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import singledispatchmethod
 
 import attrs
 from opentelemetry.metrics import (
@@ -15,21 +14,19 @@ from opentelemetry.metrics import (
     Observation,
 )
 
-from voicepush.model.events import AttemptMade, BatchRecorded, Event
+from voicepush.model.events import AttemptMade, Event
 from voicepush.telemetry.names import (
     ACTIVE,
     ATTEMPTS,
     DURATION,
     HTTP,
     MESSAGING,
-    OPERATION,
     PACE,
     POSTS,
     RECEIPTS,
     RECIPIENTS,
     SENT,
     WAITING,
-    Metric,
 )
 from voicepush.telemetry.observed import Sends
 from voicepush.telemetry.sums import BOUNDS, Sums, http_error, status_of
@@ -57,8 +54,12 @@ class Meters:
 
     def __init__(self, meter: Meter) -> None:
         self._measured: dict[frozenset[tuple[str, str | int]], Measured] = {}
-        self._duration = _histogram(meter, DURATION)
-        self._operation = _histogram(meter, OPERATION)
+        self._duration = meter.create_histogram(
+            DURATION.name,
+            DURATION.unit,
+            DURATION.says,
+            explicit_bucket_boundaries_advisory=BOUNDS,
+        )
         for metric, read in _COUNTERS.items():
             meter.create_observable_counter(
                 metric.name, [self._reader(read)], metric.unit, metric.says
@@ -79,9 +80,9 @@ class Meters:
 
     def timing(self, server: _Attributes) -> Timing:
         """
-        An observer that keeps how long things took at the service.
+        An observer that keeps how long requests to the service took.
         """
-        return Timing(self._duration, self._operation, server)
+        return Timing(self._duration, server)
 
     def _reader(
         self, read: Callable[[Measured], Iterator[Observation]]
@@ -98,53 +99,32 @@ class Meters:
 
 class Timing:
     """
-    An observer that keeps how long requests and batches took.
+    An observer that keeps how long requests took.
     """
 
-    def __init__(
-        self, duration: Histogram, operation: Histogram, server: _Attributes
-    ) -> None:
+    def __init__(self, duration: Histogram, server: _Attributes) -> None:
         self._duration = duration
-        self._operation = operation
-        self._http = {**HTTP, **server}
-        self._messaging = {**MESSAGING, **server}
+        self._server = server
+        #: By status and error; there are few.
+        self._attributes: dict[tuple[int | None, str], _Attributes] = {}
 
     def __call__(self, event: Event) -> None:
         """
-        Keep how long it took.
+        Keep how long it took, if it is a request.
         """
-        self._keep(event)
+        if isinstance(event, AttemptMade):
+            told = status_of(event), http_error(event)
+            if told not in self._attributes:
+                self._attributes[told] = self._of(*told)
+            self._duration.record(event.seconds, self._attributes[told])
 
-    @singledispatchmethod
-    def _keep(self, event: Event) -> None:
-        """
-        Others take no time.
-        """
-
-    @_keep.register
-    def _(self, event: AttemptMade) -> None:
-        attributes: _Attributes = self._http
-        if (status := status_of(event)) is not None:
-            attributes = {**attributes, "http.response.status_code": status}
-        if error := http_error(event):
-            attributes = {**attributes, "error.type": error}
-        self._duration.record(event.seconds, attributes)
-
-    @_keep.register
-    def _(self, event: BatchRecorded) -> None:
-        attributes: _Attributes = self._messaging
-        if error := event.failure:
-            attributes = {**attributes, "error.type": error.value}
-        self._operation.record(event.seconds, attributes)
-
-
-def _histogram(meter: Meter, metric: Metric) -> Histogram:
-    return meter.create_histogram(
-        metric.name,
-        metric.unit,
-        metric.says,
-        explicit_bucket_boundaries_advisory=BOUNDS,
-    )
+    def _of(self, status: int | None, error: str) -> _Attributes:
+        attributes: dict[str, str | int] = {**HTTP, **self._server}
+        if status is not None:
+            attributes["http.response.status_code"] = status
+        if error:
+            attributes["error.type"] = error
+        return attributes
 
 
 def _sent(measured: Measured) -> Iterator[Observation]:

@@ -50,12 +50,6 @@ DURATION = Metric(
     "How long the service took to answer a request.",
     ("http.response.status_code", "error.type"),
 )
-OPERATION = Metric(
-    "messaging.client.operation.duration",
-    "s",
-    "How long a batch took, with every wait and attempt.",
-    ("error.type",),
-)
 SENT = Metric(
     "messaging.client.sent.messages",
     "{message}",
@@ -103,6 +97,6 @@ POSTS = Metric(
 )
 
 METRICS = (
-    *(DURATION, OPERATION, SENT, ACTIVE),
-    *(WAITING, PACE, ATTEMPTS, RECIPIENTS, RECEIPTS, POSTS),
+    *(DURATION, ACTIVE, SENT, ATTEMPTS, RECIPIENTS),
+    *(WAITING, PACE, RECEIPTS, POSTS),
 )
