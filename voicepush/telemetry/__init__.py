@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from voicepush.telemetry.observed import HasSender
 
-__all__ = ["instrument", "is_installed"]
+__all__ = ["instrument", "is_configured", "is_installed"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +30,17 @@ def is_installed() -> bool:
     Whether there is an ``opentelemetry-api``.
     """
     return importlib.util.find_spec("opentelemetry.metrics") is not None
+
+
+def is_configured() -> bool:
+    """
+    Whether an SDK is set up in this process, so that spans go somewhere.
+    """
+    if not is_installed():
+        return False
+    from voicepush.telemetry.instrumenting import is_recorded  # noqa: PLC0415
+
+    return is_recorded()
 
 
 def instrument(

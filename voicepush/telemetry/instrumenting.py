@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider, get_meter_provider
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
@@ -62,6 +63,15 @@ def attach(
         spans.close()
 
     return undo
+
+
+def is_recorded() -> bool:
+    """
+    Whether the spans or the metrics of this process go somewhere.
+    """
+    span = get_tracer_provider().get_tracer(_NAME).start_span("probe", Context())
+    is_metered = type(get_meter_provider()).__module__.startswith("opentelemetry.sdk")
+    return span.get_span_context().is_valid or is_metered
 
 
 def _meters(provider: MeterProvider) -> Meters:
