@@ -5,6 +5,7 @@ Send voice messages in bulk: no one is called twice by us, and no one is lost.
 import logging
 from typing import TYPE_CHECKING
 
+from voicepush import telemetry
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.overview import overview_of
@@ -224,6 +225,7 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # What is shown in the browser
     "dashboard_app",
     # What happens meanwhile
+    "telemetry",
     "Observers",
     "Observer",
     "Event",

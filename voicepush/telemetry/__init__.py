@@ -29,7 +29,10 @@ def is_installed() -> bool:
     """
     Whether there is an ``opentelemetry-api``.
     """
-    return importlib.util.find_spec("opentelemetry.metrics") is not None
+    try:
+        return importlib.util.find_spec("opentelemetry.metrics") is not None
+    except ImportError:
+        return False
 
 
 def is_configured() -> bool:
