@@ -147,12 +147,11 @@ class Spans:
         attributes: dict[str, str | int] = {
             **self._http,
             "http.request.body.size": event.bytes,
+            "voicepush.attempt": event.attempt,
             "voicepush.destinations": event.destinations,
             "voicepush.code": said.code,
             "voicepush.meaning": said.meaning,
         }
-        if event.attempt > 1:
-            attributes["http.request.resend_count"] = event.attempt - 1
         if (status := status_of(event)) is not None:
             attributes["http.response.status_code"] = status
         error = http_error(event)
