@@ -79,6 +79,8 @@ def test_the_codes_are_told_of(code: str) -> None:
         ("call_states.py", "receipts.md"),
         ("call_statuses.py", "receipts-poll.md"),
         ("keys.py", "configuration.md"),
+        ("log_fields.py", "logs.md"),
+        ("measured.py", "telemetry.md"),
     ],
 )
 def test_what_is_drawn_from_the_code_is_of_this_code(program: str, page: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -107,7 +108,8 @@ def test_receipts(serve: Serve) -> None:
 
 def test_dashboard(serve: Serve) -> None:
     """
-    What the ledger holds, the unknown included, and nothing that was heard.
+    What the ledger holds, the unknown included, and nothing that was heard; nothing for
+    the page of a stranger whose name leads here.
     """
     june(30)
     simulator = serve()
@@ -115,6 +117,8 @@ def test_dashboard(serve: Serve) -> None:
     say(*sending(simulator, "--batch-size", "10", "--concurrency", "1", *ANYWHERE))
     with serving("dashboard", "--listen", "127.0.0.1:0") as (_, url):
         _, found = scraped(url)
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(Request(url, headers={"Host": "a-stranger.example"}), timeout=20)  # noqa: S310 -- ours
 
     expected = {
         ("voicepush_ledger_recipients", "unknown"): 10,

@@ -69,7 +69,7 @@ async def metrics_served(
     if address is None:
         yield
         return
-    from voicepush.dashboard.guard import is_loopback  # noqa: PLC0415 -- a server
+    from voicepush.dashboard.guard import Guard, is_loopback  # noqa: PLC0415 -- a server
     from voicepush.dashboard.seldom import Seldom  # noqa: PLC0415
     from voicepush.receipts.serving import serving  # noqa: PLC0415
     from voicepush.telemetry.app import metrics_app  # noqa: PLC0415
@@ -94,7 +94,9 @@ async def metrics_served(
             return figures(None)
 
     host, port = address
-    async with serving(metrics_app(look), host, port) as where:
+    # The page of a stranger, whose name was made to lead here, gets nothing.
+    guards = [Guard(None).stand] if is_loopback(host) else []
+    async with serving(metrics_app(look, guards), host, port) as where:
         say(f"metrics are at {where}/metrics")
         if not is_loopback(host):
             say(
