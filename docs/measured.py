@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from voicepush.model.call import Calls, ReceiptCounts
-from voicepush.model.events import AttemptMade, BatchId, BatchRecorded, ReceiptsApplied
+from voicepush.model.batch import BatchId
+from voicepush.model.call import Calls, ReceiptCounts, Received
+from voicepush.model.events import AttemptMade, BatchRecorded, ReceiptsApplied
 from voicepush.model.outcome import Outcome
 from voicepush.model.status import CampaignState, CampaignStatus
-from voicepush.receipts.applying import Received
 from voicepush.sending.load import Load
 from voicepush.telemetry.exposition import Figures, Ledgered, exposition
 from voicepush.telemetry.names import METRICS

@@ -20,13 +20,18 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 API = (ROOT / "docs" / "api.md").read_text()
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [
+    README,
+    *((ROOT / "docs" / f"{each}.md").read_text() for each in ("logs", "telemetry")),
+]
+EXAMPLES = re.findall(r"```python\n(.*?)```", "\n".join(PAGES), re.DOTALL)
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_run(number: int, serve: Serve, tmp_path: Path) -> None:
     """
-    Each example of the README is a whole program that ends well.
+    Each example of the README, and of what is told of logs and telemetry, is a whole
+    program that ends well.
     """
     surroundings = {
         **os.environ,
