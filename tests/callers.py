@@ -3,7 +3,8 @@
 import asyncio
 import functools
 import selectors
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context
 from typing import Any
 
 from making import batch_of, destinations
@@ -88,9 +89,13 @@ class Service:
         self.groups: list[list[Recipient]] = []
         self.messages: list[VoiceMessage] = []
         self.begun: list[float] = []
+        self.callers: list[Sequence[Context]] = []
 
     async def __call__(
-        self, message: VoiceMessage, recipients: Recipients
+        self,
+        message: VoiceMessage,
+        recipients: Recipients,
+        callers: Sequence[Context],
     ) -> BatchResult:
         """
         Answer with a code that tells the place and the first value.
@@ -98,6 +103,7 @@ class Service:
         self.groups.append(destinations(recipients))
         self.messages.append(message)
         self.begun.append(now())
+        self.callers.append(callers)
         batch = batch_of(message, f"k-{len(self.groups)}", destinations(recipients))
         await asyncio.sleep(self._takes)
         if self._error is not None:

@@ -20,13 +20,18 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 API = (ROOT / "docs" / "api.md").read_text()
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [
+    README,
+    *((ROOT / "docs" / f"{each}.md").read_text() for each in ("logs", "telemetry")),
+]
+EXAMPLES = re.findall(r"```python\n(.*?)```", "\n".join(PAGES), re.DOTALL)
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_run(number: int, serve: Serve, tmp_path: Path) -> None:
     """
-    Each example of the README is a whole program that ends well.
+    Each example of the README, and of what is told of logs and telemetry, is a whole
+    program that ends well.
     """
     surroundings = {
         **os.environ,
@@ -79,6 +84,8 @@ def test_the_codes_are_told_of(code: str) -> None:
         ("call_states.py", "receipts.md"),
         ("call_statuses.py", "receipts-poll.md"),
         ("keys.py", "configuration.md"),
+        ("log_fields.py", "logs.md"),
+        ("measured.py", "telemetry.md"),
     ],
 )
 def test_what_is_drawn_from_the_code_is_of_this_code(program: str, page: str) -> None:

@@ -5,6 +5,7 @@ Send voice messages in bulk: no one is called twice by us, and no one is lost.
 import logging
 from typing import TYPE_CHECKING
 
+from voicepush import telemetry
 from voicepush.campaign.campaign import Campaign
 from voicepush.campaign.following import FollowUp
 from voicepush.campaign.overview import overview_of
@@ -59,9 +60,14 @@ from voicepush.model.call import (
 from voicepush.model.claim import Claimed, NotBefore, Recorded, Refused, Superseded
 from voicepush.model.events import (
     AttemptMade,
+    BatchRecorded,
+    CampaignBegun,
     CampaignStopped,
+    Event,
+    Observer,
     Observers,
     PaceChanged,
+    ReceiptsApplied,
 )
 from voicepush.model.in_full import BatchInFull, KeptReceipt
 from voicepush.model.message import Priority, VoiceMessage
@@ -98,7 +104,6 @@ from voicepush.model.status import (
 )
 from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
 from voicepush.model.windows import Span, Windows
-from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
 from voicepush.screening.grouping import Zoning
 from voicepush.screening.kept import MessageColumn
@@ -217,14 +222,19 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "receipts_app",
     "Poll",
     "Polled",
-    "ReceiptsApplied",
     # What is shown in the browser
     "dashboard_app",
     # What happens meanwhile
+    "telemetry",
     "Observers",
+    "Observer",
+    "Event",
     "AttemptMade",
+    "BatchRecorded",
     "PaceChanged",
+    "CampaignBegun",
     "CampaignStopped",
+    "ReceiptsApplied",
     # What a ledger promises
     "Ledger",
     "LedgerReader",

@@ -23,7 +23,12 @@ from voicepush.ledger.plan import Command, Control
 from voicepush.ledger.protocol import Due, Finished, Ledger, Worker
 from voicepush.model.batch import BatchId
 from voicepush.model.claim import NotBefore
-from voicepush.model.events import AttemptMade, CampaignStopped, Event
+from voicepush.model.events import (
+    AttemptMade,
+    CampaignBegun,
+    CampaignStopped,
+    Event,
+)
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import CampaignState, Progress, Waiting
 from voicepush.sending.pacing import is_rate
@@ -124,7 +129,10 @@ class Run:
         await self._worker.leave(state, reason, held_until=held_until)
         self._sender.observers.tell(
             CampaignStopped(
-                campaign=self._worker.plan.campaign, state=state, reason=reason
+                campaign=self._worker.plan.campaign,
+                tag=self._worker.plan.tag,
+                state=state,
+                reason=reason,
             )
         )
 
@@ -182,6 +190,8 @@ class Run:
         ]
         sending, closing, _ = tasks
         observers = self._sender.observers
+        plan = self._worker.plan
+        observers.tell(CampaignBegun(campaign=plan.campaign, tag=plan.tag))
         observers.add(self._speedometer)
         try:
             await asyncio.wait([sending, closing], return_when=FIRST_COMPLETED)

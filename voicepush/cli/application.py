@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import sys
 import threading
@@ -35,7 +34,9 @@ from voicepush.cli.exit_status import (
 from voicepush.cli.forgetting import forget
 from voicepush.cli.history import campaigns, history
 from voicepush.cli.keeping import backup, check_ledger
+from voicepush.cli.logs import FORMAT_VARIABLE, LogFormat, log_of_a_command, write_log
 from voicepush.cli.moving import move
+from voicepush.cli.observing import TELEMETRY_VARIABLE, telemetry_if
 from voicepush.cli.polling import poll
 from voicepush.cli.proving import evidence
 from voicepush.cli.questions import export, lookup, status
@@ -97,8 +98,8 @@ app.register_install_completion_command(
 
 
 #: Options of all commands, without and with a value.
-_FLAGS = ("--verbose", "-v")
-_WITH_VALUE = ("--profile", "--config")
+_FLAGS = ("--verbose", "-v", "--telemetry")
+_WITH_VALUE = ("--profile", "--config", "--log-format")
 
 
 @app.meta.default
@@ -109,6 +110,10 @@ def _launch(
     file: Annotated[
         str | None, Parameter(name="--config", env_var=CONFIG_VARIABLE)
     ] = None,
+    log_format: Annotated[LogFormat, Parameter(env_var=FORMAT_VARIABLE)] = "text",
+    telemetry: Annotated[
+        bool, Parameter(env_var=TELEMETRY_VARIABLE, negative="")
+    ] = False,
     ledger: str | None = None,
 ) -> object:
     """
@@ -123,17 +128,23 @@ def _launch(
     file
         The file of settings; by default voicepush.toml in this folder, else the one in
         ~/.config/voicepush.
+    log_format
+        With json, every line on stderr is one JSON object: what happens, and all talk.
+    telemetry
+        Give spans and metrics to the OpenTelemetry SDK of this process, which
+        opentelemetry-instrument sets up.
     ledger
         Where campaigns are kept; it may also stand behind the command.
     """
-    if verbose:
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-        logging.getLogger("voicepush").setLevel(logging.DEBUG)
+    write_log(log_format, verbose=verbose)
     if ledger is not None and arguments:
         # For the command, which is named first.
         place = 2 if arguments[0] == "suppress" else 1
         arguments = (*arguments[:place], "--ledger", ledger, *arguments[place:])
-    with settings_from(app, Path(file) if file else None, profile or None):
+    with (
+        telemetry_if(telemetry),
+        settings_from(app, Path(file) if file else None, profile or None),
+    ):
         return app(arguments)
 
 
@@ -180,8 +191,13 @@ def run(arguments: list[str] | None = None) -> int:
     """
     The exit status of the command that *arguments* name.
     """
+    with log_of_a_command():
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        code = app.meta(_in_front(sys.argv[1:] if arguments is None else arguments))
+        code = app.meta(_in_front(arguments))
     except CampaignHeldError as error:
         complain(error)
         return HELD_BY_ANOTHER

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED
 from voicepush.cli.listening import TOKEN_VARIABLE, host_and_port, secret_in
+from voicepush.cli.metrics import MetricsListen, metrics_address, metrics_served
 from voicepush.cli.options import DEFAULT_LEDGER, LedgerPath, existing, title_of
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
+
+if TYPE_CHECKING:
+    from voicepush.telemetry.exposition import Figures, Ledgered
 
 
 async def dashboard(
@@ -22,6 +26,7 @@ async def dashboard(
     listen: str = "127.0.0.1:8070",
     token_file: Path | None = None,
     show_numbers: Annotated[bool, Parameter(negative="")] = False,
+    metrics_listen: MetricsListen = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
     """
@@ -55,13 +60,17 @@ async def dashboard(
             f"characters or more into a file and name it with --token-file, or set "
             f"{TOKEN_VARIABLE}"
         )
+    metrics = metrics_address(metrics_listen)
     stopped = asyncio.Event()
     with signals(stopped.set):
         async with existing(ledger) as opened:
             app = dashboard_app(
                 opened, token=token, show_numbers=show_numbers, title=title_of(ledger)
             )
-            async with serving(app, host, port) as address:
+            async with (
+                metrics_served(metrics, _figures, opened),
+                serving(app, host, port) as address,
+            ):
                 if not is_loopback(host):
                     say(
                         "the token and what is shown travel in the clear; let a "
@@ -70,3 +79,9 @@ async def dashboard(
                 tell(f"{address}/")
                 await stopped.wait()
     return EVERYONE_ACCEPTED
+
+
+def _figures(ledger: Ledgered | None) -> Figures:
+    from voicepush.telemetry.exposition import Figures  # noqa: PLC0415 -- an extra
+
+    return Figures(ledger=ledger, has_ledger=True)

@@ -18,6 +18,7 @@ from voicepush.cli.exit_status import (
     SERVICE_REFUSES,
 )
 from voicepush.cli.notifying import Notifier, watching
+from voicepush.cli.observing import observed
 from voicepush.cli.options import answers_folder
 from voicepush.cli.terminal import (
     complain,
@@ -84,9 +85,13 @@ async def dispatch(
         try:
             with draining(sending.stop, words) as interruption:
                 async with Client(settings) as client, showing(campaign):
-                    summary = await sending.dispatch(
-                        client, drain=drain, process_is_gone=process_is_gone, tell=say
-                    )
+                    with observed(client):
+                        summary = await sending.dispatch(
+                            client,
+                            drain=drain,
+                            process_is_gone=process_is_gone,
+                            tell=say,
+                        )
         except LedgerError as error:
             if not error.while_sending:
                 raise

@@ -31,14 +31,14 @@ _LISTEN = re.compile(
 _HIGHEST_PORT = 65_535
 
 
-def host_and_port(listen: str) -> tuple[str, int]:
+def host_and_port(listen: str, option: str = "--listen") -> tuple[str, int]:
     """
-    What ``--listen`` names.
+    What *option* names.
     """
     found = _LISTEN.fullmatch(listen)
     if found is None or int(found["port"]) > _HIGHEST_PORT:
         raise InputError(
-            f"--listen {listen!r} is no address with a port; write it like "
+            f"{option} {listen!r} is no address with a port; write it like "
             "127.0.0.1:8090, 0.0.0.0:8090 or [::1]:8090"
         )
     return found["six"] or found["host"], int(found["port"])

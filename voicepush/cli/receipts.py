@@ -8,8 +8,8 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +25,8 @@ from voicepush.cli.listening import (
     host_and_port,
     secret_in,
 )
+from voicepush.cli.metrics import MetricsListen, metrics_address, metrics_served
+from voicepush.cli.observing import observed
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     LedgerPath,
@@ -35,8 +37,9 @@ from voicepush.cli.options import (
 from voicepush.cli.terminal import say, signals, tell
 from voicepush.errors import InputError
 from voicepush.ledger import open_ledger
+from voicepush.logs import log_event
 from voicepush.masking import mask_numbers
-from voicepush.receipts.applying import ReceiptsApplied
+from voicepush.model.events import Event, Observers, ReceiptsApplied
 
 _OFFSET = re.compile(
     r"(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.ASCII
@@ -61,6 +64,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
     opt_out_token_file: Path | None = None,
     dashboard: bool = False,
     dashboard_token_file: Path | None = None,
+    metrics_listen: MetricsListen = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
 ) -> int:
     """
@@ -121,7 +125,10 @@ async def receipts(  # noqa: PLR0913 -- options have names
         "--opt-out-token-file", opt_out_token_file, OPT_OUT_VARIABLE, is_private=True
     )
     zone, kept = zone_called(tenant_zone), _kept(keep)
-    sums = _Sums()
+    metrics = metrics_address(metrics_listen)
+    sums, observers = _Sums(), Observers()
+    observers.add(sums.add)
+    observers.add(log_event)
     stopped = asyncio.Event()
     with signals(stopped.set), _warnings_said():
         async with AsyncExitStack() as stack:
@@ -135,7 +142,7 @@ async def receipts(  # noqa: PLR0913 -- options have names
                 basic=user,
                 tenant_zone=zone,
                 keep=kept,
-                told=sums.add,
+                told=observers.tell,
                 opt_out_token=opt_out,
             )
             if token is not None:
@@ -143,6 +150,8 @@ async def receipts(  # noqa: PLR0913 -- options have names
                 read = await stack.enter_async_context(open_ledger(ledger))
                 shown = dashboard_app(read, token=token, title=title_of(ledger))
                 app.add_subapp(_DASHBOARD, shown)
+            stack.enter_context(observed(observers))
+            await stack.enter_async_context(_measured(metrics, ledger, observers))
             address = await stack.enter_async_context(serving(app, host, port))
             if secret is None and user is None:
                 say(
@@ -161,6 +170,30 @@ async def receipts(  # noqa: PLR0913 -- options have names
     if OPT_OUTS in app:
         say(f"{app[OPT_OUTS].counts.taken:,} opted out by key-press")
     return EVERYONE_ACCEPTED
+
+
+@asynccontextmanager
+async def _measured(
+    address: tuple[str, int] | None, ledger: LedgerPath, observers: Observers
+) -> AsyncIterator[None]:
+    """
+    Let what receipts came, and what the ledger holds, be read at *address*.
+    """
+    if address is None:
+        yield
+        return
+    from voicepush.telemetry.exposition import Figures, Ledgered  # noqa: PLC0415
+    from voicepush.telemetry.sums import Sums  # noqa: PLC0415
+
+    heard = Sums()
+    observers.add(heard)
+
+    def figures(ledger: Ledgered | None) -> Figures:
+        return Figures(heard=heard, ledger=ledger, has_ledger=True)
+
+    # Opened once more: receipts must not wait until a question is answered.
+    async with open_ledger(ledger) as read, metrics_served(address, figures, read):
+        yield
 
 
 def _token(file: Path | None, path: str) -> bytes:
@@ -190,10 +223,12 @@ class _Sums:
     unplaced: int = 0
     unreadable: int = 0
 
-    def add(self, event: ReceiptsApplied) -> None:
+    def add(self, event: Event) -> None:
         """
         Count one commit.
         """
+        if not isinstance(event, ReceiptsApplied):
+            return
         self.stored += event.stored
         self.refused += event.refused
         self.unplaced += event.received.unplaced - event.received.placed_late

@@ -24,6 +24,7 @@ import attrs
 
 from voicepush import clock
 from voicepush.campaign.campaign import Campaign
+from voicepush.cli.logs import is_json
 from voicepush.errors import InputError
 from voicepush.masking import mask_numbers, shown
 from voicepush.model.status import CampaignState, CampaignStatus
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _log = logging.getLogger(__name__)
+
+#: What is said, where that is to be JSON.
+_talk = logging.getLogger("voicepush.talk")
 
 #: How often a bar looks, how often a log does, and how often it writes a line, in
 #: seconds; why nothing goes on is told at once.
@@ -55,6 +59,9 @@ def say(text: str) -> None:
 
     Talk that nobody can hear stops nothing.
     """
+    if is_json():
+        _talk.info("%s", shown(text))
+        return
     stderr: TextIO | None = sys.stderr
     if stderr is not None:  # which it is where the descriptor was closed
         with suppress(OSError):
@@ -65,7 +72,11 @@ def complain(error: BaseException) -> None:
     """
     Say what went wrong, with numbers masked.
     """
-    say(f"voicepush: {mask_numbers(str(error))}")
+    text = mask_numbers(str(error))
+    if is_json():
+        _talk.error("%s", shown(text))
+    else:
+        say(f"voicepush: {text}")
     _log.debug("it came from here", exc_info=error)
 
 
@@ -140,7 +151,9 @@ def _console() -> Console:
 
 def _is_terminal() -> bool:
     stderr: TextIO | None = sys.stderr
-    return stderr is not None and stderr.isatty() and _console().is_terminal
+    if stderr is None or is_json() or not stderr.isatty():
+        return False
+    return _console().is_terminal
 
 
 # Signals.

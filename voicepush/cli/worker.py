@@ -5,11 +5,15 @@ The command that takes batches of a ledger that several machines share.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from voicepush.campaign.unrecorded import Unrecorded
 from voicepush.cli.exit_status import EVERYONE_ACCEPTED, SERVICE_REFUSES
 from voicepush.cli.listening import host_and_port
+from voicepush.cli.metrics import MetricsListen, metrics_address, metrics_served
+from voicepush.cli.observing import observed
 from voicepush.cli.options import (
     DEFAULT_LEDGER,
     AnswersIn,
@@ -28,6 +32,9 @@ from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import is_address, open_ledger
 from voicepush.ledger.sharing import SharedLedger, is_shared
 
+if TYPE_CHECKING:
+    from voicepush.cluster.worker import ClusterWorker
+
 #: A database that can't be reached is tried again after so many seconds.
 _LOOKS_AGAIN = 5.0
 
@@ -41,6 +48,7 @@ async def worker(
     failed_over: FailedOver = False,
     answers_in: AnswersIn = None,
     listen: str | None = None,
+    metrics_listen: MetricsListen = None,
 ) -> int:
     """
     Take batches of the campaigns in a PostgreSQL ledger, beside any number of workers.
@@ -83,6 +91,7 @@ async def worker(
         )
     settings = patient(service.build(), patience)
     where = None if listen is None else host_and_port(listen)
+    metrics = metrics_address(metrics_listen)
     longest = None if drain is None else seconds("--drain", drain)
     async with AsyncExitStack() as stack:
         opened = await _opened(stack, ledger, failed_over=failed_over)
@@ -102,8 +111,12 @@ async def worker(
 
             app = health_app(ours)
             tell(await stack.enter_async_context(serving(app, *where)))
+        await stack.enter_async_context(_measured(metrics, client, ours))
         say("waiting for campaigns")
-        with draining(ours.stop, "what is under way is recorded first"):
+        with (
+            observed(client),
+            draining(ours.stop, "what is under way is recorded first"),
+        ):
             await ours.run()
         if ours.refusal is not None:
             say(
@@ -112,6 +125,34 @@ async def worker(
             )
             return SERVICE_REFUSES
     return EVERYONE_ACCEPTED
+
+
+@asynccontextmanager
+async def _measured(
+    address: tuple[str, int] | None, client: Client, worker: ClusterWorker
+) -> AsyncIterator[None]:
+    """
+    Let what *worker* does be read at *address*, if there is one.
+    """
+    if address is None:
+        yield
+        return
+    from voicepush.telemetry.exposition import Figures  # noqa: PLC0415 -- an extra
+    from voicepush.telemetry.sums import Sums  # noqa: PLC0415
+
+    sums = Sums()
+    client.observers.add(sums)
+
+    def figures(_: object) -> Figures:
+        return Figures(
+            heard=sums,
+            load=client.sender.load,
+            at_work=len(worker.campaigns),
+            is_well=worker.failure is None,
+        )
+
+    async with metrics_served(address, figures):
+        yield
 
 
 async def _opened(

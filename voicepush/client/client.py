@@ -16,6 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import aclosing, asynccontextmanager
+from contextvars import Context
 from itertools import count
 from typing import TYPE_CHECKING, Self, Unpack
 
@@ -243,7 +244,10 @@ class Client:
         return await self._gatherer.submit(message, screened.recipients)
 
     async def _send_group(
-        self, message: VoiceMessage, recipients: Recipients
+        self,
+        message: VoiceMessage,
+        recipients: Recipients,
+        callers: Sequence[Context],
     ) -> BatchResult:
         batch = Batch(
             BatchId(self._tag, next(self._numbers)),
@@ -251,7 +255,10 @@ class Client:
             Group(_started(message)),
         )
         return await self.sender.send(
-            BatchResult.untried(batch), ForgetfulJournal(self._policy), urgent=True
+            BatchResult.untried(batch),
+            ForgetfulJournal(self._policy),
+            urgent=True,
+            callers=callers,
         )
 
     async def _send_all(

@@ -5,7 +5,8 @@ Gathers single submissions within a linger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
 from itertools import islice
 from typing import TypeAlias
 
@@ -25,6 +26,8 @@ class _Joined:
     """
 
     waiting: dict[asyncio.Future[Result], Recipients] = attrs.field(factory=dict)
+    #: What surrounds each of them, such as the span that it is in.
+    contexts: dict[asyncio.Future[Result], Context] = attrs.field(factory=dict)
     size: int = 0
     timer: asyncio.TimerHandle | None = None
 
@@ -38,12 +41,14 @@ class Gatherer:
     answer goes unheard. The others notice neither.
 
     Args:
-        send: Sends the recipients of one group.
+        send: Sends the recipients of one group, with the contexts of its callers.
     """
 
     def __init__(
         self,
-        send: Callable[[VoiceMessage, Recipients], Awaitable[BatchResult]],
+        send: Callable[
+            [VoiceMessage, Recipients, Sequence[Context]], Awaitable[BatchResult]
+        ],
         *,
         size: int,
         linger: float,
@@ -66,6 +71,7 @@ class Gatherer:
         group = self._groups.setdefault(key, _Joined())
         answer: asyncio.Future[Result] = loop.create_future()
         group.waiting[answer] = recipient
+        group.contexts[answer] = copy_context()
         group.size += recipient.size
         if group.timer is None:
             group.timer = loop.call_later(self._linger, self._leave, key)
@@ -116,7 +122,9 @@ class Gatherer:
             return
         try:
             result = await self._send(
-                message, Recipients.joined(list(waiting.values()))
+                message,
+                Recipients.joined(list(waiting.values())),
+                [group.contexts[answer] for answer in waiting],
             )
         except Exception as error:  # noqa: BLE001 -- each caller gets it
             for answer in waiting:

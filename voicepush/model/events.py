@@ -5,16 +5,23 @@ What happened, as frozen values for observers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context
 from typing import TypeAlias
 
 import attrs
 
+from voicepush.masking import only_count
 from voicepush.model.batch import BatchId
+from voicepush.model.call import CallState, Received
 from voicepush.model.outcome import Outcome, Verdict
 from voicepush.model.status import CampaignState
 
 _log = logging.getLogger(__name__)
+
+#: Outcomes other than acceptance, the worst first. Who is left out when it is their
+#: turn is no failure.
+_FAILURES = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.REJECTED, Outcome.EXPIRED)
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +37,13 @@ class AttemptMade:
     bytes: int
     #: The HTTP status, where there was an answer.
     status: int | None
+    #: When the request began, in seconds since 1970, and how long its answer took.
+    began: float
     seconds: float
+    #: What was said of most of its destinations: the API's code, where it gave one, and
+    #: what that means, in one word such as ``accepted`` or ``throttled``.
+    code: str | None
+    meaning: str
     #: How many recipients each verdict of this attempt stands for; those that are
     #: ``pending`` are sent again.
     verdicts: Mapping[Verdict, int]
@@ -50,6 +63,34 @@ class AttemptMade:
 
 
 @attrs.frozen(kw_only=True)
+class BatchRecorded:
+    """
+    All that can be done about a batch for now was done, and is recorded.
+    """
+
+    batch: BatchId
+    #: How many recipients it holds.
+    recipients: int
+    #: What became of how many of them, of those who had no outcome before. Who could
+    #: not be sent to is ``not_sent``, and counted again once that can be done.
+    outcomes: Mapping[Outcome, int]
+    #: The requests that were made for it meanwhile.
+    attempts: Sequence[AttemptMade] = attrs.field(repr=only_count)
+    #: When it was begun with, in seconds since 1970, and how long it took.
+    began: float
+    seconds: float
+    #: The contexts of those who wait for it, where their submissions were joined.
+    callers: Sequence[Context] = attrs.field(default=(), repr=only_count)
+
+    @property
+    def failure(self) -> Outcome | None:
+        """
+        The worst of the outcomes, if someone was not accepted.
+        """
+        return next((each for each in _FAILURES if self.outcomes.get(each)), None)
+
+
+@attrs.frozen(kw_only=True)
 class PaceChanged:
     """
     The service, or the owner, made requests faster or slower.
@@ -62,17 +103,54 @@ class PaceChanged:
 
 
 @attrs.frozen(kw_only=True)
+class CampaignBegun:
+    """
+    A dispatch begins.
+    """
+
+    campaign: str
+    #: What the ids of its batches begin with.
+    tag: str
+
+
+@attrs.frozen(kw_only=True)
 class CampaignStopped:
     """
     A dispatch has ended.
     """
 
     campaign: str
+    #: What the ids of its batches begin with.
+    tag: str
     state: CampaignState
     reason: str | None
 
 
-Event: TypeAlias = AttemptMade | PaceChanged | CampaignStopped
+@attrs.frozen(kw_only=True)
+class ReceiptsApplied:
+    """
+    Receipts were made durable, or some that had been kept aside were applied.
+    """
+
+    #: How many bodies were stored.
+    stored: int
+    #: How many requests were refused since the last time.
+    refused: int
+    #: What was done with the receipts.
+    received: Received
+    seconds: float
+    #: How many of the receipts that were stored say what of their calls.
+    states: Mapping[CallState, int] = attrs.field(factory=dict)
+
+
+Event: TypeAlias = (
+    AttemptMade
+    | BatchRecorded
+    | PaceChanged
+    | CampaignBegun
+    | CampaignStopped
+    | ReceiptsApplied
+)
 Observer: TypeAlias = Callable[[Event], object]
 
 

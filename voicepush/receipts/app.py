@@ -19,8 +19,9 @@ from aiohttp import hdrs, web
 from voicepush import clock
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.protocol import Ledger
+from voicepush.model.events import ReceiptsApplied
 from voicepush.receipts.access_log import Warnings, log_access
-from voicepush.receipts.applying import ReceiptsApplied, Receiver
+from voicepush.receipts.applying import Receiver
 from voicepush.receipts.bodies import Bodies, NotReadError, TooLargeError
 from voicepush.receipts.opt_out_url import (
     MOST_PER_SECOND,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from typing import NamedTuple, Self
@@ -18,6 +18,7 @@ from voicepush.errors import LedgerError
 from voicepush.ledger.protocol import Ledger
 from voicepush.masking import mask_numbers
 from voicepush.model.call import Receipt, ReceiptCounts, Received
+from voicepush.model.events import ReceiptsApplied
 from voicepush.receipts.receipt import read_receipt
 
 _log = logging.getLogger("voicepush.receipts")
@@ -35,21 +36,6 @@ _MOST_BYTES_WAITING = 64 << 20
 #: After a commit a dispatcher, if there is one, has the lock to itself for as long as
 #: that took, but no longer than so many seconds. More receipts gather meanwhile.
 _LONGEST_PAUSE = 0.02
-
-
-@attrs.frozen(kw_only=True)
-class ReceiptsApplied:
-    """
-    Receipts were made durable, or some that had been kept aside were applied.
-    """
-
-    #: How many bodies were stored.
-    stored: int
-    #: How many requests were refused since the last time.
-    refused: int
-    #: What was done with the receipts.
-    received: Received
-    seconds: float
 
 
 class _Taken(NamedTuple):
@@ -241,6 +227,11 @@ class Receiver:
                 refused=refused,
                 received=received,
                 seconds=clock.monotonic() - began,
+                states=Counter(
+                    report.call.state
+                    for each in taken
+                    for report in each.receipt.reports
+                ),
             )
         )
         return True

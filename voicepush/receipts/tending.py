@@ -13,8 +13,9 @@ from datetime import timedelta
 from voicepush import clock
 from voicepush.ledger.protocol import Ledger
 from voicepush.model.call import Received
+from voicepush.model.events import ReceiptsApplied
 from voicepush.model.status import CampaignState
-from voicepush.receipts.applying import ReceiptsApplied, Receiver
+from voicepush.receipts.applying import Receiver
 
 #: In seconds: how often refusals are written, receipts kept aside are tried again, and
 #: old bodies are forgotten.

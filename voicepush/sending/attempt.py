@@ -22,6 +22,8 @@ class Posted(NamedTuple):
     #: How long the service asked to wait, in seconds.
     asked: float | None
     status: int | None
+    #: When it began, in seconds since 1970, and how long it took.
+    began: float
     seconds: float
     #: Of the request, in bytes.
     size: int

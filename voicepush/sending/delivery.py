@@ -13,6 +13,7 @@ from typing import NamedTuple
 from voicepush import clock
 from voicepush.model.batch import IdsAt
 from voicepush.model.claim import Policy
+from voicepush.model.events import AttemptMade
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.sending.answer import Answer, ResponseItem
 from voicepush.sending.codes import Meaning
@@ -75,6 +76,10 @@ class Delivery:
     ) -> None:
         self.batch = due.batch
         self.attempts = due.attempts
+        #: When it was begun with, in seconds since 1970.
+        self.began = now()
+        #: What observers were told of its requests.
+        self.made: list[AttemptMade] = []
         self._policy = policy
         self._now = now
         self._deadline = due.batch.message.deadline

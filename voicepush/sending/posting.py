@@ -85,7 +85,8 @@ class Poster:
         def posted(answer: Answer, reply: Reply | None = None) -> Posted:
             asked = None if reply is None else reply.retry_after
             status = None if reply is None else reply.status
-            return Posted(answer, asked, status, self._now() - begun, len(body))
+            took = self._now() - begun
+            return Posted(answer, asked, status, begun, took, len(body))
 
         connecting = self._transport.connection(delivery.batch, fresh=fresh)
         try:

@@ -5,6 +5,7 @@ One batch -> one result: slots, pace and transport.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from voicepush.errors import (
 )
 from voicepush.logs import log_event
 from voicepush.model.claim import Claim, Claimed, NotBefore, Refused
-from voicepush.model.events import AttemptMade, Observers, PaceChanged
+from voicepush.model.events import Observers, PaceChanged
 from voicepush.model.outcome import BatchResult, Verdict
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import ResponseItem
@@ -23,12 +24,14 @@ from voicepush.sending.attempt import Posted, Rest, by_item
 from voicepush.sending.codes import Meaning
 from voicepush.sending.delivery import Delivery, Left, Turn
 from voicepush.sending.journal import Journal, StopSignal, told
+from voicepush.sending.load import Load
 from voicepush.sending.pacing import Pacing
 from voicepush.sending.posting import Poster
 from voicepush.sending.request import encode
 from voicepush.sending.retrying import until_done
 from voicepush.sending.sizes import Sizes
 from voicepush.sending.slots import Slots
+from voicepush.sending.telling import attempt_made, batch_recorded
 from voicepush.sending.trouble import Trouble, clock_time
 from voicepush.settings import Settings
 
@@ -47,6 +50,7 @@ class Sender:
     Args:
         now: The time in seconds since 1970; the default is never set back.
         observers: Hear what happens here and elsewhere.
+        load: Counts what is on its way here and elsewhere.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Sender:
         *,
         now: Callable[[], float] | None = None,
         observers: Observers | None = None,
+        load: Load | None = None,
     ) -> None:
         self.settings = settings
         self.pacer = pacer
@@ -66,7 +71,9 @@ class Sender:
         self._sizes = Sizes(
             settings.batch_size, settings.body_limit, lambda: pacer.most
         )
-        self._trouble = Trouble(self._now)
+        #: What is on its way.
+        self.load = load or Load()
+        self._trouble = Trouble(self._now, self.load)
         self._poster = Poster(settings, transport, self._trouble, self._now)
         #: Hear what happens.
         self.observers = observers or Observers()
@@ -83,6 +90,7 @@ class Sender:
             pacer,
             now=self._now,
             observers=self.observers,
+            load=self.load,
         )
 
     @property
@@ -93,7 +101,12 @@ class Sender:
         return self._trouble.waiting
 
     async def send(
-        self, due: BatchResult, journal: Journal, *, urgent: bool = False
+        self,
+        due: BatchResult,
+        journal: Journal,
+        *,
+        urgent: bool = False,
+        callers: Sequence[Context] = (),
     ) -> BatchResult:
         """
         Send what is pending of *due* until each destination has its outcome.
@@ -103,12 +116,17 @@ class Sender:
 
         Args:
             urgent: Whether its requests go before those that wait already.
+            callers: The contexts of those who wait for it, where it is theirs together.
         """
         delivery = Delivery(due, journal.policy, self.settings.patience, self._now)
         delivery.is_urgent = urgent
         with self._trouble.batch():
             await self._until_done(delivery, journal)
-            return await self._finished(delivery, journal)
+            result = await self._finished(delivery, journal)
+        seconds = self._now() - delivery.began
+        event = batch_recorded(delivery, due, result, seconds=seconds, callers=callers)
+        self.observers.tell(event)
+        return result
 
     async def _until_done(self, delivery: Delivery, journal: Journal) -> None:
         left = await self._round(delivery, journal)
@@ -248,26 +266,15 @@ class Sender:
         delivery.note_transactions(answer, places)
         await told(journal, delivery, claimed)
         # After the record: whatever happens here, nobody gets lost.
-        is_throttled = any(item.meaning is Meaning.THROTTLED for item, _ in items)
-        if is_throttled:
+        made = attempt_made(delivery, posted, items, verdicts)
+        if made.is_throttled:
             # Whoever shares the rate is told as well.
             await self.pacer.slow_down(posted.asked, sent_at=delivery.passed_at)
             pace = PaceChanged(rate=self.pacer.rate, held_until=self.pacer.held_until)
             self.observers.tell(pace)
         self._trouble.note(answer.items, self.pacer.held_until)
-        self.observers.tell(
-            AttemptMade(
-                batch=delivery.batch.id,
-                attempt=delivery.attempts,
-                destinations=len(places),
-                bytes=posted.size,
-                status=posted.status,
-                seconds=posted.seconds,
-                verdicts=verdicts,
-                is_throttled=is_throttled,
-            )
-        )
-        return Rest(rest, posted.asked if is_throttled else None)
+        self.observers.tell(made)
+        return Rest(rest, posted.asked if made.is_throttled else None)
 
     async def _claim(
         self, delivery: Delivery, journal: Journal, places: Sequence[int]

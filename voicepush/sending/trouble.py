@@ -13,6 +13,7 @@ from voicepush import clock
 from voicepush.model.status import Waiting
 from voicepush.sending.answer import ResponseItem
 from voicepush.sending.codes import Meaning
+from voicepush.sending.load import Load
 
 #: What has lasted no longer than this is not worth telling, in seconds.
 _PASSES_SOON = 1.0
@@ -33,10 +34,12 @@ class Trouble:
 
     Args:
         now: The time in seconds since 1970.
+        load: Counts what is on its way.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], load: Load) -> None:
         self._now = now
+        self._load = load
         #: How many batches are on their way.
         self._unfinished = 0
         #: What went wrong since a request last brought someone further.
@@ -68,9 +71,11 @@ class Trouble:
         Stands around a batch on its way; without any there is no trouble.
         """
         self._unfinished += 1
+        self._load.batches += 1
         try:
             yield
         finally:
+            self._load.batches -= 1
             self._unfinished -= 1
             if not self._unfinished:
                 self._trouble = None
@@ -82,9 +87,11 @@ class Trouble:
         """
         number = next(self._numbers)
         self._begun[number] = self._now()
+        self._load.requests += 1
         try:
             yield
         finally:
+            self._load.requests -= 1
             del self._begun[number]
 
     def answered(self) -> None:
