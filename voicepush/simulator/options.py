@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from yarl import URL
 
+from voicepush.simulator.clock import Clock
 from voicepush.simulator.fates import ReceiptFault
 from voicepush.simulator.replies import Fault
 from voicepush.simulator.sequences import Ring, check_rings
@@ -108,6 +109,8 @@ class ReceiptOptions:
     status_tps: int | None = None
     #: The most receipts that are posted at once.
     most_posts: int = attrs.field(default=64, validator=_is_positive)
+    #: What time it is, for everything that happens here.
+    clock: Clock = attrs.field(factory=Clock)
 
     @notify_url.validator
     def _is_loopback(self, _: object, url: str | None) -> None:
