@@ -99,7 +99,7 @@ def _made(
     try:
         for marker in reversed([*request.node.iter_markers("voice_api")]):
             if marker.args:
-                raise ValueError("the marker voice_api takes keywords only")
+                pytest.fail("the marker voice_api takes keywords only", pytrace=False)
             settings = settings.changed(marker.kwargs)
         return VoiceApi(settings, clock=clock)
     except ValueError as error:

@@ -73,7 +73,9 @@ class ReceiptOptions:
     notify_url: str | None = attrs.field(default=None)
     #: What happens on the phones, in words such as "busy@10%"; the others hear the
     #: message to its end.
-    rings: tuple[Ring, ...] = attrs.field(default=(), converter=_parse_rings)
+    rings: tuple[Ring, ...] = attrs.field(
+        default=(), converter=_parse_rings, on_setattr=attrs.setters.validate
+    )
     #: Seconds between two events of a call: from half to one and a half of it.
     ring_seconds: float = attrs.field(default=0.05, validator=_is_not_negative)
     #: How many of the accepted calls are dialled a second; None dials at once.
