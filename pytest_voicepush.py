@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: How far a loop of pytest-asyncio may reach.
 _SCOPES = ("function", "class", "module", "package", "session")
 
-_HAS_FAILED = pytest.StashKey[bool]()
+_WAS_CUT_SHORT = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,17 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     """
-    Remember of each test whether it failed.
+    Remember of each test whether it came to its end.
     """
-    report = yield
-    if report.failed:
-        item.stash[_HAS_FAILED] = True
-    return report
+    if call.excinfo is not None:
+        item.stash[_WAS_CUT_SHORT] = True
 
 
 @pytest.fixture
@@ -87,7 +83,7 @@ def voice_api(
     api = _made(request, voice_settings, voice_clock)
     with _voice_loop.entered(api):
         yield api
-    if not request.node.stash.get(_HAS_FAILED, False):
+    if not request.node.stash.get(_WAS_CUT_SHORT, False):
         _check_replies(api)
 
 

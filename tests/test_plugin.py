@@ -93,7 +93,7 @@ def _marked(text: str, mark: str) -> str:
 
 
 def _run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess(*_STRICT, *options, timeout=120)
+    return pytester.runpytest_subprocess(*_STRICT, *options, timeout=300)
 
 
 def test_they_work_in_auto_mode(pytester: pytest.Pytester) -> None:
@@ -211,7 +211,7 @@ def test_left_over_replies_are_an_error_of_tests_that_pass(
     pytester: pytest.Pytester,
 ) -> None:
     """
-    A test that failed has something better to tell.
+    One that failed has something better to tell, and one that was skipped nothing.
     """
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
     pytester.makepyfile(
@@ -223,6 +223,15 @@ def test_left_over_replies_are_an_error_of_tests_that_pass(
             voice_api.next_replies(7006)
 
         def test_fails(voice_api):
+            voice_api.next_replies(7006)
+            assert False
+
+        def test_skipped(voice_api):
+            voice_api.next_replies(7006)
+            pytest.skip("not today")
+
+        @pytest.mark.xfail(strict=True)
+        def test_expected(voice_api):
             voice_api.next_replies(7006)
             assert False
 
@@ -238,7 +247,7 @@ def test_left_over_replies_are_an_error_of_tests_that_pass(
 
     result = _run(pytester)
 
-    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.assert_outcomes(passed=2, failed=1, errors=1, skipped=1, xfailed=1)
     result.stdout.fnmatch_lines(["no request came for the scripted reply 7006; *"])
 
 
