@@ -90,7 +90,7 @@ def test_wrong_word_spoils_the_script() -> None:
     with pytest.raises(ValueError, match="'nothing' is not a reply"):
         Simulator(service_key=KEY, faults=["nothing"])
 
-    assert not simulator._scripted
+    assert not simulator.scripted
 
 
 # The rate

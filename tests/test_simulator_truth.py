@@ -255,11 +255,13 @@ async def test_the_truth_is_served_over_http(session: ClientSession) -> None:
     calls, receipts = read
     assert simulator.receipts() == receipts
     assert 1_002 == len(calls)
+    assert [1] * 1_000 + [2] * 2 == [call.request for call in truth]
     for call, told in zip(truth, calls, strict=True):
         assert {
             "recipient": call.recipient,
             "correlation_id": call.correlation_id,
             "transaction_id": call.transaction_id,
+            "request": call.request,
             "story": call.story,
             "events": [
                 {

@@ -5,7 +5,6 @@ Destinations per second, together with all who ask the same allowance.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from math import inf
@@ -82,7 +81,7 @@ class SharedPacer:
         priority: Priority | None = None,
         rate: float | None = None,
         ahead: float = _AHEAD,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = clock.monotonic,
         sleep: Callable[[float], Awaitable[object]] = clock.sleep,
         wall: Callable[[], float] = clock.now,
     ) -> None:

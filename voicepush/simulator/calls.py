@@ -36,6 +36,8 @@ class Origin:
     offset: float
     #: When the request was accepted, in seconds of the epoch.
     at: float
+    #: The number of the request.
+    number: int
 
 
 @attrs.frozen
@@ -99,6 +101,20 @@ class Rung:
     transactions: Transactions
     #: When it was accepted, in seconds of the epoch.
     at: float
+    #: Its number among all requests.
+    number: int
+
+    def truth(self) -> Iterator[CallTruth]:
+        """
+        What became of each of its calls, as far as that is told.
+        """
+        for each in recipients(self.request, self.verdicts, self.transactions):
+            yield truth_of(
+                each.value,
+                each.correlation_id,
+                each.transaction_id,
+                request=self.number,
+            )
 
 
 class Told(NamedTuple):
@@ -139,10 +155,7 @@ class Book:
             if isinstance(entry, Call):
                 yield _truth_of_call(entry, now)
             else:
-                for each in recipients(
-                    entry.request, entry.verdicts, entry.transactions
-                ):
-                    yield truth_of(each.value, each.correlation_id, each.transaction_id)
+                yield from entry.truth()
 
     def told(self, transaction_id: str, now: float) -> list[Told]:
         """
@@ -159,10 +172,11 @@ class Book:
             if isinstance(entry, Call):
                 found.append(Told(_truth_of_call(entry, now), entry.origin.at))
                 continue
-            for each in recipients(entry.request, entry.verdicts, entry.transactions):
-                if each.transaction_id == transaction_id:
-                    names = each.value, each.correlation_id, each.transaction_id
-                    found.append(Told(truth_of(*names), entry.at))
+            found.extend(
+                Told(call, entry.at)
+                for call in entry.truth()
+                if call.transaction_id == transaction_id
+            )
         return found
 
     def states(self, now: float) -> dict[State, int]:
@@ -238,6 +252,7 @@ def _truth_of_call(call: Call, now: float) -> CallTruth:
         recipient.value,
         recipient.correlation_id,
         recipient.transaction_id,
+        request=call.origin.number,
         story=call.story.word,
         events=happened,
         delivered=tuple(

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from yarl import URL
 
+from voicepush.simulator.clock import Clock
 from voicepush.simulator.fates import ReceiptFault
 from voicepush.simulator.replies import Fault
 from voicepush.simulator.sequences import Ring, check_rings
@@ -72,7 +73,9 @@ class ReceiptOptions:
     notify_url: str | None = attrs.field(default=None)
     #: What happens on the phones, in words such as "busy@10%"; the others hear the
     #: message to its end.
-    rings: tuple[Ring, ...] = attrs.field(default=(), converter=_parse_rings)
+    rings: tuple[Ring, ...] = attrs.field(
+        default=(), converter=_parse_rings, on_setattr=attrs.setters.validate
+    )
     #: Seconds between two events of a call: from half to one and a half of it.
     ring_seconds: float = attrs.field(default=0.05, validator=_is_not_negative)
     #: How many of the accepted calls are dialled a second; None dials at once.
@@ -108,6 +111,8 @@ class ReceiptOptions:
     status_tps: int | None = None
     #: The most receipts that are posted at once.
     most_posts: int = attrs.field(default=64, validator=_is_positive)
+    #: What time it is, for everything that happens here.
+    clock: Clock = attrs.field(factory=Clock)
 
     @notify_url.validator
     def _is_loopback(self, _: object, url: str | None) -> None:

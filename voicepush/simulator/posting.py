@@ -3,7 +3,6 @@
 import asyncio
 import heapq
 import itertools
-import time
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 
@@ -128,7 +127,7 @@ class Poster:
         if self._settled is None or not self._heap:
             return
         due = self._heap[0][0]
-        wait = due - time.monotonic()
+        wait = due - self._options.clock.monotonic()
         if wait <= 0:
             if len(self._workers) < self._options.most_posts:
                 self._workers.add(asyncio.create_task(self._work()))
@@ -160,7 +159,7 @@ class Poster:
         """
         What is due next; None if there is nothing, and then the alarm is set.
         """
-        while self._heap and self._heap[0][0] <= time.monotonic():
+        while self._heap and self._heap[0][0] <= self._options.clock.monotonic():
             what = heapq.heappop(self._heap)[2]
             post = what if isinstance(what, _Post) else self._next(what)
             if post is not None:
@@ -181,7 +180,7 @@ class Poster:
             self._settle(delivered=False)
             return None
         post = _Post(call, place, fate)
-        now = time.monotonic()
+        now = self._options.clock.monotonic()
         if fate.again is not None:
             self._push(now + fate.again, _Post(call, place, fate))
         if fate.late:
@@ -194,7 +193,7 @@ class Poster:
             reason = await self._post(post)
         except asyncio.CancelledError:
             # Nobody knows if it was taken, so it comes once more after a new start.
-            self._push(time.monotonic(), post)
+            self._push(self._options.clock.monotonic(), post)
             raise
         if reason is None:
             post.call.delivered |= 1 << post.place
@@ -205,7 +204,7 @@ class Poster:
             self._settle(delivered=False)
             return
         post.tries += 1
-        self._push(time.monotonic() + self._options.retry_seconds, post)
+        self._push(self._options.clock.monotonic() + self._options.retry_seconds, post)
 
     async def _post(self, post: _Post) -> str | None:
         """

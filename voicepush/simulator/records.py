@@ -4,6 +4,8 @@ from datetime import datetime
 
 import attrs
 
+from voicepush.simulator.requests import CallRequest
+
 
 @attrs.frozen
 class Record:
@@ -33,3 +35,37 @@ class Record:
     played: str = ""
     #: After it nobody is rung; None for no such time.
     expiry: datetime | None = None
+    #: Who was to be shown as the caller, what receipts give back, and how urgent it
+    #: was; "" where the request did not say.
+    cli: str = ""
+    callback_data: str = attrs.field(default="", repr=False)
+    priority: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        request: CallRequest,
+        arrived: float,
+        at: float,
+        reply: str,
+        status: int | None,
+        code: str | None,
+    ) -> "Record":
+        """
+        What is remembered of *request*, and of the reply to it.
+        """
+        return cls(
+            arrived,
+            at,
+            request.size,
+            reply,
+            status,
+            code,
+            request.correlation_ids,
+            request.correlation_id,
+            request.played,
+            request.expiry,
+            request.cli,
+            request.callback_data,
+            request.priority,
+        )

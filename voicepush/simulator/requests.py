@@ -68,6 +68,9 @@ class CallRequest:
     expiry: datetime | None = None
     #: The id of what is played, or of the call flow.
     played: str = ""
+    #: Who is said to call, and how urgent it is; "" where the request does not say.
+    cli: str = ""
+    priority: str = ""
 
     @property
     def size(self) -> int:
@@ -186,6 +189,8 @@ def _read_destinations(message: dict[str, Any], expiry: datetime | None) -> Call
         message.get("callbackData", ""),
         expiry,
         "".join(voice[name] for name in _PROMPTS & voice.keys()),
+        voice.get("cli", ""),
+        message.get("priority", ""),
     )
     # Every entry has a value, so counting values counts the entries as well.
     if request.size > MOST_DESTINATIONS:

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -78,17 +77,21 @@ def scripts(take: Callable[..., None]) -> Handler:
 
 
 async def wait(
-    http: web.Request, seconds: float, stopping: asyncio.Future[None]
+    http: web.Request,
+    seconds: float,
+    stopping: asyncio.Future[None],
+    monotonic: Callable[[], float],
 ) -> None:
     """
-    Wait so many *seconds*, but no longer than until the client leaves, or *stopping*.
+    Wait so many *seconds* by the clock *monotonic*, but no longer than until the client
+    leaves, or *stopping*.
     """
     # Looks up now and then, because a client that leaves does not interrupt.
-    end = time.monotonic() + seconds
+    end = monotonic() + seconds
     while (
         not stopping.done()
         and http.transport is not None
-        and (left := end - time.monotonic()) > 0
+        and (left := end - monotonic()) > 0
     ):
         await asyncio.wait([stopping], timeout=min(left, _GLANCE))
 

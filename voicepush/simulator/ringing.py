@@ -1,7 +1,6 @@
 """Ringing whom the simulator accepts: what happens then, who hears of it, the truth."""
 
 import random
-import time
 from collections.abc import Iterator
 
 import attrs
@@ -27,6 +26,8 @@ class Ringing:
     poster: Poster = attrs.field(init=False)
     _dialler: Dialler = attrs.field(init=False)
     _book: Book = attrs.field(init=False, factory=Book)
+    #: How many requests there were, those included that ring nobody.
+    _taken: int = attrs.field(init=False, default=0)
 
     @poster.default
     def _make_poster(self) -> Poster:
@@ -54,6 +55,7 @@ class Ringing:
             offset: Seconds from that clock to the clock of the epoch.
             keep: Whether to remember what becomes of each call.
         """
+        self._taken += 1
         if ACCEPTED not in verdicts:
             return
         asked = request.notify_url or self._options.notify_url
@@ -63,9 +65,11 @@ class Ringing:
             self.poster.counts.skipped["not_this_machine"] += rung
         if url is None and not (keep and self._options.rings):
             if keep:
-                self._book.keep(Rung(request, verdicts, transactions, now + offset))
+                self._book.keep(
+                    Rung(request, verdicts, transactions, now + offset, self._taken)
+                )
             return
-        origin = Origin(url, request.callback_data, offset, now + offset)
+        origin = Origin(url, request.callback_data, offset, now + offset, self._taken)
         calls = self._dialler.dial(request, verdicts, transactions, origin, now)
         if keep:
             self._book.keep(*calls)
@@ -76,16 +80,16 @@ class Ringing:
         """
         What became of each call until now, in the order in which they were rung.
         """
-        return self._book.truth(time.monotonic())
+        return self._book.truth(self._options.clock.monotonic())
 
     def told(self, transaction_id: str) -> list[Told]:
         """
         What became of the calls of one transaction until now.
         """
-        return self._book.told(transaction_id, time.monotonic())
+        return self._book.told(transaction_id, self._options.clock.monotonic())
 
     def states(self) -> dict[State, int]:
         """
         How many calls are in which state.
         """
-        return self._book.states(time.monotonic())
+        return self._book.states(self._options.clock.monotonic())

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import random
-import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -98,13 +97,14 @@ class Simulator(ReceiptOptions):
     requests: list[Record] = attrs.field(init=False, factory=list)
     #: How many requests got which reply, by its word.
     replies: Counter[str] = attrs.field(init=False, factory=Counter)
+    #: The scripted replies that no request has used up yet.
+    scripted: deque[Reply] = attrs.field(init=False, factory=deque)
     #: The largest number of values in one request.
     largest_request: int = attrs.field(init=False, default=0)
     #: The largest number of requests that were being handled at once.
     most_in_flight: int = attrs.field(init=False, default=0)
 
     _in_flight: int = attrs.field(init=False, default=0)
-    _scripted: deque[Reply] = attrs.field(init=False, factory=deque)
     _reached_faults: int = attrs.field(init=False, default=0)
     _rate: RateLimit = attrs.field(init=False)
     _too_fast: Reply = attrs.field(init=False)
@@ -231,7 +231,7 @@ class Simulator(ReceiptOptions):
         Raises:
             ValueError: One of the *words* is no reply; then none of them counts.
         """
-        self._scripted.extend([Reply.parse(word) for word in words])
+        self.scripted.extend([Reply.parse(word) for word in words])
 
     def next_status_replies(self, *words: str | int) -> None:
         """
@@ -311,7 +311,9 @@ class Simulator(ReceiptOptions):
     async def _send(
         self, http: web.Request, reply: Reply, answer: web.Response | None
     ) -> web.Response:
-        await wait(http, self.latency + reply.delay, self._stopping)
+        await wait(
+            http, self.latency + reply.delay, self._stopping, self.clock.monotonic
+        )
         if answer is not None and not self._stopping.done():
             if reply.twice:
                 send_once_more(http, answer)
@@ -325,8 +327,8 @@ class Simulator(ReceiptOptions):
         self, headers: Mapping[str, str], body: bytes
     ) -> tuple[Reply, web.Response | None]:
         # Nothing in here awaits, so a request is counted as a whole or not at all.
-        arrived = time.monotonic()
-        at = time.time()
+        arrived = self.clock.monotonic()
+        at = self.clock.now()
         try:
             request = read_request(
                 headers,
@@ -353,17 +355,8 @@ class Simulator(ReceiptOptions):
         )
         status = self.refusal_status if reply.refuses else reply.status
         self._remember(
-            Record(
-                arrived,
-                at,
-                request.size,
-                reply.word,
-                status,
-                code_shown(reply, verdicts),
-                request.correlation_ids,
-                request.correlation_id,
-                request.played,
-                request.expiry,
+            Record.of(
+                request, arrived, at, reply.word, status, code_shown(reply, verdicts)
             )
         )
         if status is None:
@@ -377,8 +370,8 @@ class Simulator(ReceiptOptions):
     def _choose(self, size: int, now: float) -> Reply:
         if not self._rate.admits(size, now):
             return self._too_fast
-        if self._scripted:
-            return self._scripted.popleft()
+        if self.scripted:
+            return self.scripted.popleft()
         self._reached_faults += 1
         return pick(self.faults, self._reached_faults, self._chance)
 

@@ -1,7 +1,6 @@
 """What the simulator answers to who asks what became of a transaction."""
 
 import random
-import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
@@ -107,7 +106,7 @@ class StatusApi:
         key = headers.get("key")
         if key != self.service_key:
             return Reply.parse("7001" if key else "7002")
-        if not self._rate.admits(1, time.monotonic()):
+        if not self._rate.admits(1, self.options.clock.monotonic()):
             return self.too_fast
         if self.scripted:
             return self.scripted.popleft()

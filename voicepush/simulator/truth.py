@@ -65,6 +65,8 @@ class CallTruth:
     correlation_id: str
     #: As the receipts give it.
     transaction_id: str
+    #: The number of the request that rang it, among all requests; the first is 1.
+    request: int
     #: The word of its story; None where none was told, since nobody asked for one.
     story: str | None
     #: What happened until now, in this order.
@@ -84,6 +86,7 @@ def truth_of(
     correlation_id: str,
     transaction_id: str,
     *,
+    request: int = 0,
     story: str | None = None,
     events: tuple[Happened, ...] = (),
     delivered: tuple[Happened, ...] = (),
@@ -95,6 +98,7 @@ def truth_of(
         recipient,
         correlation_id,
         transaction_id,
+        request,
         story,
         events,
         tuple(event.code for event in delivered),

@@ -1,0 +1,3 @@
+"""
+Two small services that ring people: one on FastAPI, one on aiohttp.
+"""

@@ -1,0 +1,183 @@
+"""
+A clock that a test moves, for the client, the ledger and the stand-in alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TypeVar
+
+from voicepush import clock
+from voicepush.simulator.clock import Clock
+
+_T = TypeVar("_T")
+
+#: How often everyone gets a turn after the clock was moved, for a moment each: what is
+#: on its way between two sockets arrives meanwhile.
+_TURNS = 10
+_A_MOMENT = 0.001
+
+
+class VoiceClock(Clock):
+    """
+    The true time, until a test moves it.
+
+    Moved are voicepush's own clocks, that of the stand-in, and the timers of the
+    event loop: whoever sleeps until then wakes up. The clock of the process
+    (``time.time()``) is left alone.
+    """
+
+    def __init__(self) -> None:
+        self._passed = 0.0
+        self._set_by = 0.0
+        self._loops: list[asyncio.AbstractEventLoop] = []
+        self._fixed: asyncio.AbstractEventLoop | None = None
+
+    def now(self) -> float:
+        """
+        Seconds since 1970, by the clock on the wall.
+        """
+        return time.time() + self._passed + self._set_by
+
+    def monotonic(self) -> float:
+        """
+        Seconds that only ever become more.
+        """
+        return time.monotonic() + self._passed
+
+    @property
+    def moment(self) -> datetime:
+        """
+        What time it is, in UTC.
+        """
+        return datetime.fromtimestamp(self.now(), UTC)
+
+    @property
+    def passed(self) -> timedelta:
+        """
+        How much time passed because the test said so.
+        """
+        return timedelta(seconds=self._passed)
+
+    def set(self, moment: datetime) -> None:
+        """
+        Set the clock on the wall to *moment*, forward or back; no time passes by that.
+
+        Raises:
+            ValueError: *moment* has no time zone.
+        """
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment} has no time zone; give one, such as UTC")
+        self._set_by += moment.timestamp() - self.now()
+
+    def move(self, by: timedelta) -> None:
+        """
+        Let so much time pass, without a turn for anyone; for tests that are not async.
+
+        Raises:
+            ValueError: Time can't pass backwards.
+            RuntimeError: The timers of the event loop can't be moved, as uvloop's.
+        """
+        if by < timedelta(0):
+            raise ValueError("time does not pass backwards; set() sets the clock back")
+        if self._fixed is not None:
+            whose = type(self._fixed).__module__
+            raise RuntimeError(
+                f"the timers of {whose} can't be moved; let this test run on asyncio's "
+                "own event loop"
+            )
+        self._passed += by.total_seconds()
+        for loop in self._loops:
+            # It may be waiting for something that is due by now.
+            loop.call_soon_threadsafe(_nothing)
+
+    async def advance(self, by: timedelta) -> None:
+        """
+        Let so much time pass, and whoever waited for that go on.
+
+        Everything that is under way meanwhile takes as long: a request whose answer
+        has not come within its time-out has none.
+
+        Raises:
+            ValueError: Time can't pass backwards.
+            RuntimeError: The timers of the event loop can't be moved, as uvloop's.
+        """
+        self.move(by)
+        await let_go_on()
+
+    async def hurry(
+        self,
+        what: Awaitable[_T],
+        *,
+        step: timedelta = timedelta(seconds=5),
+        at_most: timedelta = timedelta(days=1),
+    ) -> _T:
+        """
+        Wait for *what*, while time passes in steps, and give what it gives.
+
+        Raises:
+            TimeoutError: It is not done when *at_most* has passed.
+        """
+        task = asyncio.ensure_future(what)
+        end = self._passed + at_most.total_seconds()
+        try:
+            await let_go_on()
+            while not task.done():
+                if self._passed >= end:
+                    raise TimeoutError(f"it is not done after {at_most}")
+                await self.advance(step)
+            return await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    @contextmanager
+    def moving(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        """
+        Let voicepush live by this clock, and the timers of *loop*.
+        """
+        source = SimpleNamespace(
+            time=self.now,
+            monotonic=self.monotonic,
+            process_time=time.process_time,
+            sleep=time.sleep,
+        )
+        with ExitStack() as stack:
+            _replace(stack, clock, "time", source)
+            if isinstance(loop, asyncio.BaseEventLoop):
+                true = loop.time
+                _replace(stack, loop, "time", lambda: true() + self._passed)
+            else:
+                # Its timers do not ask for its time. That matters only if the test
+                # moves the clock.
+                self._fixed = loop
+            self._loops.append(loop)
+            stack.callback(self._loops.remove, loop)
+            yield
+
+
+async def let_go_on() -> None:
+    """
+    Give everyone some turns.
+    """
+    for _ in range(_TURNS):
+        await asyncio.sleep(_A_MOMENT)
+
+
+def _replace(stack: ExitStack, owner: object, name: str, value: object) -> None:
+    there = vars(owner).get(name)
+    setattr(owner, name, value)
+    if there is None:
+        stack.callback(delattr, owner, name)
+    else:
+        stack.callback(setattr, owner, name, there)
+
+
+def _nothing() -> None:
+    pass
