@@ -4,7 +4,6 @@ Destinations per second, by GCRA, and the search for what the service takes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import (
     Awaitable,
     Callable,
@@ -134,7 +133,7 @@ class Pacer:
         self,
         rate: float | None = None,
         *,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = clock.monotonic,
         sleep: Callable[[float], Awaitable[object]] = clock.sleep,
         wall: Callable[[], float] = clock.now,
     ) -> None:

@@ -1,0 +1,492 @@
+"""
+A world: client, sending, campaign and ledger on simulated time, with all that goes
+wrong decided by a seed, and the promises looked at all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import json
+import random
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
+from random import Random
+from types import SimpleNamespace
+from unittest import mock
+
+import attrs
+from promises import Promises, Seen
+from service import Service
+from setups import Deed, Setup
+from simulated_loop import Process, SimulatedLoop, WorldError
+from simulated_network import Network
+from watched_ledger import watched
+
+from voicepush import Campaign, Client, Screening, Terms, VoiceMessage, Windows, Zoning
+from voicepush.errors import CampaignHeldError, InputError, LedgerError
+from voicepush.ledger import Ledger
+from voicepush.ledger.memory.ledger import MemoryLedger
+from voicepush.model.outcome import Outcome
+from voicepush.model.recipients import Destination, Kind
+from voicepush.model.status import CampaignState, CampaignStatus
+from voicepush.receipts.receipt import read_receipt
+
+#: The wall shows this when a world begins, in seconds since 1970: 03:33:20.
+_BEGINNING = 2_000_000_000
+
+#: A world that takes longer has no end.
+_LONGEST = 3 * 86_400.0
+
+#: A campaign is dispatched so often at most.
+_ROUNDS = 150
+
+NAME = "june"
+_IN_FLIGHT = "in flight, not answered yet"
+#: The most frequent first.
+_OUTCOMES = sorted(Outcome, key=["accepted", "pending", "unknown"].__contains__)[::-1]
+_OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
+
+
+@attrs.frozen
+class Report:
+    """
+    What became of a world.
+    """
+
+    setup: Setup
+    #: Why it failed; None where everything held.
+    failure: str | None
+    #: What happened in it, line by line.
+    story: tuple[str, ...] = attrs.field(repr=False)
+    requests: int
+    steps: int
+    #: How long it took, in its own seconds.
+    seconds: float
+
+    @property
+    def digest(self) -> str:
+        """
+        Tells its story from any other.
+        """
+        return hashlib.sha256("\n".join(self.story).encode()).hexdigest()
+
+
+def run(setup: Setup) -> Report:
+    """
+    Let the world of *setup* go to its end, or until something happens that must not.
+    """
+    chance = Random(f"world {setup.seed}")  # noqa: S311 -- chance, not secrecy
+    loop = SimulatedLoop(chance, shuffles=setup.shuffles)
+    with _left_alone(loop), _simulated(loop, chance):
+        return _went(setup, loop, chance)
+
+
+def _went(setup: Setup, loop: SimulatedLoop, chance: Random) -> Report:
+    world = World(setup, loop, chance)
+    failure: str | None = None
+    try:
+        loop.run_until_complete(world.go())
+    except WorldError as error:
+        failure = str(error)
+    except Exception as error:  # noqa: BLE001 -- a world must not end so
+        failure = f"{type(error).__name__}: {error}"
+    return Report(
+        setup,
+        failure,
+        tuple(world.story),
+        len(world.service.requests),
+        loop.steps,
+        loop.time() - world.begun,
+    )
+
+
+@contextmanager
+def _simulated(loop: SimulatedLoop, chance: Random) -> Iterator[None]:
+    """
+    Time and chance are the world's own.
+    """
+    before = random.getstate()
+    random.seed(chance.random())
+    time = SimpleNamespace(
+        time=lambda: _BEGINNING + loop.time() - 1_000.0,
+        monotonic=loop.time,
+        process_time=loop.time,
+        sleep=lambda _: None,
+    )
+    secrets = SimpleNamespace(token_hex=lambda n: f"{chance.getrandbits(8 * n):0{2 * n}x}")
+    try:
+        with (
+            mock.patch("voicepush.clock.time", time),
+            mock.patch("voicepush.clock.secrets", secrets),
+            mock.patch("aiohttp.connector.monotonic", loop.time),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(before)
+
+
+@contextmanager
+def _left_alone(loop: SimulatedLoop) -> Iterator[None]:
+    """
+    What the dead have left is thrown away, without a word of what it would do then.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    gc.disable()
+    gc.freeze()  # only what the world has made is looked at in the end
+    try:
+        yield
+        for task in loop.left_over:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.set_exception_handler(lambda *_: None)
+        loop.close()
+        loop.left_over.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+    finally:
+        gc.unfreeze()
+        gc.enable()
+        sys.unraisablehook = hook
+
+
+class World:
+    """
+    The owner of a campaign, the processes that dispatch it, and others beside them.
+    """
+
+    def __init__(self, setup: Setup, loop: SimulatedLoop, chance: Random) -> None:
+        self.setup = setup
+        self.loop = loop
+        self.chance = chance
+        self.begun = loop.time()
+        self.story: list[str] = []
+        self.kept: Ledger = MemoryLedger()
+        self.promises = Promises(setup, self.wall, self.tell)
+        self.service = Service(setup, chance, self.promises, loop.time)
+        self.promises.service = self.service
+        loop.network = Network(loop, chance, self.service)
+        self.processes: list[Process] = []
+        self._asked = count()
+        self._failing = 0
+        self._others: set[asyncio.Task[None]] = set()
+
+    def wall(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        return _BEGINNING + self.loop.time() - self.begun
+
+    def tell(self, line: str) -> None:
+        """
+        Add a line to the story.
+        """
+        self.story.append(f"{self.loop.time() - self.begun:.6f} {line}")
+
+    # What the disk does.
+
+    async def before(self, process: Process | None, name: str) -> None:
+        """
+        Something is asked of the ledger.
+        """
+        await asyncio.sleep(self._disk_takes())
+        if process is None:
+            return
+        asked = next(self._asked)
+        for at, times in self.setup.ledger_faults:
+            if asked == at:
+                self._failing = times
+        if self._failing:
+            self._failing -= 1
+            process.is_troubled = True
+            self.tell(f"process {process.number}: {name} fails")
+            raise LedgerError("the disk is full")
+
+    async def written(self, process: Process | None, name: str) -> None:
+        """
+        What was asked for is durable.
+        """
+        self.tell(f"process {process.number if process else '-'}: {name}")
+        await self.look()
+
+    async def after(self, process: Process | None, name: str) -> None:  # noqa: ARG002
+        """
+        Whoever asked is about to be told.
+        """
+        await asyncio.sleep(self._disk_takes())
+
+    def claimed(self, process: Process, values: list[str]) -> None:
+        """
+        Some were claimed.
+        """
+        self.tell(f"process {process.number} claims {' '.join(values)}")
+        self.promises.claimed(process, values)
+
+    def _disk_takes(self) -> float:
+        return 0.0001 + self.chance.random() ** 6 * 0.5
+
+    async def look(self) -> dict[str, Seen]:
+        """
+        What the ledger says of everyone, held against what the world knows.
+        """
+        status = await self.kept.status(NAME)
+        if status is None:
+            return {}
+        seen: dict[str, Seen] = {}
+        async for result in self.kept.results(NAME, _OUTCOMES):
+            for each in result:
+                is_in_flight = each.description == _IN_FLIGHT
+                if each.recipient in seen:
+                    raise WorldError(f"{each.recipient} is there twice")
+                seen[each.recipient] = Seen(each.outcome, is_in_flight)
+        self.promises.check(seen, status)
+        return seen
+
+    # What processes do.
+
+    async def process(self, work: Callable[[Process], Awaitable[None]]) -> Process:
+        """
+        Let a process do *work*, until that is done or it is killed.
+        """
+        number = len(self.processes)
+        process = Process(
+            number,
+            dict(self.setup.deaths).get(number),
+            {steps: time for at, steps, time in self.setup.stops if at == number},
+        )
+        self.processes.append(process)
+        over = self.loop.create_future()
+
+        def end(_: object = None) -> None:
+            process.has_ended = True
+            if not over.done():
+                over.set_result(None)
+
+        def died() -> None:
+            self.tell(f"process {process.number} dies")
+            end()
+
+        process.at_death.append(died)
+        task = process.context.run(self.loop.create_task, self._tolerant(work, process))
+        task.add_done_callback(end)
+        await over
+        if not process.is_dead:
+            task.result()
+        return process
+
+    async def _tolerant(
+        self, work: Callable[[Process], Awaitable[None]], process: Process
+    ) -> None:
+        """
+        Do *work*, which may find the ledger taken, broken, or the campaign cancelled.
+        """
+        try:
+            await work(process)
+        except CampaignHeldError:
+            self.tell(f"process {process.number} finds it taken")
+        except LedgerError as error:
+            self.tell(f"process {process.number} ends: {error}")
+            if not process.is_troubled:
+                raise
+        except InputError as error:
+            if "cancelled" not in str(error):
+                raise
+            self.tell(f"process {process.number} finds it cancelled")
+
+    async def _plan(self, process: Process) -> None:
+        setup = self.setup
+        zoning = None if setup.gap is None else Zoning(self._windows(), zone="UTC")
+        starts_at = None
+        if setup.starts_in is not None and setup.starts_in < (setup.expiry or 1e9):
+            starts_at = self.promises.starts_at = self.wall() + setup.starts_in
+        if setup.expiry is not None:
+            self.promises.expires_at = self.wall() + setup.expiry
+        from voicepush import clock
+
+        await Campaign.plan(
+            watched(self.kept, self, process),
+            NAME,
+            VoiceMessage(
+                media="hello", expiry=clock.moment(self.promises.expires_at)
+            ),
+            self._list(),
+            batch_size=setup.batch_size,
+            rate=setup.rate,
+            retry_internal_error=setup.retry_internal_error,
+            resend_unknown=setup.resend_unknown,
+            screening=Screening(),
+            terms=Terms(zoning=zoning, starts_at=clock.moment(starts_at)),
+        )
+
+    def _windows(self) -> Windows:
+        assert self.setup.gap is not None
+        first, last = (_BEGINNING // 60 % 1440 + each for each in self.setup.gap)
+        self.promises.gap = first, last
+        closes, opens = (f"{at // 60:02}:{at % 60:02}" for at in (first, last))
+        return Windows.parse(f"mon-sun 00:00-{closes}, mon-sun {opens}-24:00")
+
+    def _list(self) -> list[Destination]:
+        setup, found = self.setup, list[Destination]()
+        for at, values in enumerate(setup.people):
+            own = (setup.own_ids[at] if setup.own_ids else "") or None
+            if setup.kind is Kind.MSISDN:
+                found.append(Destination(values, correlation_id=own))
+            else:
+                found.append(Destination(customer_id=values, correlation_id=own))
+        return found
+
+    async def _dispatch(self, process: Process) -> None:
+        setup = self.setup
+        is_gone = all(
+            each.is_dead or each.has_ended
+            for each in self.processes
+            if each is not process
+        )
+        async with Client(
+            service_key="key",
+            base_url="http://127.0.0.1:1",
+            concurrency=setup.concurrency,
+            batch_size=setup.batch_size,
+            patience=setup.patience,
+            first_wait=setup.first_wait,
+            answer_timeout=setup.answer_timeout,
+            reuse_connections=setup.reuse,
+        ) as client:
+            campaign = await Campaign.open(watched(self.kept, self, process), NAME)
+            await campaign.dispatch(client, process_is_gone=is_gone)
+
+    # What the owner does.
+
+    async def go(self) -> None:
+        """
+        Plan it, dispatch it until it is over, and look all the while.
+        """
+        while await self.kept.plan(NAME) is None or not self.promises.everyone:
+            await self.process(self._plan)
+            self.promises.everyone = {
+                each
+                async for result in self.kept.results(NAME, _OUTCOMES)
+                for each, *_ in result
+            }
+            await asyncio.sleep(5.0)
+        deeds = [asyncio.create_task(self._later(*each)) for each in self.setup.deeds]
+        await self._until_over()
+        if self.setup.resolve_resends and await self._resend():
+            await self._until_over()
+        await asyncio.wait_for(asyncio.gather(*deeds, *self._others), _LONGEST)
+        await self.look()
+
+    async def _until_over(self) -> None:
+        for _ in range(_ROUNDS):
+            await self.process(self._dispatch)
+            await self.look()
+            status = await self._status()
+            if status.state in _OVER:
+                self.tell(f"it is {status.state}")
+                return
+            if self.loop.time() - self.begun > _LONGEST:
+                break
+            await asyncio.sleep(3.0)
+        raise WorldError(f"it is {status.state} for ever: {status.reason}")
+
+    async def _status(self) -> CampaignStatus:
+        status = await self.kept.status(NAME)
+        assert status is not None
+        return status
+
+    async def _resend(self) -> bool:
+        seen = await self.look()
+        unknown = {
+            value for value, each in seen.items() if each.outcome is Outcome.UNKNOWN
+        }
+        status = await self._status()
+        if not unknown or status.state is CampaignState.CANCELLED:
+            return False
+        self.promises.resent |= unknown
+        is_gone = all(each.has_ended for each in self.processes)
+        campaign = await Campaign.open(watched(self.kept, self, None), NAME)
+        try:
+            await campaign.resolve(resend=True, process_is_gone=is_gone)
+        except CampaignHeldError:
+            return False
+        self.tell("its owner calls the unknown again")
+        return True
+
+    async def _later(self, when: float, deed: Deed) -> None:
+        await asyncio.sleep(when)
+        self.tell(f"another process: {deed}")
+        ledger = watched(self.kept, self, None)
+        campaign = await Campaign.open(ledger, NAME)
+        try:
+            match deed:
+                case Deed.PAUSE:
+                    await campaign.pause()
+                case Deed.CANCEL:
+                    await campaign.cancel()
+                case Deed.RATE:
+                    await campaign.set_rate(self.chance.choice((1.0, 7.0, 200.0)))
+                case Deed.SUPPRESS:
+                    await self._suppress(ledger)
+                case Deed.SECOND:
+                    await self.process(self._dispatch)
+                case Deed.WINDOWS:
+                    await self._set_windows(ledger)
+                case Deed.REPORT:
+                    await self._report(ledger)
+        except (InputError, CampaignHeldError) as error:
+            self.tell(f"another process: {error}")
+
+    async def _suppress(self, ledger: Ledger) -> None:
+        some = self.chance.sample(sorted(self.promises.everyone), 1)
+        await ledger.suppress([(self.setup.kind, some)])
+        self.promises.suppressed |= set(some)
+
+    async def _set_windows(self, ledger: Ledger) -> None:
+        if self.setup.gap is not None:
+            await self.kept.set_windows(NAME, None, any_hour="its owner says so")
+            self.promises.gap = None
+
+    async def _report(self, ledger: Ledger) -> None:
+        rung = [value for value in self.service.rang if self.service.rang[value]]
+        some = self.chance.sample(rung, self.chance.randint(0, len(rung)))
+        receipts = []
+        for value in some:
+            request = self.chance.choice(self.service.rang[value])
+            (own,) = (own for values, own in request.destinations if value in values)
+            code, said = self.chance.choice(
+                (("7407", "OFFERED"), ("7519", "ANSWERED"), ("7402", "REJECTED"))
+            )
+            notification = {
+                "deliveryInfo": {
+                    "timeStamp": "2033-05-18T03:34:00.000Z",
+                    "Description": said,
+                    "code": code,
+                    "deliveryChannel": "voice",
+                    "destination": value,
+                    "deliveryStatus": said,
+                },
+                "transid": f"r-{request.number}",
+                "callbackData": "",
+                "correlationid": own,
+            }
+            body = json.dumps({"deliveryInfoNotification": notification}).encode()
+            receipts += [read_receipt(body, self.wall())] * self.chance.randint(1, 2)
+        if receipts:
+            await self.kept.receive(receipts)
+            self.promises.proven |= set(some)
+            self.tell(f"receipts of {' '.join(some)}")
+            await self.look()
+
+
+def timedelta_of(seconds: float | None) -> timedelta | None:
+    """
+    So many *seconds*, where there are some.
+    """
+    return None if seconds is None else timedelta(seconds=seconds)
