@@ -203,6 +203,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
         self.call_at(process.stopped_until, wake, context=contextvars.Context())
 
+    def throw_away(self) -> None:
+        """
+        Close it, and forget everyone who did not live to the end.
+        """
+        for task in self.left_over:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.set_exception_handler(lambda *_: None)
+        self.close()
+        self.left_over.clear()
+        self.network = None
+
     def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> events.Handle:

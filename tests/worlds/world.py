@@ -143,14 +143,12 @@ def _left_alone(loop: SimulatedLoop) -> Iterator[None]:
     gc.freeze()  # only what the world has made is looked at in the end
     try:
         yield
-        for task in loop.left_over:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-        loop.set_exception_handler(lambda *_: None)
-        loop.close()
-        loop.left_over.clear()
+        loop.throw_away()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            gc.collect()
+            # What is thrown away can bring others back for a moment.
+            while gc.collect():
+                pass
     finally:
         gc.unfreeze()
         gc.enable()
