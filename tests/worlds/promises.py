@@ -176,4 +176,8 @@ class Promises:
     def _is_in_doubt(self, value: str) -> bool:
         return any(
             each.is_in_doubt(value) for each in self.service.named[value]
-        ) or any(each.process.is_troubled for each in self.claims[value])
+        ) or any(
+            each.process.is_troubled
+            or (each.process.has_doubtful_connections and not each.is_used)
+            for each in self.claims[value]
+        )

@@ -22,13 +22,17 @@ from simulated_network import Connection
 _RINGS = frozenset(
     (
         *(Fault.RESET_AFTER, Fault.CUT, Fault.LOST, Fault.LATE, Fault.SLOW),
-        *(Fault.RANG_7006, Fault.PARTLY, Fault.ANOTHERS, Fault.TWICE),
-        *(Fault.GARBAGE, Fault.GOODBYE),
+        *(Fault.RANG_7006, Fault.PARTLY, Fault.GOODBYE),
     )
 )
 
 #: They may be rung.
-_MAY_RING = frozenset((Fault.BAD_GATEWAY, Fault.BUSY, Fault.PROVIDER))
+_MAY_RING = frozenset(
+    (
+        *(Fault.BAD_GATEWAY, Fault.BUSY, Fault.PROVIDER, Fault.ANOTHERS),
+        *(Fault.TWICE, Fault.GARBAGE),
+    )
+)
 
 #: Nobody can tell from the answer, if there is one, whether they were rung.
 _DOUBTFUL = frozenset(
@@ -138,7 +142,7 @@ class Service:
         number = len(self.requests)
         fault = self._faults.get(number)
         is_doubtful = fault in _DOUBTFUL or connection.is_doubtful
-        if fault in (Fault.INTERNAL, Fault.RANG_7006):
+        if fault in (Fault.INTERNAL, Fault.RANG_7006, Fault.TWICE):
             is_doubtful = is_doubtful or not self.setup.retry_internal_error
         request = Request(
             number=number,
@@ -192,7 +196,7 @@ class Service:
             return
         connection.answer(status, headers, body, after)
         if fault is Fault.TWICE:
-            connection.is_doubtful = True
+            connection.doubt()
             connection.answer(status, headers, body, after)
         elif fault is Fault.GOODBYE:
             connection.hang_up(after + chance.random())
@@ -221,7 +225,10 @@ class Service:
     def _queued(self, request: Request) -> bytes:
         if request.fault is Fault.ANOTHERS:
             theirs = "0123456789-7-a" + "0" * 8
-            return _response([_element("1001", "Queued", theirs)])
+            said = self._chance.choice((("1001", "Queued"), ("7006", "Internal error")))
+            return _response([_element(*said, theirs)])
+        if request.fault is Fault.TWICE and not request.rung:
+            return _response([_element("7006", "Internal error", request.request_id)])
         shape = self._chance.randrange(4)
         if shape == 0:
             return _response([_element("1001", "Queued", request.request_id)])

@@ -58,8 +58,12 @@ class Process:
     waiting: list[events.Handle] = attrs.field(factory=list)
     #: Whether it was ever killed or stopped, or its ledger has failed.
     is_troubled: bool = False
+    #: Whether a connection may break under a request before any of that has left.
+    has_doubtful_connections: bool = False
     #: Kept, or else what is left of them would be run by the garbage collector.
     tasks: list[asyncio.Task[Any]] = attrs.field(factory=list)
+    #: Hear that it stands still, and for how many seconds.
+    at_stop: list[Callable[[float], object]] = attrs.field(factory=list)
     #: Hear that it died.
     at_death: list[Callable[[], object]] = attrs.field(factory=list)
     context: contextvars.Context = attrs.field(init=False)
@@ -196,6 +200,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _stop(self, process: Process, seconds: float) -> None:
         process.is_troubled = True
         process.stopped_until = self._present + seconds
+        for hear in process.at_stop:
+            hear(seconds)
 
         def wake() -> None:
             self._ready.extend(process.waiting)

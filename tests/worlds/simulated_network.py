@@ -137,15 +137,22 @@ class Connection(asyncio.Transport):
         """
         Break so many seconds from now.
         """
-        self.is_doubtful = True
+        self.doubt()
         self._send(after, partial(self._lose, ConnectionResetError(104, "reset")))
 
     def hang_up(self, after: float) -> None:
         """
         Close so many seconds from now, without a word.
         """
-        self.is_doubtful = True
+        self.doubt()
         self._send(after, self._end)
+
+    def doubt(self) -> None:
+        """
+        Whoever uses it next can't tell whether its request leaves, or whose the answer
+        is that comes.
+        """
+        self.is_doubtful = self.process.has_doubtful_connections = True
 
     def vanish(self) -> None:
         """

@@ -46,6 +46,9 @@ _LONGEST = 3 * 86_400.0
 #: A campaign is dispatched so often at most.
 _ROUNDS = 150
 
+#: Who gives no sign for so long is taken for dead, in seconds.
+_SILENT = 15.0
+
 NAME = "june"
 _IN_FLIGHT = "in flight, not answered yet"
 #: The most frequent first.
@@ -174,7 +177,7 @@ class World:
         self.processes: list[Process] = []
         self._asked = count()
         self._failing = 0
-        self._others: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def wall(self) -> float:
         """
@@ -267,15 +270,23 @@ class World:
             if not over.done():
                 over.set_result(None)
 
+        def stopped(seconds: float) -> None:
+            self.tell(f"process {process.number} stands still for {seconds:.0f} s")
+            # Who sees that nothing moves starts another one.
+            if seconds > _SILENT and not over.done():
+                over.set_result(None)
+
         def died() -> None:
             self.tell(f"process {process.number} dies")
             end()
 
         process.at_death.append(died)
+        process.at_stop.append(stopped)
         task = process.context.run(self.loop.create_task, self._tolerant(work, process))
         task.add_done_callback(end)
+        self._tasks[process.number] = task
         await over
-        if not process.is_dead:
+        if task.done():
             task.result()
         return process
 
@@ -378,8 +389,14 @@ class World:
         await self._until_over()
         if self.setup.resolve_resends and await self._resend():
             await self._until_over()
-        await asyncio.wait_for(asyncio.gather(*deeds, *self._others), _LONGEST)
+        await asyncio.gather(*deeds)
+        await self._all_ended()
         await self.look()
+
+    async def _all_ended(self) -> None:
+        for process in self.processes:
+            if not process.is_dead:
+                await self._tasks[process.number]
 
     async def _until_over(self) -> None:
         for _ in range(_ROUNDS):

@@ -1,0 +1,323 @@
+"""
+Ways in which people were called twice, or lost, put back one by one: the worlds have to
+find each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import attrs
+
+from voicepush.ledger import decisions
+from voicepush.ledger.memory.campaign import StoredCampaign
+from voicepush.ledger.memory.suppression import Listing
+from voicepush.ledger.memory.worker import MemoryWorker
+from voicepush.model.claim import Claim, Claimed, Recorded
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.screening.screening import Screening
+from voicepush.sending import answer, codes, delivery, transport
+from voicepush.sending.carried import Carried
+from voicepush.sending.codes import Meaning
+
+Plant = Callable[[], Iterator[None]]
+
+PLANTED: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {}
+
+
+def _planted(
+    words: str,
+) -> Callable[[Plant], Callable[[], contextlib.AbstractContextManager[None]]]:
+    def plant(work: Plant) -> Callable[[], contextlib.AbstractContextManager[None]]:
+        made = contextmanager(work)
+        PLANTED[words] = made
+        return made
+
+    return plant
+
+
+@_planted("what is in doubt is tried again, as HTTP clients do")
+def _retry_doubt() -> Iterator[None]:
+    outcomes = {**delivery._OUTCOMES, Meaning.IN_DOUBT: Outcome.PENDING}
+    with mock.patch.object(delivery, "_OUTCOMES", outcomes):
+        yield
+
+
+@_planted("503 without Retry-After is taken for a refusal")
+def _busy_is_refusal() -> Iterator[None]:
+    statuses = {**codes._STATUSES, 503: Meaning.THROTTLED}
+    with mock.patch.object(codes, "_STATUSES", statuses):
+        yield
+
+
+@_planted("a code of theirs that may have rung is tried again")
+def _retry_provider() -> Iterator[None]:
+    meanings = {**codes._MEANINGS, "7010": Meaning.INTERNAL}
+    with mock.patch.object(codes, "_MEANINGS", meanings):
+        yield
+
+
+@_planted("7006 is tried again although its owner has turned that off")
+def _retry_internal() -> Iterator[None]:
+    note = delivery.Delivery.note
+
+    def noted(self: delivery.Delivery, *args: Any) -> None:
+        self._policy = attrs.evolve(self._policy, retry_internal_error=True)
+        note(self, *args)
+
+    with mock.patch.object(delivery.Delivery, "note", noted):
+        yield
+
+
+@_planted("whom an answer leaves out is tried again")
+def _retry_unmatched() -> Iterator[None]:
+    item = answer.UNMATCHED._replace(meaning=Meaning.INTERNAL)
+    with mock.patch.object(answer, "UNMATCHED", item):
+        yield
+
+
+@_planted("an answer with another request's ids is believed")
+def _believe_others() -> Iterator[None]:
+    with (
+        mock.patch.object(answer, "is_generated_id", lambda _: False),
+        mock.patch.object(answer, "ANOTHERS", answer.UNMATCHED),
+        mock.patch.object(answer, "decode", _credulous(answer.decode)),
+        mock.patch("voicepush.sending.posting.decode", _credulous(answer.decode)),
+    ):
+        yield
+
+
+def _credulous(decode: Callable[..., answer.Answer]) -> Callable[..., answer.Answer]:
+    def decoded(*args: Any, **named: Any) -> answer.Answer:
+        return decode(*args, **{**named, "fresh": True})
+
+    return decoded
+
+
+@_planted("an attempt goes over a connection that carried an earlier one")
+def _stale_connection() -> Iterator[None]:
+    connection = transport.Transport.connection
+
+    async def given(self: Any, batch: Any = None, *, fresh: bool = False) -> Any:
+        del fresh
+        return await connection(self, batch)
+
+    leave = transport.Connection.__aexit__
+
+    async def left(self: Any, *args: object) -> None:
+        self.proven = True
+        await leave(self, *args)
+
+    with (
+        mock.patch.object(transport.Transport, "connection", given),
+        mock.patch.object(transport.Connection, "__aexit__", left),
+        mock.patch.object(Carried, "could_answer", lambda *_: False),
+    ):
+        yield
+
+
+@_planted("requests are sent by a method that aiohttp repeats by itself")
+def _idempotent() -> Iterator[None]:
+    ask = transport.Connection._ask
+
+    async def put(self: Any, method: str, *args: Any) -> Any:
+        return await ask(self, "PUT" if method == "POST" else method, *args)
+
+    with mock.patch.object(transport.Connection, "_ask", put):
+        yield
+
+
+@_planted("whom a dead process had claimed is pending again")
+def _recover_pending() -> Iterator[None]:
+    def recovered(
+        result: BatchResult, in_flight: object, *, resend: bool
+    ) -> BatchResult:
+        del in_flight, resend
+        return decisions.replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
+
+    with mock.patch.object(decisions, "recovered", recovered):
+        yield
+
+
+@_planted("a claim is written only when its batch is recorded")
+def _claim_nothing() -> Iterator[None]:
+    claim = MemoryWorker.claim
+
+    async def claimed(self: Any, batch: Any, places: Sequence[int]) -> Claim:
+        given = await claim(self, batch, places)
+        if isinstance(given, Claimed):
+            row = self._rows[batch.id]
+            row.in_flight, row.claimed_by = frozenset(), None
+        return given
+
+    with mock.patch.object(MemoryWorker, "claim", claimed):
+        yield
+
+
+@_planted("whoever is asked for may be claimed, whatever is known of them")
+def _claim_anyone() -> Iterator[None]:
+    def claimable(
+        known: BatchResult, places: Sequence[int]
+    ) -> tuple[list[int], dict[int, Verdict]]:
+        del known
+        return list(places), {}
+
+    with mock.patch.object(decisions, "claimable", claimable):
+        yield
+
+
+@_planted("a campaign can be taken from a worker that lives")
+def _take_over() -> Iterator[None]:
+    with mock.patch.object(StoredCampaign, "check_free", lambda _: None):
+        yield
+
+
+@_planted("a worker that was taken over goes on")
+def _go_on() -> Iterator[None]:
+    with mock.patch.object(MemoryWorker, "_check_ours", lambda _: None):
+        yield
+
+
+@_planted("whom a process that stands still has claimed is called again")
+def _wake() -> Iterator[None]:
+    recover = MemoryWorker.recover
+
+    def recovered(self: MemoryWorker, *, process_is_gone: bool) -> None:
+        del process_is_gone
+        recover(self, process_is_gone=True)
+
+    with mock.patch.object(MemoryWorker, "recover", recovered):
+        yield
+
+
+@_planted("a record that can't be written is forgotten, and its batch goes on")
+def _forget_record() -> Iterator[None]:
+    from voicepush.campaign.journal import LedgerJournal  # noqa: PLC0415
+    from voicepush.errors import LedgerError  # noqa: PLC0415
+
+    record = LedgerJournal._record
+
+    async def recorded(self: Any, *args: Any) -> Any:
+        worker, self._worker = self._worker, _Once(self._worker)
+        try:
+            return await record(self, *args)
+        except LedgerError:
+            return Recorded()
+        finally:
+            self._worker = worker
+
+    with mock.patch.object(LedgerJournal, "_record", recorded):
+        yield
+
+
+class _Once:
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._worker, name)
+
+    async def record(self, *args: Any) -> Any:
+        from voicepush.errors import CampaignLostError, LedgerError  # noqa: PLC0415
+
+        try:
+            return await self._worker.record(*args)
+        except CampaignLostError:
+            raise
+        except LedgerError:
+            return Recorded()
+
+
+@_planted("who was taken for lost becomes pending by a late record")
+def _late_pending() -> Iterator[None]:
+    may = {**decisions._MAY_BECOME, Outcome.UNKNOWN: frozenset(Outcome)}
+    with mock.patch.object(decisions, "_MAY_BECOME", may):
+        yield
+
+
+@_planted("a receipt proves nothing")
+def _no_proof() -> Iterator[None]:
+    from voicepush.ledger.memory.campaign import Row  # noqa: PLC0415
+
+    with mock.patch.object(Row, "prove", lambda *_: None):
+        yield
+
+
+@_planted("what a worker tells overwrites what a receipt has proven")
+def _overwrite() -> Iterator[None]:
+    with mock.patch.object(decisions, "heard", lambda _, told: told):
+        yield
+
+
+@_planted("duplicates are not looked for")
+def _duplicates() -> Iterator[None]:
+    make = Screening.__init__
+
+    def made(self: Screening, **named: Any) -> None:
+        make(self, **{**named, "duplicates": False})
+
+    with mock.patch.object(Screening, "__init__", made):
+        yield
+
+
+@_planted("the halves of a batch overlap")
+def _overlap() -> Iterator[None]:
+    halve = delivery.Delivery.halve
+
+    def halved(self: Any, places: Sequence[int], item: Any) -> list[Sequence[int]]:
+        halves = halve(self, places, item)
+        if len(places) > 3:
+            halves[0] = [*halves[0], halves[1][0]]
+        return halves
+
+    with (
+        mock.patch.object(delivery.Delivery, "halve", halved),
+        mock.patch.object(decisions, "claimable", lambda _, at: (list(at), {})),
+    ):
+        yield
+
+
+@_planted("the list of those who must not be called is looked at when planning only")
+def _suppress_once() -> Iterator[None]:
+    with mock.patch.object(Listing, "found", lambda *_: {}):
+        yield
+
+
+@_planted("windows are not looked at by claims")
+def _no_windows() -> Iterator[None]:
+    from voicepush.ledger.memory import worker  # noqa: PLC0415
+    from voicepush.model.windows import ALWAYS  # noqa: PLC0415
+
+    with (
+        mock.patch.object(worker, "closed", lambda *_: None),
+        mock.patch("voicepush.campaign.journal.span_of", lambda *_: ALWAYS),
+        mock.patch.object(worker, "span_of", lambda *_: ALWAYS),
+    ):
+        yield
+
+
+@_planted("people are sent after the expiry")
+def _no_expiry() -> Iterator[None]:
+    from math import inf  # noqa: PLC0415
+
+    with (
+        mock.patch.object(delivery.Delivery, "has_expired", False),
+        mock.patch.object(delivery.Delivery, "seconds_left", lambda _: inf),
+    ):
+        yield
+
+
+@_planted("who was in flight when a campaign is left is forgotten")
+def _lose() -> Iterator[None]:
+    def lost(result: BatchResult, in_flight: object) -> BatchResult:
+        del in_flight
+        return decisions.replaced(
+            result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, "lost")
+        )
+
+    with mock.patch.object(decisions, "lost", lost):
+        yield
