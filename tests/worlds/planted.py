@@ -194,44 +194,6 @@ def _wake() -> Iterator[None]:
         yield
 
 
-@_planted("a record that can't be written is forgotten, and its batch goes on")
-def _forget_record() -> Iterator[None]:
-    from voicepush.campaign.journal import LedgerJournal  # noqa: PLC0415
-    from voicepush.errors import LedgerError  # noqa: PLC0415
-
-    record = LedgerJournal._record
-
-    async def recorded(self: Any, *args: Any) -> Any:
-        worker, self._worker = self._worker, _Once(self._worker)
-        try:
-            return await record(self, *args)
-        except LedgerError:
-            return Recorded()
-        finally:
-            self._worker = worker
-
-    with mock.patch.object(LedgerJournal, "_record", recorded):
-        yield
-
-
-class _Once:
-    def __init__(self, worker: Any) -> None:
-        self._worker = worker
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._worker, name)
-
-    async def record(self, *args: Any) -> Any:
-        from voicepush.errors import CampaignLostError, LedgerError  # noqa: PLC0415
-
-        try:
-            return await self._worker.record(*args)
-        except CampaignLostError:
-            raise
-        except LedgerError:
-            return Recorded()
-
-
 @_planted("who was taken for lost becomes pending by a late record")
 def _late_pending() -> Iterator[None]:
     may = {**decisions._MAY_BECOME, Outcome.UNKNOWN: frozenset(Outcome)}

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import attrs
 from service import Request, Service
 from setups import Fault, Setup
-from simulated_loop import Process, WorldError
+from simulated_loop import Process
 
 from voicepush.model.outcome import Outcome
 from voicepush.model.status import CampaignState, CampaignStatus
@@ -46,11 +46,13 @@ class Promises:
     Args:
         wall: Seconds since 1970.
         tell: Takes a line of the world's story.
+        fail: Ends it, since a promise is broken.
     """
 
     setup: Setup
     wall: Callable[[], float]
     tell: Callable[[str], None]
+    fail: Callable[[str], NoReturn]
     service: Service = attrs.field(init=False)
     #: Everyone who was planned.
     everyone: set[str] = attrs.field(init=False, factory=set)
@@ -74,14 +76,14 @@ class Promises:
         """
         now = self.wall()
         if self.starts_at is not None and now < self.starts_at:
-            raise WorldError("someone was claimed before the start")
+            self.fail("someone was claimed before the start")
         if self.gap is not None and self.gap[0] <= now % 86400 // 60 < self.gap[1]:
-            raise WorldError("someone was claimed outside of their window")
+            self.fail("someone was claimed outside of their window")
         for value in values:
             if value in self.proven:
-                raise WorldError(f"{value} was claimed, and a receipt has proven them")
+                self.fail(f"{value} was claimed, and a receipt has proven them")
             if value in self.suppressed:
-                raise WorldError(f"{value} was claimed, and must not be called")
+                self.fail(f"{value} was claimed, and must not be called")
             self.claims[value].append(Claim(process))
 
     def request_left(self, request: Request) -> None:
@@ -97,11 +99,11 @@ class Promises:
                 each for each in self.claims[value] if each.process is request.process
             ]
             if not claims or claims[-1].is_used:
-                raise WorldError(f"{value} was sent, and not claimed before")
+                self.fail(f"{value} was sent, and not claimed before")
             claims[-1].is_used = True
         late = self.wall() - (self.expires_at or self.wall())
         if late > 0.01 and not request.process.is_troubled:
-            raise WorldError(f"a request left {late:.3f} s after the expiry")
+            self.fail(f"a request left {late:.3f} s after the expiry")
 
     def rings(self, request: Request, value: str) -> None:
         """
@@ -110,7 +112,7 @@ class Promises:
         *earlier, _ = self.service.rang[value]
         self.tell(f"request {request.number} rings {value}")
         if earlier and not self._may_ring_again(request, earlier[-1], value):
-            raise WorldError(f"{value} was rung twice")
+            self.fail(f"{value} was rung twice")
 
     def _may_ring_again(self, request: Request, last: Request, value: str) -> bool:
         """
@@ -132,35 +134,35 @@ class Promises:
         """
         self._check_sums(status)
         if lost := self.everyone - seen.keys():
-            raise WorldError(f"{' '.join(sorted(lost))} are lost")
+            self.fail(f"{' '.join(sorted(lost))} are lost")
         for value, (outcome, is_in_flight) in seen.items():
             self._check_one(value, outcome, is_in_flight=is_in_flight)
         if status.state is CampaignState.FINISHED:
             if status.pending or status.in_flight or status.not_sent:
-                raise WorldError("it is finished, and someone is left")
+                self.fail("it is finished, and someone is left")
         elif status.state is CampaignState.PAUSED and not status.reason:
-            raise WorldError("it is paused without a reason")
+            self.fail("it is paused without a reason")
 
     def _check_sums(self, status: CampaignStatus) -> None:
         known = status.pending + status.in_flight + status.accepted + status.rejected
         known += status.expired + status.not_sent + status.unknown
         if status.planned != known:
-            raise WorldError(f"{status.planned} are planned, {known} are known")
+            self.fail(f"{status.planned} are planned, {known} are known")
         read = status.planned + status.invalid + status.duplicate + status.suppressed
         if status.read != read or read != sum(map(len, self.setup.people)):
-            raise WorldError(f"{status.read} were read, {read} are known")
+            self.fail(f"{status.read} were read, {read} are known")
 
     def _check_one(self, value: str, outcome: Outcome, *, is_in_flight: bool) -> None:
         rang = self.service.rang[value]
         if outcome not in _CALLED and not self._are_excused(rang, value):
-            raise WorldError(f"{value} was rung, and is said to be {outcome}")
+            self.fail(f"{value} was rung, and is said to be {outcome}")
         if outcome is Outcome.ACCEPTED and not rang:
-            raise WorldError(f"{value} is said to be accepted, and was never rung")
+            self.fail(f"{value} is said to be accepted, and was never rung")
         if value in self.proven and outcome is not Outcome.ACCEPTED:
-            raise WorldError(f"{value} has a receipt, and is said to be {outcome}")
+            self.fail(f"{value} has a receipt, and is said to be {outcome}")
         is_unknown = outcome is Outcome.UNKNOWN and not is_in_flight
         if is_unknown and not self._is_in_doubt(value):
-            raise WorldError(f"{value} is said to be unknown, and why?")
+            self.fail(f"{value} is said to be unknown, and why?")
 
     def _are_excused(self, rang: Iterable[Request], value: str) -> bool:
         """

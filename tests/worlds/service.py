@@ -116,6 +116,8 @@ class Service:
     ) -> None:
         self.setup = setup
         self.requests: list[Request] = []
+        #: Posts a receipt of a call, so many seconds from now.
+        self.report: Callable[[float, Request, str], object] = lambda *_: None
         #: By value, the requests that named it, and those that rang it.
         self.named: defaultdict[str, list[Request]] = defaultdict(list)
         self.rang: defaultdict[str, list[Request]] = defaultdict(list)
@@ -177,6 +179,8 @@ class Service:
         request.rung.add(value)
         self.rang[value].append(request)
         self._watching.rings(request, value)
+        while self._chance.random() < self.setup.receipts:
+            self.report(self._chance.uniform(0.0, 1.0) ** 3 * 40.0, request, value)
 
     def _answer(self, connection: Connection, request: Request) -> None:
         fault, chance = request.fault, self._chance

@@ -103,6 +103,8 @@ class Setup:
     stops: tuple[tuple[int, int, float], ...] = ()
     #: By what is asked of the ledger, in its order: how often it fails.
     ledger_faults: tuple[tuple[int, int], ...] = ()
+    #: Of so many calls the platform reports by itself, and by so many receipts more.
+    receipts: float = 0.0
     #: When, in seconds after the beginning, what is done.
     deeds: tuple[tuple[float, Deed], ...] = ()
 
@@ -146,13 +148,11 @@ def made(seed: int, ledger: str = "memory") -> Setup:
         answer_timeout=pick((15.0, 40.0)),
         reuse=pick(("proven", "proven", "never")),
         retry_internal_error=some() < 0.75,
-        resend_unknown=some() < 0.2,
+        resend_unknown=some() < (0.4 if stops else 0.1),
         resolve_resends=some() < 0.3,
         gap=pick((None, None, (number(0, 2), number(3, 6)))),
         starts_in=pick((None, None, None, None, 30.0)),
-        faults=tuple(
-            (at, pick(faults)) for at in range(_LAST_FAULT) if some() < often
-        ),
+        faults=tuple((at, pick(faults)) for at in range(_LAST_FAULT) if some() < often),
         refused=frozenset(at for at in range(_LAST_FAULT) if some() < often / 6),
         silent=frozenset(at for at in range(_LAST_FAULT) if some() < often / 20),
         deaths=tuple((at, int(10 ** (1 + 2.3 * some()))) for at in range(deaths)),
@@ -161,14 +161,13 @@ def made(seed: int, ledger: str = "memory") -> Setup:
             for _ in range(stops)
         ),
         ledger_faults=tuple((number(0, 60), number(1, 8)) for _ in range(failing)),
-        deeds=tuple(
-            (60 * some() ** 3, pick(_DEEDS)) for _ in range(number(0, 6))
-        ),
+        receipts=pick((0.0, 0.0, 0.2, 0.8)),
+        deeds=tuple((60 * some() ** 3, pick(_DEEDS)) for _ in range(number(0, 6))),
     )
 
 
 _DEEDS = (
-    *[Deed.REPORT] * 8,
+    *[Deed.REPORT] * 4,
     *[Deed.SECOND] * 4,
     *[Deed.SUPPRESS] * 3,
     *[Deed.PAUSE] * 3,

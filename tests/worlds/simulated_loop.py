@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Generator
 from heapq import heappop
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
 
@@ -121,6 +121,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.chance = chance
         self.network: Network | None = None
         self.steps = 0
+        #: Why it must not go on.
+        self.broken: str | None = None
         self._most_steps = most_steps
         self._shuffles = shuffles
         self._numbers = count(1)
@@ -129,6 +131,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         #: Everyone who did not live to the end.
         self.left_over: list[asyncio.Task[Any]] = []
         self.set_task_factory(self._make_task)
+        self.set_exception_handler(self._heard)
 
     def time(self) -> float:
         """
@@ -156,7 +159,24 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.left_over.append(task)
         return task
 
+    def fail(self, words: str) -> NoReturn:
+        """
+        End everything, whoever would hear the error.
+
+        Raises:
+            WorldError: Always; who swallows it is stopped, too.
+        """
+        self.broken = self.broken or words
+        raise WorldError(words)
+
+    def _heard(self, _: object, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if "callback" in context["message"] and self.broken is None:
+            self.broken = f"{type(error).__name__}: {error}"
+
     def _run_once(self) -> None:
+        if self.broken is not None:
+            raise WorldError(self.broken)
         scheduled, ready = self._scheduled, self._ready
         while scheduled and scheduled[0]._cancelled:  # type: ignore[attr-defined]
             heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
@@ -272,7 +292,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         await self.network.connect()
 
     async def create_connection(  # type: ignore[override]
-        self, factory: Callable[[], asyncio.Protocol], *_: object, sock: socket, **__: object
+        self,
+        factory: Callable[[], asyncio.Protocol],
+        *_: object,
+        sock: socket,
+        **__: object,
     ) -> tuple[asyncio.Transport, asyncio.Protocol]:
         """
         A connection over the simulated network.
@@ -283,4 +307,3 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         transport = self.network.connection(protocol)
         protocol.connection_made(transport)
         return transport, protocol
-

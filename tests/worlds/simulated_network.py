@@ -110,9 +110,7 @@ class Connection(asyncio.Transport):
         arrive = self._network.service.left(self, rest[:size])
         self._arrived = max(self._arrived, self._network.loop.time())
         self._arrived += self._network.way()
-        self._network.loop.call_at(
-            self._arrived, arrive, context=contextvars.Context()
-        )
+        self._network.loop.call_at(self._arrived, arrive, context=contextvars.Context())
 
     def answer(
         self, status: int, headers: Mapping[str, str], body: bytes, after: float

@@ -6,15 +6,15 @@ wrong decided by a seed, and the promises looked at all the while.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import hashlib
 import json
 import random
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import count
 from random import Random
 from types import SimpleNamespace
@@ -22,13 +22,22 @@ from unittest import mock
 
 import attrs
 from promises import Promises, Seen
-from service import Service
+from service import Request, Service
 from setups import Deed, Setup
 from simulated_loop import Process, SimulatedLoop, WorldError
 from simulated_network import Network
 from watched_ledger import watched
 
-from voicepush import Campaign, Client, Screening, Terms, VoiceMessage, Windows, Zoning
+from voicepush import (
+    Campaign,
+    Client,
+    Screening,
+    Terms,
+    VoiceMessage,
+    Windows,
+    Zoning,
+    clock,
+)
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Ledger
 from voicepush.ledger.memory.ledger import MemoryLedger
@@ -96,12 +105,12 @@ def _went(setup: Setup, loop: SimulatedLoop, chance: Random) -> Report:
     try:
         loop.run_until_complete(world.go())
     except WorldError as error:
-        failure = str(error)
+        failure = loop.broken or str(error)
     except Exception as error:  # noqa: BLE001 -- a world must not end so
-        failure = f"{type(error).__name__}: {error}"
+        failure = loop.broken or f"{type(error).__name__}: {error}"
     return Report(
         setup,
-        failure,
+        failure or loop.broken,
         tuple(world.story),
         len(world.service.requests),
         loop.steps,
@@ -122,7 +131,9 @@ def _simulated(loop: SimulatedLoop, chance: Random) -> Iterator[None]:
         process_time=loop.time,
         sleep=lambda _: None,
     )
-    secrets = SimpleNamespace(token_hex=lambda n: f"{chance.getrandbits(8 * n):0{2 * n}x}")
+    secrets = SimpleNamespace(
+        token_hex=lambda n: f"{chance.getrandbits(8 * n):0{2 * n}x}"
+    )
     try:
         with (
             mock.patch("voicepush.clock.time", time),
@@ -170,14 +181,16 @@ class World:
         self.begun = loop.time()
         self.story: list[str] = []
         self.kept: Ledger = MemoryLedger()
-        self.promises = Promises(setup, self.wall, self.tell)
+        self.promises = Promises(setup, self.wall, self.tell, loop.fail)
         self.service = Service(setup, chance, self.promises, loop.time)
         self.promises.service = self.service
+        self.service.report = self._report_later
         loop.network = Network(loop, chance, self.service)
         self.processes: list[Process] = []
         self._asked = count()
         self._failing = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._receiving: list[asyncio.Task[None]] = []
 
     def wall(self) -> float:
         """
@@ -245,7 +258,7 @@ class World:
             for each in result:
                 is_in_flight = each.description == _IN_FLIGHT
                 if each.recipient in seen:
-                    raise WorldError(f"{each.recipient} is there twice")
+                    self.loop.fail(f"{each.recipient} is there twice")
                 seen[each.recipient] = Seen(each.outcome, is_in_flight)
         self.promises.check(seen, status)
         return seen
@@ -317,14 +330,10 @@ class World:
             starts_at = self.promises.starts_at = self.wall() + setup.starts_in
         if setup.expiry is not None:
             self.promises.expires_at = self.wall() + setup.expiry
-        from voicepush import clock
-
         await Campaign.plan(
             watched(self.kept, self, process),
             NAME,
-            VoiceMessage(
-                media="hello", expiry=clock.moment(self.promises.expires_at)
-            ),
+            VoiceMessage(media="hello", expiry=clock.moment(self.promises.expires_at)),
             self._list(),
             batch_size=setup.batch_size,
             rate=setup.rate,
@@ -391,6 +400,9 @@ class World:
             await self._until_over()
         await asyncio.gather(*deeds)
         await self._all_ended()
+        if self.setup.receipts:
+            await asyncio.sleep(50.0)
+        await asyncio.gather(*self._receiving)
         await self.look()
 
     async def _all_ended(self) -> None:
@@ -409,7 +421,7 @@ class World:
             if self.loop.time() - self.begun > _LONGEST:
                 break
             await asyncio.sleep(3.0)
-        raise WorldError(f"it is {status.state} for ever: {status.reason}")
+        self.loop.fail(f"it is {status.state} for ever: {status.reason}")
 
     async def _status(self) -> CampaignStatus:
         status = await self.kept.status(NAME)
@@ -452,9 +464,9 @@ class World:
                 case Deed.SECOND:
                     await self.process(self._dispatch)
                 case Deed.WINDOWS:
-                    await self._set_windows(ledger)
+                    await self._set_windows()
                 case Deed.REPORT:
-                    await self._report(ledger)
+                    await self._report()
         except (InputError, CampaignHeldError) as error:
             self.tell(f"another process: {error}")
 
@@ -463,45 +475,60 @@ class World:
         await ledger.suppress([(self.setup.kind, some)])
         self.promises.suppressed |= set(some)
 
-    async def _set_windows(self, ledger: Ledger) -> None:
+    async def _set_windows(self) -> None:
         if self.setup.gap is not None:
             await self.kept.set_windows(NAME, None, any_hour="its owner says so")
             self.promises.gap = None
 
-    async def _report(self, ledger: Ledger) -> None:
+    def _report_later(self, seconds: float, request: Request, value: str) -> None:
+        def report() -> None:
+            task = contextvars.Context().run(
+                self.loop.create_task, self._receive([(request, value)])
+            )
+            self._receiving.append(task)
+
+        self.loop.call_later(seconds, report, context=contextvars.Context())
+
+    async def _report(self) -> None:
         rung = [value for value in self.service.rang if self.service.rang[value]]
         some = self.chance.sample(rung, self.chance.randint(0, len(rung)))
-        receipts = []
-        for value in some:
-            request = self.chance.choice(self.service.rang[value])
-            (own,) = (own for values, own in request.destinations if value in values)
-            code, said = self.chance.choice(
-                (("7407", "OFFERED"), ("7519", "ANSWERED"), ("7402", "REJECTED"))
-            )
-            notification = {
-                "deliveryInfo": {
-                    "timeStamp": "2033-05-18T03:34:00.000Z",
-                    "Description": said,
-                    "code": code,
-                    "deliveryChannel": "voice",
-                    "destination": value,
-                    "deliveryStatus": said,
-                },
-                "transid": f"r-{request.number}",
-                "callbackData": "",
-                "correlationid": own,
-            }
-            body = json.dumps({"deliveryInfoNotification": notification}).encode()
-            receipts += [read_receipt(body, self.wall())] * self.chance.randint(1, 2)
-        if receipts:
-            await self.kept.receive(receipts)
-            self.promises.proven |= set(some)
-            self.tell(f"receipts of {' '.join(some)}")
-            await self.look()
+        await self._receive(
+            [(self.chance.choice(self.service.rang[value]), value) for value in some]
+        )
+
+    async def _receive(self, calls: Sequence[tuple[Request, str]]) -> None:
+        await asyncio.sleep(self._disk_takes())
+        if not calls:
+            return
+        await self.kept.receive(
+            [
+                read_receipt(_receipt(self.chance, *each), self.wall())
+                for each in calls
+                for _ in range(self.chance.randint(1, 2))
+            ]
+        )
+        self.promises.proven.update(value for _, value in calls)
+        self.tell(f"receipts of {' '.join(value for _, value in calls)}")
+        await self.look()
 
 
-def timedelta_of(seconds: float | None) -> timedelta | None:
-    """
-    So many *seconds*, where there are some.
-    """
-    return None if seconds is None else timedelta(seconds=seconds)
+def _receipt(chance: Random, request: Request, value: str) -> bytes:
+    (own,) = (own for values, own in request.destinations if value in values)
+    code, said = chance.choice(
+        (("7407", "OFFERED"), ("7519", "ANSWERED"), ("7402", "REJECTED"))
+    )
+    info = {
+        "timeStamp": "2033-05-18T03:34:00.000Z",
+        "Description": said,
+        "code": code,
+        "deliveryChannel": "voice",
+        "destination": value,
+        "deliveryStatus": said,
+    }
+    notification = {
+        "deliveryInfo": info,
+        "transid": f"r-{request.number}",
+        "callbackData": "",
+        "correlationid": own,
+    }
+    return json.dumps({"deliveryInfoNotification": notification}).encode()
