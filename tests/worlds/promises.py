@@ -70,10 +70,19 @@ class Promises:
         init=False, factory=lambda: defaultdict(list)
     )
 
+    #: By person, everyone who ever asked to claim them, and may not have been told.
+    asked: defaultdict[str, list[Process]] = attrs.field(
+        init=False, factory=lambda: defaultdict(list)
+    )
+
     def claimed(self, process: Process, values: Sequence[str]) -> None:
         """
         It is durable that *values* are about to be sent by *process*.
         """
+        for value in values:
+            self.claims[value].append(Claim(process))
+        if process.is_troubled and self.setup.ledger != "memory":
+            return  # it may have been told long after
         now = self.wall()
         if self.starts_at is not None and now < self.starts_at:
             self.fail("someone was claimed before the start")
@@ -84,7 +93,6 @@ class Promises:
                 self.fail(f"{value} was claimed, and a receipt has proven them")
             if value in self.suppressed:
                 self.fail(f"{value} was claimed, and must not be called")
-            self.claims[value].append(Claim(process))
 
     def request_left(self, request: Request) -> None:
         """
@@ -176,10 +184,12 @@ class Promises:
         )
 
     def _is_in_doubt(self, value: str) -> bool:
-        return any(
-            each.is_in_doubt(value) for each in self.service.named[value]
-        ) or any(
-            each.process.is_troubled
-            or (each.process.has_doubtful_connections and not each.is_used)
-            for each in self.claims[value]
+        return (
+            any(each.is_in_doubt(value) for each in self.service.named[value])
+            or any(
+                each.process.is_troubled
+                or (each.process.has_doubtful_connections and not each.is_used)
+                for each in self.claims[value]
+            )
+            or any(each.is_troubled for each in self.asked[value])
         )

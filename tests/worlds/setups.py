@@ -103,6 +103,8 @@ class Setup:
     stops: tuple[tuple[int, int, float], ...] = ()
     #: By what is asked of the ledger, in its order: how often it fails.
     ledger_faults: tuple[tuple[int, int], ...] = ()
+    #: In which turns of the disk, counted from 1, the machine loses its power.
+    cuts: tuple[int, ...] = ()
     #: Of so many calls the platform reports by itself, and by so many receipts more.
     receipts: float = 0.0
     #: When, in seconds after the beginning, what is done.
@@ -114,7 +116,7 @@ class Setup:
         How much there is to be understood when it fails.
         """
         many = (self.faults, self.refused, self.silent, self.deaths, self.stops)
-        others = (self.ledger_faults, self.deeds, self.people)
+        others = (self.ledger_faults, self.cuts, self.deeds, self.people)
         return sum(map(len, (*many, *others)))
 
 
@@ -161,6 +163,7 @@ def made(seed: int, ledger: str = "memory") -> Setup:
             for _ in range(stops)
         ),
         ledger_faults=tuple((number(0, 60), number(1, 8)) for _ in range(failing)),
+        cuts=tuple(number(5, 150) for _ in range(pick((0, 0, 1, 3)))),
         receipts=pick((0.0, 0.0, 0.2, 0.8)),
         deeds=tuple((60 * some() ** 3, pick(_DEEDS)) for _ in range(number(0, 6))),
     )

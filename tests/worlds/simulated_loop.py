@@ -91,6 +91,15 @@ def present_process() -> Process | None:
     return _PROCESS.get()
 
 
+def in_the_name_of(process: Process | None) -> contextvars.Context:
+    """
+    A context of its own in which *process* does something.
+    """
+    context = contextvars.Context()
+    context.run(_PROCESS.set, process)
+    return context
+
+
 class _NumberedTask(asyncio.Task[_T]):
     """
     A task whose place in a set does not depend on where it lies in the memory.
@@ -121,6 +130,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.chance = chance
         self.network: Network | None = None
         self.steps = 0
+        #: Whether what another thread would tell is heard at once.
+        self.is_instant = False
         #: Why it must not go on.
         self.broken: str | None = None
         self._most_steps = most_steps
@@ -246,6 +257,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """
         The same as `call_soon`: there is one thread.
         """
+        if self.is_instant:
+            callback(*args)
+            return events.Handle(callback, args, self)
         return self.call_soon(callback, *args, context=context)
 
     def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:

@@ -5,12 +5,13 @@ A ledger as one process has it: slow, failing at times, and looked at after each
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, cast
 
 from simulated_loop import Process
 
 from voicepush.ledger import Ledger
+from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed
 
 #: What gives something that is asked in its turn.
@@ -45,6 +46,12 @@ class Disk(Protocol):
         """
         ...
 
+    def claims(self, process: Process, values: list[str]) -> None:
+        """
+        Someone wants to claim some.
+        """
+        ...
+
     def claimed(self, process: Process, values: list[str]) -> None:
         """
         Some were claimed.
@@ -73,19 +80,22 @@ class _Watched:
 
         async def slowly(*args: Any, **named: Any) -> Any:
             await disk.before(process, name)
+            if name == "claim" and process is not None:
+                disk.claims(process, _values(*args))
             given = await work(*args, **named)
             if isinstance(given, Claimed) and process is not None:
-                values = args[0].recipients.values_at(given.places)
-                if args[0].recipients.widths is not None:
-                    every = list(args[0].recipients.by_destination())
-                    values = [each for at in given.places for each in every[at]]
-                disk.claimed(process, list(values))
+                disk.claimed(process, _values(args[0], given.places))
             if name in _CHANGING:
                 await disk.written(process, name)
             await disk.after(process, name)
             return _Watched(given, disk, process) if name in _GIVING else given
 
         return slowly
+
+
+def _values(batch: Batch, places: Sequence[int]) -> list[str]:
+    every = list(batch.recipients.by_destination())
+    return [value for place in places for value in every[place]]
 
 
 def watched(inner: Ledger, disk: Disk, process: Process | None) -> Ledger:

@@ -13,17 +13,19 @@ import json
 import random
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from random import Random
 from types import SimpleNamespace
+from typing import cast
 from unittest import mock
 
 import attrs
 from promises import Promises, Seen
 from service import Request, Service
 from setups import Deed, Setup
+from simulated_disk import SimulatedDisk
 from simulated_loop import Process, SimulatedLoop, WorldError
 from simulated_network import Network
 from watched_ledger import watched
@@ -41,7 +43,8 @@ from voicepush import (
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Ledger
 from voicepush.ledger.memory.ledger import MemoryLedger
-from voicepush.model.outcome import Outcome
+from voicepush.ledger.sqlite.ledger import SQLiteLedger
+from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.recipients import Destination, Kind
 from voicepush.model.status import CampaignState, CampaignStatus
 from voicepush.receipts.receipt import read_receipt
@@ -180,15 +183,18 @@ class World:
         self.chance = chance
         self.begun = loop.time()
         self.story: list[str] = []
+        self.processes: list[Process] = []
+        self.disk = SimulatedDisk(setup, loop, chance, self.processes, self._cut)
         self.kept: Ledger = MemoryLedger()
         self.promises = Promises(setup, self.wall, self.tell, loop.fail)
         self.service = Service(setup, chance, self.promises, loop.time)
         self.promises.service = self.service
         self.service.report = self._report_later
         loop.network = Network(loop, chance, self.service)
-        self.processes: list[Process] = []
         self._asked = count()
         self._failing = 0
+        #: By batch, what was seen of it last, and what that means.
+        self._looked: dict[int, tuple[BatchResult, dict[str, Seen]]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._receiving: list[asyncio.Task[None]] = []
 
@@ -211,7 +217,7 @@ class World:
         Something is asked of the ledger.
         """
         await asyncio.sleep(self._disk_takes())
-        if process is None:
+        if process is None or self.is_in_file:
             return
         asked = next(self._asked)
         for at, times in self.setup.ledger_faults:
@@ -236,6 +242,20 @@ class World:
         """
         await asyncio.sleep(self._disk_takes())
 
+    @property
+    def is_in_file(self) -> bool:
+        """
+        Whether the ledger is kept in a file.
+        """
+        return self.setup.ledger == "sqlite"
+
+    def claims(self, process: Process, values: list[str]) -> None:
+        """
+        Someone wants to claim some.
+        """
+        for value in values:
+            self.promises.asked[value].append(process)
+
     def claimed(self, process: Process, values: list[str]) -> None:
         """
         Some were claimed.
@@ -254,16 +274,43 @@ class World:
         if status is None:
             return {}
         seen: dict[str, Seen] = {}
+        people = 0
         async for result in self.kept.results(NAME, _OUTCOMES):
-            for each in result:
-                is_in_flight = each.description == _IN_FLIGHT
-                if each.recipient in seen:
-                    self.loop.fail(f"{each.recipient} is there twice")
-                seen[each.recipient] = Seen(each.outcome, is_in_flight)
+            known = self._looked.get(result.batch.id.number)
+            if known is None or known[0] is not result:
+                said = {
+                    each.recipient: Seen(each.outcome, each.description == _IN_FLIGHT)
+                    for each in result
+                }
+                known = self._looked[result.batch.id.number] = result, said
+            seen |= known[1]
+            people += result.batch.size
+        if people != len(seen):
+            self.loop.fail("someone is there twice")
         self.promises.check(seen, status)
         return seen
 
+    def _cut(self) -> None:
+        """
+        The machine has lost its power, and is on again.
+        """
+        self.tell("the power is gone")
+        assert isinstance(self.kept, SQLiteLedger)
+        self.kept._file._closed = True  # whoever holds it yet must not write there
+        self.kept = self.disk.opened()
+
     # What processes do.
+
+    @asynccontextmanager
+    async def _opened(self, process: Process) -> AsyncIterator[Ledger]:
+        """
+        The ledger as *process* has it.
+        """
+        if not self.is_in_file:
+            yield watched(self.kept, self, process)
+            return
+        async with await SQLiteLedger.open(self.disk.path) as ledger:
+            yield watched(cast("Ledger", ledger), self, process)
 
     async def process(self, work: Callable[[Process], Awaitable[None]]) -> Process:
         """
@@ -330,18 +377,20 @@ class World:
             starts_at = self.promises.starts_at = self.wall() + setup.starts_in
         if setup.expiry is not None:
             self.promises.expires_at = self.wall() + setup.expiry
-        await Campaign.plan(
-            watched(self.kept, self, process),
-            NAME,
-            VoiceMessage(media="hello", expiry=clock.moment(self.promises.expires_at)),
-            self._list(),
-            batch_size=setup.batch_size,
-            rate=setup.rate,
-            retry_internal_error=setup.retry_internal_error,
-            resend_unknown=setup.resend_unknown,
-            screening=Screening(),
-            terms=Terms(zoning=zoning, starts_at=clock.moment(starts_at)),
-        )
+        expiry = clock.moment(self.promises.expires_at)
+        async with self._opened(process) as ledger:
+            await Campaign.plan(
+                ledger,
+                NAME,
+                VoiceMessage(media="hello", expiry=expiry),
+                self._list(),
+                batch_size=setup.batch_size,
+                rate=setup.rate,
+                retry_internal_error=setup.retry_internal_error,
+                resend_unknown=setup.resend_unknown,
+                screening=Screening(),
+                terms=Terms(zoning=zoning, starts_at=clock.moment(starts_at)),
+            )
 
     def _windows(self) -> Windows:
         assert self.setup.gap is not None
@@ -377,8 +426,9 @@ class World:
             answer_timeout=setup.answer_timeout,
             reuse_connections=setup.reuse,
         ) as client:
-            campaign = await Campaign.open(watched(self.kept, self, process), NAME)
-            await campaign.dispatch(client, process_is_gone=is_gone)
+            async with self._opened(process) as ledger:
+                campaign = await Campaign.open(ledger, NAME)
+                await campaign.dispatch(client, process_is_gone=is_gone)
 
     # What the owner does.
 
@@ -386,6 +436,14 @@ class World:
         """
         Plan it, dispatch it until it is over, and look all the while.
         """
+        if not self.is_in_file:
+            await self._go()
+            return
+        with self.disk.in_place():
+            self.kept = self.disk.opened()
+            await self._go()
+
+    async def _go(self) -> None:
         while await self.kept.plan(NAME) is None or not self.promises.everyone:
             await self.process(self._plan)
             self.promises.everyone = {
@@ -438,10 +496,10 @@ class World:
             return False
         self.promises.resent |= unknown
         is_gone = all(each.has_ended for each in self.processes)
-        campaign = await Campaign.open(watched(self.kept, self, None), NAME)
         try:
+            campaign = await Campaign.open(watched(self.kept, self, None), NAME)
             await campaign.resolve(resend=True, process_is_gone=is_gone)
-        except CampaignHeldError:
+        except LedgerError:
             return False
         self.tell("its owner calls the unknown again")
         return True
@@ -450,8 +508,8 @@ class World:
         await asyncio.sleep(when)
         self.tell(f"another process: {deed}")
         ledger = watched(self.kept, self, None)
-        campaign = await Campaign.open(ledger, NAME)
         try:
+            campaign = await Campaign.open(ledger, NAME)
             match deed:
                 case Deed.PAUSE:
                     await campaign.pause()
@@ -467,7 +525,7 @@ class World:
                     await self._set_windows()
                 case Deed.REPORT:
                     await self._report()
-        except (InputError, CampaignHeldError) as error:
+        except (InputError, LedgerError) as error:
             self.tell(f"another process: {error}")
 
     async def _suppress(self, ledger: Ledger) -> None:
