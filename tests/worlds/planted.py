@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
+from math import inf
 from typing import Any
 from unittest import mock
 
@@ -17,7 +19,7 @@ from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import StoredCampaign
 from voicepush.ledger.memory.suppression import Listing
 from voicepush.ledger.memory.worker import MemoryWorker
-from voicepush.model.claim import Claim, Claimed, Recorded
+from voicepush.model.claim import Claim, Claimed
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.screening.screening import Screening
 from voicepush.sending import answer, codes, delivery, transport
@@ -26,7 +28,20 @@ from voicepush.sending.codes import Meaning
 
 Plant = Callable[[], Iterator[None]]
 
+#: By what is wrong.
 PLANTED: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {}
+
+
+def _no(*_: object) -> bool:
+    return False
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def _nobody(*_: object) -> dict[str, object]:
+    return {}
 
 
 def _planted(
@@ -49,7 +64,8 @@ def _retry_doubt() -> Iterator[None]:
 
 @_planted("503 without Retry-After is taken for a refusal")
 def _busy_is_refusal() -> Iterator[None]:
-    statuses = {**codes._STATUSES, 503: Meaning.THROTTLED}
+    busy = HTTPStatus.SERVICE_UNAVAILABLE
+    statuses = {**codes._STATUSES, busy: Meaning.THROTTLED}
     with mock.patch.object(codes, "_STATUSES", statuses):
         yield
 
@@ -83,7 +99,7 @@ def _retry_unmatched() -> Iterator[None]:
 @_planted("an answer with another request's ids is believed")
 def _believe_others() -> Iterator[None]:
     with (
-        mock.patch.object(answer, "is_generated_id", lambda _: False),
+        mock.patch.object(answer, "is_generated_id", _no),
         mock.patch.object(answer, "ANOTHERS", answer.UNMATCHED),
         mock.patch.object(answer, "decode", _credulous(answer.decode)),
         mock.patch("voicepush.sending.posting.decode", _credulous(answer.decode)),
@@ -115,7 +131,7 @@ def _stale_connection() -> Iterator[None]:
     with (
         mock.patch.object(transport.Transport, "connection", given),
         mock.patch.object(transport.Connection, "__aexit__", left),
-        mock.patch.object(Carried, "could_answer", lambda *_: False),
+        mock.patch.object(Carried, "could_answer", _no),
     ):
         yield
 
@@ -160,25 +176,26 @@ def _claim_nothing() -> Iterator[None]:
 
 @_planted("whoever is asked for may be claimed, whatever is known of them")
 def _claim_anyone() -> Iterator[None]:
-    def claimable(
-        known: BatchResult, places: Sequence[int]
-    ) -> tuple[list[int], dict[int, Verdict]]:
-        del known
-        return list(places), {}
-
-    with mock.patch.object(decisions, "claimable", claimable):
+    with mock.patch.object(decisions, "claimable", _anyone):
         yield
+
+
+def _anyone(
+    known: BatchResult, places: Sequence[int]
+) -> tuple[list[int], dict[int, Verdict]]:
+    del known
+    return list(places), {}
 
 
 @_planted("a campaign can be taken from a worker that lives")
 def _take_over() -> Iterator[None]:
-    with mock.patch.object(StoredCampaign, "check_free", lambda _: None):
+    with mock.patch.object(StoredCampaign, "check_free", _nothing):
         yield
 
 
 @_planted("a worker that was taken over goes on")
 def _go_on() -> Iterator[None]:
-    with mock.patch.object(MemoryWorker, "_check_ours", lambda _: None):
+    with mock.patch.object(MemoryWorker, "_check_ours", _nothing):
         yield
 
 
@@ -205,13 +222,17 @@ def _late_pending() -> Iterator[None]:
 def _no_proof() -> Iterator[None]:
     from voicepush.ledger.memory.campaign import Row  # noqa: PLC0415
 
-    with mock.patch.object(Row, "prove", lambda *_: None):
+    with mock.patch.object(Row, "prove", _nothing):
         yield
 
 
 @_planted("what a worker tells overwrites what a receipt has proven")
 def _overwrite() -> Iterator[None]:
-    with mock.patch.object(decisions, "heard", lambda _, told: told):
+    def heard(known: BatchResult, told: BatchResult) -> BatchResult:
+        del known
+        return told
+
+    with mock.patch.object(decisions, "heard", heard):
         yield
 
 
@@ -238,37 +259,41 @@ def _overlap() -> Iterator[None]:
 
     with (
         mock.patch.object(delivery.Delivery, "halve", halved),
-        mock.patch.object(decisions, "claimable", lambda _, at: (list(at), {})),
+        mock.patch.object(decisions, "claimable", _anyone),
     ):
         yield
 
 
 @_planted("the list of those who must not be called is looked at when planning only")
 def _suppress_once() -> Iterator[None]:
-    with mock.patch.object(Listing, "found", lambda *_: {}):
+    with mock.patch.object(Listing, "found", _nobody):
         yield
 
 
 @_planted("windows are not looked at by claims")
 def _no_windows() -> Iterator[None]:
     from voicepush.ledger.memory import worker  # noqa: PLC0415
-    from voicepush.model.windows import ALWAYS  # noqa: PLC0415
+    from voicepush.model.windows import ALWAYS, Span  # noqa: PLC0415
+
+    def always(*_: object) -> Span:
+        return ALWAYS
 
     with (
-        mock.patch.object(worker, "closed", lambda *_: None),
-        mock.patch("voicepush.campaign.journal.span_of", lambda *_: ALWAYS),
-        mock.patch.object(worker, "span_of", lambda *_: ALWAYS),
+        mock.patch.object(worker, "closed", _nothing),
+        mock.patch("voicepush.campaign.journal.span_of", always),
+        mock.patch.object(worker, "span_of", always),
     ):
         yield
 
 
 @_planted("people are sent after the expiry")
 def _no_expiry() -> Iterator[None]:
-    from math import inf  # noqa: PLC0415
+    def long(_: object) -> float:
+        return inf
 
     with (
-        mock.patch.object(delivery.Delivery, "has_expired", False),
-        mock.patch.object(delivery.Delivery, "seconds_left", lambda _: inf),
+        mock.patch.object(delivery.Delivery, "has_expired", new=False),
+        mock.patch.object(delivery.Delivery, "seconds_left", long),
     ):
         yield
 

@@ -12,9 +12,6 @@ import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).parent)]
 
 from planted import PLANTED
 from setups import made
@@ -50,13 +47,13 @@ def main() -> int:
             if report.failure is None:
                 continue
             failed.append(seed)
-            print(f"seed {seed}: {report.failure}", flush=True)
+            _say(f"seed {seed}: {report.failure}")
             if not given.go_on:
                 _tell(shrunk(report))
                 break
     seconds = time.monotonic() - begun
     number = seen["worlds"]
-    print(
+    _say(
         f"{number:,} worlds ({given.ledger}) in {seconds:.1f} s, "
         f"{number / seconds:.1f} per second; planted: {words}; "
         + ", ".join(f"{many:,} {name}" for name, many in seen.items())
@@ -77,9 +74,14 @@ def _count(seen: Counter[str], report: Report) -> None:
 
 
 def _tell(report: Report) -> None:
-    print(f"the smallest that fails like it: {report.setup}")
-    print("\n".join(report.story[-_LINES:]))
-    print(report.failure)
+    _say(f"the smallest that fails like it: {report.setup}")
+    _say("\n".join(report.story[-_LINES:]))
+    _say(str(report.failure))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

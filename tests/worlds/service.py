@@ -201,11 +201,13 @@ class Service:
         connection.answer(status, headers, body, after)
         if fault is Fault.TWICE:
             connection.doubt()
-            connection.answer(status, headers, body, after)
+            connection.answer(status, headers, body, after + 2 * chance.random())
         elif fault is Fault.GOODBYE:
             connection.hang_up(after + chance.random())
 
-    def _said(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+    def _said(  # noqa: PLR0911 -- a table, read from the top
+        self, request: Request
+    ) -> tuple[int, dict[str, str], bytes]:
         fault, wait = request.fault, str(self._chance.choice((0, 1, 5, 30)))
         if fault is Fault.TOO_MANY_REQUESTS:
             return 429, {"retry-after": wait}, b""
@@ -231,14 +233,15 @@ class Service:
             theirs = "0123456789-7-a" + "0" * 8
             said = self._chance.choice((("1001", "Queued"), ("7006", "Internal error")))
             return _response([_element(*said, theirs)])
+        said = "1001", "Queued"
         if request.fault is Fault.TWICE and not request.rung:
-            return _response([_element("7006", "Internal error", request.request_id)])
+            said = "7006", "Internal error"
         shape = self._chance.randrange(4)
         if shape == 0:
-            return _response([_element("1001", "Queued", request.request_id)])
+            return _response([_element(*said, request.request_id)])
         if shape == 1:
-            return _response([_element("1001", "Queued", "")])
-        each = [_element("1001", "Queued", own) for _, own in request.destinations]
+            return _response([_element(*said, "")])
+        each = [_element(*said, own) for _, own in request.destinations]
         if shape == 2:
             self._chance.shuffle(each)
         return _response(each)

@@ -13,10 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from unittest import mock
 
-from greenlet import getcurrent, greenlet
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 from setups import Setup
 from simulated_loop import Process, SimulatedLoop, in_the_name_of, present_process
 
@@ -43,7 +43,7 @@ def instantly(work: Coroutine[Any, Any, _T]) -> _T:
     try:
         work.send(None)
     except StopIteration as done:
-        return done.value
+        return cast("_T", done.value)
     raise AssertionError("it waits for something")
 
 
@@ -101,7 +101,7 @@ class SimulatedDisk:
                 SimpleNamespace(SimpleQueue=lambda: _Jobs(self)),
             ),
             mock.patch.object(tokens, "os", system),
-            mock.patch.object(tokens, "_started", lambda _: 7),
+            mock.patch.object(tokens, "_started", _long_ago),
             mock.patch.object(
                 SQLiteConnection, "execute", self._execute(), create=True
             ),
@@ -282,6 +282,10 @@ class _Writer:
 def _pid() -> int:
     process = present_process()
     return _NOBODY if process is None else _PIDS + process.number
+
+
+def _long_ago(_: int) -> int:
+    return 7
 
 
 def _no_namespace(_: str) -> None:

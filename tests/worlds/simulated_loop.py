@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Generator
 from heapq import heappop
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, TypeVarTuple, Unpack
 
 import attrs
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simulated_network import Network
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 #: In whose name something is done; None where it is the world around the processes.
 _PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar(
@@ -159,7 +160,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         number = next(self._numbers)
         _NumberedTask.number = number  # its hash is asked for while it is made
         task: _NumberedTask[_T] = _NumberedTask(
-            coroutine,  # type: ignore[arg-type]
+            coroutine,
             loop=loop,
             **more,
         )
@@ -189,7 +190,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if self.broken is not None:
             raise WorldError(self.broken)
         scheduled, ready = self._scheduled, self._ready
-        while scheduled and scheduled[0]._cancelled:  # type: ignore[attr-defined]
+        while scheduled and scheduled[0]._cancelled:
             heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
         if not ready:
             if not scheduled:
@@ -204,7 +205,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if self._shuffles and len(turn) > 1:
             self.chance.shuffle(turn)
         for handle in turn:
-            if not handle._cancelled:  # type: ignore[attr-defined]
+            if not handle._cancelled:
                 self._step(handle)
 
     def _step(self, handle: events.Handle) -> None:
@@ -252,7 +253,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.network = None
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Any = None
+        self,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: contextvars.Context | None = None,
     ) -> events.Handle:
         """
         The same as `call_soon`: there is one thread.
@@ -278,7 +282,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """
 
     def run_in_executor(  # type: ignore[override]
-        self, executor: object, func: Callable[..., _T], *args: Any
+        self,
+        executor: object,  # noqa: ARG002 -- the world's own chance decides
+        func: Callable[..., _T],
+        *args: Any,
     ) -> asyncio.Future[_T]:
         """
         Done at some moment soon, in one go.
@@ -298,7 +305,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.call_later(self.chance.uniform(0.0, 0.01), work)
         return answer
 
-    async def sock_connect(self, sock: socket, address: object) -> None:
+    async def sock_connect(self, sock: socket, address: object) -> None:  # noqa: ARG002
         """
         Reach the one service that there is.
         """

@@ -416,19 +416,21 @@ class World:
             for each in self.processes
             if each is not process
         )
-        async with Client(
-            service_key="key",
-            base_url="http://127.0.0.1:1",
-            concurrency=setup.concurrency,
-            batch_size=setup.batch_size,
-            patience=setup.patience,
-            first_wait=setup.first_wait,
-            answer_timeout=setup.answer_timeout,
-            reuse_connections=setup.reuse,
-        ) as client:
-            async with self._opened(process) as ledger:
-                campaign = await Campaign.open(ledger, NAME)
-                await campaign.dispatch(client, process_is_gone=is_gone)
+        async with (
+            Client(
+                service_key="key",
+                base_url="http://127.0.0.1:1",
+                concurrency=setup.concurrency,
+                batch_size=setup.batch_size,
+                patience=setup.patience,
+                first_wait=setup.first_wait,
+                answer_timeout=setup.answer_timeout,
+                reuse_connections=setup.reuse,
+            ) as client,
+            self._opened(process) as ledger,
+        ):
+            campaign = await Campaign.open(ledger, NAME)
+            await campaign.dispatch(client, process_is_gone=is_gone)
 
     # What the owner does.
 
