@@ -12,9 +12,10 @@ import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
+from itertools import islice
 
-from planted import PLANTED
-from setups import made
+from planted import PLANTED, Planted, worlds_for
+from setups import Setup
 from shrinking import shrunk
 from world import Report, run
 
@@ -33,21 +34,23 @@ def main() -> int:
     parser.add_argument("--plant", type=int, help="a fault, by its number; see planted")
     parser.add_argument("--go-on", action="store_true", help="after one that fails")
     given = parser.parse_args()
-    plants = list(PLANTED.items())
-    words, plant = (
-        ("nothing", nullcontext) if given.plant is None else plants[given.plant]
-    )
+    planted = Planted(nullcontext, _any)
+    words = "nothing"
+    if given.plant is not None:
+        words, planted = list(PLANTED.items())[given.plant]
     failed: list[int] = []
     seen: Counter[str] = Counter()
     begun = time.monotonic()
-    with plant():
-        for seed in range(given.seed, given.seed + given.worlds):
-            report = run(made(seed, given.ledger))
+    with planted.plant():
+        for setup in islice(
+            worlds_for(planted, given.ledger, given.seed), given.worlds
+        ):
+            report = run(setup)
             _count(seen, report)
             if report.failure is None:
                 continue
-            failed.append(seed)
-            _say(f"seed {seed}: {report.failure}")
+            failed.append(setup.seed)
+            _say(f"seed {setup.seed}: {report.failure}")
             if not given.go_on:
                 _tell(shrunk(report))
                 break
@@ -60,6 +63,10 @@ def main() -> int:
         + f"; failed: {len(failed)} {failed[:20]}"
     )
     return 1 if failed else 0
+
+
+def _any(_: Setup) -> bool:
+    return True
 
 
 def _count(seen: Counter[str], report: Report) -> None:

@@ -97,9 +97,11 @@ class Setup:
     #: Connections that are refused, and those of which nothing comes.
     refused: frozenset[int] = frozenset()
     silent: frozenset[int] = frozenset()
-    #: By processes in their order: after how many steps each one dies.
+    #: After so many steps the first process that plans dies.
+    planner_dies: int | None = None
+    #: By dispatchers in their order: after how many steps each one dies.
     deaths: tuple[tuple[int, int], ...] = ()
-    #: By process: after how many steps it stands still, for how many seconds.
+    #: By dispatcher: after how many steps it stands still, for how many seconds.
     stops: tuple[tuple[int, int, float], ...] = ()
     #: By what is asked of the ledger, in its order: how often it fails.
     ledger_faults: tuple[tuple[int, int], ...] = ()
@@ -157,9 +159,10 @@ def made(seed: int, ledger: str = "memory") -> Setup:
         faults=tuple((at, pick(faults)) for at in range(_LAST_FAULT) if some() < often),
         refused=frozenset(at for at in range(_LAST_FAULT) if some() < often / 6),
         silent=frozenset(at for at in range(_LAST_FAULT) if some() < often / 20),
-        deaths=tuple((at, int(10 ** (1 + 2.3 * some()))) for at in range(deaths)),
+        planner_dies=number(10, 30) if some() < 0.1 else None,
+        deaths=tuple((at, int(10 ** (1.2 + 1.5 * some()))) for at in range(deaths)),
         stops=tuple(
-            (number(1, 3), int(10 ** (1.5 + 1.5 * some())), pick((2.0, 20.0, 40.0)))
+            (number(0, 2), int(10 ** (1.2 + 1.5 * some())), pick((2.0, 20.0, 40.0)))
             for _ in range(stops)
         ),
         ledger_faults=tuple((number(0, 60), number(1, 8)) for _ in range(failing)),

@@ -20,6 +20,7 @@ _LISTS = ("faults", "deeds", "deaths", "stops", "ledger_faults", "cuts", "people
 #: What a world is like where nothing special is known of it.
 _PLAIN: dict[str, Any] = {
     "shuffles": False,
+    "planner_dies": None,
     "own_ids": (),
     "refused": frozenset(),
     "silent": frozenset(),

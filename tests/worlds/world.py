@@ -193,9 +193,11 @@ class World:
         loop.network = Network(loop, chance, self.service)
         self._asked = count()
         self._failing = 0
+        self._dispatched = 0
         #: By batch, what was seen of it last, and what that means.
         self._looked: dict[int, tuple[BatchResult, dict[str, Seen]]] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended: list[asyncio.Event] = []
         self._receiving: list[asyncio.Task[None]] = []
 
     def wall(self) -> float:
@@ -208,6 +210,7 @@ class World:
         """
         Add a line to the story.
         """
+        line = line.replace(str(self.disk.path.parent), "")
         self.story.append(f"{self.loop.time() - self.begun:.6f} {line}")
 
     # What the disk does.
@@ -317,16 +320,23 @@ class World:
         Let a process do *work*, until that is done or it is killed.
         """
         number = len(self.processes)
-        process = Process(
-            number,
-            dict(self.setup.deaths).get(number),
-            {steps: time for at, steps, time in self.setup.stops if at == number},
-        )
+        if work == self._plan:
+            process = Process(number, None if number else self.setup.planner_dies)
+        else:
+            at, self._dispatched = self._dispatched, self._dispatched + 1
+            process = Process(
+                number,
+                dict(self.setup.deaths).get(at),
+                {steps: time for each, steps, time in self.setup.stops if each == at},
+            )
         self.processes.append(process)
         over = self.loop.create_future()
+        ended = asyncio.Event()
+        self._ended.append(ended)
 
         def end(_: object = None) -> None:
             process.has_ended = True
+            ended.set()
             if not over.done():
                 over.set_result(None)
 
@@ -344,7 +354,7 @@ class World:
         process.at_stop.append(stopped)
         task = process.context.run(self.loop.create_task, self._tolerant(work, process))
         task.add_done_callback(end)
-        self._tasks[process.number] = task
+        self._tasks.append(task)
         await over
         if task.done():
             task.result()
@@ -466,9 +476,11 @@ class World:
         await self.look()
 
     async def _all_ended(self) -> None:
-        for process in self.processes:
-            if not process.is_dead:
-                await self._tasks[process.number]
+        for ended in self._ended:
+            await ended.wait()
+        for task in self._tasks:
+            if task.done():
+                task.result()
 
     async def _until_over(self) -> None:
         for _ in range(_ROUNDS):
