@@ -59,6 +59,7 @@ class Deed(enum.StrEnum):
     SECOND = "a second dispatcher"
     WINDOWS = "other windows"
     REPORT = "receipts"
+    CLOCK = "the clock on the wall is set"
 
 
 @attrs.frozen(kw_only=True)
@@ -179,6 +180,7 @@ _DEEDS = (
     *[Deed.PAUSE] * 3,
     *[Deed.RATE] * 2,
     *[Deed.WINDOWS] * 2,
+    *[Deed.CLOCK] * 2,
     Deed.CANCEL,
 )
 

@@ -98,21 +98,22 @@ def run(setup: Setup) -> Report:
     """
     chance = Random(f"world {setup.seed}")  # noqa: S311 -- chance, not secrecy
     loop = SimulatedLoop(chance, shuffles=setup.shuffles)
-    with _left_alone(loop), _simulated(loop, chance):
-        return _went(setup, loop, chance)
+    with _left_alone(loop):
+        return _went(World(setup, loop, chance))
 
 
-def _went(setup: Setup, loop: SimulatedLoop, chance: Random) -> Report:
-    world = World(setup, loop, chance)
+def _went(world: World) -> Report:
+    loop = world.loop
     failure: str | None = None
     try:
-        loop.run_until_complete(world.go())
+        with _simulated(world):
+            loop.run_until_complete(world.go())
     except WorldError as error:
         failure = loop.broken or str(error)
     except Exception as error:  # noqa: BLE001 -- a world must not end so
         failure = loop.broken or f"{type(error).__name__}: {error}"
     return Report(
-        setup,
+        world.setup,
         failure or loop.broken,
         tuple(world.story),
         len(world.service.requests),
@@ -122,14 +123,15 @@ def _went(setup: Setup, loop: SimulatedLoop, chance: Random) -> Report:
 
 
 @contextmanager
-def _simulated(loop: SimulatedLoop, chance: Random) -> Iterator[None]:
+def _simulated(world: World) -> Iterator[None]:
     """
     Time and chance are the world's own.
     """
+    loop, chance = world.loop, world.chance
     before = random.getstate()
     random.seed(chance.random())
     time = SimpleNamespace(
-        time=lambda: _BEGINNING + loop.time() - 1_000.0,
+        time=world.wall,
         monotonic=loop.time,
         process_time=loop.time,
         sleep=lambda _: None,
@@ -194,6 +196,8 @@ class World:
         self._asked = count()
         self._failing = 0
         self._dispatched = 0
+        #: By how many seconds the clock on the wall was set.
+        self._set_by = 0.0
         #: By batch, what was seen of it last, and what that means.
         self._looked: dict[int, tuple[BatchResult, dict[str, Seen]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -204,7 +208,7 @@ class World:
         """
         Seconds since 1970.
         """
-        return _BEGINNING + self.loop.time() - self.begun
+        return _BEGINNING + self.loop.time() - self.begun + self._set_by
 
     def tell(self, line: str) -> None:
         """
@@ -537,6 +541,11 @@ class World:
                     await self.process(self._dispatch)
                 case Deed.WINDOWS:
                     await self._set_windows()
+                case Deed.CLOCK:
+                    self.promises.clock_was_set = True
+                    self._set_by += self.chance.choice(
+                        (-3600.0, -90.0, -5.0, 5.0, 90.0)
+                    )
                 case Deed.REPORT:
                     await self._report()
         except (InputError, LedgerError) as error:
