@@ -1,0 +1,466 @@
+"""
+Ways in which people were called twice, or lost, put back one by one: the worlds have to
+find each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from http import HTTPStatus
+from itertools import count
+from math import inf
+from typing import Any, NamedTuple
+from unittest import mock
+
+import attrs
+from setups import Deed, Fault, Setup, made
+
+from voicepush.ledger import decisions
+from voicepush.ledger.memory.campaign import StoredCampaign
+from voicepush.ledger.memory.suppression import Listing
+from voicepush.ledger.memory.worker import MemoryWorker
+from voicepush.model.claim import Claim, Claimed
+from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.screening.screening import Screening
+from voicepush.sending import answer, codes, delivery, transport
+from voicepush.sending.carried import Carried
+from voicepush.sending.codes import Meaning
+
+Plant = Callable[[], Iterator[None]]
+
+Wants = Callable[[Setup], bool]
+
+
+class Planted(NamedTuple):
+    """
+    Something that is wrong again for as long as a ``with`` lasts.
+    """
+
+    plant: Callable[[], AbstractContextManager[None]]
+    #: Whether a world has what it takes to show it.
+    wants: Wants
+
+
+#: By what is wrong.
+PLANTED: dict[str, Planted] = {}
+
+
+def worlds_for(
+    planted: Planted, ledger: str = "memory", first: int = 0
+) -> Iterator[Setup]:
+    """
+    The worlds that can show it, in the order of their seeds, from the *first* on.
+    """
+    return filter(planted.wants, (made(seed, ledger) for seed in count(first)))
+
+
+def _any(_: Setup) -> bool:
+    return True
+
+
+def _with(*kinds: Fault) -> Wants:
+    """
+    Worlds in which some of these faults befall the first requests.
+    """
+
+    def wants(setup: Setup) -> bool:
+        requests = len(setup.people) / setup.batch_size + 1
+        return any(at < requests and kind in kinds for at, kind in setup.faults)
+
+    return wants
+
+
+def _both(*all_of: Wants) -> Wants:
+    def wants(setup: Setup) -> bool:
+        return all(each(setup) for each in all_of)
+
+    return wants
+
+
+def _stands_still(setup: Setup) -> bool:
+    return any(seconds > 15 for _, _, seconds in setup.stops)
+
+
+def _has_receipts(setup: Setup) -> bool:
+    return setup.receipts > 0
+
+
+def _has_deaths(setup: Setup) -> bool:
+    return bool(setup.deaths)
+
+
+def _never_retries(setup: Setup) -> bool:
+    return not setup.retry_internal_error
+
+
+def _has_batches(setup: Setup) -> bool:
+    return setup.batch_size > 3
+
+
+def _reuses(setup: Setup) -> bool:
+    return setup.reuse == "proven"
+
+
+def _resends(setup: Setup) -> bool:
+    return setup.resend_unknown
+
+
+def _has_doubles(setup: Setup) -> bool:
+    return len(set(setup.people)) < len(setup.people)
+
+
+def _has_windows(setup: Setup) -> bool:
+    return setup.gap is not None
+
+
+def _expires(setup: Setup) -> bool:
+    return setup.expiry is not None
+
+
+def _does(deed: Deed) -> Wants:
+    def wants(setup: Setup) -> bool:
+        return any(each is deed for _, each in setup.deeds)
+
+    return wants
+
+
+def _no(*_: object) -> bool:
+    return False
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+def _nobody(*_: object) -> dict[str, object]:
+    return {}
+
+
+def _planted(words: str, wants: Wants = _any) -> Callable[[Plant], Plant]:
+    def plant(work: Plant) -> Plant:
+        PLANTED[words] = Planted(contextmanager(work), wants)
+        return work
+
+    return plant
+
+
+@_planted(
+    "what is in doubt is tried again, as HTTP clients do",
+    _with(Fault.LOST, Fault.LATE, Fault.RESET_AFTER, Fault.CUT),
+)
+def _retry_doubt() -> Iterator[None]:
+    outcomes = {**delivery._OUTCOMES, Meaning.IN_DOUBT: Outcome.PENDING}
+    with mock.patch.object(delivery, "_OUTCOMES", outcomes):
+        yield
+
+
+@_planted(
+    "503 without Retry-After is taken for a refusal",
+    _with(Fault.BUSY),
+)
+def _busy_is_refusal() -> Iterator[None]:
+    busy = HTTPStatus.SERVICE_UNAVAILABLE
+    statuses = {**codes._STATUSES, busy: Meaning.THROTTLED}
+    with mock.patch.object(codes, "_STATUSES", statuses):
+        yield
+
+
+@_planted(
+    "a code of theirs that may have rung is tried again",
+    _with(Fault.PROVIDER),
+)
+def _retry_provider() -> Iterator[None]:
+    meanings = {**codes._MEANINGS, "7010": Meaning.INTERNAL}
+    with mock.patch.object(codes, "_MEANINGS", meanings):
+        yield
+
+
+@_planted(
+    "7006 is tried again although its owner has turned that off",
+    _both(_with(Fault.RANG_7006), _never_retries),
+)
+def _retry_internal() -> Iterator[None]:
+    note = delivery.Delivery.note
+
+    def noted(self: delivery.Delivery, *args: Any) -> None:
+        self._policy = attrs.evolve(self._policy, retry_internal_error=True)
+        note(self, *args)
+
+    with mock.patch.object(delivery.Delivery, "note", noted):
+        yield
+
+
+@_planted(
+    "whom an answer leaves out is tried again",
+    _both(_with(Fault.PARTLY), _has_batches),
+)
+def _retry_unmatched() -> Iterator[None]:
+    item = answer.UNMATCHED._replace(meaning=Meaning.INTERNAL)
+    with mock.patch.object(answer, "UNMATCHED", item):
+        yield
+
+
+@_planted(
+    "an answer with another request's ids is believed",
+    _with(Fault.ANOTHERS, Fault.TWICE),
+)
+def _believe_others() -> Iterator[None]:
+    with (
+        mock.patch.object(answer, "is_generated_id", _no),
+        mock.patch.object(answer, "ANOTHERS", answer.UNMATCHED),
+        mock.patch.object(answer, "decode", _credulous(answer.decode)),
+        mock.patch("voicepush.sending.posting.decode", _credulous(answer.decode)),
+    ):
+        yield
+
+
+def _credulous(decode: Callable[..., answer.Answer]) -> Callable[..., answer.Answer]:
+    def decoded(*args: Any, **named: Any) -> answer.Answer:
+        return decode(*args, **{**named, "fresh": True})
+
+    return decoded
+
+
+@_planted(
+    "an attempt goes over a connection that carried an earlier one",
+    _both(_with(Fault.TWICE), _reuses),
+)
+def _stale_connection() -> Iterator[None]:
+    connection = transport.Transport.connection
+
+    async def given(self: Any, batch: Any = None, *, fresh: bool = False) -> Any:
+        del fresh
+        return await connection(self, batch)
+
+    leave = transport.Connection.__aexit__
+
+    async def left(self: Any, *args: object) -> None:
+        self.proven = True
+        await leave(self, *args)
+
+    with (
+        mock.patch.object(transport.Transport, "connection", given),
+        mock.patch.object(transport.Connection, "__aexit__", left),
+        mock.patch.object(Carried, "could_answer", _no),
+    ):
+        yield
+
+
+@_planted(
+    "requests are sent by a method that aiohttp repeats by itself",
+    _with(Fault.RESET_AFTER, Fault.CLOSED, Fault.GOODBYE),
+)
+def _idempotent() -> Iterator[None]:
+    ask = transport.Connection._ask
+
+    async def put(self: Any, method: str, *args: Any) -> Any:
+        return await ask(self, "PUT" if method == "POST" else method, *args)
+
+    with mock.patch.object(transport.Connection, "_ask", put):
+        yield
+
+
+@_planted(
+    "whom a dead process had claimed is pending again",
+    _has_deaths,
+)
+def _recover_pending() -> Iterator[None]:
+    def recovered(
+        result: BatchResult, in_flight: object, *, resend: bool
+    ) -> BatchResult:
+        del in_flight, resend
+        return decisions.replaced(result, Outcome.NOT_SENT, Verdict(Outcome.PENDING))
+
+    with mock.patch.object(decisions, "recovered", recovered):
+        yield
+
+
+@_planted("a claim is written only when its batch is recorded")
+def _claim_nothing() -> Iterator[None]:
+    claim = MemoryWorker.claim
+
+    async def claimed(self: Any, batch: Any, places: Sequence[int]) -> Claim:
+        given = await claim(self, batch, places)
+        if isinstance(given, Claimed):
+            row = self._rows[batch.id]
+            row.in_flight, row.claimed_by = frozenset(), None
+        return given
+
+    with mock.patch.object(MemoryWorker, "claim", claimed):
+        yield
+
+
+@_planted(
+    "whoever is asked for may be claimed, whatever is known of them",
+    _both(_with(Fault.RANG_7006), _has_receipts),
+)
+def _claim_anyone() -> Iterator[None]:
+    with mock.patch.object(decisions, "claimable", _anyone):
+        yield
+
+
+def _anyone(
+    known: BatchResult, places: Sequence[int]
+) -> tuple[list[int], dict[int, Verdict]]:
+    del known
+    return list(places), {}
+
+
+@_planted(
+    "a campaign can be taken from a worker that lives",
+    _does(Deed.SECOND),
+)
+def _take_over() -> Iterator[None]:
+    with mock.patch.object(StoredCampaign, "check_free", _nothing):
+        yield
+
+
+@_planted(
+    "a worker that was taken over goes on",
+    _stands_still,
+)
+def _go_on() -> Iterator[None]:
+    with mock.patch.object(MemoryWorker, "_check_ours", _nothing):
+        yield
+
+
+@_planted(
+    "whom a process that stands still has claimed is called again",
+    _both(_stands_still, _resends),
+)
+def _wake() -> Iterator[None]:
+    recover = MemoryWorker.recover
+
+    def recovered(self: MemoryWorker, *, process_is_gone: bool) -> None:
+        del process_is_gone
+        recover(self, process_is_gone=True)
+
+    with mock.patch.object(MemoryWorker, "recover", recovered):
+        yield
+
+
+@_planted(
+    "who was taken for lost becomes pending by a late record",
+    _both(_stands_still, _with(Fault.INTERNAL, Fault.RANG_7006, Fault.SLOW)),
+)
+def _late_pending() -> Iterator[None]:
+    may = {**decisions._MAY_BECOME, Outcome.UNKNOWN: frozenset(Outcome)}
+    with mock.patch.object(decisions, "_MAY_BECOME", may):
+        yield
+
+
+@_planted(
+    "a receipt proves nothing",
+    _has_receipts,
+)
+def _no_proof() -> Iterator[None]:
+    from voicepush.ledger.memory.campaign import Row  # noqa: PLC0415
+
+    with mock.patch.object(Row, "prove", _nothing):
+        yield
+
+
+@_planted(
+    "what a worker tells overwrites what a receipt has proven",
+    _has_receipts,
+)
+def _overwrite() -> Iterator[None]:
+    def heard(known: BatchResult, told: BatchResult) -> BatchResult:
+        del known
+        return told
+
+    with mock.patch.object(decisions, "heard", heard):
+        yield
+
+
+@_planted(
+    "duplicates are not looked for",
+    _has_doubles,
+)
+def _duplicates() -> Iterator[None]:
+    make = Screening.__init__
+
+    def made(self: Screening, **named: Any) -> None:
+        make(self, **{**named, "duplicates": False})
+
+    with mock.patch.object(Screening, "__init__", made):
+        yield
+
+
+@_planted(
+    "the halves of a batch overlap",
+    _both(_with(Fault.TOO_MANY, Fault.TOO_LARGE), _has_batches),
+)
+def _overlap() -> Iterator[None]:
+    halve = delivery.Delivery.halve
+
+    def halved(self: Any, places: Sequence[int], item: Any) -> list[Sequence[int]]:
+        halves = halve(self, places, item)
+        if len(places) > 3:
+            halves[0] = [*halves[0], halves[1][0]]
+        return halves
+
+    with (
+        mock.patch.object(delivery.Delivery, "halve", halved),
+        mock.patch.object(decisions, "claimable", _anyone),
+    ):
+        yield
+
+
+@_planted(
+    "the list of those who must not be called is looked at when planning only",
+    _does(Deed.SUPPRESS),
+)
+def _suppress_once() -> Iterator[None]:
+    with mock.patch.object(Listing, "found", _nobody):
+        yield
+
+
+@_planted(
+    "windows are not looked at by claims",
+    _has_windows,
+)
+def _no_windows() -> Iterator[None]:
+    from voicepush.ledger.memory import worker  # noqa: PLC0415
+    from voicepush.model.windows import ALWAYS, Span  # noqa: PLC0415
+
+    def always(*_: object) -> Span:
+        return ALWAYS
+
+    with (
+        mock.patch.object(worker, "closed", _nothing),
+        mock.patch("voicepush.campaign.journal.span_of", always),
+        mock.patch.object(worker, "span_of", always),
+    ):
+        yield
+
+
+@_planted(
+    "people are sent after the expiry",
+    _expires,
+)
+def _no_expiry() -> Iterator[None]:
+    def long(_: object) -> float:
+        return inf
+
+    with (
+        mock.patch.object(delivery.Delivery, "has_expired", new=False),
+        mock.patch.object(delivery.Delivery, "seconds_left", long),
+    ):
+        yield
+
+
+@_planted(
+    "who was in flight when a campaign is left is forgotten",
+    _has_deaths,
+)
+def _lose() -> Iterator[None]:
+    def lost(result: BatchResult, in_flight: object) -> BatchResult:
+        del in_flight
+        return decisions.replaced(
+            result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, "lost")
+        )
+
+    with mock.patch.object(decisions, "lost", lost):
+        yield

@@ -1,0 +1,95 @@
+"""
+Lets many worlds go, and shows the smallest that fails.
+
+``python tests/worlds/run.py --worlds 2000 --seed 1`` says how many go in a second. Of
+one that fails it tells the seed, and the story of the smallest like it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from contextlib import nullcontext
+from itertools import islice
+
+from planted import PLANTED, Planted, worlds_for
+from setups import Setup
+from shrinking import shrunk
+from world import Report, run
+
+#: Where a world is longer, only its end is told.
+_LINES = 120
+
+
+def main() -> int:
+    """
+    Run what the arguments want; 1 where a world has failed.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--worlds", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1, help="of the first one")
+    parser.add_argument("--ledger", choices=("memory", "sqlite"), default="memory")
+    parser.add_argument("--plant", type=int, help="a fault, by its number; see planted")
+    parser.add_argument("--go-on", action="store_true", help="after one that fails")
+    given = parser.parse_args()
+    planted = Planted(nullcontext, _any)
+    words = "nothing"
+    if given.plant is not None:
+        words, planted = list(PLANTED.items())[given.plant]
+    failed: list[int] = []
+    seen: Counter[str] = Counter()
+    begun = time.monotonic()
+    with planted.plant():
+        for setup in islice(
+            worlds_for(planted, given.ledger, given.seed), given.worlds
+        ):
+            report = run(setup)
+            _count(seen, report)
+            if report.failure is None:
+                continue
+            failed.append(setup.seed)
+            _say(f"seed {setup.seed}: {report.failure}")
+            if not given.go_on:
+                _tell(shrunk(report))
+                break
+    seconds = time.monotonic() - begun
+    number = seen["worlds"]
+    _say(
+        f"{number:,} worlds ({given.ledger}) in {seconds:.1f} s, "
+        f"{number / seconds:.1f} per second; planted: {words}; "
+        + ", ".join(f"{many:,} {name}" for name, many in seen.items())
+        + f"; failed: {len(failed)} {failed[:20]}"
+    )
+    return 1 if failed else 0
+
+
+def _any(_: Setup) -> bool:
+    return True
+
+
+def _count(seen: Counter[str], report: Report) -> None:
+    seen["worlds"] += 1
+    seen["requests"] += report.requests
+    seen["steps"] += report.steps
+    seen["simulated seconds"] += round(report.seconds)
+    for line in report.story:
+        for name in ("rings", "dies", "stands still", "fails", "receipts of"):
+            if f" {name}" in line:
+                seen[name] += 1
+
+
+def _tell(report: Report) -> None:
+    _say(f"the smallest that fails like it: {report.setup}")
+    _say("\n".join(report.story[-_LINES:]))
+    _say(str(report.failure))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
