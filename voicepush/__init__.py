@@ -97,6 +97,7 @@ from voicepush.model.status import (
     Waiting,
 )
 from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
+from voicepush.model.token import Token
 from voicepush.model.windows import Span, Windows
 from voicepush.receipts.applying import ReceiptsApplied
 from voicepush.receipts.polling import Poll, Polled
@@ -105,7 +106,7 @@ from voicepush.screening.kept import MessageColumn
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
-from voicepush.settings import ReuseConnections, Settings, SettingsFields
+from voicepush.settings import PromptField, ReuseConnections, Settings, SettingsFields
 from voicepush.sources.blocks import Block, Malformed
 from voicepush.sources.files import ListFile, read_file
 from voicepush.sources.opening import digest_of
@@ -170,7 +171,9 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # Sending
     "Settings",
     "SettingsFields",
+    "Token",
     "ReuseConnections",
+    "PromptField",
     "Client",
     "Stream",
     # Campaigns

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
 from voicepush.client.stream import CountingJournal, Stream
+from voicepush.environment import from_environment
 from voicepush.errors import ClientClosedError, InputError
 from voicepush.masking import mask_numbers
 from voicepush.model.batch import Batch, BatchId, Group, make_tag
@@ -45,7 +46,7 @@ from voicepush.sending.journal import ForgetfulJournal, Journal
 from voicepush.sending.pacing import Pacer, Pacing, most_at
 from voicepush.sending.sender import Sender
 from voicepush.sending.workers import Workers
-from voicepush.settings import Settings, SettingsFields, from_environment
+from voicepush.settings import Settings, SettingsFields
 from voicepush.sources.blocks import Block, blocks_of
 from voicepush.sources.feeding import Source, fed
 

@@ -23,6 +23,7 @@ from voicepush.errors import (
 from voicepush.model.batch import Batch
 from voicepush.sending.carried import Carried
 from voicepush.sending.reply import Reply
+from voicepush.sending.tokens import Bearer, Tokens
 from voicepush.settings import ReuseConnections, Settings
 
 #: The path of the messaging API, version 1.
@@ -50,7 +51,10 @@ class Transport:
 
     Args:
         url: Where requests go; by default to the API.
-        headers: What they carry; by default the service key.
+        headers: What they carry; by default the service key, or a token.
+
+    Raises:
+        InputError: The settings ask for tokens, and the library for them is missing.
     """
 
     def __init__(
@@ -62,6 +66,10 @@ class Transport:
     ) -> None:
         self.settings = settings
         self.url = settings.base_url + PATH if url is None else url
+        #: What makes the tokens that requests carry, if they carry any.
+        self.tokens: Tokens | None = None
+        if headers is None and settings.token is not None:
+            headers, self.tokens = {}, Tokens(settings.token)
         self.headers = {"key": settings.service_key} if headers is None else headers
         self._resolver: _Resolver | None = None
         #: The latest to become idle comes last.
@@ -154,6 +162,8 @@ class Connection:
         settings = transport.settings
         self.proven = False
         self.carried = Carried()
+        #: The token of the latest request, if it carried one.
+        self.bearer: Bearer | None = None
         self._transport = transport
         self._reuse = settings.reuse_connections
         self._idle_since: float | None = None
@@ -247,18 +257,22 @@ class Connection:
     async def _ask(
         self, method: str, path: str, body: bytes | None, limits: aiohttp.ClientTimeout
     ) -> Reply:
+        tokens = self._transport.tokens
+        self.bearer = None if tokens is None else tokens.current()
         try:
             async with self._session.request(
                 method,
                 self._transport.url + path,
                 data=body,
+                headers=None if self.bearer is None else self.bearer.headers,
                 allow_redirects=False,
                 proxy=self._transport.settings.proxy,
                 timeout=limits,
             ) as response:
                 answer = await _read(response)
                 waits = response.headers.get("retry-after", "")
-                return Reply(response.status, answer, waits)
+                date = response.headers.get("date", "")
+                return Reply(response.status, answer, waits, date)
         except (
             aiohttp.ClientConnectorDNSError,
             aiohttp.ClientConnectorCertificateError,
