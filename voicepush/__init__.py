@@ -10,9 +10,12 @@ from voicepush.campaign.following import FollowUp
 from voicepush.campaign.overview import overview_of
 from voicepush.campaign.terms import Terms
 from voicepush.client.client import Client
+from voicepush.client.pace import CurrentPace
 from voicepush.client.stream import Stream
+from voicepush.client.work import Drained
 from voicepush.errors import (
     BackupError,
+    BusyError,
     CampaignHeldError,
     CampaignLostError,
     ClientClosedError,
@@ -24,6 +27,7 @@ from voicepush.errors import (
     NobodyToCallError,
     NoLedgerError,
     NotSentError,
+    OtherLoopError,
     RejectedError,
     SourceError,
     UnreachableError,
@@ -106,7 +110,13 @@ from voicepush.screening.kept import MessageColumn
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
-from voicepush.settings import PromptField, ReuseConnections, Settings, SettingsFields
+from voicepush.settings import (
+    PromptField,
+    ReuseConnections,
+    Settings,
+    SettingsFields,
+    WhenFull,
+)
 from voicepush.sources.blocks import Block, Malformed
 from voicepush.sources.files import ListFile, read_file
 from voicepush.sources.opening import digest_of
@@ -174,8 +184,11 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "Token",
     "ReuseConnections",
     "PromptField",
+    "WhenFull",
     "Client",
     "Stream",
+    "CurrentPace",
+    "Drained",
     # Campaigns
     "open_ledger",
     "Campaign",
@@ -264,9 +277,11 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "RejectedError",
     "ExpiredError",
     "NotSentError",
+    "BusyError",
     "UnreachableError",
     "InDoubtError",
     "ClientClosedError",
+    "OtherLoopError",
     "LedgerError",
     "CampaignHeldError",
     "CampaignLostError",

@@ -28,6 +28,24 @@ class ReuseConnections(enum.StrEnum):
     NEVER = "never"  #: not at all
 
 
+class WhenFull(enum.StrEnum):
+    """
+    What becomes of a submission where as many as may be have no answer yet.
+    """
+
+    WAIT = "wait"  #: it waits until one of them has
+    REFUSE = "refuse"  #: it is refused, and was not sent
+
+
+def _when_full(value: WhenFull | str) -> WhenFull:
+    try:
+        return WhenFull(value)
+    except ValueError as error:
+        raise InputError(
+            f"when_full is one of {', '.join(WhenFull)}, not {value!r}"
+        ) from error
+
+
 class PromptField(enum.StrEnum):
     """
     What the API calls the prompt id of the audio.
@@ -215,6 +233,13 @@ class Settings:
     linger: float = attrs.field(
         default=0.02, converter=_seconds, validator=_check_positive
     )
+    #: How many single submissions may be without an answer at once, so that memory
+    #: stays bounded whoever calls; None for any number.
+    most_waiting: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_check_positive)
+    )
+    #: What becomes of others then.
+    when_full: WhenFull = attrs.field(default=WhenFull.WAIT, converter=_when_full)
     #: How long connecting may take, in seconds; nothing is sent until it is done.
     connect_timeout: float = attrs.field(
         default=10.0, converter=_seconds, validator=_check_positive
@@ -278,6 +303,8 @@ class SettingsFields(TypedDict, total=False):
     batch_size: int
     body_limit: int
     linger: float | timedelta
+    most_waiting: int | None
+    when_full: WhenFull | str
     connect_timeout: float | timedelta
     answer_timeout: float | timedelta
     patience: float | timedelta
