@@ -355,7 +355,7 @@ class Client:
             batches = self._lists.batches(
                 _started(message),
                 recipients,
-                piece.reading,
+                piece,
                 begin=begin,
                 refuse=deliver,
             )

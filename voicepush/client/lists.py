@@ -16,7 +16,7 @@ from collections.abc import (
 from itertools import count
 
 from voicepush import clock
-from voicepush.client.work import Reading
+from voicepush.client.work import Piece
 from voicepush.errors import InputError
 from voicepush.masking import mask_numbers
 from voicepush.model.batch import Batch, BatchId, Group, make_tag
@@ -55,7 +55,7 @@ class Lists:
         self,
         message: VoiceMessage,
         source: Source,
-        reading: Reading,
+        piece: Piece,
         *,
         begin: Callable[[BatchResult], object],
         refuse: Callable[[BatchResult], Awaitable[None]],
@@ -64,7 +64,7 @@ class Lists:
         The batches of *source*, as they are before their first attempt.
 
         Args:
-            reading: May end reading early, unless *source* is a list.
+            piece: May be cut off, and then ends reading, unless *source* is a list.
             begin: Is told of each batch before it is given.
             refuse: Takes those who can't be called.
 
@@ -72,7 +72,7 @@ class Lists:
             RecipientsError: Iterating over *source* raised.
         """
         batcher = self._batcher(message)
-        async for block in self._blocks(source, reading):
+        async for block in self._blocks(source, piece):
             screened = self.screening.screen(block)
             if screened.refusals:
                 for refused in self.refused(message, screened.refusals):
@@ -105,15 +105,15 @@ class Lists:
             yield BatchResult.of_places(batch, verdicts)
 
     async def _blocks(
-        self, source: Source, reading: Reading
+        self, source: Source, piece: Piece
     ) -> AsyncGenerator[Block, None]:
         """
         *source* in blocks, with what iterating raises marked as theirs.
         """
-        fed_blocks = fed(source, _listed, size=self.most)
         is_list = isinstance(source, Sequence)
+        feeding = fed(source, _listed, size=self.most, ended=lambda: piece.is_cut)
         try:
-            async for blocks in reading(fed_blocks, to_its_end=is_list):
+            async for blocks in piece.reading(feeding, to_its_end=is_list):
                 for block in blocks:
                     yield block
         except InputError:

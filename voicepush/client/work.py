@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from math import inf
-from typing import Protocol
 
 import attrs
 
@@ -39,20 +38,6 @@ class Drained:
         How many were cut off.
         """
         return self.not_sent + self.unknown
-
-
-class Reading(Protocol):
-    """
-    Reads blocks until something ends that early.
-    """
-
-    def __call__(
-        self, blocks: AsyncIterator[list[Block]], *, to_its_end: bool
-    ) -> AsyncIterator[list[Block]]:
-        """
-        Those of *blocks* that are read.
-        """
-        ...
 
 
 class Piece:
@@ -89,6 +74,13 @@ class Piece:
         self._work.in_flight -= len(result)
         self._work.counts.update(result.counts())
 
+    @property
+    def is_cut(self) -> bool:
+        """
+        Whether it was cut off.
+        """
+        return self._work.is_cut
+
     async def reading(
         self, blocks: AsyncIterator[list[Block]], *, to_its_end: bool
     ) -> AsyncIterator[list[Block]]:
@@ -98,7 +90,7 @@ class Piece:
         Args:
             to_its_end: They are of a list, whose rest is read all the same.
         """
-        while to_its_end or not self._work.is_cut:
+        while to_its_end or not self.is_cut:
             try:
                 async with asyncio.timeout(None) as scope:
                     self._reading = None if to_its_end else scope
@@ -111,6 +103,8 @@ class Piece:
                 self._reading = None
             if read is None:
                 return
+            # Where reading was interrupted, what comes yet had been read before.
+            to_its_end = to_its_end or scope.expired()
             yield read
 
     def cut(self, reason: str) -> None:
