@@ -18,7 +18,7 @@ from voicepush.client.journal import ListJournal
 from voicepush.client.lists import Lists
 from voicepush.client.pace import CurrentPace, pace_of, pacer_of
 from voicepush.client.stream import Stream
-from voicepush.client.work import Drained, Work, drain_seconds
+from voicepush.client.work import Drained, Piece, Work, drain_seconds
 from voicepush.environment import from_environment
 from voicepush.errors import (
     ClientClosedError,
@@ -317,7 +317,7 @@ class Client:
             refused = self._lists.refused(message, screened.refusals)
             return next(iter(next(refused)))
         self._gatherer.check_room()
-        with self._work.piece(StopSignal()):
+        with Piece(self._work, StopSignal()):
             return await self._gatherer.submit(message, screened.recipients)
 
     async def _send_group(
@@ -325,7 +325,7 @@ class Client:
     ) -> BatchResult:
         journal = ForgetfulJournal(self._policy)
         due = self._lists.one(_started(message), recipients)
-        with self._work.piece(journal.stop) as piece:
+        with Piece(self._work, journal.stop) as piece:
             piece.taken(due)
             result = await self.sender.send(due, journal, urgent=True)
             piece.ended(result)
@@ -346,7 +346,7 @@ class Client:
             journal.delivered(result)
             await deliver(result)
 
-        with self._work.piece(journal.stop, when_cut) as piece:
+        with Piece(self._work, journal.stop, when_cut) as piece:
 
             def begin(due: BatchResult) -> None:
                 piece.taken(due)

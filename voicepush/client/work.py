@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from math import inf
+from typing import Self
 
 import attrs
 
@@ -42,7 +43,8 @@ class Drained:
 
 class Piece:
     """
-    One thing that is done: a list, a caller's submission, or a request of some.
+    One thing that is done: a list, a caller's submission, or a request of some; stands
+    around it by ``with``.
 
     Args:
         stop: Stops it.
@@ -50,7 +52,10 @@ class Piece:
     """
 
     def __init__(
-        self, work: Work, stop: StopSignal, when_cut: Callable[[], object]
+        self,
+        work: Work,
+        stop: StopSignal,
+        when_cut: Callable[[], object] = lambda: None,
     ) -> None:
         self._work = work
         self._stop = stop
@@ -58,6 +63,13 @@ class Piece:
         self._reading: asyncio.Timeout | None = None
         #: How many recipients it has taken that have no outcome yet.
         self.in_flight = 0
+
+    def __enter__(self) -> Self:
+        self._work.begin(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._work.end(self)
 
     def taken(self, result: BatchResult) -> None:
         """
@@ -140,29 +152,23 @@ class Work:
         """
         return self._cut_because is not None
 
-    @contextmanager
-    def piece(
-        self, stop: StopSignal, when_cut: Callable[[], object] = lambda: None
-    ) -> Iterator[Piece]:
+    def begin(self, piece: Piece) -> None:
         """
-        Stands around what is done.
-
-        Args:
-            stop: Stops it.
-            when_cut: Is called when it is cut off.
+        Count *piece* among them; it is cut off at once where everything is.
         """
-        piece = Piece(self, stop, when_cut)
         self._pieces.add(piece)
         self._idle.clear()
         if self._cut_because is not None:
             piece.cut(self._cut_because)
-        try:
-            yield piece
-        finally:
-            self._pieces.discard(piece)
-            self.in_flight -= piece.in_flight
-            if not self._pieces:
-                self._idle.set()
+
+    def end(self, piece: Piece) -> None:
+        """
+        It has ended, whoever of it has no outcome.
+        """
+        self._pieces.discard(piece)
+        self.in_flight -= piece.in_flight
+        if not self._pieces:
+            self._idle.set()
 
     async def done(self, within: float | None) -> None:
         """
