@@ -198,9 +198,8 @@ async def faults(arguments: argparse.Namespace) -> None:
         rung, twice = simulator.calls, simulator.summary()["rung_twice"]
     accepted, unknown = answered.said("accepted"), answered.said("unknown")
     print("\n".join(line for line in written.splitlines() if "p99" in line))
-    print(
-        f"answers: {len(answered.told):,}, after the signal {len(answered.told) - before}"
-    )
+    late = len(answered.told) - before
+    print(f"answers: {len(answered.told):,}, after the signal {late}")
     print(f"replies of the stand-in: {dict(simulator.replies)}")
     print(
         f"accepted {len(accepted):,}, unknown {len(unknown):,}, other "
@@ -240,11 +239,9 @@ async def memory(arguments: argparse.Namespace) -> None:
                     await client.submit(_MESSAGE, f"+999{place:010d}")
                     done += 1
                     if done % step == 0:
-                        seconds = time.perf_counter() - begun
-                        print(
-                            f"{done:10,} submits {seconds:7.1f} s {_resident():6.1f} MB",
-                            flush=True,
-                        )
+                        spent = time.perf_counter() - begun
+                        size = f"{_resident():6.1f} MB"
+                        print(f"{done:10,} submits {spent:7.1f} s {size}", flush=True)
 
             async with asyncio.TaskGroup() as group:
                 for _ in range(1_000):

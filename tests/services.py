@@ -99,6 +99,15 @@ def on_uvicorn(
         yield service
 
 
+@contextmanager
+def on_aiohttp(base_url: str) -> Iterator[Service]:
+    """
+    That with aiohttp.web.
+    """
+    with serving(base_url, EXAMPLES / "aiohttp_service", "web_service.py") as service:
+        yield service
+
+
 @attrs.define
 class Answered:
     """
