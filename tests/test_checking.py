@@ -27,6 +27,7 @@ from voicepush.checking.shapes import shape_of
 from voicepush.settings import Settings
 from voicepush.simulator import SHAPES
 from voicepush.simulator.requests import RefusedError, read_request
+from voicepush.simulator.tenant import TenantOptions
 
 YES, NO, UNKNOWN = Holds.YES, Holds.NO, Holds.UNKNOWN
 
@@ -491,7 +492,7 @@ def test_no_harmless_request_can_ring_anyone() -> None:
             read_request(
                 {"key": KEY, "content-type": "application/json"},
                 request.body,
-                service_key=KEY,
+                tenant=TenantOptions(service_key=KEY),
                 most_bytes=1 << 20,
                 now=now.replace(year=2029),
             )

@@ -37,9 +37,10 @@ from voicepush import (
     VoiceMessage,
     read_file,
 )
+from voicepush.environment import from_environment
 from voicepush.ledger import Ledger
 from voicepush.sending import posting
-from voicepush.settings import ReuseConnections, Settings, from_environment
+from voicepush.settings import ReuseConnections, Settings
 
 
 async def results_of(

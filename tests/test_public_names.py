@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 import pytest
@@ -101,6 +102,35 @@ def test_public_signatures_use_public_types(name: str) -> None:
     }
 
     assert set() == used - _WITHIN
+
+
+def _holds_any(hint: object) -> bool:
+    """
+    Whether anything goes somewhere in *hint*.
+    """
+    return hint is Any or any(map(_holds_any, _parts(hint)))
+
+
+def _parts(hint: object) -> list[object]:
+    return list(hint) if isinstance(hint, list) else list(typing.get_args(hint))
+
+
+@pytest.mark.parametrize("name", voicepush.__all__)
+def test_public_signatures_say_what_they_take(name: str) -> None:
+    """
+    No public argument, field or answer is of any type.
+    """
+    value = getattr(voicepush, name)
+    signatures = _signatures(value) if inspect.isclass(value) else iter([value])
+    found = [
+        f"{getattr(each, '__qualname__', each)}: {argument}"
+        for each in signatures
+        if callable(each)
+        for argument, hint in typing.get_type_hints(each).items()
+        if _holds_any(hint)
+    ]
+
+    assert [] == found
 
 
 def test_keywords_are_the_settings_fields() -> None:

@@ -17,6 +17,7 @@ from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.recipients import Destination, Recipient, Recipients
 from voicepush.sending.request import dump_message, encode, format_time, load_message
 from voicepush.simulator.requests import read_request
+from voicepush.simulator.tenant import TenantOptions
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -239,7 +240,7 @@ class TestEncode:
         request = read_request(
             {"key": "a-made-up-key", "content-type": "application/json"},
             encode(batch, places),
-            service_key="a-made-up-key",
+            tenant=TenantOptions(service_key="a-made-up-key"),
             most_bytes=1 << 20,
             now=NOW - timedelta(milliseconds=1),
         )

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+from voicepush.environment import BASE_URL_VARIABLE, from_environment
 from voicepush.errors import InputError
 from voicepush.settings import (
-    BASE_URL_VARIABLE,
     KEY_FILE_VARIABLE,
     KEY_VARIABLE,
     Settings,
-    from_environment,
 )
 
 KEY = "a-made-up-key"

@@ -11,9 +11,12 @@ from voicepush.campaign.following import FollowUp
 from voicepush.campaign.overview import overview_of
 from voicepush.campaign.terms import Terms
 from voicepush.client.client import Client
+from voicepush.client.pace import CurrentPace
 from voicepush.client.stream import Stream
+from voicepush.client.work import Drained
 from voicepush.errors import (
     BackupError,
+    BusyError,
     CampaignHeldError,
     CampaignLostError,
     ClientClosedError,
@@ -25,6 +28,7 @@ from voicepush.errors import (
     NobodyToCallError,
     NoLedgerError,
     NotSentError,
+    OtherLoopError,
     RejectedError,
     SourceError,
     UnreachableError,
@@ -103,6 +107,7 @@ from voicepush.model.status import (
     Waiting,
 )
 from voicepush.model.suppression import SuppressedEntry, SuppressionEvent
+from voicepush.model.token import Token
 from voicepush.model.windows import Span, Windows
 from voicepush.receipts.polling import Poll, Polled
 from voicepush.screening.grouping import Zoning
@@ -110,7 +115,13 @@ from voicepush.screening.kept import MessageColumn
 from voicepush.screening.refusals import Reason, Refusal, RefusalKind
 from voicepush.screening.screening import Screened, Screening
 from voicepush.screening.suppression import Suppressed, Unusable
-from voicepush.settings import ReuseConnections, Settings, SettingsFields
+from voicepush.settings import (
+    PromptField,
+    ReuseConnections,
+    Settings,
+    SettingsFields,
+    WhenFull,
+)
 from voicepush.sources.blocks import Block, Malformed
 from voicepush.sources.files import ListFile, read_file
 from voicepush.sources.opening import digest_of
@@ -175,9 +186,14 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     # Sending
     "Settings",
     "SettingsFields",
+    "Token",
     "ReuseConnections",
+    "PromptField",
+    "WhenFull",
     "Client",
     "Stream",
+    "CurrentPace",
+    "Drained",
     # Campaigns
     "open_ledger",
     "Campaign",
@@ -271,9 +287,11 @@ __all__ = [  # noqa: RUF022 -- in the order of the journey
     "RejectedError",
     "ExpiredError",
     "NotSentError",
+    "BusyError",
     "UnreachableError",
     "InDoubtError",
     "ClientClosedError",
+    "OtherLoopError",
     "LedgerError",
     "CampaignHeldError",
     "CampaignLostError",

@@ -107,6 +107,12 @@ class NotSentError(DeliveryError):
     retryable = True
 
 
+class BusyError(NotSentError):
+    """
+    So many submissions have no answer yet that this one was not taken, and not sent.
+    """
+
+
 class UnreachableError(NotSentError):
     """
     No request can reach the API: its name does not exist, or its certificate is not
@@ -127,6 +133,13 @@ class InDoubtError(DeliveryError):
 class ClientClosedError(VoicepushError):
     """
     The client is closed, or was never opened with ``async with``.
+    """
+
+
+class OtherLoopError(VoicepushError, RuntimeError):
+    """
+    The client was called from another event loop, or thread, than it was opened in;
+    nothing was sent.
     """
 
 

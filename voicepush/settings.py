@@ -1,23 +1,21 @@
 """
-How a client behaves, as frozen values from arguments and the environment.
+How a client behaves, as frozen values.
 """
 
 from __future__ import annotations
 
 import enum
 import ipaddress
-import os
 import ssl
-from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import attrs
 
 from voicepush.errors import InputError
 from voicepush.model.recipients import MOST_PER_REQUEST
+from voicepush.model.token import Token
 
 
 class ReuseConnections(enum.StrEnum):
@@ -28,6 +26,43 @@ class ReuseConnections(enum.StrEnum):
     PROVEN = "proven"  #: after an answer that proved to be its own request's
     ALWAYS = "always"  #: after any answer, as HTTP clients usually do
     NEVER = "never"  #: not at all
+
+
+class WhenFull(enum.StrEnum):
+    """
+    What becomes of a submission where as many as may be have no answer yet.
+    """
+
+    WAIT = "wait"  #: it waits until one of them has
+    REFUSE = "refuse"  #: it is refused, and was not sent
+
+
+def _when_full(value: WhenFull | str) -> WhenFull:
+    try:
+        return WhenFull(value)
+    except ValueError as error:
+        raise InputError(
+            f"when_full is one of {', '.join(WhenFull)}, not {value!r}"
+        ) from error
+
+
+class PromptField(enum.StrEnum):
+    """
+    What the API calls the prompt id of the audio.
+    """
+
+    MEDIA = "media"  #: as in the document of the API
+    PROMPTID = "promptid"  #: as in tables of the vendor's later pages
+
+
+def _prompt_field(value: PromptField | str) -> PromptField:
+    try:
+        return PromptField(value)
+    except ValueError as error:
+        raise InputError(
+            f"prompt_field (--prompt-field) is one of {', '.join(PromptField)}, not "
+            f"{value!r}"
+        ) from error
 
 
 def _reuse_connections(value: ReuseConnections | str) -> ReuseConnections:
@@ -42,11 +77,9 @@ def _reuse_connections(value: ReuseConnections | str) -> ReuseConnections:
 #: How the address of a database begins.
 ADDRESSES = ("postgresql://", "postgres://")
 
-#: The environment variables that stand in for arguments.
+#: The environment variables that hold the key, or name a file that does.
 KEY_VARIABLE = "VOICEPUSH_SERVICE_KEY"
 KEY_FILE_VARIABLE = "VOICEPUSH_SERVICE_KEY_FILE"
-BASE_URL_VARIABLE = "VOICEPUSH_BASE_URL"
-REUSE_VARIABLE = "VOICEPUSH_REUSE_CONNECTIONS"
 
 _KNOWN_BASES = "https://api.imiconnect.io, https://api-us.imiconnect.io or the like"
 
@@ -83,7 +116,7 @@ def _check_base_url(_: object, __: object, value: str) -> None:
         raise InputError(
             f"the base URL must be a whole address such as {_KNOWN_BASES}; it follows "
             f"the domain on which you log in; give it with --base-url or "
-            f"{BASE_URL_VARIABLE}"
+            "VOICEPUSH_BASE_URL"
         )
     if "?" in value or "#" in value or parts.username is not None:
         raise InputError(
@@ -114,7 +147,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _check_key(_: object, __: object, value: str) -> None:
+def _check_key(settings: Settings, _: object, value: str) -> None:
+    if settings.token is not None:
+        if value:
+            raise InputError("give either a service key or a token, and not both")
+        return
     if not value:
         raise InputError(
             f"a service key is needed; set {KEY_VARIABLE}, or name a file that holds "
@@ -177,7 +214,9 @@ class Settings:
     """
 
     #: The service key, which goes into a header and nowhere else.
-    service_key: str = attrs.field(repr=False, validator=_check_key)
+    service_key: str = attrs.field(default="", repr=False, validator=_check_key)
+    #: In place of the key: what makes the tokens that stand for it.
+    token: Token | None = None
     #: The tenant's address, without the path.
     base_url: str = attrs.field(converter=_bare, validator=_check_base_url)
     #: How many requests are under way at once.
@@ -194,6 +233,13 @@ class Settings:
     linger: float = attrs.field(
         default=0.02, converter=_seconds, validator=_check_positive
     )
+    #: How many single submissions may be without an answer at once, so that memory
+    #: stays bounded whoever calls; None for any number.
+    most_waiting: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(_check_positive)
+    )
+    #: What becomes of others then.
+    when_full: WhenFull = attrs.field(default=WhenFull.WAIT, converter=_when_full)
     #: How long connecting may take, in seconds; nothing is sent until it is done.
     connect_timeout: float = attrs.field(
         default=10.0, converter=_seconds, validator=_check_positive
@@ -224,6 +270,11 @@ class Settings:
     reuse_connections: ReuseConnections = attrs.field(
         default=ReuseConnections.PROVEN, converter=_reuse_connections
     )
+    #: What the API calls the prompt id: ``media``, unless a tenant's calls it
+    #: ``promptid``.
+    prompt_field: PromptField = attrs.field(
+        default=PromptField.MEDIA, converter=_prompt_field
+    )
     #: For certificates of one's own.
     tls: ssl.SSLContext | None = attrs.field(default=None, repr=False)
     #: A proxy's address.
@@ -245,58 +296,22 @@ class SettingsFields(TypedDict, total=False):
     """
 
     service_key: str | None
+    token: Token | None
     base_url: str | None
     concurrency: int
     rate: float | str | None
     batch_size: int
     body_limit: int
     linger: float | timedelta
+    most_waiting: int | None
+    when_full: WhenFull | str
     connect_timeout: float | timedelta
     answer_timeout: float | timedelta
     patience: float | timedelta
     first_wait: float | timedelta
     retry_internal_error: bool
     reuse_connections: ReuseConnections | str
+    prompt_field: PromptField | str
     tls: ssl.SSLContext | None
     proxy: str | None
     trust_env: bool
-
-
-def from_environment(
-    environment: Mapping[str, str] = os.environ,
-    *,
-    key_file: Path | None = None,
-    **arguments: Unpack[SettingsFields],
-) -> Settings:
-    """
-    Settings from *arguments*, with key, base URL and the reuse of connections from
-    *environment* where those do not say.
-
-    Args:
-        key_file: Holds the service key; goes before the environment.
-
-    Raises:
-        InputError: One of them is given nowhere, or not usable.
-    """
-    given: dict[str, Any] = dict(arguments)
-    if given.get("service_key") is None:
-        file = key_file or environment.get(KEY_FILE_VARIABLE)
-        key = None if key_file else environment.get(KEY_VARIABLE)
-        given["service_key"] = key or _key_from_file(file)
-    if given.get("base_url") is None:
-        given["base_url"] = environment.get(BASE_URL_VARIABLE, "")
-    if REUSE_VARIABLE in environment:
-        given.setdefault("reuse_connections", environment[REUSE_VARIABLE])
-    return Settings(**given)
-
-
-def _key_from_file(name: Path | str | None) -> str:
-    if not name:
-        return ""
-    try:
-        return Path(name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise InputError(
-            f"the service key can't be read from {name} (--key-file): {reason}"
-        ) from error

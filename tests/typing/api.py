@@ -63,6 +63,19 @@ async def sends(client: Client) -> None:
             assert_type(batch, BatchResult)
 
 
+async def lives(client: Client) -> None:
+    """
+    A client tells how it goes, and what it left when it was closed.
+    """
+    counted = Summary()
+    assert_type(await client.send(MESSAGE, numbers(), summary=counted), Summary)
+    assert_type(client.in_flight, int)
+    assert_type(client.pace.rate, float | None)
+    assert_type(await client.close(), voicepush.Drained)
+    assert_type((await client.close(drain=timedelta(seconds=5))).left, int)
+    await client.close(drain="5s")  # type: ignore[arg-type]
+
+
 async def campaigns(client: Client) -> None:
     """
     A ledger is opened by ``async with``.
@@ -81,6 +94,10 @@ def keywords() -> None:
     """
     Client(service_key="k", base_url="https://api.example", linger=0.01)
     Client(voicepush.Settings(service_key="k", base_url="https://api.example"))
+    token = voicepush.Token(service_id="id", secret="AAAA")
+    Client(token=token, prompt_field="promptid", most_waiting=5, when_full="refuse")
+    Client(token="AAAA")  # type: ignore[arg-type]
+    voicepush.Token("id", "AAAA")  # type: ignore[call-arg]
     Client(service_kee="k")  # type: ignore[call-arg]
     Client(concurrency="many")  # type: ignore[arg-type]
 

@@ -20,13 +20,18 @@ from voicepush.sending.request import encode
 
 
 def call(
-    message: VoiceMessage, msisdn: str, *, expiry: datetime | None = None
+    message: VoiceMessage,
+    msisdn: str,
+    *,
+    expiry: datetime | None = None,
+    prompt_field: str = "media",
 ) -> Request:
     """
     A request that rings *msisdn*, exactly as other commands would send it.
 
     Args:
         expiry: One that has passed, after which nobody should be rung.
+        prompt_field: What the API calls the prompt id.
     """
     name = "the call"
     if expiry is not None:
@@ -34,7 +39,7 @@ def call(
         name = "a call whose expiry has passed"
     batch = Batch(BatchId(make_tag(), 0), Recipients.of(msisdn), Group(message))
     request_id = batch.id.request_id()
-    body = encode(batch, request_id=request_id)
+    body = encode(batch, request_id=request_id, prompt_field=prompt_field)
     ids = tuple(batch.correlation_ids)
     return Request(name, body, ("1001",), request_id=request_id, ids=ids)
 

@@ -74,11 +74,14 @@ async def ring(
             await stack.enter_async_context(serving(app, *where))
         prober = await stack.enter_async_context(Prober(settings))
         sent_at = clock.now()
-        asked = await prober.ask(call(message, msisdn))
+        field = settings.prompt_field
+        asked = await prober.ask(call(message, msisdn, prompt_field=field))
         late = None
         if expired and is_taken(asked):
             passed = clock.utc_now() - _PAST
-            late = await prober.ask(call(message, msisdn, expiry=passed))
+            late = await prober.ask(
+                call(message, msisdn, expiry=passed, prompt_field=field)
+            )
         if listening is not None and is_taken(asked):
             taken = [each for each in (asked, late) if each and is_taken(each)]
             await hearing.wait(

@@ -4,7 +4,7 @@ A check as text, as an object for JSON, and as a profile in TOML.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import attrs
 import msgspec
@@ -47,18 +47,20 @@ def as_object(checked: Checked) -> dict[str, object]:
     }
 
 
-def as_toml(checked: Checked, profile: str, key_file: str | None = None) -> str:
+def as_toml(
+    checked: Checked, profile: str, kept: Mapping[str, str] | None = None
+) -> str:
     """
-    The same as a file of settings with one profile; the service key is not in it.
+    The same as a file of settings with one profile; no secret is in it.
 
     Args:
         profile: What the profile is called.
-        key_file: The file that holds the key, where one was named.
+        kept: Other settings of it, such as the file that holds the key.
     """
-    return "\n".join(_tables(checked, profile, key_file)) + "\n"
+    return "\n".join(_tables(checked, profile, kept or {})) + "\n"
 
 
-def _tables(checked: Checked, profile: str, key_file: str | None) -> Iterator[str]:
+def _tables(checked: Checked, profile: str, kept: Mapping[str, str]) -> Iterator[str]:
     table = f"profiles.{_quoted(profile)}"
     yield "# What `voicepush check` found, as a file of settings: name it by --config,"
     yield "# or copy the tables of the profile into your voicepush.toml."
@@ -66,8 +68,8 @@ def _tables(checked: Checked, profile: str, key_file: str | None) -> Iterator[st
     yield ""
     yield f"[{table}]"
     yield f"base-url = {_quoted(checked.base_url)}"
-    if key_file is not None:
-        yield f"key-file = {_quoted(key_file)}"
+    for name, value in kept.items():
+        yield f"{name} = {_quoted(value)}"
     yield ""
     yield "# What was seen; no setting."
     yield f"[{table}.checked]"

@@ -13,10 +13,10 @@ from voicepush.cli.options import (
     LedgerPath,
     Message,
     Patience,
-    Service,
     check_expiry,
     patient,
 )
+from voicepush.cli.service import Service
 from voicepush.cli.terminal import say, tell
 from voicepush.errors import InputError
 from voicepush.ledger import open_ledger

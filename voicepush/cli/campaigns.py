@@ -32,7 +32,6 @@ from voicepush.cli.options import (
     Patience,
     ProcessIsGone,
     Restored,
-    Service,
     check_detach,
     check_no_backup,
     existing,
@@ -43,7 +42,6 @@ from voicepush.cli.options import (
     patient,
     seconds,
     suppressed_by,
-    typed_batch_size,
     with_digest,
 )
 from voicepush.cli.ordering import Ordering, moment_of
@@ -51,6 +49,7 @@ from voicepush.cli.outputs import check_output
 from voicepush.cli.planning import (
     Order,
 )
+from voicepush.cli.service import Service, typed_batch_size
 from voicepush.cli.windows import CallTimes
 from voicepush.errors import (
     InputError,
@@ -175,7 +174,7 @@ async def send(  # noqa: PLR0913 -- each is an option
     reading |= {"--country": country, "--international": international}
     again.check_unused() if file else again.check_alone(reading)
     lists = [*filter(None, [file]), *(suppress or [])]
-    check_output(rejects, "--rejects", inputs(ledger, chosen.key_file, *lists))
+    check_output(rejects, "--rejects", inputs(ledger, chosen, *lists))
     columns = messages or Messages()
     message_, played = columns.build(message or Message())
     check_detach(ledger, detach=detach)

@@ -16,7 +16,7 @@ from voicepush.checking.findings import Checked, Holds
 from voicepush.checking.ringing import EXPIRY, Listening, joined, ring
 from voicepush.checking.wording import as_object, as_text, as_toml
 from voicepush.cli.call import normal_number
-from voicepush.cli.configured import settings_inputs, surroundings
+from voicepush.cli.configured import settings_inputs
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     NOT_EVERYONE,
@@ -25,14 +25,17 @@ from voicepush.cli.exit_status import (
 from voicepush.cli.listening import HUB_SECRET_VARIABLE, host_and_port, secret_in
 from voicepush.cli.options import Json, seconds
 from voicepush.cli.outputs import check_output, writing
+from voicepush.cli.service import PromptFieldOption, Tenant, secret_files
 from voicepush.cli.terminal import say, tell, tell_json
 from voicepush.errors import InputError
 from voicepush.masking import mask
 from voicepush.model.message import VoiceMessage
-from voicepush.settings import KEY_FILE_VARIABLE, from_environment
 
 #: What a check writes into its file of settings.
-_WRITTEN = ("profile", "base-url", "key-file", "checked")
+_WRITTEN = (
+    *("profile", "base-url", "checked"),
+    *("key-file", "service-id", "service-secret-file"),
+)
 
 #: More than any tenant is believed to take.
 _FASTEST = 1000
@@ -101,8 +104,8 @@ class Call:
 
 async def check(
     *,
-    base_url: Annotated[str | None, Parameter(env_var="VOICEPUSH_BASE_URL")] = None,
-    key_file: Annotated[Path | None, Parameter(env_var=KEY_FILE_VARIABLE)] = None,
+    tenant: Tenant | None = None,
+    prompt_field: PromptFieldOption = "media",
     rate_up_to: int | None = None,
     answer_within: str = "30s",
     save: Path | None = None,
@@ -118,10 +121,8 @@ async def check(
 
     Parameters
     ----------
-    base_url
-        The tenant's address, such as https://api.imiconnect.io.
-    key_file
-        A file that holds the service key; VOICEPUSH_SERVICE_KEY does as well.
+    prompt_field
+        What the API calls the prompt id: media, or promptid where a tenant's does.
     rate_up_to
         Send so many requests in one second, at most, to find the rate that is taken.
     answer_within
@@ -133,14 +134,12 @@ async def check(
     """
     if rate_up_to is not None and not 1 <= rate_up_to <= _FASTEST:
         raise InputError(f"--rate-up-to must be from 1 to {_FASTEST}, not {rate_up_to}")
+    tenant = tenant or Tenant()
     settings = attrs.evolve(
-        from_environment(surroundings(), base_url=base_url, key_file=key_file),
+        tenant.settings(prompt_field=prompt_field),
         answer_timeout=seconds("--answer-within", answer_within),
     )
-    read = [*settings_inputs()]
-    if key_file is not None:
-        read.append(("the file of the service key", key_file))
-    check_output(save, "--save", read)
+    check_output(save, "--save", [*settings_inputs(), *secret_files(tenant)])
     if save is not None:
         _check_replaceable(save)
     rings = call or Call()
@@ -165,8 +164,7 @@ async def check(
         tell(as_text(result))
     if save is not None:
         with writing(save) as file:
-            key = None if key_file is None else str(key_file.absolute())
-            file.write(as_toml(result, save.stem or "checked", key))
+            file.write(as_toml(result, save.stem or "checked", _kept(tenant)))
     return _status_of(result)
 
 
@@ -186,6 +184,19 @@ def _check_replaceable(save: Path) -> None:
             f"{save} holds {names[0]}, which would be lost; name another file with "
             "--save"
         )
+
+
+def _kept(tenant: Tenant) -> dict[str, str]:
+    """
+    The options that say who sends, as far as they may stand in a file.
+    """
+    key, secret = tenant.key_file, tenant.service_secret_file
+    found = {
+        "key-file": key and str(key.absolute()),
+        "service-id": tenant.service_id,
+        "service-secret-file": secret and str(secret.absolute()),
+    }
+    return {name: each for name, each in found.items() if each}
 
 
 def _status_of(result: Checked) -> int:

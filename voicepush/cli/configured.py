@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import attrs
@@ -37,6 +38,7 @@ from voicepush.cli.listening import (
 from voicepush.cli.settings_file import Section, layers_of, sections_of
 from voicepush.cli.terminal import say
 from voicepush.cli.trust import check_trust
+from voicepush.environment import REUSE_VARIABLE, SECRET_VARIABLE
 from voicepush.errors import InputError
 from voicepush.masking import mask
 from voicepush.profiles import (
@@ -46,7 +48,7 @@ from voicepush.profiles import (
     SettingsFile,
     read_settings_file,
 )
-from voicepush.settings import KEY_VARIABLE, REUSE_VARIABLE
+from voicepush.settings import KEY_VARIABLE
 
 #: Only one of each pair holds: the one that stands first by its layer.
 _EITHER = (
@@ -56,11 +58,14 @@ _EITHER = (
     ("callflow-map", "media-column"),
     ("zone", "zone-column"),
     ("key-file", SERVICE_KEY),
+    # What makes tokens stands in place of a key.
+    *product(("key-file", SERVICE_KEY), ("service-id", "service-secret-file")),
 )
 
 #: The variables that hold what these would be read for.
 SECRETS = {
     SERVICE_KEY: KEY_VARIABLE,
+    "service-secret-file": SECRET_VARIABLE,
     "secret-file": HUB_SECRET_VARIABLE,
     "basic-password-file": PASSWORD_VARIABLE,
     "dashboard-token-file": TOKEN_VARIABLE,

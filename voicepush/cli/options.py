@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 from cyclopts import Parameter
 
-from voicepush.cli.configured import settings_inputs, surroundings
+from voicepush.cli.configured import settings_inputs
 from voicepush.cli.outputs import ledger_files
+from voicepush.cli.service import Tenant, secret_files
 from voicepush.cli.terminal import (
     say,
 )
@@ -32,7 +33,7 @@ from voicepush.model.call import CallState
 from voicepush.model.message import Priority, VoiceMessage
 from voicepush.model.outcome import Outcome
 from voicepush.screening.suppression import Suppressed
-from voicepush.settings import KEY_FILE_VARIABLE, Settings, from_environment
+from voicepush.settings import Settings
 
 _SAY_WHAT = (
     "say what is played: --media with a prompt id, or --callflow with that of a call "
@@ -87,52 +88,6 @@ def _priority(text: str) -> Priority:
         raise InputError(
             f"--priority {text!r} is none of low, medium, high (or 1, 2, 3)"
         ) from None
-
-
-@Parameter(name="*", group="Service")
-@attrs.frozen(kw_only=True)
-class Service:
-    """
-    The options that say how to reach the service, and how fast.
-    """
-
-    base_url: Annotated[str | None, Parameter(env_var="VOICEPUSH_BASE_URL")] = None
-    """The tenant's address, such as https://api.imiconnect.io."""
-    key_file: Annotated[
-        Path | None, Parameter(env_var="VOICEPUSH_SERVICE_KEY_FILE")
-    ] = None
-    """A file that holds the service key; VOICEPUSH_SERVICE_KEY does as well."""
-    concurrency: int = 32
-    """How many requests are under way at once."""
-    rate: float | None = None
-    """Destinations per second; without it, as fast as the service takes them."""
-    batch_size: int = 1000
-    """The most recipients of one request."""
-
-    def build(self) -> Settings:
-        """
-        The settings that they, and the environment, describe.
-        """
-        return from_environment(
-            surroundings(),
-            base_url=self.base_url,
-            key_file=self.key_file,
-            concurrency=self.concurrency,
-            rate=self.rate,
-            batch_size=self.batch_size,
-        )
-
-    def rehearsed(self) -> Settings:
-        """
-        The same where nothing is sent, so that key and address are not needed yet.
-        """
-        return Settings(
-            service_key="none",
-            base_url=self.base_url or "https://none.invalid",
-            concurrency=self.concurrency,
-            rate=self.rate,
-            batch_size=self.batch_size,
-        )
 
 
 Json = Annotated[bool, Parameter(negative="", group="Output")]
@@ -223,14 +178,6 @@ def patient(settings: Settings, patience: str | None) -> Settings:
     return attrs.evolve(settings, patience=seconds("--patience", patience))
 
 
-def typed_batch_size(service: Service | None) -> str | None:
-    """
-    The size of batches, if it was typed.
-    """
-    size = None if service is None else service.batch_size
-    return None if size in (None, Service().batch_size) else str(size)
-
-
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
@@ -249,14 +196,12 @@ def with_digest(path: Path) -> str:
 
 
 def inputs(
-    ledger: str, key_file: Path | None = None, *lists: Path
+    ledger: str, tenant: Tenant | None = None, *lists: Path
 ) -> Iterator[tuple[str, Path]]:
     """
     What no output may name, each in words and as a path.
     """
-    key = key_file or os.environ.get(KEY_FILE_VARIABLE)
-    if key:
-        yield "the file of the service key", Path(key)
+    yield from secret_files(tenant or Tenant())
     yield from settings_inputs()
     if not is_address(ledger):
         for path in ledger_files(Path(ledger)):

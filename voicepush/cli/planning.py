@@ -137,6 +137,7 @@ class Order:
                 batch_size=self.batch_size,
                 rate=self.settings.own_rate,
                 terms=self.terms,
+                prompt_field=self.settings.prompt_field,
             )
         tell_refusals(self.screening)
         if self.json:

@@ -8,14 +8,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from voicepush import clock
 from voicepush.campaign.campaign import Campaign
-from voicepush.cli.configured import surroundings
 from voicepush.cli.exit_status import (
     EVERYONE_ACCEPTED,
     INTERRUPTED,
@@ -31,6 +29,7 @@ from voicepush.cli.options import (
     patient,
 )
 from voicepush.cli.receipts import zone_called
+from voicepush.cli.service import Tenant
 from voicepush.cli.terminal import draining, say, tell, tell_json
 from voicepush.cli.times import parse_duration
 from voicepush.errors import InputError
@@ -40,7 +39,6 @@ from voicepush.receipts.polling import Poll, Polled
 from voicepush.report.text import counted
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.trouble import clock_time
-from voicepush.settings import from_environment
 
 #: An answer that takes longer, in seconds, is asked for again.
 _LONGEST_ANSWER = 30.0
@@ -57,12 +55,7 @@ async def poll(  # noqa: PLR0913 -- each is an option
     again_after: str = "1h",
     rate: Annotated[float, Parameter(group="Service")] = 5.0,
     concurrency: Annotated[int, Parameter(group="Service")] = 4,
-    base_url: Annotated[
-        str | None, Parameter(env_var="VOICEPUSH_BASE_URL", group="Service")
-    ] = None,
-    key_file: Annotated[
-        Path | None, Parameter(env_var="VOICEPUSH_SERVICE_KEY_FILE", group="Service")
-    ] = None,
+    tenant: Tenant | None = None,
     patience: Patience = None,
     tenant_zone: str = "UTC",
     ledger: LedgerPath = DEFAULT_LEDGER,
@@ -86,10 +79,6 @@ async def poll(  # noqa: PLR0913 -- each is an option
         Requests per second; they do not count as the campaign's.
     concurrency
         How many requests are under way at once.
-    base_url
-        The tenant's address, such as https://api.imiconnect.io.
-    key_file
-        A file that holds the service key; VOICEPUSH_SERVICE_KEY does as well.
     patience
         How long the service may be out of reach, or ask to wait, such as 15m.
     tenant_zone
@@ -102,10 +91,7 @@ async def poll(  # noqa: PLR0913 -- each is an option
     if not is_rate(rate):
         raise InputError(f"--rate must be at least one request per hour, not {rate}")
     settings = patient(
-        from_environment(
-            surroundings(),
-            base_url=base_url,
-            key_file=key_file,
+        (tenant or Tenant()).settings(
             rate=rate,
             concurrency=concurrency,
             answer_timeout=_LONGEST_ANSWER,

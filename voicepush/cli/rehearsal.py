@@ -136,6 +136,7 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
     batch_size: int,
     rate: float | None,
     terms: Terms,
+    prompt_field: str = "media",
 ) -> Rehearsal:
     """
     Read *blocks* once and cut them as planning does, but keep nothing.
@@ -172,7 +173,7 @@ def rehearse(  # noqa: PLR0913 -- as planning has them
         requests=requests,
         batch_size=batch_size,
         rate=rate,
-        request=None if first is None else _request(first),
+        request=None if first is None else _request(first, prompt_field),
         reach=found,
         order=list(_order(terms, planned)),
     )
@@ -204,15 +205,19 @@ def _batches(
     yield from cutter.flush()
 
 
-def _request(batch: Batch) -> FirstRequest:
+def _request(batch: Batch, prompt_field: str) -> FirstRequest:
     # Masking changes no text's length, so what is shown is cut where it would be.
     request_id = batch.id.request_id()
-    begins = encode(_masked(batch), request_id=request_id).decode()
+    body, masked = (
+        encode(each, request_id=request_id, prompt_field=prompt_field)
+        for each in (batch, _masked(batch))
+    )
+    begins = masked.decode()
     if len(begins) > _SHOWN:
         begins = f"{begins[:_SHOWN]}…"
     return FirstRequest(
         destinations=len(batch),
-        bytes=len(encode(batch, request_id=request_id)),
+        bytes=len(body),
         begins=begins,
     )
 

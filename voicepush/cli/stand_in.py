@@ -64,30 +64,65 @@ class Receipts:
             "ring_seconds": self.ring_seconds,
             "dial_rate": self.dial_rate,
             "receipt_faults": self.receipt_fault or [],
-            "hub_secret": _secret_from_file(self.hub_secret_file),
+            "hub_secret": _secret_from_file(self.hub_secret_file, "--hub-secret-file"),
             "retry_seconds": self.retry_seconds,
             "status_api": self.status_api,
             "status_faults": self.status_fault or [],
         }
 
 
-def _secret_from_file(file: Path | None) -> str | None:
+@Parameter(name="*", group="Tenant")
+@attrs.frozen(kw_only=True)
+class Tenant:
+    """
+    The options of who may send, and how a tenant spells what it takes.
+    """
+
+    service_key: str = "demo"
+    """The key that it wants; made up, since it guards nothing."""
+    service_id: str | None = None
+    """The id of the service whose tokens are taken as well."""
+    service_secret_file: Path | None = None
+    """A file with the secret of that service, in base64."""
+    prompt_field: str = "media"
+    """What the prompt id is called in requests: media, or promptid."""
+
+    def options(self) -> dict[str, Any]:
+        """
+        What a simulator takes.
+        """
+        return {
+            "service_key": self.service_key,
+            "token": self._token(),
+            "prompt_field": self.prompt_field,
+        }
+
+    def _token(self) -> tuple[str, str] | None:
+        secret = _secret_from_file(self.service_secret_file, "--service-secret-file")
+        if self.service_id is None and secret is None:
+            return None
+        if not self.service_id or secret is None:
+            raise InputError("--service-id and --service-secret-file belong together")
+        return self.service_id, secret
+
+
+def _secret_from_file(file: Path | None, option: str) -> str | None:
     if file is None:
         return None
     try:
         secret = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise InputError(f"--hub-secret-file {file} can't be read: {reason}") from error
+        raise InputError(f"{option} {file} can't be read: {reason}") from error
     if not secret:
-        raise InputError(f"--hub-secret-file {file} is empty")
+        raise InputError(f"{option} {file} is empty")
     return secret
 
 
 async def simulate(
     *,
     port: int = 8080,
-    service_key: str = "demo",
+    tenant: Tenant | None = None,
     answer: str = "one",
     fault: Annotated[list[str] | None, Parameter(negative="")] = None,
     latency: float = 0.0,
@@ -102,8 +137,6 @@ async def simulate(
     ----------
     port
         Where to listen on 127.0.0.1; 0 takes any that is free.
-    service_key
-        The key that it wants; made up, since it guards nothing.
     answer
         The shape of its answers: one, each, list, object or numeric.
     fault
@@ -123,10 +156,11 @@ async def simulate(
         raise InputError(f"--port must be from 0 to {_HIGHEST_PORT}, not {port}")
     if answer not in SHAPES:
         raise InputError(f"--answer {answer!r} is none of {', '.join(SHAPES)}")
+    tenant = tenant or Tenant()
     try:
         simulator = Simulator(
             port=port,
-            service_key=service_key,
+            **tenant.options(),
             answer=answer,
             faults=fault or [],
             latency=latency,
@@ -145,7 +179,7 @@ async def simulate(
                 f"--port {port} can't be used: {error.strerror}; 0 takes any free one"
             ) from error
         try:
-            say(f"the stand-in listens; the service key is {service_key!r}")
+            say(f"the stand-in listens; the service key is {tenant.service_key!r}")
             tell(simulator.url)
             await stopped.wait()
         finally:

@@ -37,7 +37,7 @@ def check_trust(file: SettingsFile, values: Mapping[str, Held]) -> None:
     if "ledger" in kept and not _is_near(next(iter(kept["ledger"]))):
         raise _refused(file, "a database on another machine (ledger)")
     if "base-url" in kept and not _is_harmless(next(iter(kept["base-url"]))):
-        key = values.get("key-file") or values.get(SERVICE_KEY)
+        key = _secret(values)
         if key is not None and not _is_its_own(file, values):
             whence = key.where or "an argument"
             raise _refused(
@@ -79,12 +79,20 @@ def _is_harmless(address: str) -> bool:
     return is_vendors or is_loopback(address.strip())
 
 
+def _secret(values: Mapping[str, Held]) -> Held | None:
+    """
+    The key, or what makes the tokens that stand for it.
+    """
+    names = ("key-file", "service-secret-file", SERVICE_KEY)
+    return next((values[name] for name in names if name in values), None)
+
+
 def _is_its_own(file: SettingsFile, values: Mapping[str, Held]) -> bool:
     """
     Whether the key stands in *file*, or in the same folder.
     """
-    key_file = values.get("key-file")
-    if key_file is None:
+    key_file = _secret(values)
+    if key_file is None or key_file is values.get(SERVICE_KEY):
         return values[SERVICE_KEY].is_kept
     folder = os.path.realpath(file.folder)
     paths = [os.path.realpath(each) for each in key_file]

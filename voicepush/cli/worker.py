@@ -21,11 +21,11 @@ from voicepush.cli.options import (
     FailedOver,
     LedgerPath,
     Patience,
-    Service,
     answers_folder,
     patient,
     seconds,
 )
+from voicepush.cli.service import Service
 from voicepush.cli.terminal import draining, say, signals, tell
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError

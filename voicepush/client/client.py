@@ -5,55 +5,52 @@ The client of an async service: send, stream, submit.
 from __future__ import annotations
 
 import asyncio
+import logging
 import warnings
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from contextvars import Context
-from itertools import count
-from typing import TYPE_CHECKING, Self, Unpack
+from datetime import timedelta
+from typing import Self, Unpack
 
 from voicepush import clock
 from voicepush.client.gathering import Gatherer
-from voicepush.client.stream import CountingJournal, Stream
-from voicepush.errors import ClientClosedError, InputError
-from voicepush.masking import mask_numbers
-from voicepush.model.batch import Batch, BatchId, Group, make_tag
+from voicepush.client.journal import ListJournal
+from voicepush.client.lists import Lists
+from voicepush.client.pace import CurrentPace, pace_of, pacer_of
+from voicepush.client.stream import Stream
+from voicepush.client.work import Drained, Piece, Work, drain_seconds
+from voicepush.environment import from_environment
+from voicepush.errors import (
+    ClientClosedError,
+    OtherLoopError,
+)
 from voicepush.model.claim import Policy
 from voicepush.model.events import Observers
 from voicepush.model.message import VoiceMessage
 from voicepush.model.outcome import (
     BatchResult,
-    Outcome,
     RecipientsError,
     Result,
     Summary,
-    Verdict,
 )
-from voicepush.model.recipients import Kind, Recipient, Recipients
-from voicepush.screening.refusals import Refusal
-from voicepush.screening.screening import Screening
+from voicepush.model.recipients import Recipient, Recipients
 from voicepush.sending import request, retrying
-from voicepush.sending.batching import Batcher
-from voicepush.sending.journal import ForgetfulJournal, Journal
-from voicepush.sending.pacing import Pacer, Pacing, most_at
+from voicepush.sending.journal import ForgetfulJournal, StopSignal
+from voicepush.sending.pacing import most_at
 from voicepush.sending.sender import Sender
 from voicepush.sending.workers import Workers
-from voicepush.settings import Settings, SettingsFields, from_environment
-from voicepush.sources.blocks import Block, blocks_of
-from voicepush.sources.feeding import Source, fed
+from voicepush.settings import Settings, SettingsFields
+from voicepush.sources.blocks import blocks_of
+from voicepush.sources.feeding import Source
 
-if TYPE_CHECKING:
-    from voicepush.ledger.postgres.pace import PostgresAllowance
+_log = logging.getLogger(__name__)
 
 _Deliver = Callable[[BatchResult], Awaitable[None]]
+
+#: What is said of those who were cut off.
+_CLOSED = "the client was closed"
+_CANCELLED = "sending was cancelled"
 
 
 class Client:
@@ -63,6 +60,9 @@ class Client:
     Used with ``async with``. Takes `Settings`, or their fields as keywords; what is
     given nowhere comes from the environment (`VOICEPUSH_SERVICE_KEY`,
     `VOICEPUSH_BASE_URL`).
+
+    It belongs to the event loop in which it was opened, and is not thread-safe: from
+    another thread, hand calls over by ``asyncio.run_coroutine_threadsafe``.
 
     A number that stands twice in what one call is given is rung twice: a stream of
     any length can't be searched in bounded memory. A `Campaign` drops duplicates.
@@ -87,33 +87,23 @@ class Client:
         from voicepush.sending.transport import Transport  # noqa: PLC0415
 
         self._transport = Transport(settings)
-        #: What is asked how fast all processes send together, if they share a rate.
-        self._allowance: PostgresAllowance | None = None
+        pacer, self._allowance = pacer_of(settings.rate)
         #: Where a campaign sends through; its pace is shared by everything sent here.
-        self.sender = Sender(settings, self._transport, self._pacer())
-        #: The most recipients of one request.
-        self._most = most_at(settings.own_rate, settings.batch_size)
-        self._tag = make_tag()
-        self._numbers = count()
+        self.sender = Sender(settings, self._transport, pacer)
+        self._lists = Lists(most_at(settings.own_rate, settings.batch_size))
         self._gatherer = Gatherer(
             self._send_group,
-            size=self._most,
+            size=self._lists.most,
             linger=settings.linger,
+            most_waiting=settings.most_waiting,
+            when_full=settings.when_full,
         )
-        self._screening = Screening(duplicates=False)
         self._policy = Policy(retry_internal_error=settings.retry_internal_error)
+        self._work = Work()
+        #: The event loop that it belongs to, once it is opened.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._takes_work = False
         self._open = False
-
-    def _pacer(self) -> Pacing:
-        rate = self.settings.rate
-        if not isinstance(rate, str):
-            return Pacer(rate)
-        # Few share a rate, and each of those has a database.
-        from voicepush.ledger import shared_rate  # noqa: PLC0415
-        from voicepush.sending.shared_pacing import SharedPacer  # noqa: PLC0415
-
-        self._allowance = shared_rate(rate)
-        return SharedPacer(self._allowance)
 
     async def __aenter__(self) -> Self:
         retrying.load()
@@ -121,7 +111,8 @@ class Client:
         if self._allowance is not None:
             await self._allowance.open()
         await self._transport.__aenter__()
-        self._open = True
+        self._loop = asyncio.get_running_loop()
+        self._open = self._takes_work = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -146,19 +137,81 @@ class Client:
         """
         return self.sender.observers
 
-    async def close(self) -> None:
+    @property
+    def pace(self) -> CurrentPace:
         """
-        Send what was submitted already, wait for its answers, and close.
+        How fast it sends at present, and until when it is held.
         """
-        self._open = False
-        await self._gatherer.close()
+        return pace_of(self.sender.pacer)
+
+    @property
+    def in_flight(self) -> int:
+        """
+        How many recipients it has taken that have no outcome yet: of `send`, `stream`
+        and `submit`, those that linger or wait for their turn included.
+        """
+        return self._work.in_flight + self._gatherer.waiting
+
+    async def close(self, drain: float | timedelta | None = None) -> Drained:
+        """
+        Take no new work, wait for what is under way, and close.
+
+        What lingers leaves at once, and `send`, `stream` and `submit` go on until they
+        end or *drain* has passed. Then nothing else is sent or read: who was under way
+        is ``unknown``, since they may be called, and who was read and not sent is
+        ``not_sent``; a list is counted to its end, another source is read no further.
+        Each caller gets an answer with that. Leaving ``async with`` does the same
+        without a *drain*. Closing again while it drains may end that earlier.
+
+        Not for use within a `stream`, or by what yields recipients: it would wait for
+        itself. A campaign that is sent through this client is stopped by its own
+        `Campaign.stop`.
+
+        Args:
+            drain: How long to wait, in seconds: 0 for not at all, None for as long as
+                it takes, which expiry, patience and time-outs bound.
+
+        Returns:
+            How many finished in time, and how many were left and with which outcome.
+        """
+        longest = drain_seconds(drain)
+        if not self._open:
+            return Drained()
+        self._check_loop()
+        self._takes_work = False
+        begun = self._work.counts.copy()
+        try:
+            if longest != 0:
+                self._gatherer.hurry()
+                await self._work.done(longest)
+        finally:
+            await self._cut()
+        drained = self._work.drained(begun)
+        if drained.left:
+            _log.warning("closed with recipients under way: %s", drained)
+        return drained
+
+    async def _cut(self) -> None:
+        """
+        End what is under way, with an outcome for everyone, and close.
+        """
+        is_first, self._open = self._open, False
+        self._work.cut(_CLOSED)
+        self._gatherer.hurry()
         try:
             await self._transport.close()
+            await self._work.done(None)
         finally:
-            if self._allowance is not None:
+            if is_first and self._allowance is not None:
                 await self._allowance.close()
 
-    async def send(self, message: VoiceMessage, recipients: Source) -> Summary:
+    async def send(
+        self,
+        message: VoiceMessage,
+        recipients: Source,
+        *,
+        summary: Summary | None = None,
+    ) -> Summary:
         """
         Send *message* to all of *recipients*, and count what became of them.
 
@@ -168,22 +221,34 @@ class Client:
         well, such as a wrong key, the rest is ``not_sent`` and `Summary.stopped`
         says why.
 
+        Args:
+            summary: Is counted in, and returned; by default a new one. Give one to
+                look at it meanwhile, or to have it after the call was cancelled: then
+                who was under way is ``unknown`` in it, who was read and not sent is
+                ``not_sent``, and who was not read is not counted.
+
         Raises:
             RecipientsError: Iterating over *recipients* raised; its ``summary`` tells
                 what was sent before.
+            ClientClosedError: The client is not open, or is being closed.
+            OtherLoopError: It belongs to another event loop.
         """
-        summary = Summary()
+        summary = Summary() if summary is None else summary
+        journal = ListJournal(self._policy)
 
         async def deliver(result: BatchResult) -> None:
             summary.add(result)
 
         try:
-            await self._send_all(
-                message, recipients, ForgetfulJournal(self._policy), deliver
-            )
+            await self._send_all(message, recipients, journal, deliver)
         except RecipientsError as error:
             error.summary = summary
             raise
+        except asyncio.CancelledError:
+            summary.stopped = summary.stopped or _CANCELLED
+            journal.abandon(_CANCELLED, summary)
+            raise
+        summary.stopped = summary.stopped or journal.stop.reason
         return summary
 
     @asynccontextmanager
@@ -196,19 +261,22 @@ class Client:
         Reads ahead no further than what is under way, so memory stays bounded however
         long the list is and however slow the reader. Leaving the block early stops
         after what is under way, and `Stream.summary` counts that, too.
+
+        Raises the same as `send`.
         """
-        journal = CountingJournal(self._policy)
+        journal = ListJournal(self._policy)
         stream = Stream()
 
         async def deliver(result: BatchResult) -> None:
             stream.count(result)
-            journal.delivered(result)
             await stream.hand_over(result)
 
         async def send() -> None:
             error: BaseException | None = None
             try:
-                await self._send_all(message, recipients, journal, deliver)
+                await self._send_all(
+                    message, recipients, journal, deliver, stream.hurry
+                )
             except BaseException as raised:  # noqa: BLE001 -- the reader gets it
                 error = raised
             journal.idle.set()  # nothing else will be delivered
@@ -225,6 +293,7 @@ class Client:
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
+                journal.abandon(_CANCELLED, stream.summary)
 
     async def submit(self, message: VoiceMessage, recipient: Recipient) -> Result:
         """
@@ -235,13 +304,22 @@ class Client:
         takes out its recipient, if it has not left yet, and disturbs no one else.
         A recipient of several values has one outcome, given for its first; if one of
         them is no number it is rejected as a whole.
+
+        Raises:
+            BusyError: ``most_waiting`` others have no answer yet, and the settings say
+                that it is to be refused then; it was not sent.
+            ClientClosedError: The client is not open, or is being closed; not sent.
+            OtherLoopError: It belongs to another event loop; not sent.
         """
         self._check_open()
         (block,) = blocks_of([recipient], 1)
-        screened = self._screening.screen(block)
+        screened = self._lists.screening.screen(block)
         if screened.refusals:
-            return next(iter(next(self._refuse(message, screened.refusals))))
-        return await self._gatherer.submit(message, screened.recipients)
+            refused = self._lists.refused(message, screened.refusals)
+            return next(iter(next(refused)))
+        self._gatherer.check_room()
+        with Piece(self._work, StopSignal()):
+            return await self._gatherer.submit(message, screened.recipients)
 
     async def _send_group(
         self,
@@ -249,106 +327,71 @@ class Client:
         recipients: Recipients,
         callers: Sequence[Context],
     ) -> BatchResult:
-        batch = Batch(
-            BatchId(self._tag, next(self._numbers)),
-            recipients,
-            Group(_started(message)),
-        )
-        return await self.sender.send(
-            BatchResult.untried(batch),
-            ForgetfulJournal(self._policy),
-            urgent=True,
-            callers=callers,
-        )
+        journal = ForgetfulJournal(self._policy)
+        due = self._lists.one(_started(message), recipients)
+        with Piece(self._work, journal.stop) as piece:
+            piece.taken(due)
+            result = await self.sender.send(
+                due, journal, urgent=True, callers=callers
+            )
+            piece.ended(result)
+            return result
 
     async def _send_all(
         self,
         message: VoiceMessage,
         recipients: Source,
-        journal: Journal,
+        journal: ListJournal,
         deliver: _Deliver,
+        when_cut: Callable[[], object] = lambda: None,
     ) -> None:
         self._check_open()
-        batches = self._batches(_started(message), recipients, deliver)
-        async with aclosing(batches) as due:
-            if (
-                isinstance(recipients, Sequence)
-                and len(recipients) <= self._most
-                and set(map(type, recipients)) == {str}
-            ):
-                # One request; no one is needed to work beside us.
-                async for batch in due:
-                    await deliver(await self.sender.send(batch, journal))
-            else:
-                await Workers(self.sender, journal, deliver).run(due)
 
-    async def _batches(
-        self, message: VoiceMessage, recipients: Source, deliver: _Deliver
-    ) -> AsyncGenerator[BatchResult, None]:
-        batcher = self._batcher(message)
-        async for block in _blocks(recipients, self._most):
-            screened = self._screening.screen(block)
-            if screened.refusals:
-                for refused in self._refuse(message, screened.refusals):
-                    await deliver(refused)
-                # Where no one is left to be sent to; others get their turn here.
-                await clock.sleep(0)
-            for batch in batcher.feed(screened.recipients):
-                yield BatchResult.untried(batch)
-        for batch in batcher.flush():
-            yield BatchResult.untried(batch)
+        async def deliver_sent(result: BatchResult) -> None:
+            piece.ended(result)
+            journal.delivered(result)
+            await deliver(result)
 
-    def _refuse(
-        self, message: VoiceMessage, refusals: Sequence[Refusal]
-    ) -> Iterator[BatchResult]:
-        batcher = self._batcher(message)
-        refused = Recipients(Kind.MSISDN, [each.recipient for each in refusals])
-        reasons = iter(refusals)
-        for batch in [*batcher.feed(refused), *batcher.flush()]:
-            verdicts = [
-                Verdict(Outcome.REJECTED, None, next(reasons).reason)
-                for _ in range(len(batch))
-            ]
-            yield BatchResult.of_places(batch, verdicts)
+        with Piece(self._work, journal.stop, when_cut) as piece:
 
-    def _batcher(self, message: VoiceMessage) -> Batcher:
-        return Batcher(
-            Group(message), tag=self._tag, size=self._most, numbers=self._numbers
-        )
+            def begin(due: BatchResult) -> None:
+                piece.taken(due)
+                journal.begin(due)
+
+            batches = self._lists.batches(
+                _started(message),
+                recipients,
+                piece,
+                begin=begin,
+                refuse=deliver,
+            )
+            async with aclosing(batches) as due:
+                if (
+                    isinstance(recipients, Sequence)
+                    and len(recipients) <= self._lists.most
+                    and set(map(type, recipients)) == {str}
+                ):
+                    # One request; no one is needed to work beside us.
+                    async for batch in due:
+                        await deliver_sent(await self.sender.send(batch, journal))
+                else:
+                    await Workers(self.sender, journal, deliver_sent).run(due)
 
     def _check_open(self) -> None:
         if not self._open:
             raise ClientClosedError("the client is not open; use it with async with")
+        self._check_loop()
+        if not self._takes_work:
+            raise ClientClosedError("the client is being closed, and takes no new work")
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise OtherLoopError(
+                "the client belongs to the event loop in which it was opened; call it "
+                "there, from another thread by asyncio.run_coroutine_threadsafe, or "
+                "open one in each loop"
+            )
 
 
 def _started(message: VoiceMessage) -> VoiceMessage:
     return message.starting(clock.utc_now())
-
-
-async def _blocks(source: Source, size: int) -> AsyncGenerator[Block, None]:
-    """
-    *source* in blocks, with what iterating raises marked as theirs.
-    """
-    try:
-        async for blocks in fed(source, _listed, size=size):
-            for block in blocks:
-                yield block
-    except InputError:
-        raise
-    except Exception as error:
-        raise _unreadable(error) from error
-    except asyncio.CancelledError as error:
-        # It may be theirs: a task of their own that was cancelled. Ours goes on.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise _unreadable(error) from error
-
-
-def _listed(blocks: Iterable[Block]) -> list[Block] | None:
-    return list(blocks) or None
-
-
-def _unreadable(error: BaseException) -> RecipientsError:
-    words = mask_numbers(str(error)) or type(error).__name__
-    return RecipientsError(f"the recipients can't be read any further: {words}")

@@ -5,45 +5,9 @@ Results while they come.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import (
-    AsyncIterator,
-    Sequence,
-)
+from collections.abc import AsyncIterator
 
-from voicepush.model.batch import Batch, BatchId
-from voicepush.model.claim import Claim, Claimed, Policy
 from voicepush.model.outcome import BatchResult, RecipientsError, Summary
-from voicepush.sending.journal import ForgetfulJournal
-
-
-class CountingJournal(ForgetfulJournal):
-    """
-    A journal that knows whether anything is between it and its answer.
-    """
-
-    def __init__(self, policy: Policy) -> None:
-        super().__init__(policy)
-        self.idle = asyncio.Event()
-        self.idle.set()
-        self._claimed: set[BatchId] = set()
-
-    async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
-        """
-        Let it pass, and remember it until its batch has been delivered.
-        """
-        claim = await super().claim(batch, places)
-        if isinstance(claim, Claimed):
-            self._claimed.add(batch.id)
-            self.idle.clear()
-        return claim
-
-    def delivered(self, result: BatchResult) -> None:
-        """
-        Forget it.
-        """
-        self._claimed.discard(result.batch.id)
-        if not self._claimed:
-            self.idle.set()
 
 
 class Stream:
@@ -54,8 +18,10 @@ class Stream:
     def __init__(self) -> None:
         #: What became of everyone so far, read or not.
         self.summary = Summary()
+        self._results: asyncio.Queue[BatchResult | None] = asyncio.Queue()
         # One place: a reader who is slower than the service slows the sending down.
-        self._results: asyncio.Queue[BatchResult | None] = asyncio.Queue(maxsize=1)
+        self._has_room = asyncio.Event()
+        self._is_hurried = False
         self._left = False
         self._error: BaseException | None = None
 
@@ -64,6 +30,7 @@ class Stream:
 
     async def __anext__(self) -> BatchResult:
         result = None if self._left else await self._results.get()
+        self._has_room.set()
         if result is not None:
             return result
         self.leave()
@@ -81,8 +48,7 @@ class Stream:
         """
         Give *result* to the reader, if there is still one.
         """
-        if not self._left:
-            await self._results.put(result)
+        await self._put(result)
 
     async def end(self, error: BaseException | None) -> None:
         """
@@ -91,13 +57,27 @@ class Stream:
         if isinstance(error, RecipientsError):
             error.summary = self.summary
         self._error = error
-        if not self._left:
-            await self._results.put(None)
+        await self._put(None)
+
+    def hurry(self) -> None:
+        """
+        Wait for the reader no more: what is still to come is kept until it is read.
+        """
+        self._is_hurried = True
+        self._has_room.set()
 
     def leave(self) -> None:
         """
         The reader wants no more; who waits for a place may go on.
         """
         self._left = True
+        self._has_room.set()
         while not self._results.empty():
             self._results.get_nowait()
+
+    async def _put(self, result: BatchResult | None) -> None:
+        while not (self._left or self._is_hurried or self._results.empty()):
+            self._has_room.clear()
+            await self._has_room.wait()
+        if not self._left:
+            self._results.put_nowait(result)

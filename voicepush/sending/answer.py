@@ -5,6 +5,7 @@ Answer bytes -> what they say of each destination.
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -26,6 +27,7 @@ _MOST_CODE_BYTES = 50
 
 #: What stands where the service repeated the key.
 HIDDEN = "<service key>"
+HIDDEN_TOKEN = "<token>"  # noqa: S105 -- which shows none
 
 
 class ResponseItem(NamedTuple):
@@ -231,11 +233,18 @@ def _item(code: str | None, description: str, secret: str) -> ResponseItem:
     )
 
 
+#: What a token looks like, whoever made it: three parts, of which the first is an
+#: object in base64.
+_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
+
+
 def without_key(text: str, secret: str) -> str:
     """
-    *text* without the service key, if that is given and the service has repeated it.
+    *text* without the service key, if that is given and the service has repeated it,
+    and without tokens that stand for one.
     """
-    return text.replace(secret, HIDDEN) if secret else text
+    text = text.replace(secret, HIDDEN) if secret else text
+    return _TOKEN.sub(HIDDEN_TOKEN, text)
 
 
 def _printable(texts: list[str], secret: str) -> list[str]:

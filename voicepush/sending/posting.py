@@ -115,6 +115,9 @@ class Poster:
                             secret=self._settings.service_key,
                         )
                     connection.proven = answer.proven
+                    tokens = self._transport.tokens
+                    if tokens is not None and connection.bearer is not None:
+                        answer = tokens.judged(answer, reply, connection.bearer)
         except ClientClosedError as error:
             stop.set(str(error))
             return posted(Answer([ResponseItem(Meaning.UNREACHED, None, str(error))]))

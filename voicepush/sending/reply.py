@@ -25,6 +25,8 @@ class Reply:
     body: bytes = attrs.field(repr=False)
     #: The header ``Retry-After``, empty where there is none.
     retry_after_text: str = ""
+    #: The header ``Date``, likewise.
+    date_text: str = ""
 
     @property
     def retry_after(self) -> float | None:
@@ -37,12 +39,22 @@ class Reply:
             return None
         try:
             is_number = text.isascii() and text.isdecimal()
-            seconds = float(text) if is_number else _seconds_until(text)
+            seconds = float(text) if is_number else _seconds_of(text) - clock.now()
         except (ValueError, TypeError, OverflowError, OSError):
             return None
         return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
 
+    @property
+    def served_at(self) -> float | None:
+        """
+        The time of the service's clock, in seconds since 1970, where it said that.
+        """
+        try:
+            return _seconds_of(self.date_text)
+        except (ValueError, TypeError, OverflowError, OSError):
+            return None
 
-def _seconds_until(http_date: str) -> float:
+
+def _seconds_of(http_date: str) -> float:
     moment = parsedate_to_datetime(http_date)
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - clock.now()
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -112,6 +112,7 @@ def encode(
     *,
     request_id: str | None = None,
     expiry: datetime | None = None,
+    prompt_field: str = "media",
 ) -> bytes:
     """
     The body of a request for *batch*, or for those of its destinations at *places*.
@@ -123,11 +124,13 @@ def encode(
     Args:
         request_id: The correlation id of the request, if its message has none.
         expiry: That of this request, where its message's is later or has none.
+        prompt_field: What the API calls the prompt id.
     """
     recipients = batch.recipients
     if places is None or len(places) == len(batch):
         places = range(len(batch))
-    head, tail = _head(batch.message, expiry), _tail(batch, request_id)
+    head = _head(batch.message, expiry, prompt_field)
+    tail = _tail(batch, request_id)
     if recipients.widths is None:
         values = recipients.values_at(places)
         name = _NAMES[recipients.kind]
@@ -201,7 +204,7 @@ def _tail(batch: Batch, request_id: str | None) -> str:
 
 
 @lru_cache(maxsize=64)
-def _head(message: VoiceMessage, expiry: datetime | None) -> str:
+def _head(message: VoiceMessage, expiry: datetime | None, prompt_field: str) -> str:
     """
     What stands before the first destination in a request of *message*.
     """
@@ -209,7 +212,10 @@ def _head(message: VoiceMessage, expiry: datetime | None) -> str:
         message = attrs.evolve(message, expiry=expiry)
     fields = _converter().unstructure(message)
     extra = fields.pop("extra", {})
-    voice = {name: fields.pop(name) for name in _OF_THE_CHANNEL if name in fields}
+    names = {name: name for name in _OF_THE_CHANNEL} | {"media": prompt_field}
+    voice = {
+        theirs: fields.pop(name) for name, theirs in names.items() if name in fields
+    }
     body = msgspec.json.encode(
         {
             "deliverychannel": "voice",

@@ -200,7 +200,7 @@ class Sender:
             return Rest()
         closes = delivery.closes
         request_id = delivery.request_id()
-        body = _body(delivery, places, request_id)
+        body = self._body(delivery, places, request_id)
         if self._sizes.is_too_large(len(body), len(places)):
             return Rest(delivery.halve(places, _TOO_LARGE_HERE))
         delivery.wait_begins()
@@ -211,11 +211,22 @@ class Sender:
             if claim.left_out or delivery.closes != closes:
                 delivery.leave_out(claim.left_out)
                 places = claim.places
-                body = _body(delivery, places, request_id)
+                body = self._body(delivery, places, request_id)
             posted = await self._poster.post(
                 delivery, places, body, request_id, journal.stop
             )
         return await self._noted(delivery, journal, claim, places, posted)
+
+    def _body(
+        self, delivery: Delivery, places: Sequence[int], request_id: str | None
+    ) -> bytes:
+        return encode(
+            delivery.batch,
+            places,
+            request_id=request_id,
+            expiry=delivery.expiry,
+            prompt_field=self.settings.prompt_field,
+        )
 
     async def _may_be_called(
         self, delivery: Delivery, journal: Journal, places: Sequence[int]
@@ -369,10 +380,6 @@ class Sender:
             later = max(later, delivery.closes)
         await told(journal, delivery, claimed, due_at=later)
         delivery.refusal = "its window is closed; it is called when that opens"
-
-
-def _body(delivery: Delivery, places: Sequence[int], request_id: str | None) -> bytes:
-    return encode(delivery.batch, places, request_id=request_id, expiry=delivery.expiry)
 
 
 def _is_over(delivery: Delivery, journal: Journal) -> bool:

@@ -34,13 +34,17 @@ class Slots:
         """
         Hold one of them for as long as the block lasts.
         """
-        await self._take(self._urgent if urgent else self._usual)
+        await self.take(urgent=urgent)
         try:
             yield
         finally:
-            self._give_back()
+            self.give_back()
 
-    async def _take(self, queue: deque[asyncio.Future[None]]) -> None:
+    async def take(self, *, urgent: bool = False) -> None:
+        """
+        Wait for one of them, which has to be given back.
+        """
+        queue = self._urgent if urgent else self._usual
         if self._free:
             self._free -= 1
             return
@@ -50,10 +54,13 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give_back()
+                self.give_back()
             raise
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """
+        Let the next one have what was taken.
+        """
         for queue in (self._urgent, self._usual):
             while queue:
                 turn = queue.popleft()

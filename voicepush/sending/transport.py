@@ -5,13 +5,11 @@ Bytes in, bytes out: the only aiohttp client, which sorts its failures by their 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Self
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from voicepush import clock
 from voicepush.errors import (
@@ -23,6 +21,8 @@ from voicepush.errors import (
 from voicepush.model.batch import Batch
 from voicepush.sending.carried import Carried
 from voicepush.sending.reply import Reply
+from voicepush.sending.resolving import Lookup, Resolver
+from voicepush.sending.tokens import Bearer, Tokens
 from voicepush.settings import ReuseConnections, Settings
 
 #: The path of the messaging API, version 1.
@@ -36,9 +36,6 @@ _MOST_ANSWER_BYTES = 4 << 20
 #: known to keep an idle connection for less than a second.
 _LONGEST_IDLE = 0.5
 
-#: An address found for a name is taken for so long, in seconds.
-_NAME_KEPT = 10.0
-
 
 class Transport:
     """
@@ -50,7 +47,10 @@ class Transport:
 
     Args:
         url: Where requests go; by default to the API.
-        headers: What they carry; by default the service key.
+        headers: What they carry; by default the service key, or a token.
+
+    Raises:
+        InputError: The settings ask for tokens, and the library for them is missing.
     """
 
     def __init__(
@@ -62,15 +62,19 @@ class Transport:
     ) -> None:
         self.settings = settings
         self.url = settings.base_url + PATH if url is None else url
+        #: What makes the tokens that requests carry, if they carry any.
+        self.tokens: Tokens | None = None
+        if headers is None and settings.token is not None:
+            headers, self.tokens = {}, Tokens(settings.token)
         self.headers = {"key": settings.service_key} if headers is None else headers
-        self._resolver: _Resolver | None = None
+        self._resolver: Resolver | None = None
         #: The latest to become idle comes last.
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._longest_idle = _LONGEST_IDLE
 
     async def __aenter__(self) -> Self:
-        self._resolver = _Resolver()
+        self._resolver = Resolver()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -150,14 +154,17 @@ class Connection:
     setting `proven`; see `Settings.reuse_connections`.
     """
 
-    def __init__(self, transport: Transport, resolver: AbstractResolver) -> None:
+    def __init__(self, transport: Transport, resolver: Resolver) -> None:
         settings = transport.settings
         self.proven = False
         self.carried = Carried()
+        #: The token of the latest request, if it carried one.
+        self.bearer: Bearer | None = None
         self._transport = transport
         self._reuse = settings.reuse_connections
         self._idle_since: float | None = None
         self._was_idle: float | None = None
+        self._lookup = Lookup(resolver)
         never = self._reuse is ReuseConnections.NEVER
         # A session of its own: the pool of a shared one would hand the connection on
         # as soon as the answer has ended, before anyone has looked at it.
@@ -166,7 +173,7 @@ class Connection:
                 limit=1,
                 keepalive_timeout=None if never else _LONGEST_IDLE,
                 force_close=never,
-                resolver=resolver,
+                resolver=self._lookup,
                 ssl=True if settings.tls is None else settings.tls,
             ),
             headers={
@@ -247,18 +254,22 @@ class Connection:
     async def _ask(
         self, method: str, path: str, body: bytes | None, limits: aiohttp.ClientTimeout
     ) -> Reply:
+        tokens = self._transport.tokens
+        self.bearer = None if tokens is None else tokens.current()
         try:
             async with self._session.request(
                 method,
                 self._transport.url + path,
                 data=body,
+                headers=None if self.bearer is None else self.bearer.headers,
                 allow_redirects=False,
                 proxy=self._transport.settings.proxy,
                 timeout=limits,
             ) as response:
                 answer = await _read(response)
                 waits = response.headers.get("retry-after", "")
-                return Reply(response.status, answer, waits)
+                date = response.headers.get("date", "")
+                return Reply(response.status, answer, waits, date)
         except (
             aiohttp.ClientConnectorDNSError,
             aiohttp.ClientConnectorCertificateError,
@@ -283,7 +294,8 @@ class Connection:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise InDoubtError("the client was closed meanwhile") from error
+            kind = NotSentError if self._lookup.was_cut else InDoubtError
+            raise kind("the client was closed meanwhile") from error
         except RuntimeError as error:
             if not self._session.closed:
                 raise
@@ -306,38 +318,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(answer) > _MOST_ANSWER_BYTES:
             raise InDoubtError("the answer is larger than any should be")
     return bytes(answer)
-
-
-class _Resolver(AbstractResolver):
-    """
-    The usual resolver with a short memory, shared by all connections.
-    """
-
-    def __init__(self) -> None:
-        self._resolver = aiohttp.DefaultResolver()
-        self._found: dict[object, tuple[float, list[ResolveResult]]] = {}
-
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,
-    ) -> list[ResolveResult]:
-        """
-        The addresses of *host*, found not longer than some seconds ago.
-        """
-        name = host, port, family
-        until, found = self._found.get(name, (0.0, []))
-        if clock.monotonic() >= until:
-            found = await self._resolver.resolve(host, port, family)
-            self._found[name] = clock.monotonic() + _NAME_KEPT, found
-        return found
-
-    async def close(self) -> None:
-        """
-        Give back what it holds.
-        """
-        await self._resolver.close()
 
 
 def _words(error: Exception) -> str:  # noqa: PLR0911 -- a table, read from the top

@@ -12,10 +12,12 @@ from voicepush.simulator.records import Record
 from voicepush.simulator.replies import Fault, Reply
 from voicepush.simulator.sequences import Ring
 from voicepush.simulator.server import Simulator
+from voicepush.simulator.tenant import PROMPT_FIELDS, TenantOptions
 from voicepush.simulator.truth import STATES, CallTruth, Happened
 
 __all__ = [
     "ALGORITHMS",
+    "PROMPT_FIELDS",
     "SHAPES",
     "STATES",
     "CallTruth",
@@ -26,4 +28,5 @@ __all__ = [
     "Reply",
     "Ring",
     "Simulator",
+    "TenantOptions",
 ]

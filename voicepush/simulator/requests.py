@@ -10,13 +10,13 @@ import attrs
 import msgspec
 
 from voicepush.simulator.codes import describe
+from voicepush.simulator.tenant import TenantOptions
 
 MOST_DESTINATIONS = 1_000
 MOST_CORRELATION_BYTES = 50
 
 _REQUIRED = frozenset({"deliverychannel", "channels", "destination"})
 _TEXTS = frozenset({"correlationid", "notifyurl", "callbackData", "expiry", "priority"})
-_PROMPTS = frozenset({"callflowid", "media"})
 _PRIORITIES = ("1", "2", "3")
 
 _ENTRY = frozenset({"msisdn", "customerid", "correlationid"})
@@ -84,7 +84,7 @@ def read_request(
     headers: Mapping[str, str],
     body: bytes,
     *,
-    service_key: str,
+    tenant: TenantOptions,
     most_bytes: int,
     now: datetime,
 ) -> CallRequest:
@@ -96,9 +96,10 @@ def read_request(
 
     Args:
         headers: Looked up without regard to case.
+        tenant: Says who may send, and what the prompt id is called.
         now: An aware time; an expiry that is not after it has passed.
     """
-    _check_headers(headers, service_key)
+    _check_headers(headers, tenant)
     if len(body) > most_bytes:
         _refuse("7022", f"{len(body)} bytes")
     try:
@@ -107,20 +108,18 @@ def read_request(
         _refuse("7000", str(error))
     _check_fields(message, "the request", required=_REQUIRED, optional=_TEXTS)
     _check_texts(message)
-    _check_channels(message)
+    prompts = frozenset({"callflowid", tenant.prompt_field})
+    _check_channels(message, prompts)
     expiry = _read_expiry(message["expiry"]) if "expiry" in message else None
-    request = _read_destinations(message, expiry)
+    request = _read_destinations(message, expiry, prompts)
     if expiry is not None and expiry <= now:
         _refuse("7005", "expiry is in the past")
     return request
 
 
-def _check_headers(headers: Mapping[str, str], service_key: str) -> None:
-    key = headers.get("key")
-    if not key:
-        _refuse("7002", "there is no header key")
-    if key != service_key:
-        _refuse("7001", "the key is another")
+def _check_headers(headers: Mapping[str, str], tenant: TenantOptions) -> None:
+    if (refusal := tenant.refuse(headers)) is not None:
+        _refuse(*refusal)
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         _refuse("7000", "the content type is not application/json")
@@ -149,23 +148,25 @@ def _check_texts(message: dict[str, Any]) -> None:
         _refuse("7004", f"priority is not one of {', '.join(_PRIORITIES)}")
 
 
-def _check_channels(message: dict[str, Any]) -> None:
+def _check_channels(message: dict[str, Any], names: AbstractSet[str]) -> None:
     if message["deliverychannel"] != "voice":
         _refuse("7004", "deliverychannel is not voice")
     _check_fields(message["channels"], "channels", required={"voice"})
     voice = message["channels"]["voice"]
-    _check_fields(voice, "channels.voice", optional=_PROMPTS | {"cli"})
+    _check_fields(voice, "channels.voice", optional=names | {"cli"})
     for name, value in voice.items():
         if not (isinstance(value, str) and value):
             _refuse("7004", f"channels.voice.{name} is not a non-empty string")
-    prompts = _PROMPTS & voice.keys()
+    prompts = names & voice.keys()
     if not prompts:
-        _refuse("7003", "channels.voice has neither callflowid nor media")
+        _refuse("7003", f"channels.voice has neither {' nor '.join(sorted(names))}")
     if len(prompts) > 1:
-        _refuse("7004", "channels.voice has both callflowid and media")
+        _refuse("7004", f"channels.voice has both {' and '.join(sorted(names))}")
 
 
-def _read_destinations(message: dict[str, Any], expiry: datetime | None) -> CallRequest:
+def _read_destinations(
+    message: dict[str, Any], expiry: datetime | None, prompts: AbstractSet[str]
+) -> CallRequest:
     entries = message["destination"]
     if not (isinstance(entries, list) and entries):
         _refuse("7004", "destination is not a non-empty list")
@@ -188,7 +189,7 @@ def _read_destinations(message: dict[str, Any], expiry: datetime | None) -> Call
         message.get("notifyurl", ""),
         message.get("callbackData", ""),
         expiry,
-        "".join(voice[name] for name in _PROMPTS & voice.keys()),
+        "".join(voice[name] for name in prompts & voice.keys()),
         voice.get("cli", ""),
         message.get("priority", ""),
     )

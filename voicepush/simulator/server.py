@@ -15,7 +15,7 @@ from yarl import URL
 
 from voicepush.simulator.answers import Answers, code_shown
 from voicepush.simulator.codes import ACCEPTED
-from voicepush.simulator.options import ReceiptOptions, parse_faults
+from voicepush.simulator.options import parse_faults
 from voicepush.simulator.rate import RateLimit
 from voicepush.simulator.records import Record
 from voicepush.simulator.replies import Fault, Reply, pick
@@ -30,6 +30,7 @@ from voicepush.simulator.responding import (
 )
 from voicepush.simulator.ringing import Ringing
 from voicepush.simulator.status import PATH, StatusApi
+from voicepush.simulator.tenant import TenantOptions
 from voicepush.simulator.truth import CallTruth
 
 _PATH = "/resources/v1/messaging"
@@ -39,7 +40,7 @@ _PATIENCE = 0.1
 
 
 @attrs.define(kw_only=True, eq=False, repr=False)
-class Simulator(ReceiptOptions):
+class Simulator(TenantOptions):
     """
     A stand-in for the API that rings nobody, and counts whom it would have rung.
 
@@ -58,8 +59,6 @@ class Simulator(ReceiptOptions):
     posting words to `/simulator/replies` and `/simulator/status-replies`.
     """
 
-    #: The key that requests have to bear.
-    service_key: str
     #: Where to listen; port 0 takes a free one.
     host: str = "127.0.0.1"
     port: int = 0
@@ -144,7 +143,6 @@ class Simulator(ReceiptOptions):
     @_status_api.default
     def _make_status_api(self) -> StatusApi:
         return StatusApi(
-            service_key=self.service_key,
             refusal_status=self.refusal_status,
             too_fast=self._too_fast,
             options=self,
@@ -333,7 +331,7 @@ class Simulator(ReceiptOptions):
             request = read_request(
                 headers,
                 body,
-                service_key=self.service_key,
+                tenant=self,
                 most_bytes=self.most_bytes,
                 now=datetime.fromtimestamp(at, UTC),
             )

@@ -12,11 +12,11 @@ from aiohttp import web
 from voicepush.simulator.answers import page_of
 from voicepush.simulator.calls import Told, text_of
 from voicepush.simulator.codes import describe
-from voicepush.simulator.options import ReceiptOptions
 from voicepush.simulator.rate import RateLimit
 from voicepush.simulator.replies import Reply, pick
 from voicepush.simulator.responding import respond
 from voicepush.simulator.ringing import Ringing
+from voicepush.simulator.tenant import TenantOptions
 
 PATH = "/resources/v1/messaging/status/{transid}"
 
@@ -52,12 +52,11 @@ class StatusApi:
     Tells by transaction id what became of calls: a list with an element for each.
     """
 
-    service_key: str
     #: The HTTP status of answers that refuse with a code.
     refusal_status: int
     #: The reply to who asks too fast.
     too_fast: Reply
-    options: ReceiptOptions
+    options: TenantOptions
     ringing: Ringing
     chance: random.Random
     #: How often each transaction was asked for.
@@ -103,9 +102,8 @@ class StatusApi:
     def _choose(self, headers: Mapping[str, str]) -> Reply:
         if not self.options.status_api:
             return _OFF
-        key = headers.get("key")
-        if key != self.service_key:
-            return Reply.parse("7001" if key else "7002")
+        if (refusal := self.options.refuse(headers)) is not None:
+            return Reply.parse(refusal[0])
         if not self._rate.admits(1, self.options.clock.monotonic()):
             return self.too_fast
         if self.scripted:

@@ -4,7 +4,15 @@ Recipients as they came, some at a time: what every source gives.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from itertools import islice
 from operator import attrgetter
 from typing import cast
@@ -88,25 +96,34 @@ async def from_async(
     recipients: AsyncIterable[Recipient] | AsyncIterable[Block],
     *,
     size: int = BLOCK_SIZE,
+    ended: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Block]:
     """
     Blocks of *size* from *recipients*; the last may be smaller. Blocks stay as they
     are.
 
     What the iterable raises comes out unchanged.
+
+    Args:
+        ended: Whether no more are wanted, where waiting for the next is cancelled: then
+            those who came already are given yet.
     """
     row = 1
     group: list[Recipient] = []
-    async for recipient in recipients:
-        if isinstance(recipient, Block):
-            yield recipient
-            continue
-        group.append(recipient)
-        if len(group) == size:
-            for block in blocks_of(group, row):
-                yield block
-            row += size
-            group = []
+    try:
+        async for recipient in recipients:
+            if isinstance(recipient, Block):
+                yield recipient
+                continue
+            group.append(recipient)
+            if len(group) == size:
+                for block in blocks_of(group, row):
+                    yield block
+                row += size
+                group = []
+    except asyncio.CancelledError:
+        if not ended():
+            raise
     for block in blocks_of(group, row):
         yield block
 

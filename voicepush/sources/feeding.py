@@ -45,6 +45,7 @@ async def fed(
     work: Callable[[Iterable[Block]], _T | None],
     *,
     size: int = BLOCK_SIZE,
+    ended: Callable[[], bool] = lambda: False,
 ) -> AsyncGenerator[_T, None]:
     """
     What *work* makes of the blocks of *source*, some at a time.
@@ -56,9 +57,10 @@ async def fed(
     Args:
         work: Takes some blocks; gives None if there were none.
         size: How many recipients of an iterable make a block.
+        ended: See `from_async`.
     """
     if isinstance(source, AsyncIterable):
-        async for block in from_async(source, size=size):
+        async for block in from_async(source, size=size, ended=ended):
             if (done := work([block])) is not None:
                 yield done
         return
