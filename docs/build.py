@@ -10,26 +10,28 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from shutil import rmtree
+
+import commands
+import library
 
 DOCS = Path(__file__).resolve().parent
 
-#: The programs that print a page each.
-PAGES = ("commands", "library")
-
 #: Zensical is strict with links only; what reads the docstrings just tells of them.
-_TOLD = ("WARNING", "ERROR", "Traceback")
+_TOLD = ("griffe:", "WARNING", "ERROR")
 
 
 def write_pages() -> None:
     """
     Write the pages that are made from the code.
     """
-    folder = DOCS / "reference"
-    folder.mkdir(exist_ok=True)
-    for name in PAGES:
-        program = [sys.executable, str(DOCS / f"{name}.py")]
-        page = subprocess.run(program, check=True, capture_output=True).stdout  # noqa: S603 -- our own
-        (folder / f"{name}.md").write_bytes(page)
+    made = {"commands.md": "\n".join(commands.lines())}
+    made |= {f"library/{name}": text for name, text in library.pages()}
+    rmtree(DOCS / "reference", ignore_errors=True)
+    for name, text in made.items():
+        page = DOCS / "reference" / name
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(text, encoding="utf-8")
 
 
 def build() -> int:
