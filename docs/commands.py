@@ -1,8 +1,8 @@
 """
 Writes the page of the command line from the commands themselves.
 
-``python docs/commands.py`` prints it; ``docs/build.py`` makes it a page of the site. What
-stands there is what ``--help`` says.
+``python docs/commands.py`` prints it; ``docs/build.py`` makes it a page of the site.
+What stands there is what ``--help`` says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from voicepush.cli.application import app
 _BEGIN = """\
 # The command line
 
-This page is made from the commands themselves: `voicepush COMMAND --help` says the same.
+This page is made from the commands themselves: `voicepush COMMAND --help` says as much.
 Options that you would type each time can stand [in a file](../configuration.md).
 """
 

@@ -1,9 +1,9 @@
 """
 Writes the pages of the library from its public names, in the order of the journey.
 
-``docs/build.py`` makes them pages of the site, where mkdocstrings puts the docstrings in.
-Each comment in ``voicepush.__all__`` begins a page. ``python docs/library.py`` prints the
-lines that the navigation in ``zensical.toml`` has for them.
+``docs/build.py`` makes them pages of the site, and mkdocstrings puts the docstrings in.
+Each comment in ``voicepush.__all__`` begins a page. ``python docs/library.py`` prints
+the lines that the navigation in ``zensical.toml`` has for them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The stand-in for the API in the same process, with faults on demand and counts of its own.
+The stand-in for the API in the same process: faults on demand, counts of its own.
 """
 
 import asyncio
