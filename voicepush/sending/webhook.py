@@ -60,10 +60,7 @@ class Webhook:
     An address that wants to know how a campaign goes.
 
     Its path and query may be secret, so no text shows them. The service key does not
-    go there.
-
-    Args:
-        settings: Whose certificates and proxy are used.
+    go there. The certificates and the proxy are those of *settings*.
 
     Raises:
         InputError: It is no whole address, or others could read what is sent there.
