@@ -331,9 +331,7 @@ class Client:
         due = self._lists.one(_started(message), recipients)
         with Piece(self._work, journal.stop) as piece:
             piece.taken(due)
-            result = await self.sender.send(
-                due, journal, urgent=True, callers=callers
-            )
+            result = await self.sender.send(due, journal, urgent=True, callers=callers)
             piece.ended(result)
             return result
 
