@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import multiprocessing
 import random
 import re
 import sys
@@ -40,32 +41,40 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--runs", type=int, default=-1)
     given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        # It ends its process, and nothing would be cleaned up after that.
+        looking = multiprocessing.Process(target=_look, args=(given, Path(folder)))
+        looking.start()
+        looking.join()
+    sys.exit(looking.exitcode)
+
+
+def _look(given: argparse.Namespace, folder: Path) -> None:
     # It is needed here only, and has to be there before what is looked into.
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["voicepush"]):
         check = importlib.import_module(f"fuzzing.{given.reader}").check
     seeds = CORPUS / given.reader
     words = sorted({word for file in seeds.iterdir() for word in _words(file)})
-    with tempfile.TemporaryDirectory() as folder:
-        dictionary, found = Path(folder, "words"), Path(folder, "found")
-        dictionary.write_text("".join(f'"{word}"\n' for word in words))
-        found.mkdir()
-        atheris.Setup(
-            [
-                sys.argv[0],
-                f"-max_total_time={given.seconds}",
-                f"-runs={given.runs}",
-                f"-max_len={_LONGEST}",
-                f"-dict={dictionary}",
-                "-timeout=20",
-                "-print_final_stats=1",
-                str(found),
-                str(seeds),
-            ],
-            check,
-            custom_mutator=_Mutator(words, atheris),
-        )
-        atheris.Fuzz()
+    dictionary, found = folder / "words", folder / "found"
+    dictionary.write_text("".join(f'"{word}"\n' for word in words))
+    found.mkdir()
+    atheris.Setup(
+        [
+            sys.argv[0],
+            f"-max_total_time={given.seconds}",
+            f"-runs={given.runs}",
+            f"-max_len={_LONGEST}",
+            f"-dict={dictionary}",
+            "-timeout=60",
+            "-print_final_stats=1",
+            str(found),
+            str(seeds),
+        ],
+        check,
+        custom_mutator=_Mutator(words, atheris),
+    )
+    atheris.Fuzz()
 
 
 def _words(file: Path) -> list[str]:

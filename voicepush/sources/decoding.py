@@ -14,7 +14,7 @@ from collections.abc import (
 from typing import NamedTuple, Protocol
 
 from voicepush.errors import InputError, SourceError
-from voicepush.sources.opening import CHUNK_BYTES, reading
+from voicepush.sources.opening import CHUNK_BYTES, fully, reading
 
 # A list of numbers has no longer lines; a file without line ends must not fill memory.
 _LONGEST_LINE = 1 << 20
@@ -44,13 +44,6 @@ class Piece(NamedTuple):
     row: int  # of its first line
     text: str  # whole lines, each ended by "\n"
     lines: int
-
-
-def joined(piece: Piece, following: Piece) -> Piece:
-    """
-    Both as one.
-    """
-    return Piece(piece.row, piece.text + following.text, piece.lines + following.lines)
 
 
 # Bytes become pieces of text.
@@ -136,7 +129,7 @@ def texts_of(
 
 def _chunk(stream: Readable, name: str) -> bytes:
     with reading(name):
-        return stream.read(CHUNK_BYTES)
+        return fully(stream.read, CHUNK_BYTES)
 
 
 def marked_encoding(start: bytes) -> str:

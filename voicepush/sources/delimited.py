@@ -25,7 +25,7 @@ from voicepush.sources.columns import (
     find_layout,
     is_sample,
 )
-from voicepush.sources.decoding import Piece, joined
+from voicepush.sources.decoding import Piece
 
 
 class Table(NamedTuple):
@@ -65,7 +65,7 @@ def head_of(pieces: Iterator[Piece]) -> Piece:
     """
     head = next(pieces)
     while not is_sample(head.text) and (more := next(pieces, None)):
-        head = joined(head, more)
+        head = head._replace(text=head.text + more.text, lines=head.lines + more.lines)
     return head
 
 

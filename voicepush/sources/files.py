@@ -18,7 +18,7 @@ from typing import BinaryIO, Self, cast
 from voicepush.errors import SourceError
 from voicepush.sources.blocks import Block, Facts
 from voicepush.sources.choosing import Choice, chosen
-from voicepush.sources.decoding import Readable, joined, pieces_of
+from voicepush.sources.decoding import Readable, pieces_of
 from voicepush.sources.delimited import read_delimited
 from voicepush.sources.excel import open_workbook, read_workbook
 from voicepush.sources.json_lines import read_json_lines
@@ -242,12 +242,6 @@ def _text(
     head = next(pieces, None)
     if head is None:
         return
-    # Blank lines say nothing of the format, and a pipe may bring them alone.
-    while not head.text.strip() and len(head.text) < CHUNK_BYTES:
-        more = next(pieces, None)
-        if more is None:
-            break
-        head = joined(head, more)
     pieces = chain([head], pieces)
     ending, first = suffixes[-1:], head.text.lstrip()[:1]
     if ending in ([".jsonl"], [".ndjson"]):

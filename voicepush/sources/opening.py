@@ -9,9 +9,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import (
-    Iterator,
-)
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -100,6 +98,19 @@ def digest_stream(stream: BinaryIO, name: str) -> str:
     return raw.digest()
 
 
+def fully(read: Callable[[int], bytes], size: int) -> bytes:
+    """
+    The next *size* bytes, and fewer only at the end.
+
+    A pipe may bring few at once; a list must not be understood otherwise because of it.
+    """
+    parts, room = [], size
+    while room and (part := read(room)):
+        parts.append(part)
+        room -= len(part)
+    return b"".join(parts)
+
+
 class Raw:
     """
     Takes the digest of what is read through it.
@@ -125,7 +136,7 @@ class Raw:
         """
         The first chunk, which stays to be read.
         """
-        self._ahead = self.read(CHUNK_BYTES)
+        self._ahead = fully(self.read, CHUNK_BYTES)
         return self._ahead
 
     def digest(self) -> str:
