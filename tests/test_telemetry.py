@@ -328,6 +328,21 @@ def test_what_waits_is_written_soon(sdk: Sdk) -> None:
     assert 2 == len(sdk.spans(BATCH))
 
 
+def test_a_campaign_whose_end_was_not_told(sdk: Sdk) -> None:
+    """
+    Its span ends when it begins anew, or when nothing is written any more.
+    """
+    observers = Observers()
+    undo = telemetry.instrument(observers, **sdk.providers)
+    begun = voicepush.CampaignBegun(campaign="june", tag="tag")
+    observers.tell(begun)
+    observers.tell(begun)
+    after_two = len(sdk.spans(CAMPAIGN))
+    undo()
+
+    assert (1, 2) == (after_two, len(sdk.spans(CAMPAIGN)))
+
+
 def test_not_many_wait(sdk: Sdk) -> None:
     """
     However fast they come.

@@ -40,7 +40,7 @@ def attach(
     observers = (
         observed if isinstance(observed, Observers) else observed.sender.observers
     )
-    server = {} if sender is None else _server(sender.settings.base_url)
+    server = {} if sender is None else _server(sender.base_url)
     tracers = tracer_provider or get_tracer_provider()
     spans = Spans(tracers.get_tracer(_NAME, schema_url=SCHEMA_URL), server)
     meters = _meters(meter_provider or get_meter_provider())

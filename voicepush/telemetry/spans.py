@@ -101,6 +101,9 @@ class Spans:
         self._dispatches.clear()
 
     def _begin(self, event: CampaignBegun) -> None:
+        if event.tag in self._dispatches:
+            # Its ledger was gone when it ended, so that nobody was told.
+            self._dispatches.pop(event.tag).span.end()
         name = {"voicepush.campaign": mask_numbers(event.campaign)}
         span = self._tracer.start_span(CAMPAIGN_SPAN, attributes=name)
         self._dispatches[event.tag] = _Dispatch(span, _links([span.get_span_context()]))
