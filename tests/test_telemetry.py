@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from callers import MovedLoop
 from conftest import KEY, Connect, Simulate, numbers
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
@@ -55,12 +56,13 @@ async def test_a_batch_of_send_is_a_child_of_its_caller(
     So is each batch of a stream; and each attempt is a child of its batch.
     """
     client = await connect(await simulate())
-    telemetry.instrument(client, **sdk.providers)
+    undo = telemetry.instrument(client, **sdk.providers)
     with sdk.tracer.start_as_current_span("request") as caller:
         await client.send(message, numbers(1500))
         async with client.stream(message, numbers(10)) as results:
             async for _ in results:
                 pass
+    undo()
 
     batches, attempts = sdk.spans(BATCH), sdk.spans("POST")
     assert 3 == len(batches) == len(attempts)
@@ -108,7 +110,7 @@ async def test_a_joined_batch_is_linked_to_every_caller(
     Once to each of their spans, whoever filled the batch; who has none is not linked.
     """
     client = await connect(await simulate())
-    telemetry.instrument(client, **sdk.providers)
+    undo = telemetry.instrument(client, **sdk.providers)
     spans: list[trace.Span] = []
 
     async def call(first: int, many: int) -> None:
@@ -122,6 +124,7 @@ async def test_a_joined_batch_is_linked_to_every_caller(
         *(call(10 * each, each) for each in range(1, 6)),
         client.submit(message, *numbers(1, 100)),
     )
+    undo()
 
     (batch,) = sdk.spans(BATCH)
     assert 16 == attribute(batch, "messaging.batch.message_count")
@@ -138,9 +141,10 @@ async def test_attempts_tell_what_was_said(
     """
     simulator = await simulate()
     client = await connect(simulator)
-    telemetry.instrument(client, **sdk.providers)
+    undo = telemetry.instrument(client, **sdk.providers)
     simulator.next_replies("7006", "429:0", "504")
     await client.send(message, numbers(3))
+    undo()
 
     told = [
         tuple(
@@ -181,7 +185,7 @@ async def test_what_is_measured(
     """
     simulator = await simulate()
     client = await connect(simulator, rate=5000.0)
-    telemetry.instrument(client, **sdk.providers)
+    undo = telemetry.instrument(client, **sdk.providers)
     simulator.next_replies("7102", "504")
     await client.send(message, numbers(4))
     await client.send(message, numbers(3, 10))
@@ -203,6 +207,7 @@ async def test_what_is_measured(
     assert outcomes == sdk.sums("voicepush.recipients", "voicepush.outcome")
     sent = {"7102": 4, "in_doubt": 3, None: 20}
     assert sent == sdk.sums("messaging.client.sent.messages", "error.type")
+    undo()
     took = sdk.sums("http.client.request.duration", "http.response.status_code")
     assert {200: 2, 504: 1} == took
     levels = {
@@ -300,6 +305,70 @@ async def test_receipts_by_state(sdk: Sdk) -> None:
     assert {"stored": 3, "refused": 2, "unplaced": 1, "unreadable": 0} == posts
 
 
+def test_what_waits_is_written_soon(sdk: Sdk) -> None:
+    """
+    By the loop's clock, in the span in which it happened; outside of a loop at once.
+    """
+    observers = Observers()
+    telemetry.instrument(observers, **sdk.providers)
+
+    async def happen() -> int:
+        with sdk.tracer.start_as_current_span("request") as span:
+            observers.tell(_batch())
+        before = len(sdk.spans(BATCH))
+        await asyncio.sleep(1)
+        (written,) = sdk.spans(BATCH)
+        assert id_of(span) == parent_of(written)
+        return before
+
+    loop = MovedLoop()
+    assert 0 == loop.run_until_complete(happen())
+    loop.close()
+    observers.tell(_batch())
+    assert 2 == len(sdk.spans(BATCH))
+
+
+def test_a_campaign_whose_end_was_not_told(sdk: Sdk) -> None:
+    """
+    Its span ends when it begins anew, or when nothing is written any more.
+    """
+    observers = Observers()
+    undo = telemetry.instrument(observers, **sdk.providers)
+    begun = voicepush.CampaignBegun(campaign="june", tag="tag")
+    observers.tell(begun)
+    observers.tell(begun)
+    after_two = len(sdk.spans(CAMPAIGN))
+    undo()
+
+    assert (1, 2) == (after_two, len(sdk.spans(CAMPAIGN)))
+
+
+def test_not_many_wait(sdk: Sdk) -> None:
+    """
+    However fast they come.
+    """
+    observers = Observers()
+    telemetry.instrument(observers, **sdk.providers)
+
+    async def happen() -> None:
+        for _ in range(100):
+            observers.tell(_batch())
+        assert len(sdk.spans(BATCH)) >= 68
+
+    asyncio.run(happen())
+
+
+def _batch() -> voicepush.BatchRecorded:
+    return voicepush.BatchRecorded(
+        batch=voicepush.BatchId("tag", 0),
+        recipients=1,
+        outcomes={voicepush.Outcome.ACCEPTED: 1},
+        attempts=[],
+        began=1_700_000_000.0,
+        seconds=0.1,
+    )
+
+
 def everything(sdk: Sdk) -> str:
     """
     All that was exported, as one text.
@@ -321,7 +390,7 @@ async def test_nobody_is_named(
     """
     simulator = await simulate("mix:7102=50%,7006=20%", seed=3)
     client = await connect(simulator)
-    telemetry.instrument(client, **sdk.providers)
+    undo = telemetry.instrument(client, **sdk.providers)
     message = VoiceMessage(media="welcome", correlation_id="request-of-ann")
     people = [
         voicepush.Destination(msisdn=number, correlation_id=f"order-{place}-of-ann")
@@ -334,6 +403,7 @@ async def test_nobody_is_named(
     campaign = await Campaign.plan(ledger, f"only {secret}", message, people)
     simulator.next_replies("7001")
     await campaign.dispatch(client)
+    undo()
     said = everything(sdk)
 
     assert BATCH in said

@@ -7,7 +7,7 @@ met is an error itself (mypy's ``warn_unused_ignores``).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import assert_type
@@ -109,3 +109,20 @@ def receipts(ledger: Ledger) -> None:
     assert_type(voicepush.receipts_app(ledger, secret="s"), web.Application)
     voicepush.receipts_app(ledger, secrets="s")  # type: ignore[call-arg]
     voicepush.receipts_apps  # type: ignore[attr-defined]  # noqa: B018
+
+
+def telemetry(client: Client) -> None:
+    """
+    A client, or observers, can be instrumented, and that can be undone.
+    """
+    assert_type(voicepush.telemetry.instrument(client), Callable[[], None])
+    voicepush.telemetry.instrument(voicepush.Observers())
+    voicepush.telemetry.instrument(client.settings)  # type: ignore[arg-type]
+
+
+def hear(event: voicepush.Event) -> None:
+    """
+    Observers are told of every kind of event.
+    """
+    if isinstance(event, voicepush.BatchRecorded):
+        assert_type(event.failure, Outcome | None)

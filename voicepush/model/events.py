@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 
 #: Outcomes other than acceptance, the worst first. Who is left out when it is their
 #: turn is no failure.
+_ONLY_ACCEPTED = {Outcome.ACCEPTED}
 _FAILURES = (Outcome.UNKNOWN, Outcome.NOT_SENT, Outcome.REJECTED, Outcome.EXPIRED)
 
 
@@ -87,6 +88,8 @@ class BatchRecorded:
         """
         The worst of the outcomes, if someone was not accepted.
         """
+        if self.outcomes.keys() == _ONLY_ACCEPTED:
+            return None
         return next((each for each in _FAILURES if self.outcomes.get(each)), None)
 
 
@@ -159,8 +162,8 @@ class Observers:
     Those who hear of events, at once and in the thread in which they happen.
     """
 
-    def __init__(self) -> None:
-        self._observers: list[Observer] = []
+    def __init__(self, *observers: Observer) -> None:
+        self._observers: list[Observer] = [*observers]
 
     def add(self, observer: Observer) -> None:
         """

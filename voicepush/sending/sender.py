@@ -94,6 +94,13 @@ class Sender:
         )
 
     @property
+    def base_url(self) -> str:
+        """
+        The address of the service.
+        """
+        return self.settings.base_url
+
+    @property
     def waiting(self) -> Waiting | None:
         """
         Why nothing goes on at present, where nothing does.

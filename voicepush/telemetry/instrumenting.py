@@ -13,6 +13,7 @@ from opentelemetry.metrics import MeterProvider, get_meter_provider
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
 from voicepush.model.events import Observers
+from voicepush.telemetry.later import Later
 from voicepush.telemetry.meters import Meters
 from voicepush.telemetry.names import SCHEMA_URL
 from voicepush.telemetry.observed import HasSender
@@ -39,12 +40,13 @@ def attach(
     observers = (
         observed if isinstance(observed, Observers) else observed.sender.observers
     )
-    server = {} if sender is None else _server(sender.settings.base_url)
+    server = {} if sender is None else _server(sender.base_url)
     tracers = tracer_provider or get_tracer_provider()
     spans = Spans(tracers.get_tracer(_NAME, schema_url=SCHEMA_URL), server)
     meters = _meters(meter_provider or get_meter_provider())
     measured = meters.of(server)
-    hearing = (spans, measured.sums, meters.timing(server))
+    later = Later(spans, meters.timing(server))
+    hearing = (measured.sums, later)
     for each in hearing:
         observers.add(each)
     if sender is not None:
@@ -60,6 +62,7 @@ def attach(
             observers.remove(each)
         if sender is not None:
             measured.senders.remove(sender)
+        later.close()
         spans.close()
 
     return undo

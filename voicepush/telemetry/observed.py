@@ -42,19 +42,6 @@ class Paced(Protocol):
         ...
 
 
-class Addressed(Protocol):
-    """
-    What knows where requests go.
-    """
-
-    @property
-    def base_url(self) -> str:
-        """
-        The address of the service.
-        """
-        ...
-
-
 class Sends(Protocol):
     """
     What sends batches.
@@ -68,9 +55,9 @@ class Sends(Protocol):
         ...
 
     @property
-    def settings(self) -> Addressed:
+    def base_url(self) -> str:
         """
-        How it behaves.
+        The address of the service.
         """
         ...
 

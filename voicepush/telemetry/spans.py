@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context as Surroundings
-from functools import singledispatchmethod
 
 import attrs
 from opentelemetry.context import Context
@@ -37,9 +36,15 @@ from voicepush.telemetry.names import (
     MESSAGING,
     SEND_SPAN,
 )
-from voicepush.telemetry.sums import Codes, Said, http_error, status_of
+from voicepush.telemetry.sums import Codes, http_error, status_of
 
 _Attributes = Mapping[str, str | int]
+
+#: What tells how many recipients have an outcome.
+_NAMES = {each: f"voicepush.recipients.{each.value}" for each in Outcome}
+
+#: Where there is no span.
+_NOWHERE = Context()
 
 
 @attrs.define(eq=False)
@@ -80,7 +85,12 @@ class Spans:
         """
         Write what it tells.
         """
-        self._write(event)
+        if isinstance(event, BatchRecorded):
+            self._write_batch(event)
+        elif isinstance(event, CampaignBegun):
+            self._begin(event)
+        elif isinstance(event, CampaignStopped):
+            self._end(event)
 
     def close(self) -> None:
         """
@@ -90,36 +100,30 @@ class Spans:
             each.span.end()
         self._dispatches.clear()
 
-    @singledispatchmethod
-    def _write(self, event: Event) -> None:
-        """
-        Others are no spans.
-        """
-
-    @_write.register
-    def _(self, event: CampaignBegun) -> None:
+    def _begin(self, event: CampaignBegun) -> None:
+        if event.tag in self._dispatches:
+            # Its ledger was gone when it ended, so that nobody was told.
+            self._dispatches.pop(event.tag).span.end()
         name = {"voicepush.campaign": mask_numbers(event.campaign)}
         span = self._tracer.start_span(CAMPAIGN_SPAN, attributes=name)
         self._dispatches[event.tag] = _Dispatch(span, _links([span.get_span_context()]))
 
-    @_write.register
-    def _(self, event: CampaignStopped) -> None:
+    def _end(self, event: CampaignStopped) -> None:
         dispatch = self._dispatches.pop(event.tag, None)
         if dispatch is not None:
             told = {"voicepush.state": event.state.value, **_told(dispatch.outcomes)}
             dispatch.span.set_attributes(told)
             dispatch.span.end()
 
-    @_write.register
-    def _(self, event: BatchRecorded) -> None:
+    def _write_batch(self, event: BatchRecorded) -> None:
         context: Context | None = None
-        links: Sequence[Link] = ()
+        links: Sequence[Link] | None = None
         dispatch = self._dispatches.get(event.batch.tag)
         if dispatch is not None:
             dispatch.outcomes.update(event.outcomes)
-            context, links = Context(), dispatch.links
+            context, links = _NOWHERE, dispatch.links
         elif event.callers:
-            context, links = Context(), _links(map(_span_of, event.callers))
+            context, links = _NOWHERE, _links(map(_span_of, event.callers))
         span = self._tracer.start_span(
             SEND_SPAN,
             context,
@@ -137,24 +141,21 @@ class Spans:
             if failed := event.failure:
                 span.set_attribute("error.type", failed.value)
                 span.set_status(StatusCode.ERROR)
-            within = set_span_in_context(span, Context())
+            within = set_span_in_context(span, _NOWHERE)
             for attempt in event.attempts:
                 self._write_attempt(attempt, within)
         span.end(_nanoseconds(event.began + event.seconds))
 
     def _write_attempt(self, event: AttemptMade, within: Context) -> None:
-        said = Said(self._codes.told(event.code), event.meaning)
+        error = http_error(event)
         attributes: dict[str, str | int] = {
             **self._http,
-            "http.request.body.size": event.bytes,
             "voicepush.attempt": event.attempt,
-            "voicepush.destinations": event.destinations,
-            "voicepush.code": said.code,
-            "voicepush.meaning": said.meaning,
+            "voicepush.code": self._codes.told(event.code),
+            "voicepush.meaning": event.meaning,
         }
         if (status := status_of(event)) is not None:
             attributes["http.response.status_code"] = status
-        error = http_error(event)
         if error:
             attributes["error.type"] = error
         span = self._tracer.start_span(
@@ -170,10 +171,7 @@ class Spans:
 
 
 def _told(outcomes: Mapping[Outcome, int]) -> dict[str, int]:
-    return {
-        f"voicepush.recipients.{outcome.value}": number
-        for outcome, number in outcomes.items()
-    }
+    return {_NAMES[outcome]: number for outcome, number in outcomes.items()}
 
 
 def _links(contexts: Iterable[SpanContext]) -> list[Link]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from functools import singledispatchmethod
 from typing import NamedTuple
 
 from voicepush.model.call import CallState
@@ -142,31 +141,18 @@ class Sums:
         """
         Add what it tells.
         """
-        self._add(event)
-
-    @singledispatchmethod
-    def _add(self, event: Event) -> None:
-        """
-        Others are nothing to be counted.
-        """
-
-    @_add.register
-    def _(self, event: AttemptMade) -> None:
-        said = Said(self.codes.told(event.code), event.meaning)
-        self.attempts[said] += 1
-        self.sent[said.error] += event.destinations
-        self.durations.add(event.seconds)
-
-    @_add.register
-    def _(self, event: BatchRecorded) -> None:
-        for outcome, number in event.outcomes.items():
-            self.recipients[outcome] += number
-
-    @_add.register
-    def _(self, event: ReceiptsApplied) -> None:
-        for state, number in event.states.items():
-            self.receipts[state] += number
-        self.posts["stored"] += event.stored
-        self.posts["refused"] += event.refused
-        self.posts["unplaced"] += event.received.unplaced
-        self.posts["unreadable"] += event.received.unreadable
+        if isinstance(event, AttemptMade):
+            said = Said(self.codes.told(event.code), event.meaning)
+            self.attempts[said] += 1
+            self.sent[said.error] += event.destinations
+            self.durations.add(event.seconds)
+        elif isinstance(event, BatchRecorded):
+            for outcome, number in event.outcomes.items():
+                self.recipients[outcome] += number
+        elif isinstance(event, ReceiptsApplied):
+            for state, number in event.states.items():
+                self.receipts[state] += number
+            self.posts["stored"] += event.stored
+            self.posts["refused"] += event.refused
+            self.posts["unplaced"] += event.received.unplaced
+            self.posts["unreadable"] += event.received.unreadable
