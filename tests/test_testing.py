@@ -460,6 +460,22 @@ async def test_what_is_never_done_is_not_hurried_for_ever(
     assert waiting.cancelled()
 
 
+async def test_no_time_passes_while_something_goes_on(voice_clock: VoiceClock) -> None:
+    """
+    A slow machine lets no time-out strike: only who waits for the time is hurried.
+    """
+
+    async def works() -> timedelta:
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        worked = voice_clock.passed
+        await asyncio.sleep(3600)
+        return worked
+
+    assert timedelta(0) == await voice_clock.hurry(works(), step=timedelta(minutes=5))
+    assert voice_clock.passed >= timedelta(hours=1)
+
+
 async def test_the_true_time_is_back_after_a_test() -> None:
     """
     Neither voicepush nor the loop lives by a clock that nobody moves any more.
