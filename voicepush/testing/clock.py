@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 #: the time, that has an end, too.
 _A_MOMENT = 0.001
 _QUIET_TURNS = 10
-_MOST_TURNS = 300
+_MOST_TURNS = 100
 
 
 class VoiceClock(Clock):
