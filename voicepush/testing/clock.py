@@ -36,6 +36,7 @@ class VoiceClock(Clock):
     """
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
         self._passed = 0.0
         self._set_by = 0.0
         self._loops: list[asyncio.AbstractEventLoop] = []
@@ -65,9 +66,10 @@ class VoiceClock(Clock):
     @property
     def passed(self) -> timedelta:
         """
-        How much time passed because the test said so.
+        How much time has passed since the test began: what it took, and what it was
+        moved by.
         """
-        return timedelta(seconds=self._passed)
+        return timedelta(seconds=self.monotonic() - self._began)
 
     def set(self, moment: datetime) -> None:
         """
