@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TypeVar
@@ -17,10 +18,12 @@ from voicepush.simulator.clock import Clock
 
 _T = TypeVar("_T")
 
-#: How often everyone gets a turn after the clock was moved, for a moment each: what is
-#: on its way between two sockets arrives meanwhile.
-_TURNS = 10
+#: Everyone gets turns, of a moment each, until nothing has happened in so many of them:
+#: what is on its way between two sockets arrives meanwhile. Where something happens all
+#: the time, that has an end, too.
 _A_MOMENT = 0.001
+_QUIET_TURNS = 10
+_MOST_TURNS = 100
 
 
 class VoiceClock(Clock):
@@ -33,10 +36,13 @@ class VoiceClock(Clock):
     """
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
         self._passed = 0.0
         self._set_by = 0.0
         self._loops: list[asyncio.AbstractEventLoop] = []
         self._fixed: asyncio.AbstractEventLoop | None = None
+        #: How much has happened in those loops; our own turns, too.
+        self._happened = 0
 
     def now(self) -> float:
         """
@@ -60,9 +66,10 @@ class VoiceClock(Clock):
     @property
     def passed(self) -> timedelta:
         """
-        How much time passed because the test said so.
+        How much time has passed since the test began: what it took, and what it was
+        moved by.
         """
-        return timedelta(seconds=self._passed)
+        return timedelta(seconds=self.monotonic() - self._began)
 
     def set(self, moment: datetime) -> None:
         """
@@ -108,7 +115,20 @@ class VoiceClock(Clock):
             RuntimeError: The timers of the event loop can't be moved, as uvloop's.
         """
         self.move(by)
-        await let_go_on()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """
+        Let everyone go on until nothing happens any more unless time passes.
+        """
+        quiet = 0
+        for _ in range(_MOST_TURNS):
+            before = self._happened
+            await asyncio.sleep(_A_MOMENT)
+            # This task itself was woken up.
+            quiet = quiet + 1 if self._happened - before <= 1 else 0
+            if quiet == _QUIET_TURNS:
+                return
 
     async def hurry(
         self,
@@ -118,7 +138,8 @@ class VoiceClock(Clock):
         at_most: timedelta = timedelta(days=1),
     ) -> _T:
         """
-        Wait for *what*, while time passes in steps, and give what it gives.
+        Wait for *what*, and give what it gives; time passes in steps, each as soon as
+        nothing happens any more without that.
 
         Raises:
             TimeoutError: It is not done when *at_most* has passed.
@@ -126,7 +147,7 @@ class VoiceClock(Clock):
         task = asyncio.ensure_future(what)
         end = self._passed + at_most.total_seconds()
         try:
-            await let_go_on()
+            await self.settle()
             while not task.done():
                 if self._passed >= end:
                     raise TimeoutError(f"it is not done after {at_most}")
@@ -153,6 +174,7 @@ class VoiceClock(Clock):
             if isinstance(loop, asyncio.BaseEventLoop):
                 true = loop.time
                 _replace(stack, loop, "time", lambda: true() + self._passed)
+                _replace(stack, loop, "call_soon", self._noting(loop.call_soon))
             else:
                 # Its timers do not ask for its time. That matters only if the test
                 # moves the clock.
@@ -161,13 +183,18 @@ class VoiceClock(Clock):
             stack.callback(self._loops.remove, loop)
             yield
 
+    def _noting(
+        self, call_soon: Callable[..., asyncio.Handle]
+    ) -> Callable[..., asyncio.Handle]:
+        """
+        *call_soon*, by which a loop is told of everything that goes on.
+        """
 
-async def let_go_on() -> None:
-    """
-    Give everyone some turns.
-    """
-    for _ in range(_TURNS):
-        await asyncio.sleep(_A_MOMENT)
+        def noting(*what: object, context: Context | None = None) -> asyncio.Handle:
+            self._happened += 1
+            return call_soon(*what, context=context)
+
+        return noting
 
 
 def _replace(stack: ExitStack, owner: object, name: str, value: object) -> None:

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from voicepush.simulator import Ring, Simulator
-from voicepush.simulator.clock import Clock
-from voicepush.testing.clock import let_go_on
+from voicepush.testing.clock import VoiceClock
 from voicepush.testing.settings import VoiceSettings
 from voicepush.testing.values import PostedReceipt, RungCall, TakenRequest
 
@@ -35,9 +34,10 @@ class VoiceApi:
     """
 
     def __init__(
-        self, settings: VoiceSettings | None = None, *, clock: Clock | None = None
+        self, settings: VoiceSettings | None = None, *, clock: VoiceClock | None = None
     ) -> None:
         self.settings = settings or VoiceSettings()
+        self._clock = clock or VoiceClock()
         self._simulator = Simulator(
             service_key=self.settings.service_key,
             faults=self.settings.faults,
@@ -52,7 +52,7 @@ class VoiceApi:
             ring_seconds=self.settings.ring_seconds,
             receipt_faults=self.settings.receipt_faults,
             hub_secret=self.settings.hub_secret,
-            clock=clock or Clock(),
+            clock=self._clock,
         )
 
     async def __aenter__(self) -> Self:
@@ -130,7 +130,7 @@ class VoiceApi:
             lambda: len(self._simulator.requests) >= requests,
             lambda: f"{len(self._simulator.requests)} of {requests} requests came",
         )
-        await let_go_on()
+        await self._clock.settle()
 
     # What is replied
 
