@@ -73,7 +73,7 @@ class Piece:
 
     def taken(self, result: BatchResult) -> None:
         """
-        Count those in whom it was asked to call.
+        Count those who are to be called.
         """
         size = len(result)
         self.in_flight += size
