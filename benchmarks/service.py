@@ -45,7 +45,10 @@ LINGER = 0.02
 #: What may come on top, in seconds.
 WISHED = 0.005
 
-FAULTS = ["7006@5%", "drop@2%", "slow:0.3@5%", "429:1@1/500"]
+FAULTS = ["7006@5%", "drop@2%", "slow:0.3@5%", "429:1@1/150"]
+
+#: Where this is set, the service sleeps for as long instead of submitting.
+_INSTEAD = "SLEEP_INSTEAD"
 
 _MESSAGE = voicepush.VoiceMessage(media="welcome")
 
@@ -109,6 +112,11 @@ async def submit(arguments: argparse.Namespace) -> None:
             told("submit", waits, LINGER + SERVICE)
 
 
+def _made_up(recipient: voicepush.Recipient) -> voicepush.Result:
+    accepted = voicepush.Outcome.ACCEPTED
+    return voicepush.Result(str(recipient), accepted, "1001", "Queued", None, "")
+
+
 def timed() -> Any:
     """
     The service of the documents, which writes at its end how long `submit` took.
@@ -128,7 +136,11 @@ def timed() -> Any:
         recipient: voicepush.Recipient,
     ) -> voicepush.Result:
         begun = time.perf_counter()
-        result = await original(client, message, recipient)
+        if os.environ.get(_INSTEAD):
+            await asyncio.sleep(LINGER + SERVICE)
+            result = _made_up(recipient)
+        else:
+            result = await original(client, message, recipient)
         waits.append(time.perf_counter() - begun)
         return result
 
@@ -137,15 +149,22 @@ def timed() -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await module.app(scope, receive, send)
         if scope["type"] == "lifespan":
-            told("submit in the service", waits, LINGER + SERVICE)
+            name = "sleep" if os.environ.get(_INSTEAD) else "submit"
+            told(f"{name} in the service", waits, LINGER + SERVICE)
 
     return app
 
 
 async def http(arguments: argparse.Namespace) -> None:
     """
-    The service on uvicorn, before the sink.
+    The service on uvicorn, before the sink; and one that only sleeps for as long.
     """
+    for instead in ("", "1") * arguments.rounds:
+        os.environ[_INSTEAD] = instead
+        await _http(arguments)
+
+
+async def _http(arguments: argparse.Namespace) -> None:
     from aiohttp import ClientSession, TCPConnector  # noqa: PLC0415
     from services import on_uvicorn  # noqa: PLC0415
 

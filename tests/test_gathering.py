@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from callers import LINGER, Service, after, begin, moved, now, submit
@@ -12,8 +13,11 @@ from made_up import MESSAGE, number, several
 from making import entry_of
 
 from voicepush.client.gathering import Gatherer
+from voicepush.errors import BusyError
 from voicepush.model.message import VoiceMessage
+from voicepush.model.outcome import BatchResult
 from voicepush.model.recipients import Destination, Recipient, Recipients
+from voicepush.settings import WhenFull
 
 OTHER = VoiceMessage(media="farewell")
 
@@ -289,3 +293,56 @@ def test_any_callers(
     assert all(weigh(group) <= size or 1 == len(group) for group in service.groups)
     assert [] not in service.groups
     assert len(stayed) >= sum(patience is None for *_, patience in calls)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 0.1), st.none() | st.floats(0, 0.1)), max_size=25),
+    st.integers(1, 4),
+    st.integers(1, 5),
+)
+def test_places_are_given_back(
+    calls: list[tuple[float, float | None]], size: int, most: int
+) -> None:
+    """
+    However many come and give up, at whatever moment: no more than may be are without
+    an answer, and afterwards every place is free.
+    """
+    service = Service(takes=0.01)
+    under_way = 0
+
+    async def send(message: VoiceMessage, recipients: Recipients) -> BatchResult:
+        nonlocal under_way
+        under_way += len(recipients)
+        assert under_way <= most
+        try:
+            return await service(message, recipients)
+        finally:
+            under_way -= len(recipients)
+
+    @moved
+    async def everyone() -> None:
+        gatherer = Gatherer(
+            send,
+            size=size,
+            linger=LINGER,
+            most_waiting=most,
+            when_full=WhenFull.REFUSE,
+        )
+
+        async def call(place: int, begins: float, patience: float | None) -> None:
+            await asyncio.sleep(begins)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await submit(gatherer, MESSAGE, number(place))
+
+        await asyncio.gather(*(call(place, *each) for place, each in enumerate(calls)))
+        await gatherer.close()
+        for place in range(most):
+            gatherer.check_room()
+            begin(submit(gatherer, MESSAGE, number(100 + place)))
+            await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            gatherer.check_room()
+        await gatherer.close()
+
+    everyone()

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
@@ -236,16 +235,16 @@ class TestJobs:
         assert 1 == simulator.rung
 
 
-@pytest.mark.parametrize("page", ["services.md"])
-def test_the_page_shows_what_is_run(page: str) -> None:
+def test_a_page_shows_what_is_run() -> None:
     """
-    Each example stands in the page word for word.
+    Each example stands in a page of the documents, word for word.
     """
-    docs = Path(__file__).parent.parent / "docs"
-    text = (docs / page).read_text(encoding="utf-8")
-    examples = sorted((docs / "examples").rglob("*.py"))
+    pages = "".join(
+        page.read_text(encoding="utf-8") for page in EXAMPLES.parent.glob("*.md")
+    )
+    examples = sorted(EXAMPLES.rglob("*.py"))
 
     assert examples
     for example in examples:
         shown = f"```python\n{example.read_text(encoding='utf-8')}```"
-        assert shown in text, example.name
+        assert shown in pages, example.name

@@ -84,6 +84,10 @@ async def test_leaving_a_stream_early_settles_what_is_under_way(
 
     assert results.summary.accepted == simulator.rung
     assert results.summary.accepted > 0
+    assert results.summary.total == simulator.rung + results.summary.not_sent
+    assert {"the stream was left"} >= {
+        each.description for each in results.summary.failures
+    }
 
 
 async def test_leaving_a_stream_counts_batches_that_were_partly_rung(

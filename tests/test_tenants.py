@@ -5,12 +5,13 @@ How tenants differ: by tokens in place of a key, and by what the prompt id is ca
 from __future__ import annotations
 
 import json
+import signal
 import tomllib
 from pathlib import Path
 
 import pytest
 from conftest import KEY, Connect, Serve, Simulate, numbers
-from mishaps import say
+from mishaps import process, say
 from test_tokens import SECRET, SERVICE_ID
 
 from voicepush import InputError, Outcome, PromptField, Settings, VoiceMessage
@@ -246,6 +247,22 @@ class TestStandIn:
     """
     What the stand-in is told of its tenant.
     """
+
+    def test_as_a_command(self, secret_file: Path) -> None:
+        """
+        It takes the tokens of a service, and another spelling of the prompt's field.
+        """
+        tokens = ["--service-id", SERVICE_ID, "--service-secret-file", str(secret_file)]
+        tenant = ["--prompt-field", "promptid", *tokens]
+        with process("simulate", "--port", "0", *tenant) as running:
+            assert running.stdout is not None
+            url = running.stdout.readline().strip()
+            said = say("call", NUMBER, "--media", "x", "--base-url", url, *tenant)
+            running.send_signal(signal.SIGTERM)
+            counted, _ = running.communicate()
+
+        assert 0 == said.code
+        assert 1 == json.loads(counted)["rung"]
 
     @pytest.mark.parametrize(
         ("words", "complaint"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import logging
 import pickle
+import sys
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -272,6 +273,16 @@ def test_a_token_that_is_repeated_is_hidden() -> None:
 
     assert "no <token> here" == without_key(f"no {text} here", KEY)
     assert text[-20:-5] not in without_key(f"no {text[:-5]}", KEY)
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    One line says how to install it.
+    """
+    monkeypatch.setitem(sys.modules, "jwt", None)
+
+    with pytest.raises(InputError, match=r"pip install 'voicepush\[jwt\]'"):
+        Client(token=TOKEN, base_url=BASE)
 
 
 class TestWhereItIsGiven:

@@ -260,7 +260,8 @@ class Client:
 
         Reads ahead no further than what is under way, so memory stays bounded however
         long the list is and however slow the reader. Leaving the block early stops
-        after what is under way, and `Stream.summary` counts that, too.
+        after what is under way, and `Stream.summary` counts that, too; who was read by
+        then and not sent is ``not_sent`` in it.
 
         Raises the same as `send`.
         """
@@ -293,7 +294,7 @@ class Client:
             finally:
                 sending.cancel()
                 await asyncio.wait([sending])
-                journal.abandon(_CANCELLED, stream.summary)
+                journal.abandon(journal.stop.reason or _CANCELLED, stream.summary)
 
     async def submit(self, message: VoiceMessage, recipient: Recipient) -> Result:
         """

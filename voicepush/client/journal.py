@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from voicepush.model.batch import Batch, BatchId
+from voicepush.model.batch import Batch
 from voicepush.model.claim import Claim, Claimed, Policy, Record
 from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.sending.journal import ForgetfulJournal
@@ -36,14 +36,15 @@ class ListJournal(ForgetfulJournal):
         #: Set while nothing is between a request and its delivery.
         self.idle = asyncio.Event()
         self.idle.set()
-        self._known: dict[BatchId, _Known] = {}
-        self._claimed: set[BatchId] = set()
+        #: By the number of the batch: a client has one counter for all.
+        self._known: dict[int, _Known] = {}
+        self._claimed: set[int] = set()
 
     def begin(self, due: BatchResult) -> None:
         """
         Remember a batch that is read.
         """
-        self._known[due.batch.id] = _Known(due)
+        self._known[due.batch.id.number] = _Known(due)
 
     async def claim(self, batch: Batch, places: Sequence[int]) -> Claim:
         """
@@ -51,8 +52,9 @@ class ListJournal(ForgetfulJournal):
         """
         claim = await super().claim(batch, places)
         if isinstance(claim, Claimed):
-            self._known[batch.id].claimed = claim.places
-            self._claimed.add(batch.id)
+            number = batch.id.number
+            self._known[number].claimed = claim.places
+            self._claimed.add(number)
             self.idle.clear()
         return claim
 
@@ -65,15 +67,17 @@ class ListJournal(ForgetfulJournal):
         """
         Remember what an answer said.
         """
-        self._known[result.batch.id] = _Known(result)
+        known = self._known[result.batch.id.number]
+        known.result, known.claimed = result, ()
         return await super().record(claimed, result, due_at)
 
     def delivered(self, result: BatchResult) -> None:
         """
         Forget it.
         """
-        self._known.pop(result.batch.id, None)
-        self._claimed.discard(result.batch.id)
+        number = result.batch.id.number
+        self._known.pop(number, None)
+        self._claimed.discard(number)
         if not self._claimed:
             self.idle.set()
 

@@ -110,10 +110,10 @@ class Lists:
         """
         *source* in blocks, with what iterating raises marked as theirs.
         """
-        is_list = isinstance(source, Sequence)
         feeding = fed(source, _listed, size=self.most, ended=lambda: piece.is_cut)
+        is_list = isinstance(source, Sequence)
         try:
-            async for blocks in piece.reading(feeding, to_its_end=is_list):
+            async for blocks in feeding if is_list else piece.reading(feeding):
                 for block in blocks:
                     yield block
         except InputError:

@@ -73,18 +73,21 @@ class Piece:
 
     def taken(self, result: BatchResult) -> None:
         """
-        Count those in whom it was asked to call.
+        Count those who are to be called.
         """
-        self.in_flight += len(result)
-        self._work.in_flight += len(result)
+        size = len(result)
+        self.in_flight += size
+        self._work.in_flight += size
 
     def ended(self, result: BatchResult) -> None:
         """
         Count what became of them.
         """
-        self.in_flight -= len(result)
-        self._work.in_flight -= len(result)
-        self._work.counts.update(result.counts())
+        size = len(result)
+        self.in_flight -= size
+        self._work.in_flight -= size
+        for outcome, number in result.counts().items():
+            self._work.counts[outcome] += number
 
     @property
     def is_cut(self) -> bool:
@@ -94,18 +97,16 @@ class Piece:
         return self._work.is_cut
 
     async def reading(
-        self, blocks: AsyncIterator[list[Block]], *, to_its_end: bool
+        self, blocks: AsyncIterator[list[Block]]
     ) -> AsyncIterator[list[Block]]:
         """
         Read *blocks* until the piece is cut off, however long they are silent.
-
-        Args:
-            to_its_end: They are of a list, whose rest is read all the same.
         """
-        while to_its_end or not self.is_cut:
+        interrupted = False
+        while interrupted or not self.is_cut:
             try:
                 async with asyncio.timeout(None) as scope:
-                    self._reading = None if to_its_end else scope
+                    self._reading = scope
                     read = await anext(blocks, None)
             except TimeoutError:
                 if not scope.expired():
@@ -115,8 +116,8 @@ class Piece:
                 self._reading = None
             if read is None:
                 return
-            # Where reading was interrupted, what comes yet had been read before.
-            to_its_end = to_its_end or scope.expired()
+            # What comes after an interruption had been read before.
+            interrupted = interrupted or scope.expired()
             yield read
 
     def cut(self, reason: str) -> None:
@@ -124,8 +125,9 @@ class Piece:
         Send nothing else of it, and read nothing else.
         """
         self._stop.set(reason)
-        if self._reading is not None:
-            self._reading.reschedule(asyncio.get_running_loop().time())
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.reschedule(asyncio.get_running_loop().time())
         self._when_cut()
 
 
