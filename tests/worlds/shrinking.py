@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+from going import Report, run
 from setups import Setup
-from world import Report, run
 
 #: So many smaller worlds are tried at most.
 _MOST_TRIES = 400
@@ -86,6 +86,9 @@ def _smaller(setup: Setup) -> Iterator[Setup]:
                 if len(less) >= least:
                     yield _with(setup, name, less)
             size //= 2
+    if first := min((at for at, _ in setup.faults), default=0):
+        sooner = tuple((at - first, fault) for at, fault in setup.faults)
+        yield _with(setup, "faults", sooner)
     for name, plain in _PLAIN.items():
         if getattr(setup, name) != plain:
             yield _with(setup, name, plain)

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from going import Report, run
 from planted import PLANTED, worlds_for
 from setups import Setup, made
 from shrinking import shrunk
-from world import Report, run
 
 #: Worlds are gone through in so many parts, which may go side by side.
 _PARTS = 8
@@ -24,7 +24,7 @@ _WORLDS_IN_FILES = 80
 _AGAIN = """
 import sys
 from setups import made
-from world import run
+from going import run
 for seed in map(int, sys.argv[2:]):
     print(run(made(seed, sys.argv[1])).digest)
 """
