@@ -111,6 +111,10 @@ def _left_alone(loop: SimulatedLoop) -> Iterator[None]:
     What the dead have left is thrown away, without a word of what it would do then.
     """
     hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    # Being watched line by line would halve the worlds, and what they go through is
+    # covered by other tests.
+    trace = sys.gettrace()
+    sys.settrace(None)
     gc.disable()
     gc.freeze()  # only what the world has made is looked at in the end
     try:
@@ -124,4 +128,5 @@ def _left_alone(loop: SimulatedLoop) -> Iterator[None]:
     finally:
         gc.unfreeze()
         gc.enable()
+        sys.settrace(trace)
         sys.unraisablehook = hook

@@ -60,6 +60,23 @@ def shrunk(report: Report, went: Callable[[Setup], Report] = run) -> Report:
     return smallest
 
 
+def must_hold(setup: Setup) -> None:
+    """
+    Let the world of *setup* go.
+
+    Raises:
+        AssertionError: It has failed; the text tells of the smallest that does so, too.
+    """
+    report = run(setup)
+    if report.failure is None:
+        return
+    smallest = shrunk(report)
+    story = "\n".join(smallest.story)
+    raise AssertionError(
+        f"seed {setup.seed}: {report.failure}\n{smallest.setup}\n{story}"
+    )
+
+
 def _is_alike(one: Report, other: Report) -> bool:
     return _words(one) == _words(other)
 
