@@ -24,6 +24,7 @@ from showing import (
     has_doubles,
     has_receipts,
     has_windows,
+    lasts,
     never_retries,
     resends,
     reuses,
@@ -263,7 +264,7 @@ def _take_over() -> Iterator[None]:
 
 @_planted(
     "a worker that was taken over goes on",
-    stands_still,
+    with_all(stands_still, lasts),
 )
 def _go_on() -> Iterator[None]:
     with mock.patch.object(MemoryWorker, "_check_ours", _nothing):
@@ -287,7 +288,7 @@ def _wake() -> Iterator[None]:
 
 @_planted(
     "who was taken for lost becomes pending by a late record",
-    with_all(stands_still, with_faults(Fault.INTERNAL, Fault.RANG_7006, Fault.SLOW)),
+    with_all(stands_still, with_faults(Fault.INTERNAL, Fault.RANG_7006)),
 )
 def _late_pending() -> Iterator[None]:
     may = {**decisions._MAY_BECOME, Outcome.UNKNOWN: frozenset(Outcome)}

@@ -49,6 +49,13 @@ def stands_still(setup: Setup) -> bool:
     return any(seconds > 15 for _, _, seconds in setup.stops)
 
 
+def lasts(setup: Setup) -> bool:
+    """
+    Whoever wakes finds another at work.
+    """
+    return setup.rate is not None and len(setup.people) > 10 * setup.rate / 2
+
+
 def has_receipts(setup: Setup) -> bool:
     """
     The platform reports by itself.
