@@ -15,6 +15,24 @@ from unittest import mock
 
 import attrs
 from setups import Deed, Fault, Setup, made
+from showing import (
+    Wants,
+    any_world,
+    expires,
+    has_batches,
+    has_deaths,
+    has_doubles,
+    has_receipts,
+    has_windows,
+    lasts,
+    never_retries,
+    resends,
+    reuses,
+    stands_still,
+    with_all,
+    with_deed,
+    with_faults,
+)
 
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import StoredCampaign
@@ -28,8 +46,6 @@ from voicepush.sending.carried import Carried
 from voicepush.sending.codes import Meaning
 
 Plant = Callable[[], Iterator[None]]
-
-Wants = Callable[[Setup], bool]
 
 
 class Planted(NamedTuple):
@@ -55,76 +71,6 @@ def worlds_for(
     return filter(planted.wants, (made(seed, ledger) for seed in count(first)))
 
 
-def _any(_: Setup) -> bool:
-    return True
-
-
-def _with(*kinds: Fault) -> Wants:
-    """
-    Worlds in which some of these faults befall the first requests.
-    """
-
-    def wants(setup: Setup) -> bool:
-        requests = len(setup.people) / setup.batch_size + 1
-        return any(at < requests and kind in kinds for at, kind in setup.faults)
-
-    return wants
-
-
-def _both(*all_of: Wants) -> Wants:
-    def wants(setup: Setup) -> bool:
-        return all(each(setup) for each in all_of)
-
-    return wants
-
-
-def _stands_still(setup: Setup) -> bool:
-    return any(seconds > 15 for _, _, seconds in setup.stops)
-
-
-def _has_receipts(setup: Setup) -> bool:
-    return setup.receipts > 0
-
-
-def _has_deaths(setup: Setup) -> bool:
-    return bool(setup.deaths)
-
-
-def _never_retries(setup: Setup) -> bool:
-    return not setup.retry_internal_error
-
-
-def _has_batches(setup: Setup) -> bool:
-    return setup.batch_size > 3
-
-
-def _reuses(setup: Setup) -> bool:
-    return setup.reuse == "proven"
-
-
-def _resends(setup: Setup) -> bool:
-    return setup.resend_unknown
-
-
-def _has_doubles(setup: Setup) -> bool:
-    return len(set(setup.people)) < len(setup.people)
-
-
-def _has_windows(setup: Setup) -> bool:
-    return setup.gap is not None
-
-
-def _expires(setup: Setup) -> bool:
-    return setup.expiry is not None
-
-
-def _does(deed: Deed) -> Wants:
-    def wants(setup: Setup) -> bool:
-        return any(each is deed for _, each in setup.deeds)
-
-    return wants
-
-
 def _no(*_: object) -> bool:
     return False
 
@@ -137,7 +83,7 @@ def _nobody(*_: object) -> dict[str, object]:
     return {}
 
 
-def _planted(words: str, wants: Wants = _any) -> Callable[[Plant], Plant]:
+def _planted(words: str, wants: Wants = any_world) -> Callable[[Plant], Plant]:
     def plant(work: Plant) -> Plant:
         PLANTED[words] = Planted(contextmanager(work), wants)
         return work
@@ -147,7 +93,7 @@ def _planted(words: str, wants: Wants = _any) -> Callable[[Plant], Plant]:
 
 @_planted(
     "what is in doubt is tried again, as HTTP clients do",
-    _with(Fault.LOST, Fault.LATE, Fault.RESET_AFTER, Fault.CUT),
+    with_faults(Fault.LOST, Fault.LATE, Fault.RESET_AFTER, Fault.CUT),
 )
 def _retry_doubt() -> Iterator[None]:
     outcomes = {**delivery._OUTCOMES, Meaning.IN_DOUBT: Outcome.PENDING}
@@ -157,7 +103,7 @@ def _retry_doubt() -> Iterator[None]:
 
 @_planted(
     "503 without Retry-After is taken for a refusal",
-    _with(Fault.BUSY),
+    with_faults(Fault.BUSY),
 )
 def _busy_is_refusal() -> Iterator[None]:
     busy = HTTPStatus.SERVICE_UNAVAILABLE
@@ -168,7 +114,7 @@ def _busy_is_refusal() -> Iterator[None]:
 
 @_planted(
     "a code of theirs that may have rung is tried again",
-    _with(Fault.PROVIDER),
+    with_faults(Fault.PROVIDER),
 )
 def _retry_provider() -> Iterator[None]:
     meanings = {**codes._MEANINGS, "7010": Meaning.INTERNAL}
@@ -178,7 +124,7 @@ def _retry_provider() -> Iterator[None]:
 
 @_planted(
     "7006 is tried again although its owner has turned that off",
-    _both(_with(Fault.RANG_7006), _never_retries),
+    with_all(with_faults(Fault.RANG_7006), never_retries),
 )
 def _retry_internal() -> Iterator[None]:
     note = delivery.Delivery.note
@@ -193,7 +139,7 @@ def _retry_internal() -> Iterator[None]:
 
 @_planted(
     "whom an answer leaves out is tried again",
-    _both(_with(Fault.PARTLY), _has_batches),
+    with_all(with_faults(Fault.PARTLY), has_batches),
 )
 def _retry_unmatched() -> Iterator[None]:
     item = answer.UNMATCHED._replace(meaning=Meaning.INTERNAL)
@@ -203,7 +149,7 @@ def _retry_unmatched() -> Iterator[None]:
 
 @_planted(
     "an answer with another request's ids is believed",
-    _with(Fault.ANOTHERS, Fault.TWICE),
+    with_faults(Fault.ANOTHERS, Fault.TWICE),
 )
 def _believe_others() -> Iterator[None]:
     with (
@@ -224,7 +170,7 @@ def _credulous(decode: Callable[..., answer.Answer]) -> Callable[..., answer.Ans
 
 @_planted(
     "an attempt goes over a connection that carried an earlier one",
-    _both(_with(Fault.TWICE), _reuses),
+    with_all(with_faults(Fault.TWICE), reuses),
 )
 def _stale_connection() -> Iterator[None]:
     connection = transport.Transport.connection
@@ -249,7 +195,7 @@ def _stale_connection() -> Iterator[None]:
 
 @_planted(
     "requests are sent by a method that aiohttp repeats by itself",
-    _with(Fault.RESET_AFTER, Fault.CLOSED, Fault.GOODBYE),
+    with_faults(Fault.RESET_AFTER, Fault.CLOSED, Fault.GOODBYE),
 )
 def _idempotent() -> Iterator[None]:
     ask = transport.Connection._ask
@@ -263,7 +209,7 @@ def _idempotent() -> Iterator[None]:
 
 @_planted(
     "whom a dead process had claimed is pending again",
-    _has_deaths,
+    has_deaths,
 )
 def _recover_pending() -> Iterator[None]:
     def recovered(
@@ -293,7 +239,7 @@ def _claim_nothing() -> Iterator[None]:
 
 @_planted(
     "whoever is asked for may be claimed, whatever is known of them",
-    _both(_with(Fault.RANG_7006), _has_receipts),
+    with_all(with_faults(Fault.RANG_7006), has_receipts),
 )
 def _claim_anyone() -> Iterator[None]:
     with mock.patch.object(decisions, "claimable", _anyone):
@@ -309,7 +255,7 @@ def _anyone(
 
 @_planted(
     "a campaign can be taken from a worker that lives",
-    _does(Deed.SECOND),
+    with_deed(Deed.SECOND),
 )
 def _take_over() -> Iterator[None]:
     with mock.patch.object(StoredCampaign, "check_free", _nothing):
@@ -318,7 +264,7 @@ def _take_over() -> Iterator[None]:
 
 @_planted(
     "a worker that was taken over goes on",
-    _stands_still,
+    with_all(stands_still, lasts),
 )
 def _go_on() -> Iterator[None]:
     with mock.patch.object(MemoryWorker, "_check_ours", _nothing):
@@ -327,7 +273,7 @@ def _go_on() -> Iterator[None]:
 
 @_planted(
     "whom a process that stands still has claimed is called again",
-    _both(_stands_still, _resends),
+    with_all(stands_still, resends),
 )
 def _wake() -> Iterator[None]:
     recover = MemoryWorker.recover
@@ -342,7 +288,7 @@ def _wake() -> Iterator[None]:
 
 @_planted(
     "who was taken for lost becomes pending by a late record",
-    _both(_stands_still, _with(Fault.INTERNAL, Fault.RANG_7006, Fault.SLOW)),
+    with_all(stands_still, with_faults(Fault.INTERNAL, Fault.RANG_7006)),
 )
 def _late_pending() -> Iterator[None]:
     may = {**decisions._MAY_BECOME, Outcome.UNKNOWN: frozenset(Outcome)}
@@ -352,7 +298,7 @@ def _late_pending() -> Iterator[None]:
 
 @_planted(
     "a receipt proves nothing",
-    _has_receipts,
+    has_receipts,
 )
 def _no_proof() -> Iterator[None]:
     from voicepush.ledger.memory.campaign import Row  # noqa: PLC0415
@@ -363,7 +309,7 @@ def _no_proof() -> Iterator[None]:
 
 @_planted(
     "what a worker tells overwrites what a receipt has proven",
-    _has_receipts,
+    has_receipts,
 )
 def _overwrite() -> Iterator[None]:
     def heard(known: BatchResult, told: BatchResult) -> BatchResult:
@@ -376,7 +322,7 @@ def _overwrite() -> Iterator[None]:
 
 @_planted(
     "duplicates are not looked for",
-    _has_doubles,
+    has_doubles,
 )
 def _duplicates() -> Iterator[None]:
     make = Screening.__init__
@@ -390,7 +336,7 @@ def _duplicates() -> Iterator[None]:
 
 @_planted(
     "the halves of a batch overlap",
-    _both(_with(Fault.TOO_MANY, Fault.TOO_LARGE), _has_batches),
+    with_all(with_faults(Fault.TOO_MANY, Fault.TOO_LARGE), has_batches),
 )
 def _overlap() -> Iterator[None]:
     halve = delivery.Delivery.halve
@@ -410,7 +356,7 @@ def _overlap() -> Iterator[None]:
 
 @_planted(
     "the list of those who must not be called is looked at when planning only",
-    _does(Deed.SUPPRESS),
+    with_deed(Deed.SUPPRESS),
 )
 def _suppress_once() -> Iterator[None]:
     with mock.patch.object(Listing, "found", _nobody):
@@ -419,7 +365,7 @@ def _suppress_once() -> Iterator[None]:
 
 @_planted(
     "windows are not looked at by claims",
-    _has_windows,
+    has_windows,
 )
 def _no_windows() -> Iterator[None]:
     from voicepush.ledger.memory import worker  # noqa: PLC0415
@@ -438,7 +384,7 @@ def _no_windows() -> Iterator[None]:
 
 @_planted(
     "people are sent after the expiry",
-    _expires,
+    expires,
 )
 def _no_expiry() -> Iterator[None]:
     def long(_: object) -> float:
@@ -453,7 +399,7 @@ def _no_expiry() -> Iterator[None]:
 
 @_planted(
     "who was in flight when a campaign is left is forgotten",
-    _has_deaths,
+    has_deaths,
 )
 def _lose() -> Iterator[None]:
     def lost(result: BatchResult, in_flight: object) -> BatchResult:

@@ -14,10 +14,10 @@ from collections import Counter
 from contextlib import nullcontext
 from itertools import islice
 
+from going import Report, run
 from planted import PLANTED, Planted, worlds_for
-from setups import Setup
+from showing import any_world
 from shrinking import shrunk
-from world import Report, run
 
 #: Where a world is longer, only its end is told.
 _LINES = 120
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--plant", type=int, help="a fault, by its number; see planted")
     parser.add_argument("--go-on", action="store_true", help="after one that fails")
     given = parser.parse_args()
-    planted = Planted(nullcontext, _any)
+    planted = Planted(nullcontext, any_world)
     words = "nothing"
     if given.plant is not None:
         words, planted = list(PLANTED.items())[given.plant]
@@ -63,10 +63,6 @@ def main() -> int:
         + f"; failed: {len(failed)} {failed[:20]}"
     )
     return 1 if failed else 0
-
-
-def _any(_: Setup) -> bool:
-    return True
 
 
 def _count(seen: Counter[str], report: Report) -> None:

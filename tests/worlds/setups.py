@@ -11,6 +11,9 @@ import attrs
 
 from voicepush.model.recipients import Kind
 
+#: Of every campaign.
+NAME = "june"
+
 #: Faults befall so many requests at most; after them the service is sound.
 _LAST_FAULT = 60
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
+from going import Report, run
 from setups import Setup
-from world import Report, run
 
 #: So many smaller worlds are tried at most.
 _MOST_TRIES = 400
@@ -60,6 +60,23 @@ def shrunk(report: Report, went: Callable[[Setup], Report] = run) -> Report:
     return smallest
 
 
+def must_hold(setup: Setup) -> None:
+    """
+    Let the world of *setup* go.
+
+    Raises:
+        AssertionError: It has failed; the text tells of the smallest that does so, too.
+    """
+    report = run(setup)
+    if report.failure is None:
+        return
+    smallest = shrunk(report)
+    story = "\n".join(smallest.story)
+    raise AssertionError(
+        f"seed {setup.seed}: {report.failure}\n{smallest.setup}\n{story}"
+    )
+
+
 def _is_alike(one: Report, other: Report) -> bool:
     return _words(one) == _words(other)
 
@@ -86,6 +103,9 @@ def _smaller(setup: Setup) -> Iterator[Setup]:
                 if len(less) >= least:
                     yield _with(setup, name, less)
             size //= 2
+    if first := min((at for at, _ in setup.faults), default=0):
+        sooner = tuple((at - first, fault) for at, fault in setup.faults)
+        yield _with(setup, "faults", sooner)
     for name, plain in _PLAIN.items():
         if getattr(setup, name) != plain:
             yield _with(setup, name, plain)

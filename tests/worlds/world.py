@@ -6,27 +6,18 @@ wrong decided by a seed, and the promises looked at all the while.
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import gc
-import hashlib
-import json
-import random
-import sys
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import count
 from random import Random
-from types import SimpleNamespace
 from typing import cast
-from unittest import mock
 
-import attrs
+from others import Others
 from promises import Promises, Seen
-from service import Request, Service
-from setups import Deed, Setup
+from service import Service
+from setups import NAME, Setup
 from simulated_disk import SimulatedDisk
-from simulated_loop import Process, SimulatedLoop, WorldError
+from simulated_loop import Process, SimulatedLoop
 from simulated_network import Network
 from watched_ledger import watched
 
@@ -47,7 +38,6 @@ from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.recipients import Destination, Kind
 from voicepush.model.status import CampaignState, CampaignStatus
-from voicepush.receipts.receipt import read_receipt
 
 #: The wall shows this when a world begins, in seconds since 1970: 03:33:20.
 _BEGINNING = 2_000_000_000
@@ -61,117 +51,10 @@ _ROUNDS = 150
 #: Who gives no sign for so long is taken for dead, in seconds.
 _SILENT = 15.0
 
-NAME = "june"
 _IN_FLIGHT = "in flight, not answered yet"
 #: The most frequent first.
 _OUTCOMES = sorted(Outcome, key=["accepted", "pending", "unknown"].__contains__)[::-1]
 _OVER = (CampaignState.FINISHED, CampaignState.CANCELLED)
-
-
-@attrs.frozen
-class Report:
-    """
-    What became of a world.
-    """
-
-    setup: Setup
-    #: Why it failed; None where everything held.
-    failure: str | None
-    #: What happened in it, line by line.
-    story: tuple[str, ...] = attrs.field(repr=False)
-    requests: int
-    steps: int
-    #: How long it took, in its own seconds.
-    seconds: float
-
-    @property
-    def digest(self) -> str:
-        """
-        Tells its story from any other.
-        """
-        return hashlib.sha256("\n".join(self.story).encode()).hexdigest()
-
-
-def run(setup: Setup) -> Report:
-    """
-    Let the world of *setup* go to its end, or until something happens that must not.
-    """
-    chance = Random(f"world {setup.seed}")  # noqa: S311 -- chance, not secrecy
-    loop = SimulatedLoop(chance, shuffles=setup.shuffles)
-    with _left_alone(loop):
-        return _went(World(setup, loop, chance))
-
-
-def _went(world: World) -> Report:
-    loop = world.loop
-    failure: str | None = None
-    try:
-        with _simulated(world):
-            loop.run_until_complete(world.go())
-    except WorldError as error:
-        failure = loop.broken or str(error)
-    except Exception as error:  # noqa: BLE001 -- a world must not end so
-        failure = loop.broken or f"{type(error).__name__}: {error}"
-    return Report(
-        world.setup,
-        failure or loop.broken,
-        tuple(world.story),
-        len(world.service.requests),
-        loop.steps,
-        loop.time() - world.begun,
-    )
-
-
-@contextmanager
-def _simulated(world: World) -> Iterator[None]:
-    """
-    Time and chance are the world's own.
-    """
-    loop, chance = world.loop, world.chance
-    before = random.getstate()
-    random.seed(chance.random())
-    time = SimpleNamespace(
-        time=world.wall,
-        monotonic=loop.time,
-        process_time=loop.time,
-        sleep=lambda _: None,
-    )
-    secrets = SimpleNamespace(
-        token_hex=lambda n: f"{chance.getrandbits(8 * n):0{2 * n}x}"
-    )
-    try:
-        with (
-            mock.patch("voicepush.clock.time", time),
-            mock.patch("voicepush.clock.secrets", secrets),
-            mock.patch("aiohttp.connector.monotonic", loop.time),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        random.setstate(before)
-
-
-@contextmanager
-def _left_alone(loop: SimulatedLoop) -> Iterator[None]:
-    """
-    What the dead have left is thrown away, without a word of what it would do then.
-    """
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    gc.disable()
-    gc.freeze()  # only what the world has made is looked at in the end
-    try:
-        yield
-        loop.throw_away()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # What is thrown away can bring others back for a moment.
-            while gc.collect():
-                pass
-    finally:
-        gc.unfreeze()
-        gc.enable()
-        sys.unraisablehook = hook
 
 
 class World:
@@ -191,24 +74,23 @@ class World:
         self.promises = Promises(setup, self.wall, self.tell, loop.fail)
         self.service = Service(setup, chance, self.promises, loop.time)
         self.promises.service = self.service
-        self.service.report = self._report_later
         loop.network = Network(loop, chance, self.service)
         self._asked = count()
         self._failing = 0
         self._dispatched = 0
         #: By how many seconds the clock on the wall was set.
-        self._set_by = 0.0
+        self.set_by = 0.0
         #: By batch, what was seen of it last, and what that means.
         self._looked: dict[int, tuple[BatchResult, dict[str, Seen]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._ended: list[asyncio.Event] = []
-        self._receiving: list[asyncio.Task[None]] = []
+        self._others = Others(self)
 
     def wall(self) -> float:
         """
         Seconds since 1970.
         """
-        return _BEGINNING + self.loop.time() - self.begun + self._set_by
+        return _BEGINNING + self.loop.time() - self.begun + self.set_by
 
     def tell(self, line: str) -> None:
         """
@@ -223,7 +105,7 @@ class World:
         """
         Something is asked of the ledger.
         """
-        await asyncio.sleep(self._disk_takes())
+        await asyncio.sleep(self.disk_takes())
         if process is None or self.is_in_file:
             return
         asked = next(self._asked)
@@ -247,7 +129,7 @@ class World:
         """
         Whoever asked is about to be told.
         """
-        await asyncio.sleep(self._disk_takes())
+        await asyncio.sleep(self.disk_takes())
 
     @property
     def is_in_file(self) -> bool:
@@ -270,7 +152,10 @@ class World:
         self.tell(f"process {process.number} claims {' '.join(values)}")
         self.promises.claimed(process, values)
 
-    def _disk_takes(self) -> float:
+    def disk_takes(self) -> float:
+        """
+        How long the ledger needs for the next that is asked of it, in seconds.
+        """
         return 0.0001 + self.chance.random() ** 6 * 0.5
 
     async def look(self) -> dict[str, Seen]:
@@ -423,6 +308,12 @@ class World:
                 found.append(Destination(customer_id=values, correlation_id=own))
         return found
 
+    async def dispatch(self) -> None:
+        """
+        Let one more process dispatch, until it ends or does not move.
+        """
+        await self.process(self._dispatch)
+
     async def _dispatch(self, process: Process) -> None:
         setup = self.setup
         is_gone = all(
@@ -468,15 +359,12 @@ class World:
                 for each, *_ in result
             }
             await asyncio.sleep(5.0)
-        deeds = [asyncio.create_task(self._later(*each)) for each in self.setup.deeds]
+        self._others.begin()
         await self._until_over()
         if self.setup.resolve_resends and await self._resend():
             await self._until_over()
-        await asyncio.gather(*deeds)
+        await self._others.all_done()
         await self._all_ended()
-        if self.setup.receipts:
-            await asyncio.sleep(50.0)
-        await asyncio.gather(*self._receiving)
         await self.look()
 
     async def _all_ended(self) -> None:
@@ -488,7 +376,7 @@ class World:
 
     async def _until_over(self) -> None:
         for _ in range(_ROUNDS):
-            await self.process(self._dispatch)
+            await self.dispatch()
             await self.look()
             status = await self._status()
             if status.state in _OVER:
@@ -521,95 +409,3 @@ class World:
             return False
         self.tell("its owner calls the unknown again")
         return True
-
-    async def _later(self, when: float, deed: Deed) -> None:
-        await asyncio.sleep(when)
-        self.tell(f"another process: {deed}")
-        ledger = watched(self.kept, self, None)
-        try:
-            campaign = await Campaign.open(ledger, NAME)
-            match deed:
-                case Deed.PAUSE:
-                    await campaign.pause()
-                case Deed.CANCEL:
-                    await campaign.cancel()
-                case Deed.RATE:
-                    await campaign.set_rate(self.chance.choice((1.0, 7.0, 200.0)))
-                case Deed.SUPPRESS:
-                    await self._suppress(ledger)
-                case Deed.SECOND:
-                    await self.process(self._dispatch)
-                case Deed.WINDOWS:
-                    await self._set_windows()
-                case Deed.CLOCK:
-                    self.promises.clock_was_set = True
-                    self._set_by += self.chance.choice(
-                        (-3600.0, -90.0, -5.0, 5.0, 90.0)
-                    )
-                case Deed.REPORT:
-                    await self._report()
-        except (InputError, LedgerError) as error:
-            self.tell(f"another process: {error}")
-
-    async def _suppress(self, ledger: Ledger) -> None:
-        some = self.chance.sample(sorted(self.promises.everyone), 1)
-        await ledger.suppress([(self.setup.kind, some)])
-        self.promises.suppressed |= set(some)
-
-    async def _set_windows(self) -> None:
-        if self.setup.gap is not None:
-            await self.kept.set_windows(NAME, None, any_hour="its owner says so")
-            self.promises.gap = None
-
-    def _report_later(self, seconds: float, request: Request, value: str) -> None:
-        def report() -> None:
-            task = contextvars.Context().run(
-                self.loop.create_task, self._receive([(request, value)])
-            )
-            self._receiving.append(task)
-
-        self.loop.call_later(seconds, report, context=contextvars.Context())
-
-    async def _report(self) -> None:
-        rung = [value for value in self.service.rang if self.service.rang[value]]
-        some = self.chance.sample(rung, self.chance.randint(0, len(rung)))
-        await self._receive(
-            [(self.chance.choice(self.service.rang[value]), value) for value in some]
-        )
-
-    async def _receive(self, calls: Sequence[tuple[Request, str]]) -> None:
-        await asyncio.sleep(self._disk_takes())
-        if not calls:
-            return
-        await self.kept.receive(
-            [
-                read_receipt(_receipt(self.chance, *each), self.wall())
-                for each in calls
-                for _ in range(self.chance.randint(1, 2))
-            ]
-        )
-        self.promises.proven.update(value for _, value in calls)
-        self.tell(f"receipts of {' '.join(value for _, value in calls)}")
-        await self.look()
-
-
-def _receipt(chance: Random, request: Request, value: str) -> bytes:
-    (own,) = (own for values, own in request.destinations if value in values)
-    code, said = chance.choice(
-        (("7407", "OFFERED"), ("7519", "ANSWERED"), ("7402", "REJECTED"))
-    )
-    info = {
-        "timeStamp": "2033-05-18T03:34:00.000Z",
-        "Description": said,
-        "code": code,
-        "deliveryChannel": "voice",
-        "destination": value,
-        "deliveryStatus": said,
-    }
-    notification = {
-        "deliveryInfo": info,
-        "transid": f"r-{request.number}",
-        "callbackData": "",
-        "correlationid": own,
-    }
-    return json.dumps({"deliveryInfoNotification": notification}).encode()
