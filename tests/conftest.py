@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import kinds
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
@@ -241,6 +242,16 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.db"
     await make(path)
     return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """
+    Tell slow tests from quick ones, before any are left out.
+    """
+    kinds.mark(items, traced=config.pluginmanager.hasplugin("_cov"))
 
 
 # The asserts of helpers tell what they compared, as those of tests do.

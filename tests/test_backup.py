@@ -409,6 +409,7 @@ async def test_what_ends_a_copy_leaves_nothing(
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_a_campaign_at_full_speed(serve: Serve) -> None:
     """

@@ -584,6 +584,7 @@ async def test_bodies_that_are_deleted_or_no_text(store: Store, tmp_path: Path) 
     assert [] == checked(files).faults
 
 
+@pytest.mark.slow
 def test_while_another_process_sends(serve: Serve) -> None:
     """
     Bundles can be made at any moment of a campaign that another process sends; each is

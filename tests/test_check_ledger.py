@@ -193,6 +193,7 @@ def test_only_so_many_are_told() -> None:
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_the_command_while_a_campaign_is_dispatched(serve: Serve) -> None:
     """

@@ -390,6 +390,7 @@ def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     assert found["pending"] > 1_000
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_leaves_at_once(serve: Serve, capsys: Capture) -> None:
     """
     What was in flight then is shown as such, and unknown after resuming.
@@ -476,6 +477,7 @@ def test_a_taken_port_is_told(serve: Serve, capsys: Capture) -> None:
     assert f"port {port} can't be used" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_demo_agrees_with_its_stand_in(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -501,6 +503,7 @@ def test_the_demo_agrees_with_its_stand_in(
     )
 
 
+@pytest.mark.slow
 def test_the_demo_keeps_its_files_where_it_is_told(capsys: Capture) -> None:
     """
     --keep leaves ledger, list and report behind to look at.
@@ -514,6 +517,7 @@ def test_the_demo_keeps_its_files_where_it_is_told(capsys: Capture) -> None:
     assert "300" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_demo_can_be_watched_until_it_is_interrupted() -> None:
     """
     --dashboard serves it live, says where, and ends with the campaign's exit status.

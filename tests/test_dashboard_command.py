@@ -72,6 +72,7 @@ def asked(url: str, path: str, **headers: str) -> Iterator[http.client.HTTPRespo
         yield connection.getresponse()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("planned")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_shows_a_ledger_until_it_is_asked_to_end(number: signal.Signals) -> None:

@@ -36,6 +36,7 @@ async def pass_by(
     return len(changes)
 
 
+@pytest.mark.slow
 async def test_three_zones_and_both_changes_of_the_clocks(
     store: Store,
     wall: Wall,
