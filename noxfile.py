@@ -23,7 +23,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 LOCK = "development.lock"
 
 #: Two at a time, as many as most machines can do; a file's tests stay together.
-_TWO = ("-n", "2", "--dist", "loadfile")
+_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def _run(session: nox.Session, program: str, *arguments: str) -> None:
@@ -71,9 +71,18 @@ def quick(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def whole(session: nox.Session) -> None:
     """
-    All tests, and whether the quick ones reach nearly every branch.
+    All tests; only the quick ones are traced for coverage.
     """
-    _run(session, "pytest", *_TWO, "--cov", "--cov-report=", *session.posargs)
+    words = (*_TWO, "--cov", "--cov-report=")
+    _run(session, "pytest", *words, *session.posargs)
+    session.notify("coverage")
+
+
+@nox.session(venv_backend="none")
+def coverage(session: nox.Session) -> None:
+    """
+    Whether the tests that were run last reach nearly every branch.
+    """
     _run(session, "coverage", "report")
 
 
@@ -114,7 +123,7 @@ def package(session: nox.Session) -> None:
     built, unpacked = folder / "built", folder / "unpacked"
     for each in (built, unpacked):
         session.run("rm", "-rf", str(each), external=True)
-    session.run("uv", "build", "--out-dir", str(built), external=True)
+    _run(session, "uv", "build", "--quiet", "--out-dir", str(built))
 
     (wheel,) = built.glob("*.whl")
     session.install(str(wheel))
@@ -145,10 +154,11 @@ def lock(session: nox.Session) -> None:
     """
     Write the newest versions that go together into the lock for development.
     """
-    words = ("--universal", "--python-version", PYTHONS[0], "--no-header")
+    words = ("--universal", "--python-version", PYTHONS[0], "--no-annotate")
     extras = ("--extra", "test", "--extra", "bench")
-    written = ("--upgrade", "--quiet", "--output-file", LOCK)
-    _run(session, "uv", "pip", "compile", *words, *extras, *written, "pyproject.toml")
+    said = ("--custom-compile-command", "nox -s lock")
+    written = ("--upgrade", "--quiet", "--output-file", LOCK, "pyproject.toml")
+    _run(session, "uv", "pip", "compile", *words, *extras, *said, *written)
 
 
 @nox.session(venv_backend="none")

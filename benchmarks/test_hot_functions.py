@@ -81,7 +81,7 @@ def test_decode(benchmark: Measure, many: int) -> None:
 
     answer = benchmark(decode, 200, body, ids)
 
-    assert 1000 == len(answer.items)
+    assert 1 == len(answer.items)
 
 
 @pytest.mark.parametrize("duplicates", [False, True])

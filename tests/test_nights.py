@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Connect, Simulate
 from ledger_model import Store
 from nights import Hours, People, Wall, at, check_hours
