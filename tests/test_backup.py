@@ -460,6 +460,7 @@ def test_a_campaign_at_full_speed(serve: Serve) -> None:
     assert 30_000 == stand()["accepted"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_the_commands_that_only_look(serve: Serve) -> None:
     """

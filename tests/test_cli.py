@@ -366,6 +366,7 @@ def test_status_of_all(serve: Serve, capsys: Capture) -> None:
 # Processes
 
 
+@pytest.mark.slow
 def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     """
     SIGINT stops claiming, records what is under way, and ends with 130.
@@ -421,6 +422,7 @@ def test_a_second_interrupt_leaves_at_once(serve: Serve, capsys: Capture) -> Non
     assert {1} == set(simulator.calls.values())
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused(serve: Serve, capsys: Capture) -> None:
     """
     Status 4, and the holder is named; after kill -9 of it, resuming takes over.
