@@ -131,9 +131,9 @@ def _in_thread(faults: tuple[str, ...], options: dict[str, Any]) -> Iterator[Sim
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(60)
         yield simulator
-        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

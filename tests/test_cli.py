@@ -378,7 +378,7 @@ def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     with process(*command, "--batch-size", "10", "--concurrency", "2") as running:
         wait_until(lambda: simulator.requests)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=60)
     found = status("june", capsys)
 
     assert 130 == running.returncode
@@ -409,7 +409,7 @@ def test_a_second_interrupt_leaves_at_once(serve: Serve, capsys: Capture) -> Non
         said = iter(running.stderr.readline, "")
         assert any("again to leave now" in line for line in said)
         running.send_signal(signal.SIGTERM)
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=60)
     left = status("june", capsys)
     code = run(["resume", "june", "--base-url", simulator.url, "--json"])
     found = status("june", capsys)
@@ -462,7 +462,7 @@ def test_simulate_serves_and_counts() -> None:
         with urlopen(f"{url}/simulator") as answer:  # noqa: S310 -- loopback
             assert json.load(answer)["requests"] == 0
         running.send_signal(signal.SIGTERM)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=60)
 
     assert 0 == running.returncode
     assert 0 == json.loads(out)["rung"]

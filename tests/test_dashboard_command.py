@@ -65,7 +65,7 @@ def asked(url: str, path: str, **headers: str) -> Iterator[http.client.HTTPRespo
     """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port, timeout=20
+        parts.hostname or "", parts.port, timeout=60
     )
     with closing(connection):
         connection.request("GET", path, headers=headers)
@@ -147,7 +147,7 @@ def test_whole_numbers_are_shown_on_demand() -> None:
         with showing("dashboard", *options) as (_, url):
             parts = urlsplit(url)
             with closing(
-                http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+                http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
             ) as connection:
                 connection.request("POST", "/lookup", "value=%2B999000000000")
                 assert shown in connection.getresponse().read().decode()
