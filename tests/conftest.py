@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+)
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,6 +258,15 @@ def pytest_collection_modifyitems(
     Tell slow tests from quick ones, before any are left out.
     """
     kinds.mark(items, traced=config.pluginmanager.hasplugin("_cov"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """
+    Leave slow tests out of coverage with all that they start.
+    """
+    with kinds.untraced(item):
+        return (yield)
 
 
 # The asserts of helpers tell what they compared, as those of tests do.

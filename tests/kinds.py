@@ -8,6 +8,9 @@ or a browser reaches is not proven by a line that was run.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,10 @@ FILES = frozenset(
 )
 
 
+#: By this variable coverage tells a process how it is traced.
+_TRACED = "COVERAGE_PROCESS_CONFIG"
+
+
 def mark(items: list[pytest.Item], *, traced: bool) -> None:
     """
     Mark the slow ones among *items*, and let files of them come first: who begins the
@@ -69,6 +76,21 @@ def mark(items: list[pytest.Item], *, traced: bool) -> None:
             item.add_marker("slow")
         if traced and item.get_closest_marker("slow"):
             item.add_marker("no_cover")
+
+
+@contextmanager
+def untraced(item: pytest.Item) -> Iterator[None]:
+    """
+    Let the processes that a slow test starts go without coverage, too.
+    """
+    told = None
+    if item.get_closest_marker("no_cover"):
+        told = os.environ.pop(_TRACED, None)
+    try:
+        yield
+    finally:
+        if told is not None:
+            os.environ[_TRACED] = told
 
 
 def _file(item: pytest.Item) -> str:
