@@ -6,11 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+)
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import kinds
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
@@ -130,9 +137,9 @@ def _in_thread(faults: tuple[str, ...], options: dict[str, Any]) -> Iterator[Sim
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(simulator.start(), loop).result(60)
         yield simulator
-        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(simulator.stop(), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -241,6 +248,25 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.db"
     await make(path)
     return path
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """
+    Tell slow tests from quick ones, before any are left out.
+    """
+    kinds.mark(items, traced=config.pluginmanager.hasplugin("_cov"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """
+    Leave slow tests out of coverage with all that they start.
+    """
+    with kinds.untraced(item):
+        return (yield)
 
 
 # The asserts of helpers tell what they compared, as those of tests do.

@@ -265,7 +265,7 @@ def test_a_second_signal_ends_it_at_once(make: Make, command: list[str]) -> None
         running.send_signal(signal.SIGINT)
         time.sleep(0.5)
         running.send_signal(signal.SIGINT)
-        said = ended(running, 5)
+        said = ended(running, 15)
     state = "running" if command == ["worker"] else "paused"
 
     assert "Traceback" not in said.err

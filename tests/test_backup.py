@@ -409,6 +409,7 @@ async def test_what_ends_a_copy_leaves_nothing(
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_a_campaign_at_full_speed(serve: Serve) -> None:
     """
@@ -459,6 +460,7 @@ def test_a_campaign_at_full_speed(serve: Serve) -> None:
     assert 30_000 == stand()["accepted"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_the_commands_that_only_look(serve: Serve) -> None:
     """

@@ -171,6 +171,7 @@ async def test_every_kind_of_ledger(store: Store, tmp_path: Path) -> None:
     assert "1.2.3" == manifest_of(files)["made"]["voicepush"]
 
 
+@pytest.mark.slow
 def test_the_rows_of_the_calls() -> None:
     """
     Everyone is in one row, with what an export says and more, and the counts add up.
@@ -296,6 +297,7 @@ def test_checking_without_voicepush(tmp_path: Path, where: str) -> None:
     assert "the chain is broken at lost.csv" in renamed.stdout
 
 
+@pytest.mark.slow
 def test_from_the_command_line(serve: Serve) -> None:
     """
     One command writes it and prints the last digest, another one checks it.
@@ -584,6 +586,7 @@ async def test_bodies_that_are_deleted_or_no_text(store: Store, tmp_path: Path) 
     assert [] == checked(files).faults
 
 
+@pytest.mark.slow
 def test_while_another_process_sends(serve: Serve) -> None:
     """
     Bundles can be made at any moment of a campaign that another process sends; each is
@@ -744,6 +747,7 @@ async def test_a_user_without_a_name(
     assert manifest_of(files)["made"]["by"].startswith(f"user {os.getuid()} on ")
 
 
+@pytest.mark.slow
 def test_a_report_names_the_digest(serve: Serve) -> None:
     """
     The last digest stands in a report as it is, and is not taken for a number.

@@ -57,6 +57,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 def test_the_bundle_as_it_was_made() -> None:
     """
     Nothing is found in a bundle that was not changed.

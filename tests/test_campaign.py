@@ -105,6 +105,7 @@ async def test_what_was_not_sent_goes_when_the_service_is_back(
     assert Counter(numbers(30)) == simulator.calls
 
 
+@pytest.mark.slow
 async def test_a_fatal_refusal_stops_it_and_is_kept(
     ledger: Ledger, simulate: Simulate, connect: Connect, message: VoiceMessage
 ) -> None:
@@ -292,6 +293,7 @@ async def test_only_one_process_dispatches(
         await dispatch
 
 
+@pytest.mark.slow
 async def test_a_second_handle_on_the_file_takes_no_locks_away(
     simulate: Simulate, connect: Connect, message: VoiceMessage, tmp_path: Path
 ) -> None:

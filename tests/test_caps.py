@@ -249,6 +249,7 @@ def test_a_cap_counts_what_lies_within_it(times: list[float], caps: list[Cap]) -
     assert broken is (too_often(times, caps, 100.0) is not None)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.text(max_size=3), max_size=5)), st.lists(st.text()))
 def test_texts_are_found_in_very_many_columns(
     columns: list[list[str]], asked: list[str]
@@ -273,6 +274,7 @@ def test_texts_are_found_in_very_many_columns(
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_the_command_leaves_them_out(serve: Serve) -> None:
     """

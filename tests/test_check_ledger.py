@@ -193,6 +193,7 @@ def test_only_so_many_are_told() -> None:
 # The command
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_the_command_while_a_campaign_is_dispatched(serve: Serve) -> None:
     """
@@ -204,7 +205,7 @@ def test_the_command_while_a_campaign_is_dispatched(serve: Serve) -> None:
         wait_until(lambda: simulator.calls)
         looks = [say("check-ledger", "--deep") for _ in range(5)]
         assert running.poll() is None or len(simulator.calls) == 400
-        running.wait(timeout=30)
+        running.wait(timeout=60)
     check_finished(simulator)
     after = say("check-ledger", "--json")
 

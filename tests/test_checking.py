@@ -502,6 +502,7 @@ def test_no_harmless_request_can_ring_anyone() -> None:
                 assert {"-"} == set("".join(entry["msisdn"]))
 
 
+@pytest.mark.slow
 @given(
     st.binary()
     | st.builds(

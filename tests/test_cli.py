@@ -366,6 +366,7 @@ def test_status_of_all(serve: Serve, capsys: Capture) -> None:
 # Processes
 
 
+@pytest.mark.slow
 def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     """
     SIGINT stops claiming, records what is under way, and ends with 130.
@@ -377,7 +378,7 @@ def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     with process(*command, "--batch-size", "10", "--concurrency", "2") as running:
         wait_until(lambda: simulator.requests)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=60)
     found = status("june", capsys)
 
     assert 130 == running.returncode
@@ -390,6 +391,7 @@ def test_an_interrupt_settles_first(serve: Serve, capsys: Capture) -> None:
     assert found["pending"] > 1_000
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_leaves_at_once(serve: Serve, capsys: Capture) -> None:
     """
     What was in flight then is shown as such, and unknown after resuming.
@@ -407,7 +409,7 @@ def test_a_second_interrupt_leaves_at_once(serve: Serve, capsys: Capture) -> Non
         said = iter(running.stderr.readline, "")
         assert any("again to leave now" in line for line in said)
         running.send_signal(signal.SIGTERM)
-        _, err = running.communicate(timeout=30)
+        _, err = running.communicate(timeout=60)
     left = status("june", capsys)
     code = run(["resume", "june", "--base-url", simulator.url, "--json"])
     found = status("june", capsys)
@@ -420,6 +422,7 @@ def test_a_second_interrupt_leaves_at_once(serve: Serve, capsys: Capture) -> Non
     assert {1} == set(simulator.calls.values())
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused(serve: Serve, capsys: Capture) -> None:
     """
     Status 4, and the holder is named; after kill -9 of it, resuming takes over.
@@ -459,7 +462,7 @@ def test_simulate_serves_and_counts() -> None:
         with urlopen(f"{url}/simulator") as answer:  # noqa: S310 -- loopback
             assert json.load(answer)["requests"] == 0
         running.send_signal(signal.SIGTERM)
-        out, err = running.communicate(timeout=10)
+        out, err = running.communicate(timeout=60)
 
     assert 0 == running.returncode
     assert 0 == json.loads(out)["rung"]
@@ -476,6 +479,7 @@ def test_a_taken_port_is_told(serve: Serve, capsys: Capture) -> None:
     assert f"port {port} can't be used" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_demo_agrees_with_its_stand_in(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -501,6 +505,7 @@ def test_the_demo_agrees_with_its_stand_in(
     )
 
 
+@pytest.mark.slow
 def test_the_demo_keeps_its_files_where_it_is_told(capsys: Capture) -> None:
     """
     --keep leaves ledger, list and report behind to look at.
@@ -514,6 +519,7 @@ def test_the_demo_keeps_its_files_where_it_is_told(capsys: Capture) -> None:
     assert "300" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_demo_can_be_watched_until_it_is_interrupted() -> None:
     """
     --dashboard serves it live, says where, and ends with the campaign's exit status.

@@ -106,6 +106,7 @@ async def test_a_refusal_for_speed_slows_down(
     assert client.sender.pacer.rate < 10_000
 
 
+@pytest.mark.slow
 async def test_a_limit_of_the_tenant_is_found(
     simulate: Simulate, connect: Connect, message: VoiceMessage
 ) -> None:

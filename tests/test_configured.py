@@ -18,6 +18,7 @@ from conftest import KEY, Serve, numbers
 from mishaps import Said, say
 from test_keys import ALL, KEYS
 
+from voicepush.cli.configured import _EITHER
 from voicepush.cli.keys import Key
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
@@ -215,27 +216,36 @@ def test_each_command_takes_each_key_that_it_has(
     From the top of a file; what only it has, from its table.
     """
     monkeypatch.delenv("VOICEPUSH_SERVICE_KEY")
-    hidden = ("cli", "callback-data", "notify-webhook", "callflow")
-    for name, options in ALL:
-        # The commands about who must not be called have no options that count here.
-        if name != command or command == "suppress":
-            continue
-        words = [command, "5"] if command == "rate" else [command]
-        words += ["--call", "+999"] if command == "check" else []
-        for option in options:
-            if option in hidden or option in ("notify-command", "call"):
-                continue
+    hidden = {"cli", "callback-data", "notify-webhook", "callflow"}
+    hidden |= {"notify-command", "call"}
+    # The commands about who must not be called have no options that count here.
+    options = {
+        option
+        for name, options in ALL
+        if name == command != "suppress"
+        for option in options
+        if KEYS.is_of_all(command, option) or command in KEYS.owners(option)
+    }
+    words = [command, "5"] if command == "rate" else [command]
+    words += ["--call", "+999"] if command == "check" else []
+    # What holds beside anything goes together, since each look takes its time.
+    alone = options & {name for pair in _EITHER for name in pair}
+    together = [options - alone - hidden, *({each} for each in alone - hidden)]
+    for some in filter(None, together):
+        top: list[str] = []
+        table: list[str] = []
+        expected: dict[str, tuple[object, str]] = {}
+        for option in sorted(some):
             is_general = KEYS.is_of_all(command, option)
-            if is_general:
-                text, value = sample(KEYS.of_all[option])
-                write(f"{option} = {text}")
-            elif (key := KEYS.owners(option)) and command in key:
-                text, value = sample(KEYS.own(command)[option])
-                write(f"[{command}]", f"{option} = {text}")
-            else:
-                continue
-            found = held(*words)[option]
-            assert (value, "file") == found[:2], option
+            known = KEYS.of_all if is_general else KEYS.own(command)
+            text, value = sample(known[option])
+            expected[option] = (value, "file")
+            (top if is_general else table).append(f"{option} = {text}")
+        write(*top, *([f"[{command}]", *table] if table else []))
+
+        found = held(*words)
+
+        assert expected == {option: found[option][:2] for option in expected}
 
 
 @pytest.mark.parametrize("command", dict.fromkeys(name for name, _ in ALL))

@@ -501,6 +501,7 @@ async def test_ids_in_our_own_form_are_refused(
     assert not simulator.calls
 
 
+@pytest.mark.slow
 def test_few_descriptors_are_no_crash(serve: Serve, tmp_path: Path) -> None:
     """
     Nothing is imported in the moment of need, when no file can be opened any more.

@@ -65,13 +65,14 @@ def asked(url: str, path: str, **headers: str) -> Iterator[http.client.HTTPRespo
     """
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port, timeout=20
+        parts.hostname or "", parts.port, timeout=60
     )
     with closing(connection):
         connection.request("GET", path, headers=headers)
         yield connection.getresponse()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("planned")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_shows_a_ledger_until_it_is_asked_to_end(number: signal.Signals) -> None:
@@ -97,6 +98,7 @@ def test_it_shows_a_ledger_until_it_is_asked_to_end(number: signal.Signals) -> N
     assert before == dump(LEDGER)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("planned")
 def test_a_token_is_asked_for_where_one_is_given(
     monkeypatch: pytest.MonkeyPatch,
@@ -115,6 +117,7 @@ def test_a_token_is_asked_for_where_one_is_given(
                 assert 200 == answer.status
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("planned")
 def test_another_address_is_served_with_a_token_only() -> None:
     """
@@ -134,6 +137,7 @@ def test_another_address_is_served_with_a_token_only() -> None:
     assert "travel in the clear" in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("planned")
 def test_whole_numbers_are_shown_on_demand() -> None:
     """
@@ -143,7 +147,7 @@ def test_whole_numbers_are_shown_on_demand() -> None:
         with showing("dashboard", *options) as (_, url):
             parts = urlsplit(url)
             with closing(
-                http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+                http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
             ) as connection:
                 connection.request("POST", "/lookup", "value=%2B999000000000")
                 assert shown in connection.getresponse().read().decode()
@@ -201,6 +205,7 @@ def test_a_port_in_use_is_one_clear_line() -> None:
 # On the receiver's port
 
 
+@pytest.mark.slow
 def test_the_receiver_shows_it_as_well() -> None:
     """
     To who has the token; receipts go on as before, and streams end with it.

@@ -89,6 +89,7 @@ def test_quotes_across_chunks() -> None:
 cells = st.text(st.sampled_from('ab1 ,;"\n\r\t|\u2028\x0b'), max_size=6)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(cells, min_size=1, max_size=4), max_size=12),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),

@@ -54,7 +54,7 @@ def small_disk(size: str) -> Iterator[Path]:
 
 def _does(command: list[str]) -> bool:
     done = subprocess.run(  # noqa: S603 -- as written here
-        command, capture_output=True, check=False, timeout=20
+        command, capture_output=True, check=False, timeout=60
     )
     return done.returncode == 0
 

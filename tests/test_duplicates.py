@@ -27,6 +27,7 @@ limits = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Seen.of_numbers, Seen.of_ids])
 @given(blocks=blocks_of_numbers, limits=limits)
 def test_each_once_however_many(
@@ -70,6 +71,7 @@ def test_known_are_those_that_were_added(
         added.update(new)
 
 
+@pytest.mark.slow
 @given(
     keys=st.lists(
         st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 300), max_size=40),

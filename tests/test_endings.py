@@ -54,6 +54,7 @@ MESSAGE = VoiceMessage(media="x")
 # A ledger that can't be written for a while
 
 
+@pytest.mark.slow
 def test_a_long_lock_makes_nobody_unknown(serve: Serve) -> None:
     """
     Every answer is kept until the lock goes: exit status 5, and the JSON as always.
@@ -86,6 +87,7 @@ def test_a_long_lock_makes_nobody_unknown(serve: Serve) -> None:
 # A service that asks to wait
 
 
+@pytest.mark.slow
 def test_a_throttled_hour_pauses_it(serve: Serve) -> None:
     """
     It is not finished, the reason is shown, and a restart does not forget the wait.
@@ -118,6 +120,7 @@ def test_a_throttled_hour_pauses_it(serve: Serve) -> None:
     assert Counter(listed) == simulator.calls
 
 
+@pytest.mark.slow
 def test_it_waits_where_the_patience_is_long_enough(serve: Serve) -> None:
     """
     A wait that --patience covers is sat out.
@@ -155,6 +158,7 @@ async def test_a_service_out_of_reach_leaves_it_paused(
 # One set of sums
 
 
+@pytest.mark.slow
 def test_a_paused_campaign_has_one_set_of_sums(serve: Serve) -> None:
     """
     What the command says in words agrees with the ledger: who is pending is pending.
@@ -245,6 +249,7 @@ def test_a_rate_that_is_none_is_refused(serve: Serve) -> None:
     assert None is stand()["rate"]
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_none_does_not_end_a_dispatcher(serve: Serve) -> None:
     """
     Whatever another program writes into the ledger, it goes on as before.

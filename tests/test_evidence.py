@@ -122,6 +122,7 @@ def _headers(draw: st.DrawFn) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     headers=_headers(),

@@ -81,6 +81,7 @@ def check_no_numbers(*said: Said) -> None:
         assert not re.search(r"999\d{7}", each.out + each.err)
 
 
+@pytest.mark.slow
 def test_a_thousand_unknown_of_whom_seven_hundred_are_listed(serve: Serve) -> None:
     """
     Seven hundred are accepted, three hundred shown; nobody is rung for it.
@@ -337,6 +338,7 @@ def test_standard_input(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "7 of 20 unknown are accepted" in said.out
 
 
+@pytest.mark.slow
 def test_while_another_process_dispatches(serve: Serve) -> None:
     """
     It is settled at once, and nobody is rung twice.
@@ -361,6 +363,7 @@ def test_while_another_process_dispatches(serve: Serve) -> None:
     assert len(rows) == found["accepted"]
 
 
+@pytest.mark.slow
 def test_whom_a_dead_process_left(serve: Serve) -> None:
     """
     They are unknown first, and settled like others.

@@ -533,6 +533,7 @@ async def test_what_fails_is_told(
 # The server
 
 
+@pytest.mark.slow
 async def test_a_server_that_writes_its_tables_anew_holds_no_trace(
     tmp_path: Path,
 ) -> None:

@@ -137,6 +137,7 @@ def test_lost_answers(
     assert Counter(numbers(2_000)) == simulator.calls
 
 
+@pytest.mark.slow
 def test_mixed_answers(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     """
     Of each mixed answer only the part with 7006 goes again, under the same ids.
@@ -156,6 +157,7 @@ def test_mixed_answers(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None
     assert max(ids.values()) > 1
 
 
+@pytest.mark.slow
 def test_a_limit_that_nobody_told_is_found(serve: Serve) -> None:
     """
     Without a rate, a tenant of 50 a second is dialled in small requests at once, and
@@ -174,6 +176,7 @@ def test_a_limit_that_nobody_told_is_found(serve: Serve) -> None:
     assert len(refused) <= len(taken)
 
 
+@pytest.mark.slow
 def test_a_wrong_certificate_ends_with_its_status(tmp_path: Path) -> None:
     """
     The service can't be trusted, so everything stops, with exit status 3.

@@ -65,6 +65,7 @@ async def _plan(path: str, name: str) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mishap", [_delete, _move, _replace_by_text, _replace_by_a_ledger]
 )
@@ -100,6 +101,7 @@ def test_a_ledger_that_goes_away_is_rescued(
     assert Counter(listed) == simulator.calls
 
 
+@pytest.mark.slow
 def test_a_ledger_that_takes_the_place_stays_whole(serve: Serve) -> None:
     """
     What the process leaves behind does not get into the file that took its place.
@@ -118,6 +120,7 @@ def test_a_ledger_that_takes_the_place_stays_whole(serve: Serve) -> None:
     assert 10_000 == stand("july")["pending"]
 
 
+@pytest.mark.slow
 def test_a_ledger_that_takes_the_place_can_be_used_at_once(serve: Serve) -> None:
     """
     Also while the process that lost its own still waits for answers.
@@ -142,6 +145,7 @@ def test_a_ledger_that_takes_the_place_can_be_used_at_once(serve: Serve) -> None
     assert 10_000 == stand("july")["pending"]
 
 
+@pytest.mark.slow
 def test_a_copy_put_in_the_place_of_a_deleted_ledger_stays_whole(serve: Serve) -> None:
     """
     What the process leaves behind does not get into a copy that is restored later.

@@ -66,6 +66,7 @@ class TestHiding:
         assert value.lstrip("+") not in masked
         assert not re.search(r"\d{7}", masked)
 
+    @pytest.mark.slow
     @given(st.from_regex(r"[^0-9+]*([0-9]{1,6}[^0-9+]+)*", fullmatch=True))
     def test_mask_numbers_leaves_the_rest(self, text: str) -> None:
         """

@@ -175,6 +175,7 @@ async def test_only_one_of_them_dispatches_it(
     assert set(simulator.calls.values()) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS[:2], ids=["to PostgreSQL", "from PostgreSQL"])
 async def test_a_move_that_is_cut_off_can_be_gone_on_with_or_taken_back(
     way: tuple[Callable[[Path], Store], ...], tmp_path: Path

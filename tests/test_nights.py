@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Connect, Simulate
 from ledger_model import Store
 from nights import Hours, People, Wall, at, check_hours
@@ -36,6 +37,7 @@ async def pass_by(
     return len(changes)
 
 
+@pytest.mark.slow
 async def test_three_zones_and_both_changes_of_the_clocks(
     store: Store,
     wall: Wall,

@@ -101,6 +101,7 @@ def test_a_hostile_name_is_only_a_name(serve: Serve, name: str) -> None:
     assert not Path("x").exists()
 
 
+@pytest.mark.slow
 def test_both_are_told_of_a_cancelled_campaign(serve: Serve) -> None:
     """
     The process that dispatches it tells, whoever has cancelled it.
@@ -139,6 +140,7 @@ def test_a_campaign_that_pauses_itself(
     assert stand() == told("paused")
 
 
+@pytest.mark.slow
 def test_a_ledger_that_fails_is_told_of(serve: Serve) -> None:
     """
     As a pause, with the reason, also where the ledger itself can't be told of it.
@@ -162,6 +164,7 @@ def test_a_ledger_that_fails_is_told_of(serve: Serve) -> None:
 # Its owner's doing.
 
 
+@pytest.mark.slow
 def test_an_owner_who_pauses_it_is_told_nothing(serve: Serve) -> None:
     """
     Who says ``voicepush pause`` knows it; going on to the end is told of.
@@ -182,6 +185,7 @@ def test_an_owner_who_pauses_it_is_told_nothing(serve: Serve) -> None:
     assert ["finished"] == events()
 
 
+@pytest.mark.slow
 def test_an_owner_who_interrupts_it_is_told_nothing(serve: Serve) -> None:
     """
     Nor who says Ctrl-C.
@@ -199,6 +203,7 @@ def test_an_owner_who_interrupts_it_is_told_nothing(serve: Serve) -> None:
     assert [] == events()
 
 
+@pytest.mark.slow
 def test_a_second_signal_leaves_at_once(serve: Serve) -> None:
     """
     Nobody is told anything then, and nobody waited for.
@@ -219,6 +224,7 @@ def test_a_second_signal_leaves_at_once(serve: Serve) -> None:
     assert [] == events()
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_wait_for_a_program(serve: Serve) -> None:
     """
     What came of the campaign stays what the exit status says.
@@ -236,6 +242,7 @@ def test_a_signal_ends_the_wait_for_a_program(serve: Serve) -> None:
     assert not Path(f"/proc/{Path('parent').read_text().strip()}").exists()
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone_keeps_nobody_from_being_told(serve: Serve) -> None:
     """
     The exit status is that of a program whose output nobody reads.
@@ -267,6 +274,7 @@ def test_a_long_wait_is_told(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> N
 # What goes wrong.
 
 
+@pytest.mark.slow
 def test_a_failure_is_one_line_and_changes_nothing(serve: Serve) -> None:
     """
     The exit status stays, and so does the ledger; what may be secret is not shown.
@@ -369,6 +377,7 @@ def example(language: str) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 def test_the_script_that_mails(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     It hands a mail to the program that sends mails, for each event.

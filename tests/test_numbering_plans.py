@@ -41,6 +41,7 @@ REGIONS = ["GB", "US", "IN", "IT", "DE", "RU", "BR", "AR", "MX", "HU", "LT", "SG
 ALL_REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
 
+@pytest.mark.slow
 @unhurried
 @given(st.sampled_from(REGIONS), st.data())
 def test_region_agrees_with_the_library(region: str, data: st.DataObject) -> None:
@@ -71,6 +72,7 @@ def test_unknown_country(country: str) -> None:
         Screening(country=country)
 
 
+@pytest.mark.slow
 @unhurried
 @given(
     st.one_of(st.sampled_from(REGIONS), st.sampled_from(ALL_REGIONS)),
@@ -149,6 +151,7 @@ def test_validity_agrees_with_the_library(data: st.DataObject) -> None:
     )
 
 
+@pytest.mark.slow
 @unhurried
 @given(
     st.lists(

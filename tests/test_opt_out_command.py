@@ -55,7 +55,7 @@ def post(url: str, token: str = TOKEN, number: str = NUMBER) -> tuple[int, str]:
     parts = urlsplit(url)
     assert parts.hostname is not None
     with closing(
-        http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+        http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     ) as line:
         headers = {
             "Authorization": f"Bearer {token}",
@@ -120,7 +120,7 @@ def post_nowhere(url: str) -> int:
     parts = urlsplit(url)
     assert parts.hostname is not None
     with closing(
-        http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+        http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     ) as line:
         line.request("POST", "/opt-out", b"{}")
         return line.getresponse().status

@@ -94,7 +94,7 @@ def opt_out(address: str, people: list[str]) -> None:
 
     def press(number: str) -> int:
         with closing(
-            http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+            http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
         ) as line:
             body = json.dumps({"number": number.removeprefix("+")})
             headers = {"Authorization": f"Bearer {TOKEN}"}

@@ -205,6 +205,7 @@ def test_devices_and_pipes_are_written_directly() -> None:
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
+@pytest.mark.slow
 def test_standard_output_by_its_name_is_continued() -> None:
     """
     What the shell appends to is not cut off.

@@ -369,6 +369,7 @@ class TestIndex:
     Where a value stands.
     """
 
+    @pytest.mark.slow
     @settings(deadline=None)
     @given(st.lists(st.lists(texts, min_size=1), min_size=1))
     @example([["a" * 8, "b" * 8], ["c" * 8]])

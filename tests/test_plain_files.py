@@ -85,6 +85,7 @@ def test_what_is_no_plain_file_is_refused(serve: Serve, kind: str) -> None:
     assert not simulator.calls
 
 
+@pytest.mark.slow
 def test_a_symbolic_link_leads_to_the_ledger(serve: Serve) -> None:
     """
     Under either name it is one ledger with one log.
@@ -104,6 +105,7 @@ def test_a_symbolic_link_leads_to_the_ledger(serve: Serve) -> None:
     assert Counter(listed) == simulator.calls
 
 
+@pytest.mark.slow
 def test_a_hard_link_is_refused(serve: Serve) -> None:
     """
     Under its second name the log would not be seen, so neither name is taken.
@@ -140,6 +142,7 @@ def kill_while_sending(simulator: Simulator) -> None:
     wait_until_quiet(simulator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["moved", "copied", "empty"])
 def test_a_ledger_without_its_log_is_refused(serve: Serve, way: str) -> None:
     """
@@ -173,6 +176,7 @@ def test_a_ledger_without_its_log_is_refused(serve: Serve, way: str) -> None:
     assert rung == then
 
 
+@pytest.mark.slow
 def test_a_log_that_another_program_merged_is_not_missed(serve: Serve) -> None:
     """
     Its owner says so once; from then on the ledger is as good as any.
@@ -195,6 +199,7 @@ def test_a_log_that_another_program_merged_is_not_missed(serve: Serve) -> None:
     assert 0 == later.code
 
 
+@pytest.mark.slow
 def test_looking_after_a_crash_leaves_the_log(serve: Serve) -> None:
     """
     Whatever only looks is not the one to take the mark and the log apart.
@@ -263,6 +268,7 @@ async def test_a_file_of_before_the_first_release_is_refused(tmp_path: Path) -> 
         await opened(path)
 
 
+@pytest.mark.slow
 def test_a_new_ledger_does_not_take_a_log_away(serve: Serve) -> None:
     """
     Where a ledger was moved and its log forgotten, another under the old name is

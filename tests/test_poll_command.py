@@ -104,6 +104,7 @@ def test_by_default_calls_have_an_hour(serve: Serve) -> None:
     assert (0, 0) == (said.code, simulator.asked.total())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["one", "each"])
 def test_a_killed_one_is_gone_on_with(serve: Serve, answer: str) -> None:
     """
@@ -136,6 +137,7 @@ def test_a_killed_one_is_gone_on_with(serve: Serve, answer: str) -> None:
     assert stand()["calls"]["not_reached"] == stand()["accepted"]
 
 
+@pytest.mark.slow
 def test_a_killed_one_asks_again_about_nobody_who_goes_on(serve: Serve) -> None:
     """
     Also where the answer changed nothing.
@@ -157,6 +159,7 @@ def test_a_killed_one_asks_again_about_nobody_who_goes_on(serve: Serve) -> None:
     assert 60 == told(poll(simulator, "--json", "--again-after", "0s"))["requests"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_ends_after_what_is_under_way(serve: Serve) -> None:
     """
     With what came of it.
@@ -177,6 +180,7 @@ def test_an_interrupted_one_ends_after_what_is_under_way(serve: Serve) -> None:
     assert stand()["calls"]["not_reached"] == simulator.asked.total()
 
 
+@pytest.mark.slow
 def test_it_tells_how_far_it_came(serve: Serve) -> None:
     """
     Now and then, in a line, and what it waits for.
@@ -196,6 +200,7 @@ def test_it_tells_how_far_it_came(serve: Serve) -> None:
     assert "1  HTTP 404 Not Found" in said.out
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
     """
     A service that does not answer keeps nobody.
@@ -215,6 +220,7 @@ def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow
 def test_it_works_beside_a_dispatching_process(serve: Serve) -> None:
     """
     Neither disturbs the other.

@@ -102,7 +102,7 @@ def post(url: str, correlation_id: str) -> int:
         }
     }
     asked = urllib.request.Request(url, json.dumps(body).encode())  # noqa: S310 -- ours
-    with urllib.request.urlopen(asked, timeout=20) as answer:  # noqa: S310 -- ours
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 -- ours
         return int(answer.status)
 
 

@@ -100,6 +100,7 @@ def by_the_minute(
     return sum(left.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     text=_TEXTS,

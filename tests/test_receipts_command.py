@@ -62,7 +62,7 @@ def connected(url: str) -> Iterator[http.client.HTTPConnection]:
     parts = urlsplit(url)
     assert parts.hostname is not None
     with closing(
-        http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+        http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     ) as connection:
         yield connection
 

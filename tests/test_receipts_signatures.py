@@ -82,6 +82,7 @@ def test_whatever_else_is_a_wrong_signature(header: str | None) -> None:
     assert not Signatures(SECRET, allow_sha1=True).fit(header, BODY)
 
 
+@pytest.mark.slow
 @given(st.none() | st.text(st.characters()) | st.from_regex(r"(sha256=)?[0-9a-f]{64}"))
 def test_no_header_is_an_error(header: str | None) -> None:
     """

@@ -86,6 +86,7 @@ def test_json_holds_what_status_says() -> None:
     assert "planned" == told["campaigns"][0]["history"][0]["event"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sent")
 def test_a_page_is_written_whole_and_for_nobody_else() -> None:
     """

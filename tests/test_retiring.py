@@ -347,7 +347,7 @@ def test_who_writes_the_file_anew_is_told(tmp_path: Path, serve: Serve) -> None:
     with process(*sending(simulator, *SLOWLY)) as running:
         wait_until(lambda: sum(simulator.calls.values()) > 210)
         meanwhile = say("archive", "may")
-        running.wait(timeout=30)
+        running.wait(timeout=60)
     store = PostgresStore(tmp_path)
     asyncio.run(_called_in(store))
     where = f"{store.address}&schema={store.schema}"

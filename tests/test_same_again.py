@@ -260,7 +260,7 @@ def send_on_standard_input(simulator: Simulator, text: str) -> int:
         input=text.encode(),
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=60,
     ).returncode
 
 
@@ -346,7 +346,7 @@ def test_the_first_signal_ends_planning_from_a_silent_pipe(
             os.write(writing, f"{numbers(1)[0]}\n".encode())
             wait_until(_is_planning)
             running.send_signal(2)
-            _, err = running.communicate(timeout=10)
+            _, err = running.communicate(timeout=60)
         finally:
             running.kill()
             os.close(writing)

@@ -1,0 +1,105 @@
+"""
+Which tests are slow, so that the others can be run before every commit.
+
+A single test is marked where it stands; here is what is slow as a whole. By coverage
+only the quick tests are traced, since that doubles what a test takes: what only a crash
+or a browser reaches is not proven by a line that was run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+#: Fixtures that start a browser, or a process with a ledger of a busy hour.
+FIXTURES = frozenset({"browser", "made", "watch"})
+
+#: The one file whose tests ask PostgreSQL in the quick suite, too: all stores are held
+#: against the same contract there.
+CONTRACT = "test_ledger_contract"
+
+#: Files in which processes are killed, servers restarted, disks filled, rates kept, or
+#: everything is tried in any order.
+FILES = frozenset(
+    {
+        "test_attack_cluster",
+        "test_attack_stopped",
+        "test_clock_changes",
+        "test_cluster_crashes",
+        "test_concurrency",
+        "test_crashes",
+        "test_disk",
+        "test_kill_at_closing",
+        "test_ledger_machine",
+        "test_opt_outs_hold",
+        "test_page_faults",
+        "test_postgres",
+        "test_postgres_connections",
+        "test_postgres_crashes",
+        "test_postgres_fail_over",
+        "test_postgres_migrations",
+        "test_postgres_rights",
+        "test_postgres_suppression",
+        "test_receipts_acceptance",
+        "test_receipts_crashes",
+        "test_report_in_browser",
+        "test_screenshots",
+        "test_shared_clients",
+        "test_shared_pacing",
+        "test_shared_rate",
+        "test_steering",
+        "test_windows_steering",
+        "test_worker_command",
+    }
+)
+
+
+#: By this variable coverage tells a process how it is traced.
+_TRACED = "COVERAGE_PROCESS_CONFIG"
+
+
+def mark(items: list[pytest.Item], *, traced: bool) -> None:
+    """
+    Mark the slow ones among *items*, and let files of them come first: who begins the
+    longest ones last waits for them alone.
+
+    Args:
+        traced: Whether coverage is measured, which slow ones are left out of.
+    """
+    items.sort(key=lambda item: _file(item) not in FILES)
+    for item in items:
+        if _is_slow(item):
+            item.add_marker("slow")
+        if traced and item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+
+
+@contextmanager
+def untraced(item: pytest.Item) -> Iterator[None]:
+    """
+    Let the processes that a slow test starts go without coverage, too.
+    """
+    told = None
+    if item.get_closest_marker("no_cover"):
+        told = os.environ.pop(_TRACED, None)
+    try:
+        yield
+    finally:
+        if told is not None:
+            os.environ[_TRACED] = told
+
+
+def _file(item: pytest.Item) -> str:
+    return Path(item.path).stem
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    name = _file(item)
+    if name in FILES or FIXTURES & {*getattr(item, "fixturenames", ())}:
+        return True
+    call = getattr(item, "callspec", None)
+    return name != CONTRACT and call is not None and "postgres" in call.params.values()
