@@ -8,6 +8,7 @@ needs other versions makes an environment of its own, with uv.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -139,6 +140,29 @@ def package(session: nox.Session) -> None:
     session.install(f"{tree}[test]")
     with session.chdir(tree):
         session.run("pytest", "-m", "not slow", *_TWO, *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def example(session: nox.Session) -> None:
+    """
+    A project of our users, with what they get: the wheel, and nothing else of ours.
+    """
+    folder = Path(session.create_tmp())
+    session.run(
+        "rm", "-rf", str(folder / "built"), str(folder / "project"), external=True
+    )
+    _run(
+        session, "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder / "built")
+    )
+    (wheel,) = (folder / "built").glob("*.whl")
+    project = folder / "project"
+    shutil.copytree(ROOT / "docs" / "examples" / "service_tests", project)
+    session.install(str(wheel), f"{project}[test]")
+    with session.chdir(project):
+        session.run("python", "-m", "pytest", "-W", "error")
+        python = str(Path(session.bin) / "python")
+        _run(session, "mypy", "--python-executable", python)
+        _run(session, "basedpyright", "--pythonpath", python)
 
 
 @nox.session(venv_backend="none")

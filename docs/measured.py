@@ -25,11 +25,20 @@ _STATUS = CampaignStatus(
     campaign="june",
     state=CampaignState.RUNNING,
     reason=None,
+    read=0,
+    planned=0,
+    pending=0,
+    in_flight=0,
+    accepted=0,
+    rejected=0,
+    expired=0,
+    not_sent=0,
+    unknown=0,
+    invalid=0,
+    duplicate=0,
+    suppressed=0,
     rate=80.0,
     calls=Calls(),
-    **dict.fromkeys(("read", "planned", "pending", "in_flight", "accepted"), 0),
-    **dict.fromkeys(("rejected", "expired", "not_sent", "unknown"), 0),
-    **dict.fromkeys(("invalid", "duplicate", "suppressed"), 0),
 )
 
 

@@ -309,7 +309,8 @@ def record(folder: Path) -> list[Frame]:
     try:
         time.sleep(2)
         # So that there is a ledger, and its path need not be told.
-        add = ["suppress", "add", "+999999999999", "--ledger", folder / "voicepush.db"]
+        ledger = str(folder / "voicepush.db")
+        add = ["suppress", "add", "+999999999999", "--ledger", ledger]
         subprocess.run([command, *add], check=True, capture_output=True)  # noqa: S603
         terminal = Terminal(folder, variables)
         try:

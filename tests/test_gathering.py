@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import Context
 
 import pytest
 from callers import LINGER, Service, after, begin, moved, now, submit
@@ -310,12 +311,14 @@ def test_places_are_given_back(
     service = Service(takes=0.01)
     under_way = 0
 
-    async def send(message: VoiceMessage, recipients: Recipients) -> BatchResult:
+    async def send(
+        message: VoiceMessage, recipients: Recipients, callers: Sequence[Context]
+    ) -> BatchResult:
         nonlocal under_way
         under_way += len(recipients)
         assert under_way <= most
         try:
-            return await service(message, recipients)
+            return await service(message, recipients, callers)
         finally:
             under_way -= len(recipients)
 

@@ -437,7 +437,7 @@ def _attributes(sdk: Sdk, name: str) -> list[Any]:
 
 def _attempt(code: str, client: Client) -> voicepush.AttemptMade:
     return voicepush.AttemptMade(
-        batch=voicepush.BatchId(client._tag, 0),
+        batch=voicepush.BatchId(client._lists._tag, 0),
         attempt=1,
         destinations=1,
         bytes=100,

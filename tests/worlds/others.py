@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from service import Request
+from simulated_service import Request
 from setups import NAME, Deed
 from watched_ledger import watched
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 import attrs
-from service import Request, Service
+from simulated_service import Request, Service
 from setups import Fault, Setup
 from simulated_loop import Process
 

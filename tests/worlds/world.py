@@ -14,7 +14,7 @@ from typing import cast
 
 from others import Others
 from promises import Promises, Seen
-from service import Service
+from simulated_service import Service
 from setups import NAME, Setup
 from simulated_disk import SimulatedDisk
 from simulated_loop import Process, SimulatedLoop
