@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from simulated_service import Request
 from setups import NAME, Deed
+from simulated_service import Request
 from watched_ledger import watched
 
 from voicepush import Campaign

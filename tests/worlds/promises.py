@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 import attrs
-from simulated_service import Request, Service
 from setups import Fault, Setup
 from simulated_loop import Process
+from simulated_service import Request, Service
 
 from voicepush.model.outcome import Outcome
 from voicepush.model.status import CampaignState, CampaignStatus

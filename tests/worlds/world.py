@@ -14,11 +14,11 @@ from typing import cast
 
 from others import Others
 from promises import Promises, Seen
-from simulated_service import Service
 from setups import NAME, Setup
 from simulated_disk import SimulatedDisk
 from simulated_loop import Process, SimulatedLoop
 from simulated_network import Network
+from simulated_service import Service
 from watched_ledger import watched
 
 from voicepush import (
