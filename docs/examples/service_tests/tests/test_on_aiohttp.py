@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from voice_services.on_aiohttp import make_app
 
-from voicepush.testing import VoiceApi, VoiceSettings
+from voicepush.testing import VoiceApi, VoiceClock, VoiceSettings
 
 Service = TestClient[web.Request, web.Application]
 
@@ -27,22 +27,25 @@ def voice_settings() -> VoiceSettings:
 @pytest.fixture
 async def service(voice_api: VoiceApi) -> AsyncIterator[Service]:
     """
-    The service, with a client of its own.
+    The service, with a client of its own that waits ten seconds for others to join.
     """
     app = make_app(
-        {"service_key": voice_api.service_key, "base_url": voice_api.url, "rate": 10}
+        {"service_key": voice_api.service_key, "base_url": voice_api.url, "linger": 10}
     )
     async with TestClient(TestServer(app)) as service:
         yield service
 
 
-async def test_callers_share_a_request(voice_api: VoiceApi, service: Service) -> None:
+async def test_callers_share_a_request(
+    voice_api: VoiceApi, voice_clock: VoiceClock, service: Service
+) -> None:
     """
-    Two who come at once ring two people by one request.
+    Two who come within those seconds ring two people by one request.
     """
-    await asyncio.gather(
+    callers = asyncio.gather(
         service.post("/welcome/+999000000001"), service.post("/welcome/+999000000002")
     )
+    await voice_clock.hurry(callers)
 
     assert [each.size for each in voice_api.requests] == [2]
     assert sorted(each.recipient for each in voice_api.calls) == [
@@ -67,6 +70,7 @@ async def test_callers_share_a_request(voice_api: VoiceApi, service: Service) ->
 )
 async def test_says_what_may_be_repeated(
     voice_api: VoiceApi,
+    voice_clock: VoiceClock,
     service: Service,
     reply: str,
     outcome: str,
@@ -78,7 +82,7 @@ async def test_says_what_may_be_repeated(
     """
     voice_api.next_replies(reply)
 
-    answer = await service.post("/welcome/+999000000001")
+    answer = await voice_clock.hurry(service.post("/welcome/+999000000001"))
 
     told: dict[str, Any] = await answer.json()
     assert told == {"outcome": outcome, "may_be_repeated": may_be_repeated}
