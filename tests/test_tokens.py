@@ -25,6 +25,7 @@ from voicepush.sending.answer import Answer, ResponseItem, without_key
 from voicepush.sending.codes import Meaning
 from voicepush.sending.reply import Reply
 from voicepush.sending.tokens import Tokens
+from voicepush.sending.transport import Transport
 from voicepush.simulator import Simulator
 
 SERVICE_ID = "made-up-service"
@@ -68,6 +69,40 @@ async def test_a_token_is_taken_in_place_of_the_key(
 
     assert 2500 == summary.accepted
     assert 2500 == len(service.calls)
+
+
+async def test_what_the_environment_says_of_the_host(
+    service: Simulator,
+    with_token: Connect,
+    message: VoiceMessage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A name and a password in .netrc do not take the token's place.
+    """
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login made-up password made-up\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    client = await with_token(service, trust_env=True)
+
+    assert Outcome.ACCEPTED is (await client.submit(message, "+9995550100")).outcome
+
+
+async def test_questions_carry_it_as_well(service: Simulator) -> None:
+    """
+    Who asks what became of a transaction is let in.
+    """
+    settings = Settings(token=TOKEN, base_url=service.url)
+    async with (
+        Transport(settings) as transport,
+        await transport.connection() as connection,
+    ):
+        reply = await connection.get("/status/none")
+
+    assert 404 == reply.status
+    assert b"no such transaction" in reply.body
 
 
 async def test_a_wrong_secret_stops_everything_and_is_not_shown(

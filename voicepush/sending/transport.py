@@ -183,7 +183,17 @@ class Connection:
             },
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=settings.trust_env,
+            middlewares=() if transport.tokens is None else (self._with_token,),
         )
+
+    async def _with_token(
+        self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # As a header of the request it would contradict what .netrc may say.
+        assert self._transport.tokens is not None  # noqa: S101 -- see above
+        self.bearer = self._transport.tokens.current()
+        request.headers.update(self.bearer.headers)
+        return await send(request)
 
     @property
     def seconds_idle(self) -> float:
@@ -254,14 +264,11 @@ class Connection:
     async def _ask(
         self, method: str, path: str, body: bytes | None, limits: aiohttp.ClientTimeout
     ) -> Reply:
-        tokens = self._transport.tokens
-        self.bearer = None if tokens is None else tokens.current()
         try:
             async with self._session.request(
                 method,
                 self._transport.url + path,
                 data=body,
-                headers=None if self.bearer is None else self.bearer.headers,
                 allow_redirects=False,
                 proxy=self._transport.settings.proxy,
                 timeout=limits,
