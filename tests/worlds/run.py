@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from contextlib import nullcontext
 from itertools import islice
+from math import inf
 
 from going import Report, run
 from planted import PLANTED, Planted, worlds_for
@@ -30,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worlds", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1, help="of the first one")
+    parser.add_argument("--minutes", type=float, default=inf, help="no longer")
     parser.add_argument("--ledger", choices=("memory", "sqlite"), default="memory")
     parser.add_argument("--plant", type=int, help="a fault, by its number; see planted")
     parser.add_argument("--go-on", action="store_true", help="after one that fails")
@@ -55,10 +57,11 @@ def main() -> int:
                 _tell(shrunk(report))
                 break
     seconds = time.monotonic() - begun
+    cores = time.process_time()
     number = seen["worlds"]
     _say(
         f"{number:,} worlds ({given.ledger}) in {seconds:.1f} s, "
-        f"{number / seconds:.1f} per second; planted: {words}; "
+        f"{number / cores:.1f} per second of a core; planted: {words}; "
         + ", ".join(f"{many:,} {name}" for name, many in seen.items())
         + f"; failed: {len(failed)} {failed[:20]}"
     )

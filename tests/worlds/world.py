@@ -48,6 +48,9 @@ _LONGEST = 3 * 86_400.0
 #: A campaign is dispatched so often at most.
 _ROUNDS = 150
 
+#: Its owner looks so often whether another process has ended, before they wait longer.
+_LOOKS = 20
+
 #: Who gives no sign for so long is taken for dead, in seconds.
 _SILENT = 15.0
 
@@ -375,16 +378,22 @@ class World:
                 task.result()
 
     async def _until_over(self) -> None:
-        for _ in range(_ROUNDS):
+        """
+        Dispatch again and again; where another process does so, wait for it.
+        """
+        rounds = looks = 0
+        while rounds < _ROUNDS and self.loop.time() - self.begun < _LONGEST:
             await self.dispatch()
             await self.look()
             status = await self._status()
             if status.state in _OVER:
                 self.tell(f"it is {status.state}")
                 return
-            if self.loop.time() - self.begun > _LONGEST:
-                break
-            await asyncio.sleep(3.0)
+            if status.state is CampaignState.RUNNING:
+                looks += 1
+            else:
+                rounds, looks = rounds + 1, 0
+            await asyncio.sleep(3.0 if looks < _LOOKS else 60.0)
         self.loop.fail(f"it is {status.state} for ever: {status.reason}")
 
     async def _status(self) -> CampaignStatus:
