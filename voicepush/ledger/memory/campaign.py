@@ -42,6 +42,10 @@ class HeardOf:
     received_at: float
     receipts: list[Receipt] = attrs.field(factory=list)
     transaction_ids: set[str] = attrs.field(factory=set)
+    #: The transaction that says that it expired before it was offered.
+    expired_as: str | None = None
+    #: The names of attempts that are over.
+    past: set[str] = attrs.field(factory=set)
 
     @property
     def shown(self) -> Call:
@@ -51,8 +55,12 @@ class HeardOf:
         return attrs.evolve(
             self.call,
             received_at=self.received_at,
-            transaction_id=min(self.transaction_ids, default=""),
+            transaction_id=min(self.transaction_ids - self.past, default=""),
         )
+
+
+#: What is known of a call of which nothing was heard.
+NOTHING = Call(state=CallState.ON_ITS_WAY, rank=-1, was_offered=False)
 
 
 @attrs.frozen
@@ -91,6 +99,8 @@ class Row:
     in_flight: frozenset[int] = frozenset()
     given_up: frozenset[int] = frozenset()
     due_at: float | None = None
+    #: When windows close, where its last request expires because of that.
+    closes_at: float | None = None
     claimed_at: float | None = None
     #: The token of the worker with which the batch is under way.
     claimed_by: str | None = None
@@ -321,6 +331,9 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
     The unknown at *places*, with what speaks for either side.
     """
     verdicts = Counter(row.known.at(place) for place in places)
+    heard = [
+        call.received_at for call in row.calls.values() if call.call is not NOTHING
+    ]
     return UnknownBatch(
         batch=str(row.id),
         unknown=row.weigh(places),
@@ -331,10 +344,8 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
             " ".join(filter(None, (verdict.code, verdict.description)))
             for verdict, _ in verdicts.most_common()
         ),
-        receipts=len(row.calls),
-        last_receipt=clock.moment(
-            max((each.received_at for each in row.calls.values()), default=None)
-        ),
+        receipts=len(heard),
+        last_receipt=clock.moment(max(heard, default=None)),
     )
 
 

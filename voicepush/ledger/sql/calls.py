@@ -34,9 +34,19 @@ def call_in(row: Row) -> Call:
         answered_at=row["answered_at"],
         ended_at=row["ended_at"],
         has_ended=bool(row["has_ended"]),
+        was_offered=bool(row["was_offered"]),
         received_at=row["received_at"],
-        transaction_id=(*unpack_transactions(row["transactions"]), "")[0],
+        transaction_id=_name_of(row),
     )
+
+
+def _name_of(row: Row) -> str:
+    """
+    The platform's name for the call in *row* that no answer gave.
+    """
+    names = unpack_transactions(row["transactions"])
+    past = unpack_transactions(row["past"])
+    return next((name for name in names if name not in past), "")
 
 
 def columns_of(call: Call) -> dict[str, Any]:
@@ -54,6 +64,7 @@ def columns_of(call: Call) -> dict[str, Any]:
         "ended_at": call.ended_at,
         "heard": -1 if heard is None else min(int(heard), _MOST_HEARD),
         "has_ended": call.has_ended,
+        "was_offered": call.was_offered,
     }
 
 

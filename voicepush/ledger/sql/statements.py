@@ -22,7 +22,7 @@ _NOT_LATE = """
 CLAIM_LEFT = f"""
     UPDATE batch
     SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now,
-        claimed_by = :token, due_at = NULL
+        claimed_by = :token, due_at = NULL, closes_at = :closes_at
     WHERE campaign = :campaign AND number = :number AND state = 0
     AND {_IS_HELD}
 """  # noqa: S608 -- ours
