@@ -47,6 +47,8 @@ from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.recipients import Destination
 from voicepush.model.status import CampaignState
 from voicepush.receipts.call_state import EVENTS, call_of, call_of_status
+from voicepush.report.json import as_object, dump
+from voicepush.report.text import as_text
 
 KOLKATA = "Asia/Kolkata"
 ACCEPTED = ANSWERS[0]
@@ -134,7 +136,7 @@ async def state_of(store: Store, value: str) -> tuple[Outcome, CallState | None]
     What is known of someone.
     """
     (found,) = await store.ledger.lookup(value)
-    return found.result.outcome, found.call and found.call.state
+    return found.result.outcome, None if found.call is None else found.call.state
 
 
 async def test_who_expired_at_closing_is_due_at_the_opening(
@@ -168,7 +170,7 @@ async def test_who_expired_at_closing_is_due_at_the_opening(
     assert "due again" in someone.result.description
     assert (b"{}",) == someone.receipts
     assert [0] == due.known.places(Outcome.PENDING)
-    assert "1 expired before they were offered" == events["due again"]
+    assert "1 not rung before their windows closed" == events["due again"]
 
 
 async def test_they_are_due_once_for_each_attempt(
@@ -318,6 +320,11 @@ async def test_whoever_goes_on_calls_them(store: Store, ticking: Ticking) -> Non
     set_to(ticking, OPENS)
 
     assert (CampaignState.FINISHED, 1) == (over.state, over.due_again)
+    assert (
+        "  due again when their windows open: 1, not rung before they closed\n"
+        "  voicepush resume june calls them"
+    ) in as_text(over)
+    assert '"due_again":1' in dump(as_object(over))
     assert (1, 0) == (joined.pending, joined.due_again)
     assert 1 == len(await given(worker))
 

@@ -140,12 +140,12 @@ def as_text(status: CampaignStatus) -> str:
         for each in sums_of(status)
     ]
     if status.due_again:
-        goes_on = status.state is CampaignState.RUNNING
-        then = f"voicepush resume {shown(status.campaign)} calls them then"
         lines.append(
-            f"  due again when their windows open: {status.due_again:,} expired before "
-            f"they were rung{'' if goes_on else f'; {then}'}"
+            f"  due again when their windows open: {status.due_again:,}, not rung before "
+            "they closed"
         )
+        if status.state is not CampaignState.RUNNING:
+            lines.append(f"  voicepush resume {shown(status.campaign)} calls them")
     if status.given_up:
         lines.append(f"  given up: {status.given_up:,} of the unknown")
     if status.unknown > status.given_up:

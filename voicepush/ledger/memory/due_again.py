@@ -27,7 +27,7 @@ def call_again(campaigns: _Campaigns, campaign: StoredCampaign) -> None:
         if row.claimed_by is None and not row.is_ready
     )
     if number:
-        campaign.note("due again", f"{number} expired before they were offered")
+        campaign.note("due again", f"{number} not rung before their windows closed")
 
 
 def number_due_again(campaigns: _Campaigns, campaign: StoredCampaign) -> int:

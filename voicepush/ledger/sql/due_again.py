@@ -156,7 +156,7 @@ async def call_again(
     again = DueAgain(campaign, token, waits)
     number = (await for_each(store, campaign, token, again)).resolved.recipients
     if number:
-        told = f"{number} expired before they were offered"
+        told = f"{number} not rung before their windows closed"
         await store.do(lambda connection: note(connection, campaign, "due again", told))
 
 
