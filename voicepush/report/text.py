@@ -141,8 +141,8 @@ def as_text(status: CampaignStatus) -> str:
     ]
     if status.due_again:
         lines.append(
-            f"  due again when their windows open: {status.due_again:,}, not rung before "
-            "they closed"
+            f"  due again when their windows open: {status.due_again:,}, not rung "
+            "before they closed"
         )
         if status.state is not CampaignState.RUNNING:
             lines.append(f"  voicepush resume {shown(status.campaign)} calls them")
