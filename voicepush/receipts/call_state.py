@@ -58,7 +58,7 @@ UNKNOWN_EVENT = Event("", 0, _ON_ITS_WAY, "says nothing that is known")
 #: codes for one word the last, which says the least.
 _BY_STATUS = {event.status.upper(): event for event in EVENTS.values()}
 
-_ANSWERED, _FAILED = EVENTS["7519"], EVENTS["7005"]
+_ANSWERED, _EXPIRY = EVENTS["7519"], EVENTS["7005"]
 
 
 class Status(NamedTuple):
@@ -120,7 +120,8 @@ def call_of(code: str, status: str, words: str, at: float | None) -> Call:
         answered_at=at if event is _ANSWERED else None,
         ended_at=at if event.ends else None,
         has_ended=event.ends,
-        was_offered=event is not _FAILED,
+        # What failed for a reason that nobody knows may have been offered.
+        was_offered=EVENTS.get(code) is not _EXPIRY,
     )
 
 
