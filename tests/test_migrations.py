@@ -25,7 +25,7 @@ TO_11 = """
     DROP TRIGGER call_is_open_again; DROP TRIGGER call_is_undecided_again;
     ALTER TABLE call DROP COLUMN was_offered;
     ALTER TABLE call DROP COLUMN expired_as;
-    ALTER TABLE call DROP COLUMN past;
+    ALTER TABLE call DROP COLUMN looked_at;
     ALTER TABLE batch DROP COLUMN closes_at;
     PRAGMA user_version = 11;
 """

@@ -42,10 +42,10 @@ class HeardOf:
     received_at: float
     receipts: list[Receipt] = attrs.field(factory=list)
     transaction_ids: set[str] = attrs.field(factory=set)
-    #: The transaction that says that it expired before it was offered.
-    expired_as: str | None = None
-    #: The names of attempts that are over.
-    past: set[str] = attrs.field(factory=set)
+    #: The platform's names for it in attempts that expired before it was offered.
+    expired_as: Sequence[str] = ()
+    #: Whether it was asked if its person is due again because of these.
+    looked_at: bool = False
 
     @property
     def shown(self) -> Call:
@@ -55,7 +55,7 @@ class HeardOf:
         return attrs.evolve(
             self.call,
             received_at=self.received_at,
-            transaction_id=min(self.transaction_ids - self.past, default=""),
+            transaction_id=min(self.transaction_ids, default=""),
         )
 
 
@@ -169,6 +169,16 @@ class Row:
                 or self.calls[recipient].call.state is not CallState.EXPIRED
             )
         ]
+
+    def close(self, closes_at: float | None) -> None:
+        """
+        A request of it expires then, if that is because windows close. Who was called
+        before, by one that did not expire so, is not due again because of this one.
+        """
+        counts = self.known.counts()
+        is_first = not (counts[Outcome.ACCEPTED] or counts[Outcome.UNKNOWN])
+        if is_first or None not in (self.closes_at, closes_at):
+            self.closes_at = closes_at
 
     def lose(self) -> None:
         """

@@ -8,9 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 
 from voicepush import clock
-from voicepush.ledger.due_again import due_again, may_be_due_again, reopened
-from voicepush.ledger.memory.campaign import NOTHING, Row, StoredCampaign
+from voicepush.ledger.due_again import (
+    due_again,
+    due_from,
+    may_be_due_again,
+    reopened,
+)
+from voicepush.ledger.memory.campaign import NOTHING, HeardOf, Row, StoredCampaign
 from voicepush.model.outcome import Outcome
+from voicepush.model.status import CampaignState
 
 _Campaigns = Mapping[str, StoredCampaign]
 
@@ -34,7 +40,7 @@ def number_due_again(campaigns: _Campaigns, campaign: StoredCampaign) -> int:
     """
     How many these may be.
     """
-    found = sum(len(_expired_in(row)) for row in campaign.rows)
+    found = sum(len(_new_in(row)) for row in campaign.rows)
     return found if found and _may_be(campaigns, campaign) else 0
 
 
@@ -45,31 +51,37 @@ def _may_be(campaigns: _Campaigns, campaign: StoredCampaign) -> bool:
         for each in campaigns.values()
         if each.plan.follows is not None and each.plan.follows.campaign == plan.campaign
     ]
-    return may_be_due_again(plan.expires_at, followed, clock.now())
+    is_over = campaign.state is CampaignState.CANCELLED
+    return not is_over and may_be_due_again(plan.expires_at, followed, clock.now())
 
 
-def _expired_in(row: Row) -> dict[int, str]:
-    return {
-        recipient: call.expired_as
-        for recipient, call in row.calls.items()
-        if call.expired_as is not None
-    }
+def _new_in(row: Row) -> list[HeardOf]:
+    return [
+        call
+        for call in row.calls.values()
+        if call.expired_as and not (call.looked_at or call.call.was_offered)
+    ]
 
 
 def _call_again(row: Row) -> int:
-    expired = _expired_in(row)
+    if not _new_in(row):
+        return 0
+    expired = {
+        recipient: call.expired_as
+        for recipient, call in row.calls.items()
+        if not call.call.was_offered
+    }
     places = [] if row.closes_at is None else due_again(row.known, expired)
     owners = row.known.batch.recipients.places_of_values()
-    for recipient, name in expired.items():
-        call = row.calls[recipient]
-        call.expired_as = None
+    heard: list[float] = []
+    for recipient, call in row.calls.items():
+        call.looked_at = True
         if owners[recipient] in places:
             call.call = NOTHING
-            call.past.add(name)
-            call.transaction_ids.add(name)
+            heard.append(call.received_at)
     if places:
         row.known = reopened(row.known, places)
-        row.due_at = row.closes_at
+        row.due_at = due_from(row.closes_at, row.claimed_at, heard)
         # They are taken from where they were counted.
         at, weight = int(row.recorded_at or 0.0), row.weigh(places)
         row.times[int(clock.now())][Outcome.ACCEPTED] += weight

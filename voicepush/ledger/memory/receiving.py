@@ -127,7 +127,7 @@ class MemoryReceipts:
         row, seat = found
         call = row.calls.get(seat.recipient)
         before = None if call is None else call.call
-        if call is not None and is_over(report, call.past):
+        if call is not None and is_over(report, call.expired_as):
             call.receipts.append(receipt)
             return True
         if call is None:
@@ -138,9 +138,13 @@ class MemoryReceipts:
         call.receipts.append(receipt)
         if report.transaction_id:
             call.transaction_ids.add(report.transaction_id)
-        if row.closes_at is not None:
-            reports = [] if receipt.is_asked else [report]
-            call.expired_as = expired_as(call.call, call.expired_as, reports)
+        is_posted = not (receipt.is_asked or receipt.is_evidence)
+        if is_posted and row.closes_at is not None:
+            known, call.expired_as = (
+                call.expired_as,
+                expired_as(call.expired_as, [report]),
+            )
+            call.looked_at = call.looked_at and len(known) == len(call.expired_as)
         row.prove([seat.place])
         return True
 

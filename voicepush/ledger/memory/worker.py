@@ -170,7 +170,7 @@ class MemoryWorker:
             row.due_at = None
         until = span_of(windows, batch.group, now).until if batch.group.zones else None
         if left:
-            row.closes_at = closing(until, self.plan.expires_at)
+            row.close(closing(until, self.plan.expires_at))
         return Claimed(self.token, left, left_out, until)
 
     def _left_out(
@@ -261,6 +261,8 @@ class MemoryWorker:
             is_latest = row.latest in (None, self.token)
             row.record(decisions.merged(known, late, is_latest=is_latest))
             row.late = True
+            for call in row.calls.values():
+                call.looked_at = False
             left = decisions.still_given_up(row.known, row.given_up)
             row.given_up = frozenset(left)
         return Superseded(_TAKEN_OVER)

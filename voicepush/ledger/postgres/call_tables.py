@@ -23,10 +23,11 @@ CREATE TABLE call (
     bodies text NOT NULL,
     was_offered integer NOT NULL DEFAULT 1,
     expired_as text,
-    past text,
+    looked_at integer NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign, number, recipient)
 ) WITH (fillfactor = 70);
-CREATE INDEX call_expired ON call (campaign, number) WHERE expired_as IS NOT NULL;
+CREATE INDEX call_expired ON call (campaign, number)
+WHERE expired_as IS NOT NULL AND looked_at = 0;
 
 CREATE TABLE poll (
     campaign bigint NOT NULL REFERENCES campaign (id),
@@ -241,7 +242,8 @@ CALLS_FROM_4 = f"""
 ALTER TABLE batch ADD COLUMN closes_at double precision;
 ALTER TABLE call ADD COLUMN was_offered integer NOT NULL DEFAULT 1;
 ALTER TABLE call ADD COLUMN expired_as text;
-ALTER TABLE call ADD COLUMN past text;
-CREATE INDEX call_expired ON call (campaign, number) WHERE expired_as IS NOT NULL;
+ALTER TABLE call ADD COLUMN looked_at integer NOT NULL DEFAULT 0;
+CREATE INDEX call_expired ON call (campaign, number)
+WHERE expired_as IS NOT NULL AND looked_at = 0;
 {_COUNTING}
 """

@@ -36,17 +36,8 @@ def call_in(row: Row) -> Call:
         has_ended=bool(row["has_ended"]),
         was_offered=bool(row["was_offered"]),
         received_at=row["received_at"],
-        transaction_id=_name_of(row),
+        transaction_id=(*unpack_transactions(row["transactions"]), "")[0],
     )
-
-
-def _name_of(row: Row) -> str:
-    """
-    The platform's name for the call in *row* that no answer gave.
-    """
-    names = unpack_transactions(row["transactions"])
-    past = unpack_transactions(row["past"])
-    return next((name for name in names if name not in past), "")
 
 
 def columns_of(call: Call) -> dict[str, Any]:

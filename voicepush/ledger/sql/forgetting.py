@@ -54,7 +54,7 @@ _TOGETHER = 64
 _TEXTS = {
     ("batch", "campaign", "number"): ("description",),
     ("call", "campaign", "number", "recipient"): (
-        *("words", "transactions", "expired_as", "past"),
+        *("words", "transactions", "expired_as"),
     ),
     ("history", "campaign", "at"): ("detail",),
     ("campaign", "id"): ("reason",),

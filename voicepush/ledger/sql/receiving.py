@@ -23,7 +23,7 @@ from voicepush.ledger.sql.calls import call_in, columns_of
 from voicepush.ledger.sql.late import prove
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.unnaming import unnamed
-from voicepush.model.call import Receipt, Received, Report, is_told
+from voicepush.model.call import Call, Receipt, Received, Report, is_told
 from voicepush.model.outcome import Outcome
 
 #: So many bodies of one call are found again by `lookup`; all are kept.
@@ -60,6 +60,8 @@ class _Placed(NamedTuple):
     report: Report
     body: str
     is_asked: bool = False
+    #: Whether the platform has posted it by itself.
+    is_posted: bool = True
 
 
 def receive(
@@ -72,6 +74,7 @@ def receive(
     """
     Write *receipts* down, with their bodies *packed*, and apply them.
     """
+    connection.lock_calls()
     now = clock.now()
     receipts, packed = unnamed(connection, receipts, packed)
     placed: dict[Key, list[_Placed]] = {}
@@ -93,7 +96,8 @@ def receive(
                     _keep_aside(connection, body, receipt.received_at, report)
                 else:
                     key, seat = found
-                    each = _Placed(seat, report, body, receipt.is_asked)
+                    is_posted = not (receipt.is_asked or receipt.is_evidence)
+                    each = _Placed(seat, report, body, receipt.is_asked, is_posted)
                     placed.setdefault(key, []).append(each)
     for key, theirs in placed.items():
         _apply(connection, key, theirs, now)
@@ -114,6 +118,7 @@ def place_again(connection: Connection, books: Books) -> Received:
     """
     Try again to find whose those are that were kept aside some time ago.
     """
+    connection.lock_calls()
     now = clock.now()
     rows = connection.execute(
         "SELECT * FROM aside WHERE again_at <= ? ORDER BY again_at LIMIT ?",
@@ -223,8 +228,8 @@ def _apply(
     for recipient, theirs in by_recipient.items():
         call = connection.execute(_CALL, (*key, recipient)).fetchone()
         bodies = _bodies(call, theirs)
-        past = () if call is None else unpack_transactions(call["past"])
-        news = [each for each in theirs if not is_over(each.report, past)]
+        expired = () if call is None else unpack_transactions(call["expired_as"])
+        news = [each for each in theirs if not is_over(each.report, expired)]
         if not news:
             connection.execute(_KEEP_BODIES, (bodies, *key, recipient))
             continue
@@ -300,15 +305,28 @@ def _merge(
         "received_at": row["received_at"] if row and call == before else now,
         "transactions": _taught(row["transactions"] if row else None, placed, told),
         "bodies": bodies,
-        "expired_as": None,
+        **_expiry(row, placed, call, closes=batch["closes_at"] is not None),
     }
-    if batch["closes_at"] is not None:
-        known = row["expired_as"] if row else None
-        reports = [each.report for each in placed if not each.is_asked]
-        columns["expired_as"] = expired_as(call, known, reports)
     connection.execute(_UPSERT, columns)
     was_asked = any(each.is_asked for each in placed)
     return was_asked and is_told(call) and not is_told(before)
+
+
+def _expiry(
+    row: Row | None, placed: Sequence[_Placed], call: Call, *, closes: bool
+) -> dict[str, object]:
+    """
+    The columns of the attempts that have expired, and whether there is news in them.
+
+    Args:
+        closes: Whether requests of its batch expire because windows close.
+    """
+    known = unpack_transactions(row["expired_as"]) if row else ()
+    reports = [each.report for each in placed if each.is_posted and closes]
+    names = expired_as(known, reports)
+    is_known = bool(row and row["looked_at"]) and len(names) == len(known)
+    looked_at = is_known or call.was_offered
+    return {"expired_as": pack_transactions(names), "looked_at": looked_at}
 
 
 def _bodies(row: Row | None, placed: Sequence[_Placed]) -> str:
@@ -342,7 +360,7 @@ def _taught(
 _COLUMNS = (
     *("state", "rank", "code", "words", "at", "answered_at", "ended_at", "heard"),
     *("has_ended", "was_offered", "received_at", "transactions", "bodies"),
-    "expired_as",
+    *("expired_as", "looked_at"),
 )
 
 _UPSERT = f"""

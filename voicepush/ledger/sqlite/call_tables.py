@@ -25,8 +25,8 @@ CALLS = """
         transactions TEXT,                     -- those that no answer gave, as JSON
         bodies TEXT NOT NULL,                  -- where they are kept: block.place ...
         was_offered INTEGER NOT NULL DEFAULT 1,
-        expired_as TEXT,                       -- the transaction that says so
-        past TEXT,                             -- those of attempts that are over
+        expired_as TEXT,                       -- attempts that expired, as JSON
+        looked_at INTEGER NOT NULL DEFAULT 0,  -- whether they are due again was asked
         PRIMARY KEY (campaign, number, recipient)
     ) WITHOUT ROWID;
 
@@ -172,7 +172,7 @@ CALLS = """
 CALL_COLUMNS = """
     ALTER TABLE call ADD COLUMN was_offered INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE call ADD COLUMN expired_as TEXT;
-    ALTER TABLE call ADD COLUMN past TEXT;
+    ALTER TABLE call ADD COLUMN looked_at INTEGER NOT NULL DEFAULT 0;
 """
 
 #: When a call came to its end, in tens of seconds since 1970.
@@ -248,7 +248,8 @@ CALL_TIMES = f"""
 
 #: What is counted when someone is due again, of whose call nothing is known then.
 CALLS_AGAIN = f"""
-    CREATE INDEX call_expired ON call (campaign, number) WHERE expired_as IS NOT NULL;
+    CREATE INDEX call_expired ON call (campaign, number)
+    WHERE expired_as IS NOT NULL AND looked_at = 0;
 
     CREATE TRIGGER call_is_open_again AFTER UPDATE OF has_ended ON call
     WHEN old.has_ended AND NOT new.has_ended BEGIN
