@@ -38,6 +38,9 @@ PENDING = Verdict(Outcome.PENDING)
 LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorded")
 IN_FLIGHT = Verdict(Outcome.UNKNOWN, None, "in flight, not answered yet")
 PROVEN = Verdict(Outcome.ACCEPTED, None, "the platform's report proves it")
+EARLIER = Verdict(
+    Outcome.ACCEPTED, None, "an earlier request was accepted; the last is in doubt"
+)
 EXPIRED = Verdict(Outcome.EXPIRED, None, "the expiry passed before it was sent")
 
 #: What an answer may say of a destination, and what a sender makes of it.
@@ -409,11 +412,7 @@ class ModelBatch:
         heard = [
             place
             for place, verdict in enumerate(self.verdicts)
-            if verdict.outcome is Outcome.PENDING
-            or (
-                (verdict == PROVEN != told[place])
-                and told[place].outcome is Outcome.ACCEPTED
-            )
+            if verdict.outcome is Outcome.PENDING or names(verdict, told[place])
         ]
         before, self.transaction_ids = self.ids(), ids
         if self.was_late:
@@ -493,8 +492,12 @@ class ModelBatch:
         for place, other in enumerate(late.verdicts):
             # What the other one did counts, too.
             is_heard = is_latest or other.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
-            if is_heard and adds(self.verdicts[place].outcome, other.outcome):
-                self.verdicts[place] = other
+            ours = self.verdicts[place]
+            is_named = is_latest and names(ours, other)
+            if is_named or (is_heard and adds(ours.outcome, other.outcome)):
+                is_in_doubt = not is_latest and ours.outcome is Outcome.UNKNOWN
+                is_earlier = is_in_doubt and other.outcome is Outcome.ACCEPTED
+                self.verdicts[place] = EARLIER if is_earlier else other
                 ids[place] = others[place]
             if self.verdicts[place].outcome is not Outcome.UNKNOWN:
                 self.given_up.discard(place)
@@ -502,6 +505,15 @@ class ModelBatch:
         self.attempts = max(self.attempts, late.attempts)
         self.was_late = True
         self.landed()
+
+
+def names(known: Verdict, told: Verdict) -> bool:
+    """
+    Whether what is *told* is the answer to the last request of someone who is *known*
+    to be accepted without it.
+    """
+    bare = (PROVEN, EARLIER)
+    return known in bare and told not in bare and told.outcome is Outcome.ACCEPTED
 
 
 def adds(known: Outcome, late: Outcome) -> bool:

@@ -19,8 +19,18 @@ from voicepush.model.recipients import Kind
 from voicepush.model.status import CampaignState
 from voicepush.receipts.call_state import call_of
 
-#: Turns a ledger into one of version 10, and so on.
-TO_10 = """
+#: Turns a ledger into one of version 11, and so on.
+TO_11 = """
+    DROP INDEX call_expired;
+    DROP TRIGGER call_is_open_again; DROP TRIGGER call_is_undecided_again;
+    ALTER TABLE call DROP COLUMN was_offered;
+    ALTER TABLE call DROP COLUMN expired_as;
+    ALTER TABLE call DROP COLUMN looked_at;
+    ALTER TABLE batch DROP COLUMN closes_at;
+    PRAGMA user_version = 11;
+"""
+TO_10 = f"""
+    {TO_11}
     ALTER TABLE campaign DROP COLUMN windows;
     ALTER TABLE campaign DROP COLUMN any_hour;
     ALTER TABLE campaign DROP COLUMN starts_at;
@@ -104,7 +114,7 @@ def tables_of(path: Path) -> dict[str, str]:
         return {name: " ".join(sql.split()) for name, sql in rows}
 
 
-@pytest.mark.parametrize("script", [TO_10, TO_9, TO_8, TO_7, TO_7 + TO_6])
+@pytest.mark.parametrize("script", [TO_11, TO_10, TO_9, TO_8, TO_7, TO_7 + TO_6])
 async def test_a_ledger_of_before_gets_the_tables_of_now(
     tmp_path: Path, script: str
 ) -> None:

@@ -26,10 +26,12 @@ from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.postgres.worker import PostgresWorker
 from voicepush.ledger.sql import tokens
 from voicepush.model.batch import Batch, Group
+from voicepush.model.call import Receipt, Report
 from voicepush.model.claim import Claimed, Recorded, Refused, Superseded
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
 from voicepush.model.status import CampaignState, CampaignStatus
 from voicepush.model.windows import Windows
+from voicepush.receipts.call_state import call_of
 
 ACCEPTED = Verdict(Outcome.ACCEPTED, "1001", "Queued")
 AGAIN = Verdict(Outcome.PENDING, "7020", "Too fast")
@@ -579,3 +581,49 @@ async def test_windows_may_be_changed_while_its_workers_stop(
     assert [0] == stopping
     assert [(None,)] == now
     assert await again.waits() is None
+
+
+async def test_who_is_due_again_has_a_job_for_the_opening(
+    schema: str, ledger: PostgresLedger
+) -> None:
+    """
+    Whichever worker looks after the others puts it into the queue.
+    """
+    zone = "UTC"
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9990", "+9991"])
+    batch.group = Group(MESSAGE, number=1, zones=(zone,))
+    # Open now, and closed for a minute of this day or the next.
+    hour = (datetime.now(UTC).hour + 12) % 24
+    days = ("00:00", f"{hour:02}:30"), (f"{hour:02}:31", "24:00")
+    windows = Windows.parse(", ".join(f"mon-sun {a}-{b}" for a, b in days))
+    draft = await ledger.draft(attrs.evolve(planned_as(), windows=windows))
+    await draft.add([batch], [PlannedGroup(number=1, message="{}", zones=(zone,))])
+    await draft.publish({"read": 2, **COUNTS})
+    await ledger.release("june", load)
+    take_job(schema)
+    worker = await ledger.share("june", load)
+    assert await worker.open(batch.id) is not None
+    claimed = await worker.claim(batch, [0, 1])
+    assert isinstance(claimed, Claimed)
+    await worker.record(claimed, BatchResult(batch, ACCEPTED, {}, ["X", "Y"], 1))
+    rows(schema, "DELETE FROM procrastinate_jobs")
+    report = Report(
+        call=call_of("7005", "", "", None),
+        correlation_id=f"{TAG}-0-1",
+        transaction_id="Y",
+    )
+    receipt = Receipt(body=b"{}", received_at=5.0, reports=[report])
+    await ledger.receive([receipt])
+    other = await ledger.share("june", load)
+    await other.sweep()
+    status = await status_of(ledger)
+    later = rows(
+        schema,
+        "SELECT scheduled_at > now() FROM procrastinate_jobs WHERE status = 'todo'",
+    )
+    due = await other.open(batch.id)
+
+    assert (1, 1) == (status.accepted, status.pending)
+    assert [(True,)] == later
+    assert due is not None
+    assert [1] == due.known.places(Outcome.PENDING)

@@ -27,6 +27,12 @@ LOST = Verdict(Outcome.UNKNOWN, None, "claimed, and its answer was never recorde
 #: On whom a receipt shows that the API has taken their request, whatever it said.
 PROVEN = Verdict(Outcome.ACCEPTED, None, "the platform's report proves it")
 
+#: On whom an earlier request was accepted, as is told late, and a later one may have
+#: been.
+EARLIER = Verdict(
+    Outcome.ACCEPTED, None, "an earlier request was accepted; the last is in doubt"
+)
+
 #: On whom a claim has left out since they agree no more.
 NOT_AGREED = Verdict(Outcome.SUPPRESSED, None, "the consent has ended")
 
@@ -172,8 +178,11 @@ def merged(
     for place in range(len(known.batch)):
         ours, other = known.at(place), late.at(place)
         is_heard = is_latest or was_called(other)
-        if is_heard and other.outcome in _MAY_BECOME[ours.outcome]:
-            verdicts.append(other)
+        is_named = is_latest and _is_named_at_last(ours, other)
+        if is_named or (is_heard and other.outcome in _MAY_BECOME[ours.outcome]):
+            is_doubtful = not is_latest and ours.outcome is Outcome.UNKNOWN
+            is_earlier = is_doubtful and other.outcome is Outcome.ACCEPTED
+            verdicts.append(EARLIER if is_earlier else other)
             theirs.append(place)
         else:
             verdicts.append(ours)
@@ -183,6 +192,14 @@ def merged(
         _transactions(known, late, theirs),
         attempts=max(known.attempts, late.attempts),
     )
+
+
+def _is_named_at_last(known: Verdict, told: Verdict) -> bool:
+    """
+    Whether an answer that was *told* accepts who was accepted without one.
+    """
+    bare = (PROVEN, EARLIER)
+    return known in bare and told.outcome is Outcome.ACCEPTED and told not in bare
 
 
 def claimable(
@@ -209,10 +226,7 @@ def heard(known: BatchResult, told: BatchResult) -> BatchResult:
         place
         for place, verdict in enumerate(verdicts)
         if verdict.outcome is Outcome.PENDING
-        or (
-            verdict == PROVEN != told.at(place)
-            and told.at(place).outcome is Outcome.ACCEPTED
-        )
+        or _is_named_at_last(verdict, told.at(place))
     ]
     for place in places:
         verdicts[place] = told.at(place)

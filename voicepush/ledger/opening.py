@@ -85,6 +85,16 @@ def span_of(windows: Windows | None, group: Group | PlannedGroup, now: float) ->
     return windows.at(now, group.zones)
 
 
+def closing(until: float | None, expires_at: float | None) -> float | None:
+    """
+    When a request expires that may wait *until* then, where that is because windows
+    close, and not because the message expires.
+    """
+    if until is None or until == inf:
+        return None
+    return until if expires_at is None or until < expires_at else None
+
+
 def openings(
     groups: Iterable[PlannedGroup | Group],
     windows: Windows | None,

@@ -25,6 +25,10 @@ class CallState(enum.StrEnum):
     ON_ITS_WAY = "on_its_way"  #: it may ring yet; nothing heard of it counts here, too
 
 
+#: The platform's code for a request that has expired.
+_EXPIRED = "7005"
+
+
 @attrs.frozen(kw_only=True)
 class Call:
     """
@@ -44,6 +48,8 @@ class Call:
     ended_at: float | None = None
     #: Whether it can't ring any more.
     has_ended: bool = False
+    #: Whether the network was offered it, or may have been: someone may have been rung.
+    was_offered: bool = True
     #: When a ledger was last told something new of it, in seconds since 1970 by our
     #: clock.
     received_at: float | None = attrs.field(default=None, eq=False)
@@ -60,6 +66,14 @@ class Call:
         heard = self.ended_at - self.answered_at
         return heard if heard >= 0 else None
 
+    @property
+    def is_expiry(self) -> bool:
+        """
+        Whether the platform says that its request expired before the network was
+        offered it.
+        """
+        return self.code == _EXPIRED and self.state is CallState.EXPIRED
+
     def merged(self, other: Call) -> Call:
         """
         What both say; the same in whatever order and however often they come.
@@ -74,6 +88,7 @@ class Call:
             answered_at=_first(self.answered_at, other.answered_at),
             ended_at=_first(self.ended_at, other.ended_at),
             has_ended=self.has_ended or other.has_ended,
+            was_offered=self.was_offered or other.was_offered,
         )
 
 

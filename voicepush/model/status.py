@@ -107,6 +107,9 @@ class CampaignStatus:
     asked: int = 0
     #: The campaign whose calls it follows up, where it does.
     follows: str | None = None
+    #: Of the accepted, about so many whose requests expired when their windows closed,
+    #: before they were rung: whoever goes on with the campaign calls them again.
+    due_again: int = 0
 
     @property
     def done(self) -> int:

@@ -58,7 +58,7 @@ UNKNOWN_EVENT = Event("", 0, _ON_ITS_WAY, "says nothing that is known")
 #: codes for one word the last, which says the least.
 _BY_STATUS = {event.status.upper(): event for event in EVENTS.values()}
 
-_ANSWERED = EVENTS["7519"]
+_ANSWERED, _EXPIRY = EVENTS["7519"], EVENTS["7005"]
 
 
 class Status(NamedTuple):
@@ -91,6 +91,9 @@ STATUSES: Mapping[str, Status] = {
     "queued": Status(10, _ON_ITS_WAY, "it waits for its turn"),
 }
 
+#: Of these nobody was rung.
+_NOT_OFFERED = (STATUSES["queued"], STATUSES["expired"])
+
 #: How far below its receipt a word ranks.
 _BELOW = 5
 
@@ -117,6 +120,8 @@ def call_of(code: str, status: str, words: str, at: float | None) -> Call:
         answered_at=at if event is _ANSWERED else None,
         ended_at=at if event.ends else None,
         has_ended=event.ends,
+        # What failed for a reason that nobody knows may have been offered.
+        was_offered=EVENTS.get(code) is not _EXPIRY,
     )
 
 
@@ -144,4 +149,5 @@ def call_of_status(
         words=": ".join(filter(None, (word, error_words))),
         at=at,
         has_ended=known is not None and known.ends,
+        was_offered=known not in _NOT_OFFERED,
     )

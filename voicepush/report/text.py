@@ -15,6 +15,7 @@ from voicepush.masking import mask_numbers, shown
 from voicepush.model.call import Call, ReceiptCounts
 from voicepush.model.outcome import Outcome, Summary, Verdict
 from voicepush.model.status import (
+    CampaignState,
     CampaignStatus,
     GroupCounts,
     HistoryEntry,
@@ -138,6 +139,13 @@ def as_text(status: CampaignStatus) -> str:
         f"  {'  ' * each.depth + each.words:<16}{each.number:>12,}"
         for each in sums_of(status)
     ]
+    if status.due_again:
+        lines.append(
+            f"  due again when their windows open: {status.due_again:,}, not rung "
+            "before they closed"
+        )
+        if status.state is not CampaignState.RUNNING:
+            lines.append(f"  voicepush resume {shown(status.campaign)} calls them")
     if status.given_up:
         lines.append(f"  given up: {status.given_up:,} of the unknown")
     if status.unknown > status.given_up:

@@ -292,14 +292,14 @@ class Delivery:
 
     def note_transactions(self, answer: Answer, places: Sequence[int]) -> None:
         """
-        Keep the transaction ids of an answer that spoke of *places*.
+        Keep the transaction ids of an answer that spoke of *places*; one that has none
+        leaves none of an earlier answer, which were of another request.
         """
-        theirs = answer.transaction_ids
-        if not any(theirs):
+        theirs = answer.transaction_ids if any(answer.transaction_ids) else ()
+        if len(places) == len(self.batch) or not (theirs or any(self._transactions)):
+            self._transactions = theirs or self._transactions[:0]
             return
-        if len(places) == len(self.batch):
-            self._transactions = theirs
-            return
+        theirs = theirs or ("",)
         known = list(self._transactions)
         if len(known) < len(self.batch):
             known = [""] * len(self.batch)

@@ -42,6 +42,10 @@ class HeardOf:
     received_at: float
     receipts: list[Receipt] = attrs.field(factory=list)
     transaction_ids: set[str] = attrs.field(factory=set)
+    #: The platform's names for it in attempts that expired before it was offered.
+    expired_as: Sequence[str] = ()
+    #: Whether it was asked if its person is due again because of these.
+    looked_at: bool = False
 
     @property
     def shown(self) -> Call:
@@ -53,6 +57,10 @@ class HeardOf:
             received_at=self.received_at,
             transaction_id=min(self.transaction_ids, default=""),
         )
+
+
+#: What is known of a call of which nothing was heard.
+NOTHING = Call(state=CallState.ON_ITS_WAY, rank=-1, was_offered=False)
 
 
 @attrs.frozen
@@ -91,6 +99,8 @@ class Row:
     in_flight: frozenset[int] = frozenset()
     given_up: frozenset[int] = frozenset()
     due_at: float | None = None
+    #: When windows close, where its last request expires because of that.
+    closes_at: float | None = None
     claimed_at: float | None = None
     #: The token of the worker with which the batch is under way.
     claimed_by: str | None = None
@@ -159,6 +169,16 @@ class Row:
                 or self.calls[recipient].call.state is not CallState.EXPIRED
             )
         ]
+
+    def close(self, closes_at: float | None) -> None:
+        """
+        A request of it expires then, if that is because windows close. Who was called
+        before, by one that did not expire so, is not due again because of this one.
+        """
+        counts = self.known.counts()
+        is_first = not (counts[Outcome.ACCEPTED] or counts[Outcome.UNKNOWN])
+        if is_first or None not in (self.closes_at, closes_at):
+            self.closes_at = closes_at
 
     def lose(self) -> None:
         """
@@ -321,6 +341,9 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
     The unknown at *places*, with what speaks for either side.
     """
     verdicts = Counter(row.known.at(place) for place in places)
+    heard = [
+        call.received_at for call in row.calls.values() if call.call is not NOTHING
+    ]
     return UnknownBatch(
         batch=str(row.id),
         unknown=row.weigh(places),
@@ -331,10 +354,8 @@ def unknown_batch_of(row: Row, places: Sequence[int]) -> UnknownBatch:
             " ".join(filter(None, (verdict.code, verdict.description)))
             for verdict, _ in verdicts.most_common()
         ),
-        receipts=len(row.calls),
-        last_receipt=clock.moment(
-            max((each.received_at for each in row.calls.values()), default=None)
-        ),
+        receipts=len(heard),
+        last_receipt=clock.moment(max(heard, default=None)),
     )
 
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import attrs
+
 from voicepush.ledger.memory.campaign import (
     StoredCampaign,
     lookup_of,
     unknown_in,
 )
+from voicepush.ledger.memory.due_again import number_due_again
 from voicepush.ledger.memory.past import MemoryPast
 from voicepush.ledger.memory.receiving import MemoryReceipts
 from voicepush.ledger.memory.timeline import (
@@ -41,14 +44,18 @@ class MemoryReader(MemoryPast):
         """
         All campaigns, the newest last.
         """
-        return [each.status() for each in self._campaigns.values() if each.state]
+        return [self._status(each) for each in self._campaigns.values() if each.state]
 
     async def status(self, campaign: str) -> CampaignStatus | None:
         """
         Where *campaign* stands, or None if there is no such campaign.
         """
         found = self._campaigns.get(campaign)
-        return found.status() if found is not None and found.state else None
+        return self._status(found) if found is not None and found.state else None
+
+    def _status(self, campaign: StoredCampaign) -> CampaignStatus:
+        number = number_due_again(self._campaigns, campaign)
+        return attrs.evolve(campaign.status(), due_again=number)
 
     async def plan(self, campaign: str) -> Plan | None:
         """
@@ -104,7 +111,7 @@ class MemoryReader(MemoryPast):
         """
         found = self._published(campaign)
         return Snapshot(
-            status=found.status(),
+            status=self._status(found),
             timeline=timeline_of(found),
             reasons=reasons_of(found),
             unknown=unknown_in(found),

@@ -10,6 +10,7 @@ from functools import partial
 import attrs
 
 from voicepush import clock
+from voicepush.ledger.due_again import expired_as, is_over
 from voicepush.ledger.memory.campaign import HeardOf, Row, StoredCampaign
 from voicepush.ledger.packing import pack_recipients
 from voicepush.ledger.placing import Column, Seat, Seats, is_named_so, whose
@@ -126,6 +127,9 @@ class MemoryReceipts:
         row, seat = found
         call = row.calls.get(seat.recipient)
         before = None if call is None else call.call
+        if call is not None and is_over(report, call.expired_as):
+            call.receipts.append(receipt)
+            return True
         if call is None:
             call = row.calls[seat.recipient] = HeardOf(report.call, clock.now())
         elif call.call.merged(report.call) != call.call:
@@ -134,6 +138,13 @@ class MemoryReceipts:
         call.receipts.append(receipt)
         if report.transaction_id:
             call.transaction_ids.add(report.transaction_id)
+        is_posted = not (receipt.is_asked or receipt.is_evidence)
+        if is_posted and row.closes_at is not None:
+            known, call.expired_as = (
+                call.expired_as,
+                expired_as(call.expired_as, [report]),
+            )
+            call.looked_at = call.looked_at and len(known) == len(call.expired_as)
         row.prove([seat.place])
         return True
 

@@ -11,9 +11,11 @@ from voicepush import clock
 from voicepush.errors import CampaignLostError
 from voicepush.ledger import decisions
 from voicepush.ledger.memory.campaign import Row, StoredCampaign
+from voicepush.ledger.memory.due_again import call_again
 from voicepush.ledger.memory.suppression import Listing
 from voicepush.ledger.opening import (
     closed,
+    closing,
     in_order,
     span_of,
     starts_later,
@@ -91,12 +93,14 @@ class MemoryWorker:
             resend = wanted and not wakes
             row.record(decisions.recovered(row.known, row.in_flight, resend=resend))
         self.left_alone = Resolved(0, left, _ANOTHER if left else None)
+        call_again(self._campaigns, self._campaign)
 
     async def due(self, limit: int) -> Dues:
         """
         The next batches in which someone is pending, at most *limit* of them.
         """
         self._check_ours()
+        call_again(self._campaigns, self._campaign)
         ready = [
             row
             for row in self._campaign.rows
@@ -165,6 +169,8 @@ class MemoryWorker:
             row.claimed_by = row.latest = self.token
             row.due_at = None
         until = span_of(windows, batch.group, now).until if batch.group.zones else None
+        if left:
+            row.close(closing(until, self.plan.expires_at))
         return Claimed(self.token, left, left_out, until)
 
     def _left_out(
@@ -255,6 +261,8 @@ class MemoryWorker:
             is_latest = row.latest in (None, self.token)
             row.record(decisions.merged(known, late, is_latest=is_latest))
             row.late = True
+            for call in row.calls.values():
+                call.looked_at = False
             left = decisions.still_given_up(row.known, row.given_up)
             row.given_up = frozenset(left)
         return Superseded(_TAKEN_OVER)

@@ -4,7 +4,7 @@ The tables of calls and of their receipts, as PostgreSQL's SQL.
 
 from __future__ import annotations
 
-CALLS = """
+_TABLES = """
 CREATE TABLE call (
     campaign bigint NOT NULL REFERENCES campaign (id),
     number bigint NOT NULL,
@@ -21,8 +21,13 @@ CREATE TABLE call (
     received_at double precision NOT NULL,
     transactions text,
     bodies text NOT NULL,
+    was_offered integer NOT NULL DEFAULT 1,
+    expired_as text,
+    looked_at integer NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign, number, recipient)
 ) WITH (fillfactor = 70);
+CREATE INDEX call_expired ON call (campaign, number)
+WHERE expired_as IS NOT NULL AND looked_at = 0;
 
 CREATE TABLE poll (
     campaign bigint NOT NULL REFERENCES campaign (id),
@@ -56,8 +61,13 @@ CREATE TABLE picked_up (
     number bigint NOT NULL,
     PRIMARY KEY (campaign, seconds)
 );
+"""
 
-CREATE FUNCTION call_is_counted() RETURNS trigger LANGUAGE plpgsql AS $$
+#: What is counted whenever more is known of a call, or nothing again, since its person
+#: is due again.
+_COUNTING = """
+CREATE OR REPLACE FUNCTION call_is_counted() RETURNS trigger
+LANGUAGE plpgsql AS $$
 DECLARE
     is_new boolean := TG_OP = 'INSERT';
     ended_at bigint := whole(coalesce(new.at, new.received_at) / 10);
@@ -68,6 +78,9 @@ BEGIN
         INSERT INTO poll (campaign, number, ended)
         VALUES (new.campaign, new.number, 1)
         ON CONFLICT (campaign, number) DO UPDATE SET ended = poll.ended + 1;
+    ELSIF NOT is_new AND new.has_ended = 0 AND old.has_ended = 1 THEN
+        UPDATE poll SET ended = ended - 1
+        WHERE campaign = old.campaign AND number = old.number;
     END IF;
 
     IF is_new OR old.state != new.state OR old.heard != new.heard THEN
@@ -94,6 +107,10 @@ BEGIN
         INSERT INTO call_time VALUES (new.campaign, ended_at, new.state, new.code, 1)
         ON CONFLICT (campaign, at, state, code)
         DO UPDATE SET number = call_time.number + 1;
+    ELSIF NOT is_new AND new.state = 'on_its_way' AND old.state != 'on_its_way' THEN
+        UPDATE call_time SET number = number - 1
+        WHERE campaign = old.campaign AND at = was_at
+        AND state = old.state AND code = old.code;
     END IF;
 
     IF new.answered_at IS NOT NULL AND (is_new OR old.answered_at IS NULL) THEN
@@ -113,6 +130,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+"""
+
+_REST = """
 CREATE TRIGGER call_is_counted AFTER INSERT OR UPDATE ON call
 FOR EACH ROW EXECUTE FUNCTION call_is_counted();
 
@@ -211,4 +231,19 @@ BEGIN
 END $$;
 CREATE TRIGGER aside_is_counted AFTER INSERT OR DELETE ON aside
 FOR EACH ROW EXECUTE FUNCTION aside_is_counted();
+"""
+
+#: The tables of calls.
+CALLS = _TABLES + _COUNTING + _REST
+
+#: What turns those of version 4 into those of version 5: who is due again, since their
+#: request expired when their windows closed.
+CALLS_FROM_4 = f"""
+ALTER TABLE batch ADD COLUMN closes_at double precision;
+ALTER TABLE call ADD COLUMN was_offered integer NOT NULL DEFAULT 1;
+ALTER TABLE call ADD COLUMN expired_as text;
+ALTER TABLE call ADD COLUMN looked_at integer NOT NULL DEFAULT 0;
+CREATE INDEX call_expired ON call (campaign, number)
+WHERE expired_as IS NOT NULL AND looked_at = 0;
+{_COUNTING}
 """

@@ -35,6 +35,11 @@ _QUEUE = b"LOCK TABLE ledger_version IN EXCLUSIVE MODE"
 _LOCK_TOGETHER = b"LOCK TABLE suppression IN ROW SHARE MODE"
 _LOCK_ALONE = b"LOCK TABLE suppression IN EXCLUSIVE MODE"
 
+#: The same of those who apply receipts: without an end when everyone's windows close,
+#: while many are due again.
+_CALLS_TOGETHER = b"LOCK TABLE call IN ROW SHARE MODE"
+_CALLS_ALONE = b"LOCK TABLE call IN EXCLUSIVE MODE"
+
 #: Begins a column of bytes that is a text: lines, where others hold JSON.
 _LINES = b"voicepush\n"
 
@@ -240,6 +245,13 @@ class PostgresConnection:
         No snapshot is taken for it, so who has waited sees what is there after that.
         """
         self._connection.execute(_LOCK_ALONE if alone else _LOCK_TOGETHER)
+
+    def lock_calls(self, *, alone: bool = False) -> None:
+        """
+        Let nobody be due again until the transaction ends, or no receipt be applied
+        either.
+        """
+        self._connection.execute(_CALLS_ALONE if alone else _CALLS_TOGETHER)
 
     def execute(self, statement: str, parameters: Parameters = ()) -> PostgresCursor:
         """

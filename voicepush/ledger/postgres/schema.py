@@ -10,7 +10,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from voicepush.errors import LedgerError
-from voicepush.ledger.postgres.call_tables import CALLS
+from voicepush.ledger.postgres.call_tables import CALLS, CALLS_FROM_4
 from voicepush.ledger.postgres.engine_tables import latest, make_engine, version_of
 from voicepush.ledger.postgres.pace_tables import PACE
 from voicepush.ledger.postgres.server import SERVER
@@ -25,7 +25,7 @@ from voicepush.ledger.postgres.tables import (
 )
 
 #: Which tables a schema has; a later version is refused.
-VERSION = 4
+VERSION = 5
 
 #: Only one makes the tables, whoever comes first; the number is any.
 _LOCK = 0x766F_6963
@@ -49,9 +49,10 @@ _FROM = {
         + SUPPRESSION
         + KEEPING
     ),
-    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION + FROM_3 + KEEPING,
-    2: SUPPRESSION + FROM_3 + KEEPING,
-    3: FROM_3 + KEEPING,
+    1: WORKERS_FROM_1 + SERVER + PACE + SUPPRESSION + FROM_3 + KEEPING + CALLS_FROM_4,
+    2: SUPPRESSION + FROM_3 + KEEPING + CALLS_FROM_4,
+    3: FROM_3 + KEEPING + CALLS_FROM_4,
+    4: CALLS_FROM_4,
 }
 
 

@@ -173,6 +173,7 @@ CREATE TABLE batch (
     claimed_by text,
     lost text,
     due_at double precision,
+    closes_at double precision,
     claimed text,
     given_up_places text,
     late integer NOT NULL DEFAULT 0,

@@ -13,6 +13,7 @@ from voicepush.ledger.plan import Command
 from voicepush.ledger.postgres import engine
 from voicepush.ledger.protocol import Due
 from voicepush.ledger.sql.deciding import Cancelling, Decision, Recovery
+from voicepush.ledger.sql.due_again import is_any_due_again
 from voicepush.ledger.sql.history import note
 from voicepush.ledger.sql.holding import (
     hold,
@@ -224,6 +225,9 @@ class PostgresWorker(SQLWorker):
         if await self._store.do(is_left_behind, writes=False):
             # The owner's wish to send the unknown again is not for several machines.
             await self._for_each(_LeftBehind(self._campaign, self.token))
+        is_any = partial(is_any_due_again, campaign=self._campaign)
+        if await self._store.do(is_any, writes=False):
+            await self._call_again()
         await self._store.do(self._clean_engine)
         return len(gone)
 

@@ -119,11 +119,12 @@ class Books:
         ):
             return True
         row = execute(
-            "SELECT transactions FROM call "
+            "SELECT transactions, expired_as FROM call "
             "WHERE campaign = ? AND number = ? AND recipient = ?",
             (*key, seat.recipient),
         ).fetchone()
-        return row is not None and transaction_id in unpack_transactions(row[0])
+        names = map(unpack_transactions, row or ())
+        return any(transaction_id in each for each in names)
 
     def _is_published(self, campaign: int) -> bool:
         if campaign not in self._published:

@@ -34,6 +34,7 @@ def call_in(row: Row) -> Call:
         answered_at=row["answered_at"],
         ended_at=row["ended_at"],
         has_ended=bool(row["has_ended"]),
+        was_offered=bool(row["was_offered"]),
         received_at=row["received_at"],
         transaction_id=(*unpack_transactions(row["transactions"]), "")[0],
     )
@@ -54,6 +55,7 @@ def columns_of(call: Call) -> dict[str, Any]:
         "ended_at": call.ended_at,
         "heard": -1 if heard is None else min(int(heard), _MOST_HEARD),
         "has_ended": call.has_ended,
+        "was_offered": call.was_offered,
     }
 
 

@@ -35,6 +35,10 @@ class Decision:
 
     #: In SQL.
     where: ClassVar[str]
+    #: So many are decided about in one transaction, for which others have to wait.
+    together: ClassVar[int] = TOGETHER
+    #: Whether no receipt is applied meanwhile.
+    locks_calls: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -183,13 +187,15 @@ async def for_each(
     def work(connection: Connection) -> tuple[int | None, Decision]:
         # What is done again counts once.
         taken = copy(decision)
+        if decision.locks_calls:
+            connection.lock_calls(alone=True)
         hold(connection, campaign, token)
         note_heartbeat(connection, token)
         # Those before need not be looked at again.
         rows = connection.execute(
             f"{SELECT_BATCH} WHERE batch.campaign = ? AND ({decision.where}) "
             "AND batch.number > ? ORDER BY batch.number LIMIT ?",
-            (campaign, after, TOGETHER),
+            (campaign, after, decision.together),
         ).fetchall()
         for row in rows:
             taken(connection, row)

@@ -53,7 +53,9 @@ _TOGETHER = 64
 #: Texts that may name someone, by table and what tells its rows apart.
 _TEXTS = {
     ("batch", "campaign", "number"): ("description",),
-    ("call", "campaign", "number", "recipient"): ("words", "transactions"),
+    ("call", "campaign", "number", "recipient"): (
+        *("words", "transactions", "expired_as"),
+    ),
     ("history", "campaign", "at"): ("detail",),
     ("campaign", "id"): ("reason",),
     ("suppression", "id"): ("category", "reason"),

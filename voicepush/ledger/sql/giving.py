@@ -16,6 +16,7 @@ from voicepush.ledger.opening import (
 )
 from voicepush.ledger.plan import ON_TRIAL
 from voicepush.ledger.protocol import Finished
+from voicepush.ledger.sql.due_again import is_any_due_again
 from voicepush.ledger.sql.rows import READY, SELECT_BATCH, rows_numbered
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.model.claim import NotBefore
@@ -44,14 +45,17 @@ class Giving:
         *,
         given: Collection[int],
         limit: int,
-    ) -> list[Row] | NotBefore | Finished:
+    ) -> list[Row] | NotBefore | Finished | None:
         """
-        The next batches in which someone is pending and need not wait.
+        The next batches in which someone is pending and need not wait; None if someone
+        may be due again, who has to be pending first.
 
         Args:
             row: The campaign's.
             given: Those that were given and not told of since.
         """
+        if is_any_due_again(connection, self._campaign):
+            return None
         # By the clock that a claim looks at.
         now, windows = connection.now(), load_windows(row["windows"])
         if waits := starts_later(row["starts_at"], now):

@@ -22,6 +22,7 @@ from voicepush.ledger.sql.rows import (
 from voicepush.ledger.sql.statements import (
     CLAIM_LEFT,
     FORGET_PROOF,
+    LOOK_AGAIN,
     LOSE,
     PROVE,
     RECORD_LATE,
@@ -75,7 +76,7 @@ def record_unrecorded(
         is_latest = is_theirs and late.attempts >= known.attempts
         told = late.told(known.batch, is_latest=is_latest)
         known = decisions.lost(known, in_flight(row, known))
-        known = decisions.merged(known, told)
+        known = decisions.merged(known, told, is_latest=is_latest)
         record = record_of(known, campaign, late.token, row["due_at"])
         write_late(connection, row, known, record)
         return known
@@ -119,6 +120,8 @@ def write_late(
     connection.execute(RECORD_LATE, columns)
     # What receipts prove stands in its row from now on.
     connection.execute(FORGET_PROOF, columns)
+    # It may name the request whose expiry they have told of.
+    connection.execute(LOOK_AGAIN, columns)
 
 
 def claim_left(

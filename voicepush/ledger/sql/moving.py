@@ -22,7 +22,7 @@ import msgspec
 
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger.plan import PlannedGroup
-from voicepush.ledger.sql import copying
+from voicepush.ledger.sql import copying, due_again
 from voicepush.ledger.sql.bringing import bring_list
 from voicepush.ledger.sql.calls import calls_of
 from voicepush.ledger.sql.draft import drop
@@ -155,15 +155,15 @@ class Move:
 
     def _mark(self, connection: Connection) -> Row:
         row = published_row(connection, self._name)
-        state = CampaignState(row["state"])
-        if state is CampaignState.MOVED:
+        if row["state"] == CampaignState.MOVED:
             raise InputError(f"campaign {self._name!r} was moved to {row['reason']}")
-        if state is CampaignState.MOVING:
+        if row["state"] == CampaignState.MOVING:
             return row
         check_free(connection, row)
         for other in connection.execute(
-            "SELECT name, state FROM campaign WHERE parent = ?", (row["id"],)
+            "SELECT name, state, follows FROM campaign WHERE parent = ?", (row["id"],)
         ):
+            due_again.stay_expired(connection, row["id"], other)
             if other["state"] not in _OVER:
                 raise InputError(
                     f"{other['name']} calls people of {self._name} again and is not "

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from voicepush import clock
+from voicepush.ledger.due_again import expired_as, is_over
 from voicepush.ledger.packing import (
     pack_transactions,
     unpack_exceptions,
@@ -22,7 +23,7 @@ from voicepush.ledger.sql.calls import call_in, columns_of
 from voicepush.ledger.sql.late import prove
 from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.unnaming import unnamed
-from voicepush.model.call import Receipt, Received, Report, is_told
+from voicepush.model.call import Call, Receipt, Received, Report, is_told
 from voicepush.model.outcome import Outcome
 
 #: So many bodies of one call are found again by `lookup`; all are kept.
@@ -59,6 +60,8 @@ class _Placed(NamedTuple):
     report: Report
     body: str
     is_asked: bool = False
+    #: Whether the platform has posted it by itself.
+    is_posted: bool = True
 
 
 def receive(
@@ -71,6 +74,7 @@ def receive(
     """
     Write *receipts* down, with their bodies *packed*, and apply them.
     """
+    connection.lock_calls()
     now = clock.now()
     receipts, packed = unnamed(connection, receipts, packed)
     placed: dict[Key, list[_Placed]] = {}
@@ -92,7 +96,8 @@ def receive(
                     _keep_aside(connection, body, receipt.received_at, report)
                 else:
                     key, seat = found
-                    each = _Placed(seat, report, body, receipt.is_asked)
+                    is_posted = not (receipt.is_asked or receipt.is_evidence)
+                    each = _Placed(seat, report, body, receipt.is_asked, is_posted)
                     placed.setdefault(key, []).append(each)
     for key, theirs in placed.items():
         _apply(connection, key, theirs, now)
@@ -113,6 +118,7 @@ def place_again(connection: Connection, books: Books) -> Received:
     """
     Try again to find whose those are that were kept aside some time ago.
     """
+    connection.lock_calls()
     now = clock.now()
     rows = connection.execute(
         "SELECT * FROM aside WHERE again_at <= ? ORDER BY again_at LIMIT ?",
@@ -217,23 +223,37 @@ def _apply(
     by_recipient: dict[int, list[_Placed]] = {}
     for each in placed:
         by_recipient.setdefault(each.seat.recipient, []).append(each)
-    told = unpack_transactions(batch["transactions"])
-    asked = sum(
-        _merge(connection, (*key, recipient), theirs, told, now)
-        for recipient, theirs in by_recipient.items()
-    )
+    asked = 0
+    places: set[int] = set()
+    for recipient, theirs in by_recipient.items():
+        call = connection.execute(_CALL, (*key, recipient)).fetchone()
+        bodies = _bodies(call, theirs)
+        expired = () if call is None else unpack_transactions(call["expired_as"])
+        news = [each for each in theirs if not is_over(each.report, expired)]
+        if not news:
+            connection.execute(_KEEP_BODIES, (bodies, *key, recipient))
+            continue
+        seat = (*key, recipient)
+        asked += _merge(connection, seat, call, news, bodies, batch=batch, now=now)
+        places.update(each.seat.place for each in news)
     if asked:
         connection.execute(_COUNT_ASKED, (asked, key[0]))
-    unproven = _unproven(batch, {each.seat.place for each in placed})
+    unproven = _unproven(batch, places)
     if unproven:
         prove(connection, *key, unproven)
 
 
 _COUNT_ASKED = "UPDATE tally SET asked = asked + ? WHERE campaign = ?"
 
+_CALL = "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?"
+
+_KEEP_BODIES = (
+    "UPDATE call SET bodies = ? WHERE campaign = ? AND number = ? AND recipient = ?"
+)
+
 #: What decides whether a receipt tells anything new of a batch.
 _BATCH = """
-    SELECT size, accepted, outcome, exceptions, transactions,
+    SELECT size, accepted, outcome, exceptions, transactions, closes_at,
         (SELECT places FROM proof WHERE proof.campaign = batch.campaign
          AND proof.number = batch.number) AS proven
     FROM batch WHERE campaign = ? AND number = ?
@@ -259,37 +279,63 @@ def _unproven(batch: Row, places: set[int]) -> set[int]:
 def _merge(
     connection: Connection,
     key: tuple[int, int, int],
+    row: Row | None,
     placed: Sequence[_Placed],
-    told: Sequence[str],
+    bodies: str,
+    *,
+    batch: Row,
     now: float,
 ) -> bool:
     """
-    Add what is *placed* to what is known of one call; whether that has shown what
-    became of it because the platform was asked.
+    Add what is *placed* to what is known of the call in *row*; whether that has shown
+    what became of it because the platform was asked.
     """
-    row = connection.execute(
-        "SELECT * FROM call WHERE campaign = ? AND number = ? AND recipient = ?", key
-    ).fetchone()
     before = None if row is None else call_in(row)
     call = before
     for each in placed:
         said = each.report.call
         call = said if call is None else call.merged(said)
     assert call is not None  # noqa: S101 -- someone is placed
-    bodies = [] if row is None else row["bodies"].split()
-    bodies += [each.body for each in placed]
+    told = unpack_transactions(batch["transactions"])
     columns = {
         **columns_of(call),
         "campaign": key[0],
         "number": key[1],
         "recipient": key[2],
-        "received_at": now if call != before else row["received_at"],
-        "transactions": _taught(row and row["transactions"], placed, told),
-        "bodies": " ".join(bodies[:_MOST_BODIES]),
+        "received_at": row["received_at"] if row and call == before else now,
+        "transactions": _taught(row["transactions"] if row else None, placed, told),
+        "bodies": bodies,
+        **_expiry(row, placed, call, closes=batch["closes_at"] is not None),
     }
     connection.execute(_UPSERT, columns)
     was_asked = any(each.is_asked for each in placed)
     return was_asked and is_told(call) and not is_told(before)
+
+
+def _expiry(
+    row: Row | None, placed: Sequence[_Placed], call: Call, *, closes: bool
+) -> dict[str, object]:
+    """
+    The columns of the attempts that have expired, and whether there is news in them.
+
+    Args:
+        closes: Whether requests of its batch expire because windows close.
+    """
+    known = unpack_transactions(row["expired_as"]) if row else ()
+    reports = [each.report for each in placed if each.is_posted and closes]
+    names = expired_as(known, reports)
+    is_known = bool(row and row["looked_at"]) and len(names) == len(known)
+    looked_at = is_known or call.was_offered
+    return {"expired_as": pack_transactions(names), "looked_at": looked_at}
+
+
+def _bodies(row: Row | None, placed: Sequence[_Placed]) -> str:
+    """
+    Where the bodies of the call in *row* are kept, with those of what is *placed*.
+    """
+    bodies: list[str] = [] if row is None else row["bodies"].split()
+    bodies += [each.body for each in placed]
+    return " ".join(bodies[:_MOST_BODIES])
 
 
 def _taught(
@@ -313,7 +359,8 @@ def _taught(
 
 _COLUMNS = (
     *("state", "rank", "code", "words", "at", "answered_at", "ended_at", "heard"),
-    *("has_ended", "received_at", "transactions", "bodies"),
+    *("has_ended", "was_offered", "received_at", "transactions", "bodies"),
+    *("expired_as", "looked_at"),
 )
 
 _UPSERT = f"""

@@ -55,6 +55,8 @@ def restore(connection: Connection, made: str) -> Mapping[str, int]:
         if row["name"] in found:
             told = f"{found[row['name']]} unknown, from {made}"
             note(connection, row["id"], "restored", told)
+    # Who is due again may have been called since, too, also by one that was over.
+    connection.execute("UPDATE batch SET closes_at = NULL WHERE closes_at IS NOT NULL")
     # Also of those that were being planned: whoever works on them does so elsewhere.
     connection.execute("DELETE FROM worker")
     return found

@@ -13,6 +13,7 @@ from voicepush.errors import InputError
 from voicepush.ledger.packing import zipped, zipped_text
 from voicepush.ledger.sql.calls import blank_bodies
 from voicepush.ledger.sql.draft import drop
+from voicepush.ledger.sql.due_again import stay_expired
 from voicepush.ledger.sql.history import note, this_process
 from voicepush.ledger.sql.holding import (
     campaign_row,
@@ -249,6 +250,7 @@ def _hide(connection: Connection, *, name: str) -> None:
         (name, connection.now(), this_process(), *tally),
     )
     let_all_go(connection, row["id"])
+    stay_expired(connection, row["parent"], row)
     connection.execute("UPDATE campaign SET state = ? WHERE id = ?", (DRAFT, row["id"]))
 
 

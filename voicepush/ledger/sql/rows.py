@@ -64,7 +64,8 @@ _FIRST = (
     "campaign.archived_at",
     *("batch.number", "message_group"),
     *("batch.state", "in_flight", "accepted", "unknown", "given_up", "attempts"),
-    *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "lost"),
+    *("claimed_at", "recorded_at", "claimed", "claimed_by", "due_at", "closes_at"),
+    "lost",
     *("given_up_places", "late", f"({_PROVEN}) AS proven"),
     *("outcome", "code", "description", "exceptions", "transactions"),
 )
@@ -92,8 +93,10 @@ SELECT_BATCH = _select(TO_SEND)
 SELECT_WITH_SOURCE = _select(COLUMNS)
 
 
+#: Not those of attempts that are over.
 _RECEIPTS = """
     FROM call WHERE call.campaign = batch.campaign AND call.number = batch.number
+    AND rank >= 0
 """
 
 
@@ -184,6 +187,7 @@ def claim_of(
         "in_flight": batch.size if whole else batch.weigh(places),
         "claimed": None if whole else pack_places(places),
         "now": None,
+        "closes_at": None,
     }
 
 

@@ -18,11 +18,14 @@ _NOT_LATE = """
     )
 """
 
-#: Claims what is pending after a late record, which was looked at.
+#: Claims what is pending after a late record, which was looked at. Who was called
+#: before, by a request that did not expire so, is not due again because of this one.
 CLAIM_LEFT = f"""
     UPDATE batch
     SET state = 1, in_flight = :in_flight, claimed = :claimed, claimed_at = :now,
-        claimed_by = :token, due_at = NULL
+        claimed_by = :token, due_at = NULL,
+        closes_at = CASE WHEN accepted + unknown = 0 THEN :closes_at
+            WHEN closes_at IS NOT NULL THEN coalesce(:closes_at, closes_at) END
     WHERE campaign = :campaign AND number = :number AND state = 0
     AND {_IS_HELD}
 """  # noqa: S608 -- ours
@@ -80,3 +83,10 @@ PROVE = f"""
 """  # noqa: S608 -- ours
 
 FORGET_PROOF = "DELETE FROM proof WHERE campaign = :campaign AND number = :number"
+
+#: Whether someone is due again is to be asked anew of a batch.
+LOOK_AGAIN = """
+    UPDATE call SET looked_at = 0
+    WHERE campaign = :campaign AND number = :number AND expired_as IS NOT NULL
+    AND looked_at = 1 AND was_offered = 0
+"""

@@ -10,6 +10,7 @@ from typing import Any
 
 from voicepush import clock
 from voicepush.ledger.sql.calls import calls_of
+from voicepush.ledger.sql.due_again import number_due_again
 from voicepush.ledger.sql.holding import describe, is_alive, workers_of
 from voicepush.ledger.sql.rows import COUNTED, follows_of
 from voicepush.ledger.sql.store import Connection, Row
@@ -73,6 +74,7 @@ def _status(connection: Connection, row: Row) -> CampaignStatus:
         calls=Calls.of(calls, row["accepted"]) if calls else None,
         asked=row["asked"],
         follows=follows.campaign if (follows := follows_of(row)) else None,
+        due_again=number_due_again(connection, row["campaign"]) if calls else 0,
         **how,
         **{name: row[name] for name in COUNTED if name != "suppressed"},
     )

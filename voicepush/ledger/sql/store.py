@@ -116,6 +116,13 @@ class Connection(Protocol):
         """
         ...
 
+    def lock_calls(self, *, alone: bool = False) -> None:
+        """
+        Let nobody be due again until the transaction ends, or no receipt be applied
+        either; the first statement of a transaction but `queue`.
+        """
+        ...
+
 
 class Store(Protocol):
     """

@@ -13,7 +13,7 @@ import attrs
 
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger import decisions
-from voicepush.ledger.opening import Groups
+from voicepush.ledger.opening import Groups, closing
 from voicepush.ledger.plan import Control, Plan
 from voicepush.ledger.protocol import Due, Dues, Finished
 from voicepush.ledger.sql.deciding import (
@@ -23,14 +23,10 @@ from voicepush.ledger.sql.deciding import (
     Resolution,
     for_each,
 )
+from voicepush.ledger.sql.due_again import call_again
 from voicepush.ledger.sql.giving import Giving
 from voicepush.ledger.sql.history import note, note_progress
-from voicepush.ledger.sql.holding import (
-    give_sign,
-    hold,
-    is_held,
-    let_go,
-)
+from voicepush.ledger.sql.holding import give_sign, hold, is_held, let_go
 from voicepush.ledger.sql.late import (
     claim_left,
     record_after_late,
@@ -93,6 +89,7 @@ class SQLWorker:
         self._leaving_out = LeavingOut(campaign, plan, planned_at)
         self._groups = groups
         self._giving = Giving(campaign, groups)
+        self._call_again = partial(call_again, store, campaign, token, self._waits)
         #: Given, and not recorded, deferred or due again since.
         self._given: set[int] = set()
 
@@ -108,6 +105,7 @@ class SQLWorker:
             process_is_gone=process_is_gone,
         )
         self.left_alone = (await self._for_each(recovery)).resolved
+        await self._call_again()
 
     async def due(self, limit: int) -> Dues:
         """
@@ -119,6 +117,9 @@ class SQLWorker:
             given = frozenset(self._given)
             look = partial(self._next, limit=limit, given=given)
             found = await self._store.do(look, writes=False)
+            if found is None:
+                await self._call_again()
+                continue
             if not isinstance(found, list):
                 return found
             # Here and not in the thread: two threads at work make each other wait.
@@ -140,7 +141,7 @@ class SQLWorker:
 
     def _next(
         self, connection: Connection, *, limit: int, given: frozenset[int]
-    ) -> list[Row] | NotBefore | Finished:
+    ) -> list[Row] | NotBefore | Finished | None:
         row = hold(connection, self._campaign, self.token)
         return self._giving.next_rows(connection, row, given=given, limit=limit)
 
@@ -179,6 +180,7 @@ class SQLWorker:
             until = self._leaving_out.until(connection, batch.group, row["now"])
             if isinstance(until, NotBefore):
                 return until
+            row["closes_at"] = closing(until, self.plan.expires_at)
             claimed = self._claim_but(connection, row, batch, places, out)
             if isinstance(claimed, Claimed):
                 return attrs.evolve(claimed, until=until)
@@ -214,7 +216,8 @@ class SQLWorker:
             hold(connection, self._campaign, self.token)
             return Claimed(self.token, [], out)
         fewer = claim_of(batch, left, self._campaign, self.token)
-        claimed = self._claim(connection, {**fewer, "now": row["now"]}, left)
+        fewer |= {name: row[name] for name in ("now", "closes_at")}
+        claimed = self._claim(connection, fewer, left)
         if isinstance(claimed, Claimed):
             return attrs.evolve(claimed, left_out={**claimed.left_out, **out})
         return claimed

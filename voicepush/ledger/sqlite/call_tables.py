@@ -24,6 +24,9 @@ CALLS = """
         received_at REAL NOT NULL,             -- when it was last brought further
         transactions TEXT,                     -- those that no answer gave, as JSON
         bodies TEXT NOT NULL,                  -- where they are kept: block.place ...
+        was_offered INTEGER NOT NULL DEFAULT 1,
+        expired_as TEXT,                       -- attempts that expired, as JSON
+        looked_at INTEGER NOT NULL DEFAULT 0,  -- whether they are due again was asked
         PRIMARY KEY (campaign, number, recipient)
     ) WITHOUT ROWID;
 
@@ -165,6 +168,13 @@ CALLS = """
     END;
 """
 
+#: What a call of version 11 lacked.
+CALL_COLUMNS = """
+    ALTER TABLE call ADD COLUMN was_offered INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE call ADD COLUMN expired_as TEXT;
+    ALTER TABLE call ADD COLUMN looked_at INTEGER NOT NULL DEFAULT 0;
+"""
+
 #: When a call came to its end, in tens of seconds since 1970.
 _WHEN = "CAST(coalesce({0}.at, {0}.received_at) / 10 AS INTEGER)"
 
@@ -234,6 +244,25 @@ CALL_TIMES = f"""
 
     CREATE TRIGGER call_is_picked_up_later AFTER UPDATE OF answered_at ON call
     WHEN new.answered_at IS NOT NULL AND old.answered_at IS NULL BEGIN {_PICKED_UP} END;
+"""  # noqa: S608 -- our names
+
+#: What is counted when someone is due again, of whose call nothing is known then.
+CALLS_AGAIN = f"""
+    CREATE INDEX call_expired ON call (campaign, number)
+    WHERE expired_as IS NOT NULL AND looked_at = 0;
+
+    CREATE TRIGGER call_is_open_again AFTER UPDATE OF has_ended ON call
+    WHEN old.has_ended AND NOT new.has_ended BEGIN
+        UPDATE poll SET ended = ended - 1
+        WHERE campaign = old.campaign AND number = old.number;
+    END;
+
+    CREATE TRIGGER call_is_undecided_again AFTER UPDATE OF state ON call
+    WHEN old.state != 'on_its_way' AND new.state = 'on_its_way' BEGIN
+        UPDATE call_time SET number = number - 1
+        WHERE campaign = old.campaign AND at = {_WHEN.format("old")}
+        AND state = old.state AND code = old.code;
+    END;
 """  # noqa: S608 -- our names
 
 #: Fills those from the calls of a file that did not have them.

@@ -63,6 +63,11 @@ class SQLiteConnection(sqlite3.Connection):
         Nothing is to be done: one at a time writes into a file.
         """
 
+    def lock_calls(self, *, alone: bool = False) -> None:
+        """
+        The same.
+        """
+
 
 def connect(path: Path) -> SQLiteConnection:
     """

@@ -10,7 +10,13 @@ from pathlib import Path
 from voicepush.errors import (
     LedgerError,
 )
-from voicepush.ledger.sqlite.call_tables import CALL_TIMES, CALLS, COUNT_CALL_TIMES
+from voicepush.ledger.sqlite.call_tables import (
+    CALL_COLUMNS,
+    CALL_TIMES,
+    CALLS,
+    CALLS_AGAIN,
+    COUNT_CALL_TIMES,
+)
 from voicepush.ledger.sqlite.connection import pragma, transaction
 from voicepush.ledger.sqlite.outcome_times import COUNT_OUTCOME_TIMES, OUTCOME_TIMES
 from voicepush.ledger.sqlite.tables import (
@@ -26,8 +32,16 @@ _APPLICATION_ID = 0x766F_6963  # "voic"
 
 
 #: Which tables a file has; a later version is refused.
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
+
+#: What turns a file of version 11 into one of version 12: who is due again, since their
+#: request expired when their windows closed.
+_CLOSES = f"""
+    ALTER TABLE batch ADD COLUMN closes_at REAL;
+    {CALLS_AGAIN}
+"""
+_FROM_11 = CALL_COLUMNS + _CLOSES
 
 #: What turns a file of version 10 into one of version 11: what its owner may want
 #: of a campaign, and that the ledger may be a backup.
@@ -92,19 +106,21 @@ _FROM = {
         + COUNTING
         + CALLS
         + CALL_TIMES
+        + CALLS_AGAIN
         + OUTCOME_TIMES
         + SUPPRESSION
         + KEEPING
     ),
-    6: _FROM_6,
+    6: _FROM_6 + _CLOSES,
     7: f"""
         ALTER TABLE campaign ADD COLUMN moved TEXT;
         {CALL_TIMES} {COUNT_CALL_TIMES} {OUTCOME_TIMES} {COUNT_OUTCOME_TIMES}
-        {_FROM_8}
+        {_FROM_8} {_FROM_11}
     """,
-    8: _FROM_8,
-    9: _FROM_9,
-    10: _FROM_10,
+    8: _FROM_8 + _FROM_11,
+    9: _FROM_9 + _FROM_11,
+    10: _FROM_10 + _FROM_11,
+    11: _FROM_11,
 }
 
 #: The first version that this one can go on with.

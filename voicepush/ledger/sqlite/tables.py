@@ -74,6 +74,7 @@ CAMPAIGNS = """
         claimed_by TEXT,                       -- the token of the last worker
         lost TEXT,                             -- places by the claiming token
         due_at REAL,                           -- not before, or NULL: at once
+        closes_at REAL,                        -- if its last request expires so
         claimed TEXT,                          -- places, or NULL: all that are pending
         given_up_places TEXT,                  -- or NULL: none
         late INTEGER NOT NULL DEFAULT 0,       -- whether a late record was added to it

@@ -94,7 +94,14 @@ def logged_call(status: str, code: str = "") -> Call | None:
 
 def _call(state: CallState, rank: int, code: str, words: str, *, ends: bool) -> Call:
     known = code if code in EVENTS else ""
-    return Call(state=state, rank=rank, code=known, words=words, has_ended=ends)
+    return Call(
+        state=state,
+        rank=rank,
+        code=known,
+        words=words,
+        has_ended=ends,
+        was_offered=state is not CallState.EXPIRED,
+    )
 
 
 def _code_of(word: str) -> str | None:

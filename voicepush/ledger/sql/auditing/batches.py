@@ -153,7 +153,8 @@ class BatchAudit:
 _PROOFS = "SELECT * FROM proof WHERE campaign = ? AND number BETWEEN ? AND ?"
 
 _CALLED = """
-    SELECT number, recipient FROM call WHERE campaign = ? AND number BETWEEN ? AND ?
+    SELECT number, recipient FROM call
+    WHERE campaign = ? AND number BETWEEN ? AND ? AND rank >= 0
 """
 
 _WITHOUT_GROUP = """
