@@ -243,9 +243,8 @@ def _claim_anyone() -> Iterator[None]:
 
 
 def _anyone(
-    known: BatchResult, places: Sequence[int]
+    _: BatchResult, places: Sequence[int]
 ) -> tuple[list[int], dict[int, Verdict]]:
-    del known
     return list(places), {}
 
 
@@ -306,8 +305,7 @@ def _no_proof() -> Iterator[None]:
     has_receipts,
 )
 def _overwrite() -> Iterator[None]:
-    def heard(known: BatchResult, told: BatchResult) -> BatchResult:
-        del known
+    def heard(_: BatchResult, told: BatchResult) -> BatchResult:
         return told
 
     with mock.patch.object(decisions, "heard", heard):
@@ -393,8 +391,7 @@ def _no_expiry() -> Iterator[None]:
     has_deaths,
 )
 def _lose() -> Iterator[None]:
-    def lost(result: BatchResult, in_flight: object) -> BatchResult:
-        del in_flight
+    def lost(result: BatchResult, _: object) -> BatchResult:
         return decisions.replaced(
             result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, "lost")
         )
