@@ -35,11 +35,13 @@ from showing import (
 )
 
 from voicepush.ledger import decisions
-from voicepush.ledger.memory.campaign import StoredCampaign
+from voicepush.ledger.memory import worker
+from voicepush.ledger.memory.campaign import Row, StoredCampaign
 from voicepush.ledger.memory.suppression import Listing
 from voicepush.ledger.memory.worker import MemoryWorker
 from voicepush.model.claim import Claim, Claimed
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
+from voicepush.model.windows import ALWAYS, Span
 from voicepush.screening.screening import Screening
 from voicepush.sending import answer, codes, delivery, transport
 from voicepush.sending.carried import Carried
@@ -69,10 +71,6 @@ def worlds_for(
     The worlds that can show it, in the order of their seeds, from the *first* on.
     """
     return filter(planted.wants, (made(seed, ledger) for seed in count(first)))
-
-
-def _no(*_: object) -> bool:
-    return False
 
 
 def _nothing(*_: object) -> None:
@@ -153,9 +151,7 @@ def _retry_unmatched() -> Iterator[None]:
 )
 def _believe_others() -> Iterator[None]:
     with (
-        mock.patch.object(answer, "is_generated_id", _no),
-        mock.patch.object(answer, "ANOTHERS", answer.UNMATCHED),
-        mock.patch.object(answer, "decode", _credulous(answer.decode)),
+        mock.patch.object(answer, "is_generated_id", _nothing),
         mock.patch("voicepush.sending.posting.decode", _credulous(answer.decode)),
     ):
         yield
@@ -188,7 +184,7 @@ def _stale_connection() -> Iterator[None]:
     with (
         mock.patch.object(transport.Transport, "connection", given),
         mock.patch.object(transport.Connection, "__aexit__", left),
-        mock.patch.object(Carried, "could_answer", _no),
+        mock.patch.object(Carried, "could_answer", _nothing),
     ):
         yield
 
@@ -247,9 +243,8 @@ def _claim_anyone() -> Iterator[None]:
 
 
 def _anyone(
-    known: BatchResult, places: Sequence[int]
+    _: BatchResult, places: Sequence[int]
 ) -> tuple[list[int], dict[int, Verdict]]:
-    del known
     return list(places), {}
 
 
@@ -301,8 +296,6 @@ def _late_pending() -> Iterator[None]:
     has_receipts,
 )
 def _no_proof() -> Iterator[None]:
-    from voicepush.ledger.memory.campaign import Row  # noqa: PLC0415
-
     with mock.patch.object(Row, "prove", _nothing):
         yield
 
@@ -312,8 +305,7 @@ def _no_proof() -> Iterator[None]:
     has_receipts,
 )
 def _overwrite() -> Iterator[None]:
-    def heard(known: BatchResult, told: BatchResult) -> BatchResult:
-        del known
+    def heard(_: BatchResult, told: BatchResult) -> BatchResult:
         return told
 
     with mock.patch.object(decisions, "heard", heard):
@@ -368,9 +360,6 @@ def _suppress_once() -> Iterator[None]:
     has_windows,
 )
 def _no_windows() -> Iterator[None]:
-    from voicepush.ledger.memory import worker  # noqa: PLC0415
-    from voicepush.model.windows import ALWAYS, Span  # noqa: PLC0415
-
     def always(*_: object) -> Span:
         return ALWAYS
 
@@ -402,8 +391,7 @@ def _no_expiry() -> Iterator[None]:
     has_deaths,
 )
 def _lose() -> Iterator[None]:
-    def lost(result: BatchResult, in_flight: object) -> BatchResult:
-        del in_flight
+    def lost(result: BatchResult, _: object) -> BatchResult:
         return decisions.replaced(
             result, Outcome.PENDING, Verdict(Outcome.NOT_SENT, None, "lost")
         )

@@ -14,6 +14,9 @@ from voicepush.model.recipients import Kind
 #: Of every campaign.
 NAME = "june"
 
+#: The wall shows this when a world begins, in seconds since 1970: 03:33:20.
+BEGINNING = 2_000_000_000
+
 #: Faults befall so many requests at most; after them the service is sound.
 _LAST_FAULT = 60
 

@@ -13,8 +13,9 @@ from random import Random
 from typing import cast
 
 from others import Others
+from planned import plan
 from promises import Promises, Seen
-from setups import NAME, Setup
+from setups import BEGINNING, NAME, Setup
 from simulated_disk import SimulatedDisk
 from simulated_loop import Process, SimulatedLoop
 from simulated_network import Network
@@ -24,23 +25,13 @@ from watched_ledger import watched
 from voicepush import (
     Campaign,
     Client,
-    Screening,
-    Terms,
-    VoiceMessage,
-    Windows,
-    Zoning,
-    clock,
 )
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Ledger
 from voicepush.ledger.memory.ledger import MemoryLedger
 from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.outcome import BatchResult, Outcome
-from voicepush.model.recipients import Destination, Kind
 from voicepush.model.status import CampaignState, CampaignStatus
-
-#: The wall shows this when a world begins, in seconds since 1970: 03:33:20.
-_BEGINNING = 2_000_000_000
 
 #: A world that takes longer has no end.
 _LONGEST = 3 * 86_400.0
@@ -93,7 +84,7 @@ class World:
         """
         Seconds since 1970.
         """
-        return _BEGINNING + self.loop.time() - self.begun + self.set_by
+        return BEGINNING + self.loop.time() - self.begun + self.set_by
 
     def tell(self, line: str) -> None:
         """
@@ -272,44 +263,8 @@ class World:
             self.tell(f"process {process.number} finds it cancelled")
 
     async def _plan(self, process: Process) -> None:
-        setup = self.setup
-        zoning = None if setup.gap is None else Zoning(self._windows(), zone="UTC")
-        starts_at = None
-        if setup.starts_in is not None and setup.starts_in < (setup.expiry or 1e9):
-            starts_at = self.promises.starts_at = self.wall() + setup.starts_in
-        if setup.expiry is not None:
-            self.promises.expires_at = self.wall() + setup.expiry
-        expiry = clock.moment(self.promises.expires_at)
         async with self._opened(process) as ledger:
-            await Campaign.plan(
-                ledger,
-                NAME,
-                VoiceMessage(media="hello", expiry=expiry),
-                self._list(),
-                batch_size=setup.batch_size,
-                rate=setup.rate,
-                retry_internal_error=setup.retry_internal_error,
-                resend_unknown=setup.resend_unknown,
-                screening=Screening(),
-                terms=Terms(zoning=zoning, starts_at=clock.moment(starts_at)),
-            )
-
-    def _windows(self) -> Windows:
-        assert self.setup.gap is not None
-        first, last = (_BEGINNING // 60 % 1440 + each for each in self.setup.gap)
-        self.promises.gap = first, last
-        closes, opens = (f"{at // 60:02}:{at % 60:02}" for at in (first, last))
-        return Windows.parse(f"mon-sun 00:00-{closes}, mon-sun {opens}-24:00")
-
-    def _list(self) -> list[Destination]:
-        setup, found = self.setup, list[Destination]()
-        for at, values in enumerate(setup.people):
-            own = (setup.own_ids[at] if setup.own_ids else "") or None
-            if setup.kind is Kind.MSISDN:
-                found.append(Destination(values, correlation_id=own))
-            else:
-                found.append(Destination(customer_id=values, correlation_id=own))
-        return found
+            await plan(self, ledger)
 
     async def dispatch(self) -> None:
         """
