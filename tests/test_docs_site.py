@@ -80,9 +80,8 @@ def address(site: Path) -> Iterator[str]:
         ("# One\n\n[two](two.md)\n", 1),
         ("# One\n\n[two](#two)\n", 1),
         ("# One\n\n::: odd.odd\n", 1),
-        ("# One\n\n::: odd.even\n", 1),
     ],
-    ids=["sound", "no page", "no anchor", "a wrong docstring", "no such name"],
+    ids=["sound", "no page", "no anchor", "a wrong docstring"],
 )
 def test_a_warning_is_an_error(text: str, status: int, tmp_path: Path) -> None:
     """
