@@ -21,8 +21,8 @@ FIXTURES = frozenset({"browser", "made", "watch"})
 CONTRACT = "test_ledger_contract"
 
 #: Files that go again and again where others have been: processes are killed, disks
-#: filled, pages looked at, everything tried in any order. Coverage leaves them out, since
-#: it doubles what they take and they reach nothing that no other test does.
+#: filled, pages looked at, everything tried in any order. Coverage leaves them out: it
+#: doubles what they take, and they reach nothing that no other test does.
 UNTRACED = frozenset(
     {
         "test_attack_stopped",
