@@ -72,7 +72,7 @@ def quick(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def whole(session: nox.Session) -> None:
     """
-    All tests; only the quick ones are traced for coverage.
+    All tests, and how much of the code they reach.
     """
     words = (*_TWO, "--cov", "--cov-report=")
     _run(session, "pytest", *words, *session.posargs)

@@ -263,7 +263,7 @@ def pytest_collection_modifyitems(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """
-    Leave slow tests out of coverage with all that they start.
+    Leave tests that only repeat out of coverage, with all that they start.
     """
     with kinds.untraced(item):
         return (yield)

@@ -1,9 +1,7 @@
 """
 Which tests are slow, so that the others can be run before every commit.
 
-A single test is marked where it stands; here is what is slow as a whole. By coverage
-only the quick tests are traced, since that doubles what a test takes: what only a crash
-or a browser reaches is not proven by a line that was run.
+A single test is marked where it stands; here is what is slow as a whole.
 """
 
 from __future__ import annotations
@@ -22,11 +20,11 @@ FIXTURES = frozenset({"browser", "made", "watch"})
 #: against the same contract there.
 CONTRACT = "test_ledger_contract"
 
-#: Files in which processes are killed, servers restarted, disks filled, rates kept, or
-#: everything is tried in any order.
-FILES = frozenset(
+#: Files that go again and again where others have been: processes are killed, disks
+#: filled, pages looked at, everything tried in any order. Coverage leaves them out: it
+#: doubles what they take, and they reach nothing that no other test does.
+UNTRACED = frozenset(
     {
-        "test_attack_cluster",
         "test_attack_stopped",
         "test_clock_changes",
         "test_cluster_crashes",
@@ -37,26 +35,30 @@ FILES = frozenset(
         "test_ledger_machine",
         "test_opt_outs_hold",
         "test_page_faults",
-        "test_postgres",
-        "test_postgres_connections",
         "test_postgres_crashes",
-        "test_postgres_fail_over",
-        "test_postgres_migrations",
-        "test_postgres_rights",
-        "test_postgres_suppression",
         "test_receipts_acceptance",
         "test_receipts_crashes",
         "test_report_in_browser",
         "test_screenshots",
-        "test_shared_clients",
-        "test_shared_pacing",
-        "test_shared_rate",
-        "test_steering",
-        "test_windows_steering",
-        "test_worker_command",
     }
 )
 
+#: Files that are slow as a whole: these, and those that need a server or processes.
+FILES = UNTRACED | {
+    "test_attack_cluster",
+    "test_postgres",
+    "test_postgres_connections",
+    "test_postgres_fail_over",
+    "test_postgres_migrations",
+    "test_postgres_rights",
+    "test_postgres_suppression",
+    "test_shared_clients",
+    "test_shared_pacing",
+    "test_shared_rate",
+    "test_steering",
+    "test_windows_steering",
+    "test_worker_command",
+}
 
 #: By this variable coverage tells a process how it is traced.
 _TRACED = "COVERAGE_PROCESS_CONFIG"
@@ -68,20 +70,20 @@ def mark(items: list[pytest.Item], *, traced: bool) -> None:
     longest ones last waits for them alone.
 
     Args:
-        traced: Whether coverage is measured, which slow ones are left out of.
+        traced: Whether coverage is measured.
     """
     items.sort(key=lambda item: _file(item) not in FILES)
     for item in items:
         if _is_slow(item):
             item.add_marker("slow")
-        if traced and item.get_closest_marker("slow"):
+        if traced and _file(item) in UNTRACED:
             item.add_marker("no_cover")
 
 
 @contextmanager
 def untraced(item: pytest.Item) -> Iterator[None]:
     """
-    Let the processes that a slow test starts go without coverage, too.
+    Let the processes that an untraced test starts go without coverage, too.
     """
     told = None
     if item.get_closest_marker("no_cover"):
