@@ -47,6 +47,8 @@ def main() -> int:
         for setup in islice(
             worlds_for(planted, given.ledger, given.seed), given.worlds
         ):
+            if time.monotonic() - begun > 60 * given.minutes:
+                break
             report = run(setup)
             _count(seen, report)
             if report.failure is None:
