@@ -47,6 +47,8 @@ def main() -> int:
         for setup in islice(
             worlds_for(planted, given.ledger, given.seed), given.worlds
         ):
+            if time.monotonic() - begun > 60 * given.minutes:
+                break
             report = run(setup)
             _count(seen, report)
             if report.failure is None:
@@ -74,7 +76,14 @@ def _count(seen: Counter[str], report: Report) -> None:
     seen["steps"] += report.steps
     seen["simulated seconds"] += round(report.seconds)
     for line in report.story:
-        for name in ("rings", "dies", "stands still", "fails", "receipts of"):
+        for name in (
+            "rings",
+            "dies",
+            "stands still",
+            "fails",
+            "receipts of",
+            "the power is gone",
+        ):
             if f" {name}" in line:
                 seen[name] += 1
 
