@@ -46,6 +46,10 @@ UNTRACED = frozenset(
 #: Files that are slow as a whole: these, and those that need a server or processes.
 FILES = UNTRACED | {
     "test_attack_cluster",
+    "test_docs_site",
+    "test_due_again_races",
+    "test_metrics_endpoint",
+    "test_plugin",
     "test_postgres",
     "test_postgres_connections",
     "test_postgres_fail_over",
@@ -55,9 +59,13 @@ FILES = UNTRACED | {
     "test_shared_clients",
     "test_shared_pacing",
     "test_shared_rate",
+    "test_service_acceptance",
     "test_steering",
     "test_windows_steering",
     "test_worker_command",
+    "test_worlds",
+    "test_worlds_in_files",
+    "test_worlds_planted",
 }
 
 #: By this variable coverage tells a process how it is traced.
