@@ -126,6 +126,7 @@ def test_the_json_has_the_promised_keys(serve: Serve, capsys: Capture) -> None:
         "waiting_since": None,
         "will_expire": None,
         "follows": None,
+        "due_again": 0,
     } == sent
 
 
