@@ -62,6 +62,26 @@ async def test_a_late_record_is_merged(store: Store) -> None:
     assert ("t-1", 1) == (found.result.transaction_id, found.attempts)
 
 
+async def test_a_late_record_ends_the_end(store: Store) -> None:
+    """
+    A campaign that was finished without its stale worker is paused, and says why, if
+    that one tells that someone was not sent: nobody is left in a finished one.
+    """
+    batch, stale = await two_planned(store.ledger)
+    claim = is_claimed(await stale.claim(batch, [0, 1]))
+    store.make_old("june")
+    worker = await store.ledger.join("june", load)
+    await worker.leave(CampaignState.FINISHED)
+    before = await status_of(store.ledger)
+    late = BatchResult.of_places(batch, [ACCEPTED, NOT_SENT], ["t-1"], attempts=1)
+    await stale.record(claim, late)
+    after = await status_of(store.ledger)
+
+    assert (CampaignState.FINISHED, 2) == (before.state, before.unknown)
+    assert (CampaignState.PAUSED, 1) == (after.state, after.not_sent)
+    assert "some are left; resume goes on" == after.reason
+
+
 async def test_a_late_record_leaves_alone_what_is_under_way(store: Store) -> None:
     """
     The worker that has it in flight will say more.

@@ -265,6 +265,11 @@ class MemoryWorker:
                 call.looked_at = False
             left = decisions.still_given_up(row.known, row.given_up)
             row.given_up = frozenset(left)
+            is_over = self._campaign.state is CampaignState.FINISHED
+            if is_over and row.known.counts()[Outcome.NOT_SENT]:
+                # Nobody is left in a finished one.
+                self._campaign.state = CampaignState.PAUSED
+                self._campaign.reason = "some are left; resume goes on"
         return Superseded(_TAKEN_OVER)
 
     async def defer(self, batch: BatchId, until: float) -> None:

@@ -33,13 +33,12 @@ from voicepush.ledger.sql.holding import (
     take,
     workers_of,
 )
-from voicepush.ledger.sql.late import record_unrecorded
+from voicepush.ledger.sql.late import go_on, record_unrecorded
 from voicepush.ledger.sql.ledger import SQLLedger
 from voicepush.ledger.sql.rows import plan_of
 from voicepush.ledger.sql.store import DRAFT, Connection, Row
 from voicepush.ledger.sql.tokens import new_token
 from voicepush.model.message import VoiceMessage
-from voicepush.model.outcome import Outcome
 from voicepush.model.status import CampaignState
 
 #: Of those that no process dispatches alone.
@@ -213,17 +212,7 @@ class PostgresLedger(SQLLedger):
             known = record_unrecorded(connection, found["id"], late)
             if known is None:
                 return Fate.UNDER_WAY
-            left = known.counts()[Outcome.NOT_SENT]
-            if left and found["state"] == CampaignState.FINISHED:
-                # Nobody is left in a finished one.
-                connection.execute(
-                    "UPDATE campaign SET state = ?, reason = ? WHERE id = ?",
-                    (
-                        CampaignState.PAUSED,
-                        "some are left; resume goes on",
-                        found["id"],
-                    ),
-                )
+            go_on(connection, found["id"])
             note(connection, found["id"], "recorded late", f"batch {late.batch.number}")
             return Fate.RECORDED
 

@@ -34,6 +34,7 @@ from voicepush.ledger.sql.store import Connection, Row
 from voicepush.ledger.sql.tokens import may_wake, process_of
 from voicepush.model.claim import Claimed
 from voicepush.model.outcome import BatchResult
+from voicepush.model.status import CampaignState
 
 
 def record_late(
@@ -56,6 +57,22 @@ def record_late(
         write_late(
             connection, row, known, record_of(known, campaign, token, row["due_at"])
         )
+        go_on(connection, campaign)
+
+
+def go_on(connection: Connection, campaign: int) -> None:
+    """
+    Let a finished campaign be paused in which a late record has shown that someone was
+    not sent: nobody is left in one that is finished.
+    """
+    connection.execute(
+        "UPDATE campaign SET state = ?, reason = ? WHERE id = ? AND state = ? "
+        "AND EXISTS (SELECT 1 FROM tally WHERE tally.campaign = ? AND not_sent > 0)",
+        (
+            *(CampaignState.PAUSED, "some are left; resume goes on", campaign),
+            *(CampaignState.FINISHED, campaign),
+        ),
+    )
 
 
 def record_unrecorded(
