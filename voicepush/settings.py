@@ -8,7 +8,7 @@ import enum
 import ipaddress
 import ssl
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import attrs
@@ -37,15 +37,6 @@ class WhenFull(enum.StrEnum):
     REFUSE = "refuse"  #: it is refused, and was not sent
 
 
-def _when_full(value: WhenFull | str) -> WhenFull:
-    try:
-        return WhenFull(value)
-    except ValueError as error:
-        raise InputError(
-            f"when_full is one of {', '.join(WhenFull)}, not {value!r}"
-        ) from error
-
-
 class PromptField(enum.StrEnum):
     """
     What the API calls the prompt id of the audio.
@@ -55,23 +46,28 @@ class PromptField(enum.StrEnum):
     PROMPTID = "promptid"  #: as in tables of the vendor's later pages
 
 
-def _prompt_field(value: PromptField | str) -> PromptField:
+_Choice = TypeVar("_Choice", bound=enum.StrEnum)
+
+
+def _chosen(choices: type[_Choice], value: str, name: str) -> _Choice:
     try:
-        return PromptField(value)
+        return choices(value)
     except ValueError as error:
         raise InputError(
-            f"prompt_field (--prompt-field) is one of {', '.join(PromptField)}, not "
-            f"{value!r}"
+            f"{name} is one of {', '.join(choices)}, not {value!r}"
         ) from error
+
+
+def _when_full(value: WhenFull | str) -> WhenFull:
+    return _chosen(WhenFull, value, "when_full")
+
+
+def _prompt_field(value: PromptField | str) -> PromptField:
+    return _chosen(PromptField, value, "prompt_field (--prompt-field)")
 
 
 def _reuse_connections(value: ReuseConnections | str) -> ReuseConnections:
-    try:
-        return ReuseConnections(value)
-    except ValueError as error:
-        raise InputError(
-            f"reuse_connections is one of {', '.join(ReuseConnections)}, not {value!r}"
-        ) from error
+    return _chosen(ReuseConnections, value, "reuse_connections")
 
 
 #: How the address of a database begins.
@@ -234,7 +230,7 @@ class Settings:
         default=0.02, converter=_seconds, validator=_check_positive
     )
     #: How many single submissions may be without an answer at once, so that memory
-    #: stays bounded whoever calls; None for any number.
+    #: stays bounded however many call; None for any number.
     most_waiting: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(_check_positive)
     )

@@ -234,7 +234,7 @@ def _claim_nothing() -> Iterator[None]:
 
 
 @_planted(
-    "whoever is asked for may be claimed, whatever is known of them",
+    "everyone who is asked for may be claimed, whatever is known of them",
     with_all(with_faults(Fault.RANG_7006), has_receipts),
 )
 def _claim_anyone() -> Iterator[None]:

@@ -165,7 +165,7 @@ class Work:
 
     def end(self, piece: Piece) -> None:
         """
-        It has ended, whoever of it has no outcome.
+        It has ended, also where some of its recipients have no outcome.
         """
         self._pieces.discard(piece)
         self.in_flight -= piece.in_flight

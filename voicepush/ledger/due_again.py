@@ -102,6 +102,13 @@ def due_from(
     return None if is_earlier else closes_at
 
 
+def told(number: int) -> str:
+    """
+    How many became due again, as it stands in the history.
+    """
+    return f"{number} not rung before their windows closed"
+
+
 def reopened(known: BatchResult, places: Collection[int]) -> BatchResult:
     """
     *known* with those at *places* pending again.

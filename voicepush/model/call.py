@@ -144,6 +144,13 @@ class Receipt:
     #: Whether it is what the platform answered when it was asked: no such sign either.
     is_asked: bool = False
 
+    @property
+    def is_posted(self) -> bool:
+        """
+        Whether the platform has posted it by itself.
+        """
+        return not (self.is_evidence or self.is_asked)
+
 
 @attrs.frozen
 class Received:

@@ -108,7 +108,7 @@ class CampaignStatus:
     #: The campaign whose calls it follows up, where it does.
     follows: str | None = None
     #: Of the accepted, about so many whose requests expired when their windows closed,
-    #: before they were rung: whoever goes on with the campaign calls them again.
+    #: before they were rung: they are called again when the campaign goes on.
     due_again: int = 0
 
     @property

@@ -233,7 +233,7 @@ def _item(code: str | None, description: str, secret: str) -> ResponseItem:
     )
 
 
-#: What a token looks like, whoever made it: three parts, of which the first is an
+#: What any token looks like: three parts, of which the first is an
 #: object in base64.
 _TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*")
 

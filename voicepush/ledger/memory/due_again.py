@@ -13,6 +13,7 @@ from voicepush.ledger.due_again import (
     due_from,
     may_be_due_again,
     reopened,
+    told,
 )
 from voicepush.ledger.memory.campaign import NOTHING, HeardOf, Row, StoredCampaign
 from voicepush.model.outcome import Outcome
@@ -33,7 +34,7 @@ def call_again(campaigns: _Campaigns, campaign: StoredCampaign) -> None:
         if row.claimed_by is None and not row.is_ready
     )
     if number:
-        campaign.note("due again", f"{number} not rung before their windows closed")
+        campaign.note("due again", told(number))
 
 
 def number_due_again(campaigns: _Campaigns, campaign: StoredCampaign) -> int:

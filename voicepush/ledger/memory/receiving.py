@@ -47,7 +47,7 @@ class MemoryReceipts:
         applied = unplaced = unreadable = 0
         taught: set[str] = set()
         for receipt in receipts:
-            if not (receipt.is_evidence or receipt.is_asked):
+            if receipt.is_posted:
                 self._received += 1
                 self._last_at = receipt.received_at
             if not receipt.reports:
@@ -138,8 +138,7 @@ class MemoryReceipts:
         call.receipts.append(receipt)
         if report.transaction_id:
             call.transaction_ids.add(report.transaction_id)
-        is_posted = not (receipt.is_asked or receipt.is_evidence)
-        if is_posted and row.closes_at is not None:
+        if receipt.is_posted and row.closes_at is not None:
             known, call.expired_as = (
                 call.expired_as,
                 expired_as(call.expired_as, [report]),

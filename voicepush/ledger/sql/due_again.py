@@ -13,6 +13,7 @@ from voicepush.ledger.due_again import (
     due_from,
     may_be_due_again,
     reopened,
+    told,
 )
 from voicepush.ledger.packing import unpack_transactions
 from voicepush.ledger.sql.deciding import Decision, for_each
@@ -202,5 +203,6 @@ async def call_again(
     again = DueAgain(campaign, token, waits)
     number = (await for_each(store, campaign, token, again)).resolved.recipients
     if number:
-        told = f"{number} not rung before their windows closed"
-        await store.do(lambda connection: note(connection, campaign, "due again", told))
+        await store.do(
+            lambda connection: note(connection, campaign, "due again", told(number))
+        )

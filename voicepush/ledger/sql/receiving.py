@@ -96,16 +96,14 @@ def receive(
                     _keep_aside(connection, body, receipt.received_at, report)
                 else:
                     key, seat = found
-                    is_posted = not (receipt.is_asked or receipt.is_evidence)
-                    each = _Placed(seat, report, body, receipt.is_asked, is_posted)
+                    how = receipt.is_asked, receipt.is_posted
+                    each = _Placed(seat, report, body, *how)
                     placed.setdefault(key, []).append(each)
     for key, theirs in placed.items():
         _apply(connection, key, theirs, now)
     taught = [each.report.transaction_id for some in placed.values() for each in some]
     late = _place_taught(connection, books, taught, now)
-    came = [
-        each.received_at for each in receipts if not (each.is_evidence or each.is_asked)
-    ]
+    came = [each.received_at for each in receipts if each.is_posted]
     connection.execute(
         "UPDATE receipt_count SET received = received + ?, refused = refused + ?, "
         "last_at = coalesce(?, last_at)",
