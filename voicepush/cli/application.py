@@ -34,6 +34,7 @@ from voicepush.cli.exit_status import (
 from voicepush.cli.forgetting import forget
 from voicepush.cli.history import campaigns, history
 from voicepush.cli.keeping import backup, check_ledger
+from voicepush.cli.keys import Keys
 from voicepush.cli.logs import FORMAT_VARIABLE, LogFormat, log_of_a_command, write_log
 from voicepush.cli.moving import move
 from voicepush.cli.observing import TELEMETRY_VARIABLE, telemetry_if
@@ -97,6 +98,9 @@ app.register_install_completion_command(
 )
 
 
+#: What may be kept in a file of settings.
+_KEYS = Keys(app)
+
 #: Options of all commands, without and with a value.
 _FLAGS = ("--verbose", "-v", "--telemetry")
 _WITH_VALUE = ("--profile", "--config", "--log-format")
@@ -143,7 +147,7 @@ def _launch(
         arguments = (*arguments[:place], "--ledger", ledger, *arguments[place:])
     with (
         telemetry_if(telemetry),
-        settings_from(app, Path(file) if file else None, profile or None),
+        settings_from(_KEYS, Path(file) if file else None, profile or None),
     ):
         return app(arguments)
 

@@ -146,9 +146,10 @@ def _of_command(now: InForce, command: tuple[str, ...]) -> Iterator[Row]:
     What holds for one command with its arguments.
     """
     # Nothing is done, so nothing is needed.
+    root = now.keys.root
     with suppress(MissingArgumentError):
-        now.root.parse_args(command)
-    (name, *_), apps, _ = now.root.parse_commands(command)
+        root.parse_args(command)
+    (name, *_), apps, _ = root.parse_commands(command)
     known = {*now.values, *now.keys.of_all}
     known |= {*now.keys.own(name)} if name in TABLES else set()
     options = options_of(apps[-1].assemble_argument_collection())
@@ -163,7 +164,7 @@ def _of_all(now: InForce, ledger: str | None) -> Iterator[Row]:
     """
     options, values = {}, {}
     for command in ("send", *TABLES):
-        arguments = now.root[command].assemble_argument_collection()
+        arguments = now.keys.root[command].assemble_argument_collection()
         options[command] = options_of(arguments)
         values[command] = now.find(command, options[command])
         if ledger is not None:

@@ -101,7 +101,8 @@ class InForce:
     What is in force while a command runs.
     """
 
-    root: App
+    #: What a file may hold.
+    keys: Keys
     #: The file, and the profile, that its owner has named.
     named: Path | None
     wanted: str | None
@@ -143,13 +144,6 @@ class InForce:
         The profile that holds, if there is one.
         """
         return None if self.file is None else self.file.chosen(self.wanted)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """
-        What a file may hold.
-        """
-        return Keys(self.root)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -319,12 +313,14 @@ def in_force() -> InForce | None:
 
 
 @contextmanager
-def settings_from(root: App, named: Path | None, profile: str | None) -> Iterator[None]:
+def settings_from(
+    keys: Keys, named: Path | None, profile: str | None
+) -> Iterator[None]:
     """
-    Let the commands of *root* that run in the block take what they are not given from
-    the file that is *named*, or found, and its *profile*.
+    Let commands that run in the block take what they are not given, and *keys* allow,
+    from the file that is *named*, or found, and its *profile*.
     """
-    now = InForce(root, named, profile)
+    now = InForce(keys, named, profile)
     before = _NOW.set(now)
     try:
         yield

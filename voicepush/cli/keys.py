@@ -163,10 +163,12 @@ def options_of(arguments: Iterable[Argument]) -> dict[str, Argument]:
 class Keys:
     """
     The keys that a file may hold, read from the commands of *root*.
+
+    They are read where they are asked for first, since that takes a while.
     """
 
     def __init__(self, root: App) -> None:
-        self._root = root
+        self.root = root
         self._tables: dict[str, dict[str, Key]] = {}
 
     @cached_property
@@ -224,7 +226,7 @@ class Keys:
 
     def _options(self, command: str) -> dict[str, Key]:
         # How they are told of does not matter, and takes time.
-        arguments = self._root[command].assemble_argument_collection(
+        arguments = self.root[command].assemble_argument_collection(
             parse_docstring=False
         )
         return {name: key_of(each) for name, each in options_of(arguments).items()}
