@@ -165,6 +165,18 @@ def example(session: nox.Session) -> None:
         _run(session, "basedpyright", "--pythonpath", python)
 
 
+@nox.session(python=PYTHONS[0])
+def fuzz(session: nox.Session) -> None:
+    """
+    Mangled inputs for every reader, so many seconds each: those that follow ``--``.
+    """
+    seconds = session.posargs or ["10"]
+    session.install("-e", ".[test]", "atheris")
+    for corpus in sorted((ROOT / "tests" / "fuzzing" / "corpus").iterdir()):
+        words = ("tests/fuzz.py", corpus.name, "--seconds", *seconds)
+        session.run("python", *words, silent=True)
+
+
 @nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
     """
