@@ -43,24 +43,37 @@ UNTRACED = frozenset(
     }
 )
 
-#: Files that are slow as a whole: these, and those that need a server or processes.
+#: Files that are slow as a whole: these, and those that need a server, processes, or
+#: seconds on a real clock.
 FILES = UNTRACED | {
     "test_attack_cluster",
+    "test_checking_call",
+    "test_closing",
+    "test_docs_code",
     "test_docs_site",
     "test_due_again_races",
     "test_metrics_endpoint",
+    "test_notify_late",
     "test_plugin",
+    "test_polling",
     "test_postgres",
     "test_postgres_connections",
     "test_postgres_fail_over",
     "test_postgres_migrations",
     "test_postgres_rights",
     "test_postgres_suppression",
+    "test_receipts_command",
+    "test_same_again",
+    "test_second_round_ringing",
     "test_shared_clients",
     "test_shared_pacing",
     "test_shared_rate",
     "test_service_acceptance",
+    "test_source_file",
     "test_steering",
+    "test_terminal",
+    "test_testing_docs",
+    "test_trial",
     "test_windows_steering",
     "test_worker_command",
     "test_worlds",

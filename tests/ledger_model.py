@@ -160,6 +160,11 @@ class Store(Protocol):
         """
         clock.move(seconds)
 
+    def hold_clock(self) -> None:
+        """
+        Take away what has passed by a clock that goes on by itself.
+        """
+
     async def crash(self, *, old: bool) -> None:
         """
         Let every worker die, long ago or just now, and open the ledger again.
@@ -269,6 +274,15 @@ class PostgresStore(SQLStore):
         """
         clock.move(seconds)
         self.execute("UPDATE worker SET heartbeat_at = heartbeat_at - ?", seconds)
+
+    def hold_clock(self) -> None:
+        """
+        Signs of life are from just now, but for those that were made old.
+        """
+        self.execute(
+            "UPDATE worker SET heartbeat_at = life_clock() WHERE heartbeat_at != ?",
+            self.long_ago,
+        )
 
 
 class MemoryStore(Store):

@@ -283,6 +283,7 @@ async def test_no_answer_comes() -> None:
     )
 
 
+@pytest.mark.slow
 async def test_slow_answers(simulate: Simulate) -> None:
     """
     What they take is told, and more than some seconds is too long.
@@ -384,6 +385,7 @@ async def test_an_expiry_that_is_looked_at_first() -> None:
     assert "7005" in found["expiry passed"].words
 
 
+@pytest.mark.slow
 async def test_a_rate_that_is_refused() -> None:
     """
     The pace at which code 7020 comes is told, and nothing faster is tried.
@@ -407,6 +409,7 @@ async def test_a_rate_that_is_refused() -> None:
     assert len(times) <= 1 + 2 + 4
 
 
+@pytest.mark.slow
 async def test_a_rate_that_is_not_refused(simulate: Simulate) -> None:
     """
     Nobody knows if such requests count, so it stays unknown.

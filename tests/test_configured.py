@@ -671,6 +671,7 @@ def test_a_second_round_has_no_use_for_columns() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS.of_all)
 def test_no_key_makes_a_second_round_or_a_check_wrong(key: str) -> None:
     """

@@ -276,6 +276,7 @@ async def test_a_later_attempt_takes_another_connection(
     assert {1} == set(Counter(carried).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 1.0])
 async def test_a_server_that_keeps_connections_shortly(
     connect: Connect, message: VoiceMessage, seconds: float

@@ -70,6 +70,7 @@ async def test_the_list_is_watched_as_well(
     assert "june" in words(found["waiting"])
 
 
+@pytest.mark.slow
 async def test_trouble_is_told_as_it_comes_and_goes(session: ClientSession) -> None:
     """
     Also that a campaign is not there.

@@ -454,6 +454,7 @@ async def test_whatever_is_said_in_whatever_order(
         await status_of(store.ledger)
 
 
+@pytest.mark.slow
 async def test_nobody_is_left_after_two_evenings(
     store: Store,
     tmp_path: Path,

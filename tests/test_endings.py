@@ -269,6 +269,7 @@ def test_a_rate_that_is_none_does_not_end_a_dispatcher(serve: Serve) -> None:
 # What the ledger tells of it
 
 
+@pytest.mark.slow
 async def test_why_nothing_goes_on_is_told_while_it_runs(
     ledger: Ledger, simulate: Simulate, connect: Connect
 ) -> None:

@@ -64,6 +64,7 @@ async def test_minutes_are_added_up(
     assert 60 == (minutes[1].at - minutes[0].at).total_seconds()
 
 
+@pytest.mark.slow
 async def test_a_dispatch_tells_of_its_minutes(
     ledger: Ledger, message: VoiceMessage, simulate: Simulate, connect: Connect
 ) -> None:

@@ -249,6 +249,7 @@ def test_nobody_to_call_says_why(
     assert "--country" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_patience_does_not_count_the_wait_for_ones_turn(serve: Serve) -> None:
     """
     A campaign that takes longer than the patience goes on through short troubles.

@@ -25,6 +25,7 @@ from mishaps import (
 pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
+@pytest.mark.slow
 def test_a_short_lock_is_waited_for(serve: Serve) -> None:
     """
     A second is nothing; the campaign goes on, and whoever looks is answered.
@@ -43,6 +44,7 @@ def test_a_short_lock_is_waited_for(serve: Serve) -> None:
     assert 400 == found["accepted"]
 
 
+@pytest.mark.slow
 def test_a_long_lock_is_named(serve: Serve) -> None:
     """
     It stops, says whose fault it is, and goes on when the lock is gone.

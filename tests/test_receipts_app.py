@@ -353,6 +353,7 @@ def test_what_cannot_be_used_is_told_at_once(
 # Large and slow
 
 
+@pytest.mark.slow
 async def test_a_body_that_is_too_large_is_not_lost_silently(gated: Gated) -> None:
     """
     Whether its size was told or not; the platform tries again and lists it as failed.

@@ -336,6 +336,7 @@ async def test_the_file_is_written_anew(tables: SQLStore) -> None:
     assert (await ledger.audit(deep=True)).is_sound
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_folder")
 def test_who_writes_the_file_anew_is_told(tmp_path: Path, serve: Serve) -> None:
     """

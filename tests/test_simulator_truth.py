@@ -233,6 +233,7 @@ async def test_how_long_it_was_heard(session: ClientSession) -> None:
 # Where it is told
 
 
+@pytest.mark.slow
 async def test_the_truth_is_served_over_http(session: ClientSession) -> None:
     """
     Another process reads the same as JSON, however long the list is.

@@ -4,6 +4,7 @@ A campaign that is paused, cancelled, paced and watched, or pauses itself.
 
 from __future__ import annotations
 
+import select
 import signal
 import sqlite3
 import time
@@ -187,8 +188,11 @@ def test_watching_shows_progress_until_the_end(serve: Serve) -> None:
 
     with process(*sending(simulator, *SLOWLY)) as running:
         wait_until(lambda: len(simulator.requests) > 5)
+        simulator.latency = 2.0  # it can't be over before anyone watches
         with process("status", "june", "--watch") as watching:
             looks: list[dict[str, Any]] = []
+            wait_until(lambda: select.select([watching.stderr], [], [], 0)[0])
+            simulator.latency = 0.1
             while running.poll() is None and len(looks) < 1_000:
                 looks.append(stand())
             watched = ended(watching)

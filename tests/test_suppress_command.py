@@ -155,6 +155,7 @@ def test_lookup_tells_of_the_list(serve: Serve) -> None:
     assert "on the suppression list of the ledger: no ads, since" in found.err
 
 
+@pytest.mark.slow
 def test_an_opt_out_holds_while_another_process_sends(serve: Serve) -> None:
     """
     Nobody is called who was pending when it was answered.

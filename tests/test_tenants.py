@@ -248,6 +248,7 @@ class TestStandIn:
     What the stand-in is told of its tenant.
     """
 
+    @pytest.mark.slow
     def test_as_a_command(self, secret_file: Path) -> None:
         """
         It takes the tokens of a service, and another spelling of the prompt's field.

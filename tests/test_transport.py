@@ -153,6 +153,7 @@ async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
             await post(transport, b"{}", timeout=5)
 
 
+@pytest.mark.slow
 async def test_a_connection_that_takes_too_long_is_not_sent() -> None:
     """
     A connection that is not made in time was not used, also where an answer is waited
