@@ -1,7 +1,7 @@
 """
-Every lane side by side, in interleaved rounds; prints tables, and draws charts.
+Every lane side by side, in interleaved rounds; prints tables, and keeps medians.
 
-    python benchmarks/compare.py [SECTION ...] [--rounds 5] [--charts FOLDER]
+    python benchmarks/compare.py [SECTION ...] [--rounds 5] [--keep FILE]
     python benchmarks/compare.py --group columns [--only WORD ...] [--large]
 
 Without a section all of them are run, which takes about an hour, most of it for what
@@ -32,6 +32,7 @@ from typing import NamedTuple
 import columns
 import commands
 from campaign_of_millions import write_list
+from charts import NAMES
 from lanes import SENDS, SIZE
 from processes import ENVIRONMENT, spend
 from sink import Service, serving
@@ -121,7 +122,7 @@ class Bench:
     def __init__(self, folder: Path, rounds: int) -> None:
         self.folder = folder
         self.rounds = rounds
-        #: What the charts are drawn from.
+        #: What is kept, and what charts are drawn from.
         self.found: dict[str, dict[str, dict[str, float]]] = {}
 
     def _take(self, name: str, runs: Mapping[str, Run]) -> dict[str, dict[str, float]]:
@@ -279,10 +280,10 @@ class Bench:
             }
             found = self._take("small", runs)
         yield from _rows(
-            ("lane", "CPU µs per send", "to bare"),
+            ("lane", "CPU µs per send", "to a bare post"),
             (
                 (
-                    name,
+                    _told(name),
                     f"{each['cpu'] / SENDS * 1e6:.0f}",
                     f"{each['cpu'] / found[f'bare of {runs[name].many}']['cpu']:.2f}",
                 )
@@ -337,10 +338,10 @@ def _table(
     found: Mapping[str, Mapping[str, float]], many: int, base: str
 ) -> Iterator[str]:
     yield from _rows(
-        ("lane", "CPU s per million", f"to {base}", "recipients/s", "peak MB"),
+        ("lane", "CPU s per million", "ratio", "recipients/s", "peak MB"),
         (
             (
-                name,
+                _told(name),
                 f"{each['cpu'] * _MILLION / many:.3f}",
                 f"{each['cpu'] / found[base]['cpu']:.2f}",
                 f"{many / each['wall']:,.0f}",
@@ -349,6 +350,10 @@ def _table(
             for name, each in found.items()
         ),
     )
+
+
+def _told(name: str) -> str:
+    return NAMES.get(name, name)
 
 
 def _rows(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -372,44 +377,21 @@ _SECTIONS: dict[str, Callable[[Bench], Iterator[str]]] = {
 }
 
 
-# Charts
-
-
-def draw(found: Mapping[str, Mapping[str, Mapping[str, float]]], folder: Path) -> None:
+def keep(
+    found: Mapping[str, Mapping[str, Mapping[str, float]]], about: str, file: Path
+) -> None:
     """
-    The CPU of whole files, and the rate against the requests at once, as SVG.
+    Write what was *found* into *file*, from which `charts` draws; other sections stay.
     """
-    import matplotlib as mpl  # noqa: PLC0415 -- only for charts
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "voicepush", "font.size": 10})
-    files = found.get(f"files{_MILLION}")
-    if files:
-        figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
-        names = list(reversed(files))
-        bars = axes.barh(names, [files[name]["cpu"] for name in names], color="#4878a8")
-        axes.bar_label(bars, fmt="%.1f", padding=3)
-        axes.set_xlabel("CPU seconds for a CSV of 1 million, whole process")
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(folder / "cpu.svg", metadata={"Date": None})
-    if "latency" in found:
-        figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-        rates = [
-            _requests(at)
-            * SIZE
-            / found["latency"][_late("send_one", at, _LATENCY)]["wall"]
-            for at in _AT_ONCE
-        ]
-        ceiling = [at * SIZE / _LATENCY for at in _AT_ONCE]
-        axes.loglog(_AT_ONCE, ceiling, "--", color="#999999", label="ceiling")
-        axes.loglog(_AT_ONCE, rates, "o-", color="#4878a8", label="Client.send")
-        axes.set_xlabel("requests at once, answered after 50 ms")
-        axes.set_ylabel("recipients per second")
-        axes.set_xticks(_AT_ONCE, map(str, _AT_ONCE))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False)
-        figure.savefig(folder / "concurrency.svg", metadata={"Date": None})
+    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    sections = kept.setdefault("sections", {})
+    for name, costs in found.items():
+        rounded = {
+            lane: {field: round(value, 4) for field, value in cost.items()}
+            for lane, cost in costs.items()
+        }
+        sections[name] = {"about": about, "found": rounded}
+    file.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
 def _about(rounds: int) -> str:
@@ -450,7 +432,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[*_SECTIONS, []])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--charts", type=Path)
+    parser.add_argument("--keep", type=Path, help="where medians are written")
     group = parser.add_argument_group("a group")
     group.add_argument("--group", choices=["columns"])
     group.add_argument("--many", type=int, default=_MILLION, help="recipients")
@@ -472,8 +454,8 @@ def main() -> None:
         for section in asked.sections or _SECTIONS:
             print(f"\n{(_SECTIONS[section].__doc__ or '').strip()}\n")
             print("\n".join(_SECTIONS[section](bench)), flush=True)
-    if asked.charts:
-        draw(bench.found, asked.charts)
+            if asked.keep:
+                keep(bench.found, _about(asked.rounds), asked.keep)
 
 
 if __name__ == "__main__":
