@@ -107,6 +107,27 @@ def test_settle_knows_of_those_a_dead_process_left(serve: Serve) -> None:
     assert 20 == found["unknown"]
 
 
+def test_those_a_dead_process_left_are_told_of_in_the_end(serve: Serve) -> None:
+    """
+    The reasons that are told add up to the sums, also where this process has none.
+    """
+    simulator = serve()
+    simulator.next_replies("hang", "hang")
+    june(100)
+
+    with process(*sending(simulator, "--batch-size", "10", "--concurrency", "2")) as it:
+        wait_until(lambda: len(simulator.calls) == 20)
+        it.kill()
+        it.wait()
+    simulator.next_replies("drop")
+    again = resume(simulator)
+
+    lines = [" ".join(line.split()) for line in again.err.splitlines()]
+    assert 30 == check_finished(simulator)["unknown"]
+    assert "20 unknown: in an earlier run, or with another process" in lines
+    assert "10 unknown: the service closed the connection without an answer" in lines
+
+
 def test_what_a_cancelled_campaign_left_can_be_given_up(serve: Serve) -> None:
     """
     Cancelling leaves the unknown as they are, and their owner still has the word.

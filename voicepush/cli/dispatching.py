@@ -191,9 +191,8 @@ def _sending(campaign: Campaign) -> _Sending:
 
 
 def _tell_reasons(summary: Summary, status: CampaignStatus) -> None:
-    if summary.reasons:
-        for line in reasons_of(summary).split("\n"):
-            say(line)
+    for line in reasons_of(summary, status):
+        say(line)
     if summary.stopped and status.state is CampaignState.PAUSED:
         stop = "" if summary.stopped.endswith("?") else "."
         say(

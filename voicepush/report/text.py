@@ -4,6 +4,7 @@ For people: lines on a terminal.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -235,16 +236,25 @@ def _words(outcome: Outcome) -> str:
     return outcome.value.replace("_", " ")
 
 
-def reasons_of(summary: Summary) -> str:
+def reasons_of(summary: Summary, status: CampaignStatus) -> list[str]:
     """
-    Why recipients were not accepted, the most frequent reason first.
+    Why recipients were not accepted, the most frequent reason first; and how many more
+    the *status* knows of, about whom that dispatch can't tell.
     """
     found = summary.reasons.most_common()
     lines = [f"  {number:>10,}  {_reason(verdict)}" for verdict, number in found]
     if len(lines) > _MOST_REASONS:
         left = sum(number for _, number in found[_MOST_REASONS:])
         lines[_MOST_REASONS:] = [f"  {left:>10,}  for other reasons"]
-    return "\n".join(lines)
+    told: Counter[Outcome] = Counter()
+    for verdict, number in found:
+        told[verdict.outcome] += number
+    for outcome in _TOLD[1:]:  # all but those who were accepted
+        more = getattr(status, outcome.value) - told[outcome]
+        if more > 0:
+            words = "in an earlier run, or with another process"
+            lines.append(f"  {more:>10,}  {_words(outcome)}: {words}")
+    return lines
 
 
 def _reason(verdict: Verdict) -> str:
