@@ -303,7 +303,7 @@ class TestReasons:
             "1,234  rejected: 7004 invalid parameters",
             "7  not sent: stopped",
             "2  expired: no reason given",
-        ] == [line.strip() for line in reasons_of(summary).splitlines()]
+        ] == [line.strip() for line in reasons_of(summary, NOBODY)]
 
     def test_others_are_summed_up(self) -> None:
         """
@@ -312,7 +312,7 @@ class TestReasons:
         counted = Counter(
             {Verdict(Outcome.REJECTED, str(7100 + each)): each for each in range(1, 30)}
         )
-        lines = reasons_of(Summary(reasons=counted)).splitlines()
+        lines = reasons_of(Summary(reasons=counted), NOBODY)
 
         assert 9 == len(lines)
         assert lines[-1].endswith("for other reasons")
@@ -322,7 +322,22 @@ class TestReasons:
         """
         Where everyone was accepted, there is nothing to say.
         """
-        assert "" == reasons_of(Summary(accepted=5))
+        assert [] == reasons_of(Summary(accepted=5), NOBODY)
+
+    def test_those_of_others_are_told_of(self) -> None:
+        """
+        What a summary does not tell is from before, so lines and sums agree.
+        """
+        expired = Verdict(Outcome.EXPIRED, None, "the expiry has passed")
+        summary = Summary(reasons=Counter({expired: 1_000}))
+
+        assert [
+            "1,000  expired: the expiry has passed",
+            "10,004  rejected: in an earlier run, or with another process",
+            "5  expired: in an earlier run, or with another process",
+            "100,006  not sent: in an earlier run, or with another process",
+            "50,015  unknown: in an earlier run, or with another process",
+        ] == [line.strip() for line in reasons_of(summary, STATUS)]
 
 
 class TestForecast:
