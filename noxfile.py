@@ -23,8 +23,10 @@ ROOT = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13")
 LOCK = "development.lock"
 
-#: Two at a time, as many as most machines can do; a file's tests stay together.
-_TWO = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+#: Three at a time on two cores, since many tests wait more than they work. Where servers
+#: and browsers are started, a file's tests stay together.
+_QUICK = ("-m", "not slow", "-n", "3", "--dist", "worksteal")
+_WHOLE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def _run(session: nox.Session, program: str, *arguments: str) -> None:
@@ -66,7 +68,7 @@ def quick(session: nox.Session) -> None:
     """
     The tests that one runs before a commit; what follows ``--`` is pytest's.
     """
-    _run(session, "pytest", "-m", "not slow", *_TWO, *session.posargs)
+    _run(session, "pytest", *_QUICK, *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -74,7 +76,7 @@ def whole(session: nox.Session) -> None:
     """
     All tests, and how much of the code they reach.
     """
-    words = (*_TWO, "--cov", "--cov-report=")
+    words = (*_WHOLE, "--cov", "--cov-report=")
     _run(session, "pytest", *words, *session.posargs)
     session.notify("coverage")
 
@@ -103,7 +105,7 @@ def pythons(session: nox.Session) -> None:
     The quick tests on every Python that is supported, with the newest versions.
     """
     session.install("-e", ".[test]")
-    session.run("pytest", "-m", "not slow", *_TWO, *session.posargs)
+    session.run("pytest", *_QUICK, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -112,7 +114,7 @@ def lowest(session: nox.Session) -> None:
     The quick tests with the lowest version of each dependency that is said to do.
     """
     session.install("--resolution", "lowest-direct", "-e", ".[test]")
-    session.run("pytest", "-m", "not slow", *_TWO, *session.posargs)
+    session.run("pytest", *_QUICK, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -139,7 +141,7 @@ def package(session: nox.Session) -> None:
     (tree,) = unpacked.iterdir()
     session.install(f"{tree}[test]")
     with session.chdir(tree):
-        session.run("pytest", "-m", "not slow", *_TWO, *session.posargs)
+        session.run("pytest", *_QUICK, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -31,6 +31,9 @@ from voicepush.simulator import Simulator
 settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile(
+    "few", settings.get_profile("unhurried"), max_examples=kinds.FEW
+)
 settings.load_profile("unhurried")
 
 KEY = "test-key-8d1f"
@@ -248,6 +251,22 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "made.db"
     await make(path)
     return path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """
+    Where only quick tests are asked for, each tries less.
+    """
+    if kinds.is_quick(config):
+        settings.load_profile("few")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """
+    Files that are slow as a whole need not be read to be left out.
+    """
+    is_left_out = kinds.is_quick(config) and collection_path.stem in kinds.FILES
+    return is_left_out or None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -47,13 +47,20 @@ UNTRACED = frozenset(
 #: seconds on a real clock.
 FILES = UNTRACED | {
     "test_attack_cluster",
+    "test_bundle",
     "test_checking_call",
     "test_closing",
+    "test_docs",
     "test_docs_code",
+    "test_docs_commands",
     "test_docs_site",
     "test_due_again_races",
+    "test_ledger_file",
+    "test_log_format",
     "test_metrics_endpoint",
+    "test_moving",
     "test_notify_late",
+    "test_opt_out_command",
     "test_plugin",
     "test_polling",
     "test_postgres",
@@ -63,12 +70,14 @@ FILES = UNTRACED | {
     "test_postgres_rights",
     "test_postgres_suppression",
     "test_receipts_command",
+    "test_report_page",
+    "test_retiring",
     "test_same_again",
     "test_second_round_ringing",
+    "test_service_acceptance",
     "test_shared_clients",
     "test_shared_pacing",
     "test_shared_rate",
-    "test_service_acceptance",
     "test_source_file",
     "test_steering",
     "test_terminal",
@@ -81,8 +90,21 @@ FILES = UNTRACED | {
     "test_worlds_planted",
 }
 
+#: What asks for the quick ones.
+QUICK = "not slow"
+
+#: So many examples of any input are tried there; all tests try more.
+FEW = 25
+
 #: By this variable coverage tells a process how it is traced.
 _TRACED = "COVERAGE_PROCESS_CONFIG"
+
+
+def is_quick(config: pytest.Config) -> bool:
+    """
+    Whether only the quick ones are asked for.
+    """
+    return bool(config.option.markexpr == QUICK)
 
 
 def mark(items: list[pytest.Item], *, traced: bool) -> None:

@@ -164,6 +164,7 @@ class Store(Protocol):
         """
         Take away what has passed by a clock that goes on by itself.
         """
+        return
 
     async def crash(self, *, old: bool) -> None:
         """

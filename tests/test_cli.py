@@ -453,6 +453,7 @@ def test_a_second_process_is_refused(serve: Serve, capsys: Capture) -> None:
     assert {1} == set(simulator.calls.values())
 
 
+@pytest.mark.slow
 def test_simulate_serves_and_counts() -> None:
     """
     The stand-in prints its address, and its counts when it is stopped.

@@ -294,6 +294,7 @@ def test_another_profile_with_the_same_goes_on(serve: Serve) -> None:
     assert 60.0 == stand()["rate"]
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own(serve: Serve) -> None:
     """
     As its users run it.

@@ -71,6 +71,7 @@ def subsets(*names: str) -> list[set[str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("places", subsets("argument", "environment", "profile", "top"))
 @pytest.mark.parametrize(
     ("option", "variable", "value"),
@@ -208,6 +209,7 @@ def sample(key: Key) -> tuple[str, object]:
     return ('["some"]', [path]) if key.is_list else ('"some"', path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", dict.fromkeys(name for name, _ in ALL))
 def test_each_command_takes_each_key_that_it_has(
     command: str, monkeypatch: pytest.MonkeyPatch
@@ -248,6 +250,7 @@ def test_each_command_takes_each_key_that_it_has(
         assert expected == {option: found[option][:2] for option in expected}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", dict.fromkeys(name for name, _ in ALL))
 def test_each_command_takes_a_profile(command: str) -> None:
     """
@@ -577,6 +580,7 @@ def test_a_key_file_that_is_typed_goes_before(
     assert 0 == said.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

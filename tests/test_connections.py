@@ -67,6 +67,7 @@ def check(server: Server, results: list[Result], expected: int) -> None:
     assert rung <= by_outcome[Outcome.ACCEPTED] | by_outcome[Outcome.UNKNOWN]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [AnswersTwice, AnswersLateTwice])
 @pytest.mark.parametrize("echo", Echo)
 @pytest.mark.parametrize("codes", [("1001",), ("7006", "1001"), ("7006",)])

@@ -156,6 +156,7 @@ async def test_a_number_and_a_customer_id_are_put_on_it_together(
     }
 
 
+@pytest.mark.slow
 async def test_many_at_once_share_commits(listed: Listed) -> None:
     """
     Whoever comes twice among them is new once.
@@ -178,6 +179,7 @@ async def test_many_at_once_share_commits(listed: Listed) -> None:
     assert listed.begun < 100
 
 
+@pytest.mark.slow
 async def test_a_thousand_connections_are_answered_or_told_to_come_again(
     listed: Listed,
 ) -> None:

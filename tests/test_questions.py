@@ -119,6 +119,7 @@ def test_exports_name_each_number_once(serve: Serve, form: str) -> None:
     assert 0o600 == Path("all").stat().st_mode & 0o777
 
 
+@pytest.mark.slow
 def test_pending_are_only_those_who_were_not_tried(serve: Serve) -> None:
     """
     An export of the pending has no one in it who may have been rung.

@@ -180,6 +180,7 @@ async def test_a_mistake_of_a_ledger_stops_nothing(gated: Gated) -> None:
     assert [[receipt()]] == gated.commits
 
 
+@pytest.mark.slow
 async def test_too_many_are_not_taken(
     gated: Gated, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -86,6 +86,7 @@ def test_settle_gives_up(serve: Serve) -> None:
     assert (80, 20, 20) == (found["accepted"], found["unknown"], found["given_up"])
 
 
+@pytest.mark.slow
 def test_settle_knows_of_those_a_dead_process_left(serve: Serve) -> None:
     """
     Right after kill -9 they are shown, without anything being sent first.
@@ -107,6 +108,7 @@ def test_settle_knows_of_those_a_dead_process_left(serve: Serve) -> None:
     assert 20 == found["unknown"]
 
 
+@pytest.mark.slow
 def test_those_a_dead_process_left_are_told_of_in_the_end(serve: Serve) -> None:
     """
     The reasons that are told add up to the sums, also where this process has none.

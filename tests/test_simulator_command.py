@@ -14,6 +14,7 @@ from simulator_receiver import receiving
 from voicepush.cli.application import run
 
 
+@pytest.mark.slow
 async def test_the_command_rings_back(tmp_path: Path) -> None:
     """
     With the address of a receiver the stand-in of the command line posts receipts.

@@ -191,7 +191,9 @@ def test_watching_shows_progress_until_the_end(serve: Serve) -> None:
         simulator.latency = 2.0  # it can't be over before anyone watches
         with process("status", "june", "--watch") as watching:
             looks: list[dict[str, Any]] = []
-            wait_until(lambda: select.select([watching.stderr], [], [], 0)[0])
+            said = watching.stderr
+            assert said is not None
+            wait_until(lambda: select.select([said], [], [], 0)[0])
             simulator.latency = 0.1
             while running.poll() is None and len(looks) < 1_000:
                 looks.append(stand())

@@ -151,8 +151,10 @@ def test_a_description_forges_no_line() -> None:
     status = attrs.evolve(STATUS, reason=forged, campaign=f"june{forged}")
     lines = as_text(status).split("\n")
 
-    assert "no   accepted        20,000 [2J 2K x" in reasons_of(summary)
-    assert reasons_of(summary).isprintable()
+    reason, *_ = reasons_of(summary, STATUS)
+
+    assert "no   accepted        20,000 [2J 2K x" in reason
+    assert reason.isprintable()
     assert as_line(status).isprintable()
     assert all(line.isprintable() for line in lines)
     assert 1 == sum(line.lstrip().startswith("accepted") for line in lines)

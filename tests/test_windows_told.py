@@ -66,6 +66,7 @@ def test_a_rehearsal_tells_who_waits(wall: Wall) -> None:
     assert "3,000 wait for 09:00 in America/New_York, at 2027-06-07" in far.out
 
 
+@pytest.mark.slow
 def test_status_tells_who_waits(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     The same of a campaign that stands still in the night, as it was told when it was
