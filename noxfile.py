@@ -23,8 +23,8 @@ ROOT = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13")
 LOCK = "development.lock"
 
-#: Three at a time on two cores, since many tests wait more than they work. Where servers
-#: and browsers are started, a file's tests stay together.
+#: Three at a time on two cores, since many tests wait more than they work. Where
+#: servers and browsers are started, a file's tests stay together.
 _QUICK = ("-m", "not slow", "-n", "3", "--dist", "worksteal")
 _WHOLE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
