@@ -279,6 +279,15 @@ def pytest_collection_modifyitems(
     kinds.mark(items, traced=config.pluginmanager.hasplugin("_cov"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """
+    Tell how many worlds were gone through.
+    """
+    told = kinds.worlds_told(terminalreporter.getreports("passed"))
+    if told is not None:
+        terminalreporter.write_line(told)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """

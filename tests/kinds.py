@@ -7,7 +7,7 @@ A single test is marked where it stands; here is what is slow as a whole.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,6 +96,9 @@ QUICK = "not slow"
 #: So many examples of any input are tried there; all tests try more.
 FEW = 25
 
+#: What a test calls the number of simulated worlds that it has gone through.
+WORLDS = "worlds"
+
 #: By this variable coverage tells a process how it is traced.
 _TRACED = "COVERAGE_PROCESS_CONFIG"
 
@@ -121,6 +124,23 @@ def mark(items: list[pytest.Item], *, traced: bool) -> None:
             item.add_marker("slow")
         if traced and _file(item) in UNTRACED:
             item.add_marker("no_cover")
+
+
+def worlds_told(reports: Iterable[pytest.TestReport]) -> str | None:
+    """
+    How many simulated worlds were gone through, and how fast, if any were.
+    """
+    found = [
+        (worlds, report.duration)
+        for report in reports
+        for name, worlds in report.user_properties
+        if name == WORLDS and isinstance(worlds, int)
+    ]
+    if not found:
+        return None
+    worlds = sum(many for many, _ in found)
+    seconds = sum(each for _, each in found)
+    return f"{worlds:,} simulated worlds, {worlds / seconds:.1f} a second"
 
 
 @contextmanager

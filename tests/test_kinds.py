@@ -38,3 +38,18 @@ def test_a_slow_file_is_slow_and_this_one_is_not(
         for item in request.session.items
         if Path(item.path).stem in kinds.FILES
     } <= marked
+
+
+def test_worlds_are_counted() -> None:
+    """
+    How many simulated worlds were gone through is told where any were.
+    """
+    reports = [
+        pytest.TestReport(
+            "a", ("a", 1, "a"), {}, "passed", None, "call", properties, duration=2.0
+        )
+        for properties in ([(kinds.WORLDS, 250)], [(kinds.WORLDS, 250)], [])
+    ]
+
+    assert kinds.worlds_told(reports) == "500 simulated worlds, 125.0 a second"
+    assert kinds.worlds_told(reports[2:]) is None
