@@ -45,11 +45,11 @@ def test_worlds_are_counted() -> None:
     How many simulated worlds were gone through is told where any were.
     """
     reports = [
-        pytest.TestReport(
-            "a", ("a", 1, "a"), {}, "passed", None, "call", properties, duration=2.0
-        )
-        for properties in ([(kinds.WORLDS, 250)], [(kinds.WORLDS, 250)], [])
+        pytest.TestReport("a", ("a", 1, "a"), {}, "passed", None, "call", duration=2.0)
+        for _ in range(3)
     ]
+    for report in reports[:2]:
+        report.user_properties.append((kinds.WORLDS, 250))
 
-    assert kinds.worlds_told(reports) == "500 simulated worlds, 125.0 a second"
+    assert "500 simulated worlds, 125.0 a second" == kinds.worlds_told(reports)
     assert kinds.worlds_told(reports[2:]) is None
