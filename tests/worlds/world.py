@@ -39,8 +39,10 @@ _LONGEST = 3 * 86_400.0
 #: A campaign is dispatched so often at most.
 _ROUNDS = 150
 
-#: Its owner looks so often whether another process has ended, before they wait longer.
+#: Its owner dispatches so often again, or looks whether another process has ended,
+#: before they wait longer: what keeps it waiting may last for an hour.
 _LOOKS = 20
+_SOON_AGAIN = 60
 
 #: Who gives no sign for so long is taken for dead, in seconds.
 _SILENT = 15.0
@@ -348,7 +350,8 @@ class World:
                 looks += 1
             else:
                 rounds, looks = rounds + 1, 0
-            await asyncio.sleep(3.0 if looks < _LOOKS else 60.0)
+            is_soon = looks < _LOOKS and rounds < _SOON_AGAIN
+            await asyncio.sleep(3.0 if is_soon else 60.0)
         self.loop.fail(f"it is {status.state} for ever: {status.reason}")
 
     async def _status(self) -> CampaignStatus:
