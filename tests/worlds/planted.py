@@ -82,8 +82,18 @@ def _nobody(*_: object) -> dict[str, object]:
 
 
 def _planted(words: str, wants: Wants = any_world) -> Callable[[Plant], Plant]:
+    return planted_in(PLANTED, words, wants)
+
+
+def planted_in(
+    where: dict[str, Planted], words: str, wants: Wants
+) -> Callable[[Plant], Plant]:
+    """
+    Put what the decorated function does *where* others are, by what is wrong.
+    """
+
     def plant(work: Plant) -> Plant:
-        PLANTED[words] = Planted(contextmanager(work), wants)
+        where[words] = Planted(contextmanager(work), wants)
         return work
 
     return plant
