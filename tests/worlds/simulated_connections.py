@@ -190,15 +190,17 @@ class SimulatedPool(_Pool):
                 self.server.threads.pause(_LOOKS_EVERY)
                 continue
             try:
-                return self._one()
+                connection = self._one()
+                self._check(connection)  # new ones as well, as the real pool does
             except psycopg.OperationalError:
                 self._made -= 1
+            else:
+                return connection
 
     def _one(self) -> SimulatedConnection:
         if self._idle:
-            connection: SimulatedConnection = self._idle.pop()
-            self._check(connection)
-            return connection
+            idle: SimulatedConnection = self._idle.pop()
+            return idle
         self._made += 1
         if self._is_instant:
             with self.server.instantly():
@@ -258,18 +260,20 @@ class SimulatedAsyncPool(_Pool):
                 await asyncio.sleep(_LOOKS_EVERY)
                 continue
             try:
-                return await self._one()
+                connection = await self._one()
+                await self._check(connection)
             except psycopg.OperationalError:
                 self._made -= 1
             except asyncio.CancelledError:
                 self._made -= 1
                 raise
+            else:
+                return connection
 
     async def _one(self) -> SimulatedAsyncConnection:
         connection: SimulatedAsyncConnection
         if self._idle:
             connection = self._idle.pop()
-            await self._check(connection)
             return connection
         self._made += 1
         make = self.server.async_connection.connect
