@@ -299,6 +299,7 @@ class SimulatedServer:
                 (connection.info.backend_pid,),
             )
         connection.pgconn.finish()
+        self.statements.settle()
 
     def _trouble(self, process: Process | None) -> None:
         if process is not None:

@@ -35,6 +35,7 @@ class Statements:
         #: A connection that is no part of the world, and asks what the others wait for.
         self.behind: psycopg.Connection[Any]
         self._loop = loop
+        self._waiting: list[Any] = []
 
     def done(
         self,
@@ -60,12 +61,28 @@ class Statements:
                         continue
                     if self._ready(connection, wants, _DEADLOCK):
                         continue
-                    yield _LOOKS_EVERY
+                    self._waiting.append(connection)
+                    try:
+                        yield _LOOKS_EVERY
+                    finally:
+                        self._waiting.remove(connection)
                     check(connection)
                 wants = gen.send(ready)
         except StopIteration as done:
             value: _T = done.value
+            if connection.info.transaction_status == TransactionStatus.IDLE:
+                self.settle()
             return value
+
+    def settle(self) -> None:
+        """
+        Let those go on in whose way nobody is any more: what they do comes before all
+        that others do next, however fast the machine is.
+        """
+        for connection in self._waiting:
+            while not connection.closed and not self._ready(connection, 1, _AT_ONCE):
+                if self._is_blocked(connection):
+                    break
 
     def _ready(self, connection: Any, wants: Any, seconds: float) -> Any:
         socket = [connection.pgconn.socket]
