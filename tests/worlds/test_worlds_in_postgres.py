@@ -14,7 +14,7 @@ from postgres import check_programs
 from setups import made
 from shrinking import must_hold
 
-_WORLDS = 20
+_WORLDS = 16
 
 #: What is found in one of so many worlds that can show it.
 _SOON = 30
@@ -46,7 +46,7 @@ def test_a_world_in_a_database_goes_the_same_way_again() -> None:
     """
     A seed tells all: also with another server, and in another process.
     """
-    seeds = range(6, 9)
+    seeds = range(6, 8)
     digests = [run(made(seed, "postgres")).digest for seed in seeds]
 
     assert digests == digests_elsewhere("postgres", seeds)
