@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from planted import Plant, Planted, planted_in
+from planting import Plant, Planted, planted_in
 from psycopg import IsolationLevel
 from setups import Fault, Setup
 from showing import has_deaths, resolves, stands_still, with_all, with_faults

@@ -16,7 +16,8 @@ from itertools import islice
 from math import inf
 
 from going import Report, run
-from planted import PLANTED, Planted, worlds_for
+from planted import PLANTED
+from planting import Planted, worlds_for
 from real_server import use
 from showing import any_world
 from shrinking import shrunk

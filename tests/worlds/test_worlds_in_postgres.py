@@ -8,8 +8,8 @@ from itertools import islice
 
 import pytest
 from going import digests_elsewhere, run
-from planted import worlds_for
 from planted_shared import SHARED
+from planting import worlds_for
 from postgres import check_programs
 from setups import made
 from shrinking import must_hold

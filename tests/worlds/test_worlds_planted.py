@@ -8,7 +8,8 @@ from itertools import islice
 
 import pytest
 from going import Report, digests_elsewhere, run
-from planted import PLANTED, worlds_for
+from planted import PLANTED
+from planting import worlds_for
 from setups import made
 from shrinking import shrunk
 
