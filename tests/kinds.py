@@ -87,6 +87,7 @@ FILES = UNTRACED | {
     "test_worker_command",
     "test_worlds",
     "test_worlds_in_files",
+    "test_worlds_in_postgres",
     "test_worlds_planted",
 }
 

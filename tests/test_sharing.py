@@ -259,6 +259,33 @@ async def test_a_batch_is_put_back(
     assert [1, 2] == jobs(schema)
 
 
+@pytest.mark.parametrize(
+    ("command", "state"),
+    [
+        (Command.PAUSE, CampaignState.PAUSED),
+        (Command.CANCEL, CampaignState.CANCELLED),
+    ],
+)
+async def test_what_its_owner_wanted_is_told_where_all_workers_were_done(
+    ledger: PostgresLedger,
+    batches: list[Batch],
+    command: Command,
+    state: CampaignState,
+) -> None:
+    """
+    Also if the last of them leaves before it hears of it.
+    """
+    worker = await ledger.share("june", load)
+    for batch in batches:
+        claim = await claimed(worker, batch)
+        await worker.record(claim, BatchResult(batch, ACCEPTED, {}, (), 1))
+    await ledger.steer("june", command=command)
+    await worker.leave(CampaignState.FINISHED)
+    status = await status_of(ledger)
+
+    assert (state, f"{state.value} by its owner") == (status.state, status.reason)
+
+
 # Workers that are gone
 
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import random
+import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from unittest import mock
@@ -19,6 +22,14 @@ import attrs
 from setups import Setup
 from simulated_loop import SimulatedLoop, WorldError
 from world import World
+
+_AGAIN = """
+import sys
+from setups import made
+from going import run
+for seed in map(int, sys.argv[2:]):
+    print(run(made(seed, sys.argv[1])).digest)
+"""
 
 
 @attrs.frozen
@@ -55,11 +66,30 @@ def run(setup: Setup) -> Report:
         return _went(World(setup, loop, chance))
 
 
+def digests_elsewhere(ledger: str, seeds: Iterable[int]) -> list[str]:
+    """
+    The digests of the worlds of *seeds* in another process, which hashes otherwise.
+    """
+    here = Path(__file__).parent
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-c", _AGAIN, ledger, *map(str, seeds)],
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "4711",
+            "PYTHONPATH": f"{here}{os.pathsep}{here.parent}",
+        },
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.split()
+
+
 def _went(world: World) -> Report:
     loop = world.loop
     failure: str | None = None
     try:
-        with _simulated(world):
+        with _simulated(world), world.place.there():
             loop.run_until_complete(world.go())
     except WorldError as error:
         failure = loop.broken or str(error)

@@ -19,6 +19,7 @@ from watched_ledger import watched
 from voicepush import Campaign
 from voicepush.errors import InputError, LedgerError
 from voicepush.ledger import Ledger
+from voicepush.model.call import Receipt
 from voicepush.receipts.receipt import read_receipt
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 #: Every receipt has come so many seconds after the last call.
 _LATEST_RECEIPT = 50.0
+
+#: By how many seconds a clock is set; and where it is compared with that of a database.
+_ALONE = (-3600.0, -90.0, -5.0, 5.0, 90.0)
+_TOGETHER = (-5.0, -2.0, 2.0, 5.0)
+
+#: Receipts that were not taken are posted again after so many seconds.
+_POSTS_AGAIN = 5.0
 
 
 class Others:
@@ -59,7 +67,7 @@ class Others:
     async def _later(self, when: float, deed: Deed) -> None:
         await asyncio.sleep(when)
         self._world.tell(f"another process: {deed}")
-        ledger = watched(self._world.kept, self._world, None)
+        ledger = watched(self._world.place.beside, self._world, None)
         try:
             campaign = await Campaign.open(ledger, NAME)
             match deed:
@@ -78,9 +86,9 @@ class Others:
                     await self._set_windows()
                 case Deed.CLOCK:
                     self._world.promises.clock_was_set = True
-                    self._world.set_by += self._world.chance.choice(
-                        (-3600.0, -90.0, -5.0, 5.0, 90.0)
-                    )
+                    is_shared = self._world.setup.ledger == "postgres"
+                    steps = _TOGETHER if is_shared else _ALONE
+                    self._world.set_by += self._world.chance.choice(steps)
                 case Deed.REPORT:
                     await self._report()
         except (InputError, LedgerError) as error:
@@ -94,7 +102,7 @@ class Others:
     async def _set_windows(self) -> None:
         if self._world.setup.gap is not None:
             words = "its owner says so"
-            await self._world.kept.set_windows(NAME, None, any_hour=words)
+            await self._world.place.beside.set_windows(NAME, None, any_hour=words)
             self._world.promises.gap = None
 
     def report_later(self, seconds: float, request: Request, value: str) -> None:
@@ -120,16 +128,23 @@ class Others:
         await asyncio.sleep(self._world.disk_takes())
         if not calls:
             return
-        await self._world.kept.receive(
-            [
-                read_receipt(_receipt(self._world.chance, *each), self._world.wall())
-                for each in calls
-                for _ in range(self._world.chance.randint(1, 2))
-            ]
-        )
+        receipts = [
+            read_receipt(_receipt(self._world.chance, *each), self._world.wall())
+            for each in calls
+            for _ in range(self._world.chance.randint(1, 2))
+        ]
+        while not await self._are_taken(receipts):  # noqa: ASYNC110 -- no event
+            await asyncio.sleep(_POSTS_AGAIN)
         self._world.promises.proven.update(value for _, value in calls)
         self._world.tell(f"receipts of {' '.join(value for _, value in calls)}")
         await self._world.look()
+
+    async def _are_taken(self, receipts: Sequence[Receipt]) -> bool:
+        try:
+            await self._world.place.beside.receive(receipts)
+        except LedgerError:
+            return False
+        return True
 
 
 def _receipt(chance: Random, request: Request, value: str) -> bytes:

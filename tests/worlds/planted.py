@@ -6,15 +6,14 @@ find each of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
-from itertools import count
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 import attrs
-from setups import Deed, Fault, Setup, made
+from planting import Plant, Planted, planted_in
+from setups import Deed, Fault
 from showing import (
     Wants,
     any_world,
@@ -47,30 +46,8 @@ from voicepush.sending import answer, codes, delivery, transport
 from voicepush.sending.carried import Carried
 from voicepush.sending.codes import Meaning
 
-Plant = Callable[[], Iterator[None]]
-
-
-class Planted(NamedTuple):
-    """
-    Something that is wrong again for as long as a ``with`` lasts.
-    """
-
-    plant: Callable[[], AbstractContextManager[None]]
-    #: Whether a world has what it takes to show it.
-    wants: Wants
-
-
 #: By what is wrong.
 PLANTED: dict[str, Planted] = {}
-
-
-def worlds_for(
-    planted: Planted, ledger: str = "memory", first: int = 0
-) -> Iterator[Setup]:
-    """
-    The worlds that can show it, in the order of their seeds, from the *first* on.
-    """
-    return filter(planted.wants, (made(seed, ledger) for seed in count(first)))
 
 
 def _nothing(*_: object) -> None:
@@ -82,11 +59,7 @@ def _nobody(*_: object) -> dict[str, object]:
 
 
 def _planted(words: str, wants: Wants = any_world) -> Callable[[Plant], Plant]:
-    def plant(work: Plant) -> Plant:
-        PLANTED[words] = Planted(contextmanager(work), wants)
-        return work
-
-    return plant
+    return planted_in(PLANTED, words, wants)
 
 
 @_planted(

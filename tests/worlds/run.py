@@ -16,9 +16,13 @@ from itertools import islice
 from math import inf
 
 from going import Report, run
-from planted import PLANTED, Planted, worlds_for
+from planted import PLANTED
+from planting import Planted, worlds_for
+from real_server import use
 from showing import any_world
 from shrinking import shrunk
+
+_LEDGERS = ("memory", "sqlite", "postgres")
 
 #: Where a world is longer, only its end is told.
 _LINES = 120
@@ -32,14 +36,17 @@ def main() -> int:
     parser.add_argument("--worlds", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1, help="of the first one")
     parser.add_argument("--minutes", type=float, default=inf, help="no longer")
-    parser.add_argument("--ledger", choices=("memory", "sqlite"), default="memory")
+    parser.add_argument("--ledger", choices=_LEDGERS, default="memory")
+    parser.add_argument("--postgres", help="a server in place of one of its own")
     parser.add_argument("--plant", type=int, help="a fault, by its number; see planted")
     parser.add_argument("--go-on", action="store_true", help="after one that fails")
     given = parser.parse_args()
+    if given.postgres:
+        use(given.postgres)
     planted = Planted(nullcontext, any_world)
     words = "nothing"
     if given.plant is not None:
-        words, planted = list(PLANTED.items())[given.plant]
+        words, planted = list(_planted_for(given.ledger).items())[given.plant]
     failed: list[int] = []
     seen: Counter[str] = Counter()
     begun = time.monotonic()
@@ -70,6 +77,15 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def _planted_for(ledger: str) -> dict[str, Planted]:
+    if ledger != "postgres":
+        return PLANTED
+    # Others need none of what it needs.
+    from planted_shared import SHARED  # noqa: PLC0415
+
+    return SHARED
+
+
 def _count(seen: Counter[str], report: Report) -> None:
     seen["worlds"] += 1
     seen["requests"] += report.requests
@@ -83,6 +99,8 @@ def _count(seen: Counter[str], report: Report) -> None:
             "fails",
             "receipts of",
             "the power is gone",
+            "a connection is lost",
+            "the database is gone",
         ):
             if f" {name}" in line:
                 seen[name] += 1

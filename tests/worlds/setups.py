@@ -17,6 +17,12 @@ NAME = "june"
 #: The wall shows this when a world begins, in seconds since 1970: 03:33:20.
 BEGINNING = 2_000_000_000
 
+#: So many people keep several workers busy.
+_TOGETHER = 10
+
+#: A process with a database takes so many more steps.
+_STEPS = 8
+
 #: Faults befall so many requests at most; after them the service is sound.
 _LAST_FAULT = 60
 
@@ -118,6 +124,15 @@ class Setup:
     receipts: float = 0.0
     #: When, in seconds after the beginning, what is done.
     deeds: tuple[tuple[float, Deed], ...] = ()
+    #: So many dispatch at a time beside each other; 0 where one does so alone. These
+    #: and what follows are for ledgers in a database.
+    workers: int = 1
+    #: Whether each process runs on a machine of its own.
+    machines: bool = False
+    #: With which statements, counted from 1, a connection is lost.
+    losses: tuple[int, ...] = ()
+    #: When the database is gone, and for how many seconds.
+    outages: tuple[tuple[float, float], ...] = ()
 
     @property
     def size(self) -> int:
@@ -125,7 +140,10 @@ class Setup:
         How much there is to be understood when it fails.
         """
         many = (self.faults, self.refused, self.silent, self.deaths, self.stops)
-        others = (self.ledger_faults, self.cuts, self.deeds, self.people)
+        others = (
+            *(self.ledger_faults, self.cuts, self.deeds, self.people),
+            *(self.losses, self.outages),
+        )
         return sum(map(len, (*many, *others)))
 
 
@@ -143,7 +161,7 @@ def made(seed: int, ledger: str = "memory") -> Setup:
     deaths = pick((0, 0, 0, 1, 2, 4))
     stops = pick((0, 0, 1, 3))
     failing = pick((0, 0, 0, 1, 2))
-    return Setup(
+    setup = Setup(
         seed=seed,
         ledger=ledger,
         shuffles=some() < 0.5,
@@ -176,6 +194,36 @@ def made(seed: int, ledger: str = "memory") -> Setup:
         cuts=tuple(number(5, 150) for _ in range(pick((0, 0, 1, 3)))),
         receipts=pick((0.0, 0.0, 0.2, 0.8)),
         deeds=tuple((60 * some() ** 3, pick(_DEEDS)) for _ in range(number(0, 6))),
+    )
+    return _shared(setup, chance) if ledger == "postgres" else setup
+
+
+def _shared(setup: Setup, chance: Random) -> Setup:
+    """
+    The same where several processes work on it.
+    """
+    some, number, pick = chance.random, chance.randint, chance.choice
+    # They are at work together for a while.
+    people = setup.people
+    while len(people) < _TOGETHER:
+        people = _people(chance, setup.kind)
+    return attrs.evolve(
+        setup,
+        people=people,
+        own_ids=_own_ids(chance, people),
+        batch_size=number(1, 4),
+        rate=pick((None, 2.0, 4.0, 10.0)),
+        resend_unknown=False,  # that is refused where others may have claimed them
+        gap=setup.gap if some() < 0.3 else None,  # all of them look while they wait
+        deaths=tuple((at, steps * _STEPS) for at, steps in setup.deaths),
+        stops=tuple((at, steps * _STEPS, time) for at, steps, time in setup.stops),
+        workers=pick((0, 1, 2, 2, 3, 3)),
+        machines=some() < 0.7,
+        losses=tuple(int(10 ** (1.5 + 2 * some())) for _ in range(pick((0, 0, 1, 4)))),
+        outages=tuple(
+            (1.0 + 40 * some(), pick((1.0, 5.0, 12.0, 30.0)))
+            for _ in range(pick((0, 0, 0, 1, 2)))
+        ),
     )
 
 

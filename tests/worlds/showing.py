@@ -98,6 +98,13 @@ def resends(setup: Setup) -> bool:
     return setup.resend_unknown
 
 
+def resolves(setup: Setup) -> bool:
+    """
+    Their owner calls the unknown again in the end.
+    """
+    return setup.resolve_resends
+
+
 def has_doubles(setup: Setup) -> bool:
     """
     Someone stands in the list twice.

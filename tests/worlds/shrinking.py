@@ -15,7 +15,10 @@ from setups import Setup
 _MOST_TRIES = 400
 
 #: What is taken out piece by piece, the largest first.
-_LISTS = ("faults", "deeds", "deaths", "stops", "ledger_faults", "cuts", "people")
+_LISTS = (
+    *("faults", "deeds", "deaths", "stops", "ledger_faults", "cuts", "losses"),
+    *("outages", "people"),
+)
 
 #: What a world is like where nothing special is known of it.
 _PLAIN: dict[str, Any] = {
@@ -35,6 +38,7 @@ _PLAIN: dict[str, Any] = {
     "reuse": "proven",
     "batch_size": 1,
     "concurrency": 1,
+    "machines": False,
 }
 
 
@@ -60,7 +64,7 @@ def shrunk(report: Report, went: Callable[[Setup], Report] = run) -> Report:
     return smallest
 
 
-def must_hold(setup: Setup) -> None:
+def must_hold(setup: Setup) -> Report:
     """
     Let the world of *setup* go.
 
@@ -69,7 +73,7 @@ def must_hold(setup: Setup) -> None:
     """
     report = run(setup)
     if report.failure is None:
-        return
+        return report
     smallest = shrunk(report)
     story = "\n".join(smallest.story)
     raise AssertionError(

@@ -30,10 +30,10 @@ _T = TypeVar("_T")
 _FASTEST = "/dev/shm"  # noqa: S108 -- a folder of its own is made in it
 
 #: What a process is called by the machine is so much more than its number.
-_PIDS = 5_000_000
+PIDS = 5_000_000
 
 #: Of the world itself, whose ledger answers at once.
-_NOBODY = _PIDS - 1
+_NOBODY = PIDS - 1
 
 
 def instantly(work: Coroutine[Any, Any, _T]) -> _T:
@@ -89,7 +89,7 @@ class SimulatedDisk:
         Let writers be simulated, as long as the block lasts.
         """
         place = _FASTEST if Path(_FASTEST).is_dir() else None
-        system = SimpleNamespace(getpid=_pid, kill=self._look_for, stat=_no_namespace)
+        system = SimpleNamespace(getpid=pid_of, kill=self._look_for, stat=no_namespace)
         with (
             tempfile.TemporaryDirectory(dir=place) as folder,
             mock.patch(
@@ -101,7 +101,7 @@ class SimulatedDisk:
                 SimpleNamespace(SimpleQueue=lambda: _Jobs(self)),
             ),
             mock.patch.object(tokens, "os", system),
-            mock.patch.object(tokens, "_started", _long_ago),
+            mock.patch.object(tokens, "_started", started_long_ago),
             mock.patch.object(
                 SQLiteConnection, "execute", self._execute(), create=True
             ),
@@ -176,7 +176,7 @@ class SimulatedDisk:
         self._cut()
 
     def _look_for(self, pid: int, _: int) -> None:
-        number = pid - _PIDS
+        number = pid - PIDS
         if number >= 0 and self._processes[number].has_ended:
             raise ProcessLookupError
 
@@ -279,14 +279,23 @@ class _Writer:
             self._greenlet.switch()
 
 
-def _pid() -> int:
+def pid_of() -> int:
+    """
+    What the machine calls the process that asks.
+    """
     process = present_process()
-    return _NOBODY if process is None else _PIDS + process.number
+    return _NOBODY if process is None else PIDS + process.number
 
 
-def _long_ago(_: int) -> int:
+def started_long_ago(_: int) -> int:
+    """
+    When a process was started.
+    """
     return 7
 
 
-def _no_namespace(_: str) -> None:
+def no_namespace(_: str) -> None:
+    """
+    There are no containers.
+    """
     raise OSError

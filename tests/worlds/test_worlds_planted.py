@@ -4,28 +4,17 @@ Worlds find what was wrong once, and go the same way again.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import islice
-from pathlib import Path
 
 import pytest
-from going import Report, run
-from planted import PLANTED, worlds_for
+from going import Report, digests_elsewhere, run
+from planted import PLANTED
+from planting import worlds_for
 from setups import made
 from shrinking import shrunk
 
 #: A fault that is put back is found in one of so many worlds that can show it.
 _SOON = 150
-
-_AGAIN = """
-import sys
-from setups import made
-from going import run
-for seed in map(int, sys.argv[2:]):
-    print(run(made(seed, sys.argv[1])).digest)
-"""
 
 
 @pytest.mark.parametrize("words", PLANTED)
@@ -48,19 +37,8 @@ def test_a_world_goes_the_same_way_again(ledger: str) -> None:
     """
     seeds = range(20) if ledger == "memory" else range(6)
     digests = [run(made(seed, ledger)).digest for seed in seeds]
-    again = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-c", _AGAIN, ledger, *map(str, seeds)],
-        env={
-            **os.environ,
-            "PYTHONHASHSEED": "4711",
-            "PYTHONPATH": str(Path(__file__).parent),
-        },
-        check=True,
-        capture_output=True,
-        text=True,
-    )
 
-    assert digests == again.stdout.split()
+    assert digests == digests_elsewhere(ledger, seeds)
 
 
 def test_a_world_that_fails_is_made_small() -> None:

@@ -15,11 +15,14 @@ from voicepush.model.batch import Batch
 from voicepush.model.claim import Claimed
 
 #: What gives something that is asked in its turn.
-_GIVING = ("join", "draft")
+_GIVING = ("join", "share", "draft")
 
 #: What changes what is known of people.
 _CHANGING = frozenset(
-    ("join", "publish", "claim", "record", "resolve", "leave", "receive", "defer")
+    (
+        *("join", "publish", "claim", "record", "resolve", "leave", "receive", "defer"),
+        *("release", "share", "sweep", "record_late"),
+    )
 )
 
 

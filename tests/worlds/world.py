@@ -10,13 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from random import Random
-from typing import cast
 
 from others import Others
+from places import PLACES
 from planned import plan
 from promises import Promises, Seen
 from setups import BEGINNING, NAME, Setup
-from simulated_disk import SimulatedDisk
 from simulated_loop import Process, SimulatedLoop
 from simulated_network import Network
 from simulated_service import Service
@@ -28,8 +27,6 @@ from voicepush import (
 )
 from voicepush.errors import CampaignHeldError, InputError, LedgerError
 from voicepush.ledger import Ledger
-from voicepush.ledger.memory.ledger import MemoryLedger
-from voicepush.ledger.sqlite.ledger import SQLiteLedger
 from voicepush.model.outcome import BatchResult, Outcome
 from voicepush.model.status import CampaignState, CampaignStatus
 
@@ -65,8 +62,6 @@ class World:
         self.begun = loop.time()
         self.story: list[str] = []
         self.processes: list[Process] = []
-        self.disk = SimulatedDisk(setup, loop, chance, self.processes, self._cut)
-        self.kept: Ledger = MemoryLedger()
         self.promises = Promises(setup, self.wall, self.tell, loop.fail)
         self.service = Service(setup, chance, self.promises, loop.time)
         self.promises.service = self.service
@@ -81,6 +76,7 @@ class World:
         self._tasks: list[asyncio.Task[None]] = []
         self._ended: list[asyncio.Event] = []
         self._others = Others(self)
+        self.place = PLACES[setup.ledger](self)
 
     def wall(self) -> float:
         """
@@ -92,7 +88,7 @@ class World:
         """
         Add a line to the story.
         """
-        line = line.replace(str(self.disk.path.parent), "")
+        line = self.place.told(line)
         self.story.append(f"{self.loop.time() - self.begun:.6f} {line}")
 
     # What the disk does.
@@ -102,7 +98,7 @@ class World:
         Something is asked of the ledger.
         """
         await asyncio.sleep(self.disk_takes())
-        if process is None or self.is_in_file:
+        if process is None or self.setup.ledger != "memory":
             return
         asked = next(self._asked)
         for at, times in self.setup.ledger_faults:
@@ -126,13 +122,6 @@ class World:
         Whoever asked is about to be told.
         """
         await asyncio.sleep(self.disk_takes())
-
-    @property
-    def is_in_file(self) -> bool:
-        """
-        Whether the ledger is kept in a file.
-        """
-        return self.setup.ledger == "sqlite"
 
     def claims(self, process: Process, values: list[str]) -> None:
         """
@@ -158,12 +147,12 @@ class World:
         """
         What the ledger says of everyone, held against what the world knows.
         """
-        status = await self.kept.status(NAME)
+        status = await self.place.kept.status(NAME)
         if status is None:
             return {}
         seen: dict[str, Seen] = {}
         people = 0
-        async for result in self.kept.results(NAME, _OUTCOMES):
+        async for result in self.place.kept.results(NAME, _OUTCOMES):
             known = self._looked.get(result.batch.id.number)
             if known is None or known[0] is not result:
                 said = {
@@ -178,15 +167,6 @@ class World:
         self.promises.check(seen, status)
         return seen
 
-    def _cut(self) -> None:
-        """
-        The machine has lost its power, and is on again.
-        """
-        self.tell("the power is gone")
-        assert isinstance(self.kept, SQLiteLedger)
-        self.kept._file._closed = True  # whoever holds it yet must not write there
-        self.kept = self.disk.opened()
-
     # What processes do.
 
     @asynccontextmanager
@@ -194,11 +174,8 @@ class World:
         """
         The ledger as *process* has it.
         """
-        if not self.is_in_file:
-            yield watched(self.kept, self, process)
-            return
-        async with await SQLiteLedger.open(self.disk.path) as ledger:
-            yield watched(cast("Ledger", ledger), self, process)
+        async with self.place.opened() as ledger:
+            yield watched(ledger, self, process)
 
     async def process(self, work: Callable[[Process], Awaitable[None]]) -> Process:
         """
@@ -268,11 +245,11 @@ class World:
         async with self._opened(process) as ledger:
             await plan(self, ledger)
 
-    async def dispatch(self) -> None:
+    async def dispatch(self, processes: int = 1) -> None:
         """
-        Let one more process dispatch, until it ends or does not move.
+        Let so many more processes dispatch, until each ends or does not move.
         """
-        await self.process(self._dispatch)
+        await asyncio.gather(*(self.process(self._dispatch) for _ in range(processes)))
 
     async def _dispatch(self, process: Process) -> None:
         setup = self.setup
@@ -294,8 +271,7 @@ class World:
             ) as client,
             self._opened(process) as ledger,
         ):
-            campaign = await Campaign.open(ledger, NAME)
-            await campaign.dispatch(client, process_is_gone=is_gone)
+            await self.place.dispatch(ledger, client, process_is_gone=is_gone)
 
     # What the owner does.
 
@@ -303,19 +279,15 @@ class World:
         """
         Plan it, dispatch it until it is over, and look all the while.
         """
-        if not self.is_in_file:
-            await self._go()
-            return
-        with self.disk.in_place():
-            self.kept = self.disk.opened()
+        async with self.place.begun():
             await self._go()
 
     async def _go(self) -> None:
-        while await self.kept.plan(NAME) is None or not self.promises.everyone:
+        while await self.place.kept.plan(NAME) is None or not self.promises.everyone:
             await self.process(self._plan)
             self.promises.everyone = {
                 each
-                async for result in self.kept.results(NAME, _OUTCOMES)
+                async for result in self.place.kept.results(NAME, _OUTCOMES)
                 for each, *_ in result
             }
             await asyncio.sleep(5.0)
@@ -340,7 +312,7 @@ class World:
         """
         rounds = looks = 0
         while rounds < _ROUNDS and self.loop.time() - self.begun < _LONGEST:
-            await self.dispatch()
+            await self.dispatch(max(self.setup.workers, 1))
             await self.look()
             status = await self._status()
             if status.state in _OVER:
@@ -355,7 +327,7 @@ class World:
         self.loop.fail(f"it is {status.state} for ever: {status.reason}")
 
     async def _status(self) -> CampaignStatus:
-        status = await self.kept.status(NAME)
+        status = await self.place.kept.status(NAME)
         assert status is not None
         return status
 
@@ -370,7 +342,7 @@ class World:
         self.promises.resent |= unknown
         is_gone = all(each.has_ended for each in self.processes)
         try:
-            campaign = await Campaign.open(watched(self.kept, self, None), NAME)
+            campaign = await Campaign.open(watched(self.place.beside, self, None), NAME)
             await campaign.resolve(resend=True, process_is_gone=is_gone)
         except LedgerError:
             return False

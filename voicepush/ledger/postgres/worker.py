@@ -324,7 +324,9 @@ class PostgresWorker(SQLWorker):
         In which state the last worker leaves the campaign, and why.
         """
         if row["command"] is not None:
-            return _STATES[Command(row["command"])], row["reason"] or reason
+            end = _STATES[Command(row["command"])]
+            # Its workers may have been done before they heard of it.
+            return end, row["reason"] or reason or f"{end.value} by its owner"
         if state is not CampaignState.FINISHED:
             return state, reason
         if any(self._under_way(connection)):
