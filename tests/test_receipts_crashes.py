@@ -18,6 +18,7 @@ from mishaps import (
     check_finished,
     ended,
     june,
+    lasting,
     process,
     resume,
     say,
@@ -270,11 +271,9 @@ def test_a_full_disk_loses_no_receipt(serve: Serve) -> None:
         where = ("--ledger", str(ledger))
         with process(*sending(simulator, *where, *SLOWLY)) as running:
             wait_until(lambda: len(simulator.requests) > 20)
-            simulator.latency = 2.0  # it can't be over before the disk is full
-            with receiver(ledger) as (_, url):
+            with lasting(simulator), receiver(ledger) as (_, url):
                 assert {200} == {post(next(bodies)) for _ in range(30)}
                 filler = fill(disk)
-                simulator.latency = 0.1
                 wait_until(lambda: post(next(bodies)) != 200)
                 while_full = {post(next(bodies)) for _ in range(10)}
                 wait_until_quiet(simulator)

@@ -20,6 +20,7 @@ from mishaps import (
     check_finished,
     ended,
     june,
+    lasting,
     process,
     resume,
     say,
@@ -44,8 +45,9 @@ def test_pause_from_another_process(serve: Serve) -> None:
 
     with process(*sending(simulator, *SLOWLY)) as running:
         wait_until(lambda: len(simulator.requests) > 10)
-        looks = [stand() for _ in range(5)]
-        paused = say("pause", "june")
+        with lasting(simulator):
+            looks = [stand() for _ in range(5)]
+            paused = say("pause", "june")
         said = ended(running)
     stopped = check(simulator)
     twice = say("pause", "june")
@@ -74,8 +76,9 @@ def test_cancel_from_another_process(serve: Serve) -> None:
 
     with process(*sending(simulator, *SLOWLY)) as running:
         wait_until(lambda: len(simulator.requests) > 10)
-        asked = say("cancel", "june")
-        cancelled = say("cancel", "june", "--yes")
+        with lasting(simulator):
+            asked = say("cancel", "june")
+            cancelled = say("cancel", "june", "--yes")
         said = ended(running)
     found = check(simulator)
     rung = len(simulator.calls)
@@ -188,13 +191,12 @@ def test_watching_shows_progress_until_the_end(serve: Serve) -> None:
 
     with process(*sending(simulator, *SLOWLY)) as running:
         wait_until(lambda: len(simulator.requests) > 5)
-        simulator.latency = 2.0  # it can't be over before anyone watches
         with process("status", "june", "--watch") as watching:
             looks: list[dict[str, Any]] = []
             said = watching.stderr
             assert said is not None
-            wait_until(lambda: select.select([said], [], [], 0)[0])
-            simulator.latency = 0.1
+            with lasting(simulator):
+                wait_until(lambda: select.select([said], [], [], 0)[0])
             while running.poll() is None and len(looks) < 1_000:
                 looks.append(stand())
             watched = ended(watching)

@@ -189,7 +189,8 @@ def test_an_opt_out_holds_while_another_process_sends(serve: Serve) -> None:
     assert 0 == said.code
     assert len(protected) > 50
     assert protected.isdisjoint(simulator.calls)
-    assert len(protected) == told["suppressed"]
+    # Some were left out already when it was looked who is pending.
+    assert len(set(wanted) - set(simulator.calls)) == told["suppressed"]
     assert set(people) - protected == set(simulator.calls)
     assert {1} == set(simulator.calls.values())
     assert set(numbers(400)) == set(people)
