@@ -10,6 +10,7 @@ which is for Linux: ``pip install atheris``.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import multiprocessing
@@ -17,6 +18,7 @@ import random
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,6 +42,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--runs", type=int, default=-1)
+    parser.add_argument("--seed", type=int, default=0, help="0 is another each time")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         # It ends its process, and nothing would be cleaned up after that.
@@ -53,7 +56,7 @@ def _look(given: argparse.Namespace, folder: Path) -> None:
     # It is needed here only, and has to be there before what is looked into.
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["voicepush"]):
-        check = importlib.import_module(f"fuzzing.{given.reader}").check
+        check = _keeping(importlib.import_module(f"fuzzing.{given.reader}").check)
     seeds = CORPUS / given.reader
     words = sorted({word for file in seeds.iterdir() for word in _words(file)})
     dictionary, found = folder / "words", folder / "found"
@@ -66,6 +69,7 @@ def _look(given: argparse.Namespace, folder: Path) -> None:
             f"-runs={given.runs}",
             f"-max_len={_LONGEST}",
             f"-dict={dictionary}",
+            f"-seed={given.seed}",
             "-timeout=60",
             "-print_final_stats=1",
             str(found),
@@ -75,6 +79,22 @@ def _look(given: argparse.Namespace, folder: Path) -> None:
         custom_mutator=_Mutator(words, atheris),
     )
     atheris.Fuzz()
+
+
+def _keeping(check: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """
+    *check*, which writes what it can't take into the current folder.
+    """
+
+    def checked(data: bytes) -> None:
+        try:
+            check(data)
+        except BaseException:
+            name = hashlib.sha256(data).hexdigest()[:12]
+            Path(f"found-{name}").write_bytes(data)
+            raise
+
+    return checked
 
 
 def _words(file: Path) -> list[str]:

@@ -50,7 +50,6 @@ FILES = UNTRACED | {
     "test_bundle",
     "test_checking_call",
     "test_closing",
-    "test_docs",
     "test_docs_code",
     "test_docs_commands",
     "test_docs_site",

@@ -27,6 +27,7 @@ PAGES = [
 EXAMPLES = re.findall(r"```python\n(.*?)```", "\n".join(PAGES), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_run(number: int, serve: Serve, tmp_path: Path) -> None:
     """

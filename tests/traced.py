@@ -24,12 +24,14 @@ class Sdk:
 
     exporter: InMemorySpanExporter = attrs.field(factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = attrs.field(factory=InMemoryMetricReader)
-    tracers: TracerProvider = attrs.field(factory=TracerProvider)
+    tracers: TracerProvider = attrs.field(
+        factory=lambda: TracerProvider(shutdown_on_exit=False)
+    )
     meters: MeterProvider = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.meters = MeterProvider([self.reader])
+        self.meters = MeterProvider([self.reader], shutdown_on_exit=False)
 
     @property
     def providers(self) -> dict[str, Any]:

@@ -194,8 +194,9 @@ def numbered(
     Raises:
         Undecided: There is none.
     """
-    if is_place(column) and 1 <= int(column) <= len(cells):
-        return int(column) - 1
+    # Stripped as there: int() leaves characters in place that separate text.
+    if is_place(column) and 1 <= (place := int(column.strip())) <= len(cells):
+        return place - 1
     raise Undecided(f"there is no column {shown(column)}", cells, row, option=option)
 
 
