@@ -24,8 +24,21 @@ from mishaps import (
 
 from voicepush import Receipt, Report, open_ledger
 from voicepush.receipts.call_state import call_of
+from voicepush.simulator import Simulator
 
 pytestmark = pytest.mark.usefixtures("in_a_folder")
+
+
+def killed_with_twenty_in_flight(simulator: Simulator) -> None:
+    """
+    A campaign of a hundred whose process was killed while it waited for two answers.
+    """
+    simulator.next_replies("hang", "hang")
+    june(100)
+    with process(*sending(simulator, "--batch-size", "10", "--concurrency", "2")) as it:
+        wait_until(lambda: len(simulator.calls) == 20)
+        it.kill()
+        it.wait()
 
 
 def test_settle_shows_and_resends_only_on_demand(serve: Serve) -> None:
@@ -92,13 +105,7 @@ def test_settle_knows_of_those_a_dead_process_left(serve: Serve) -> None:
     Right after kill -9 they are shown, without anything being sent first.
     """
     simulator = serve()
-    simulator.next_replies("hang", "hang")
-    june(100)
-
-    with process(*sending(simulator, "--batch-size", "10", "--concurrency", "2")) as it:
-        wait_until(lambda: len(simulator.calls) == 20)
-        it.kill()
-        it.wait()
+    killed_with_twenty_in_flight(simulator)
     shown = say("resolve", "june")
     decided = say("resolve", "june", "--give-up", "--yes")
     found = check(simulator)
@@ -114,13 +121,7 @@ def test_those_a_dead_process_left_are_told_of_in_the_end(serve: Serve) -> None:
     The reasons that are told add up to the sums, also where this process has none.
     """
     simulator = serve()
-    simulator.next_replies("hang", "hang")
-    june(100)
-
-    with process(*sending(simulator, "--batch-size", "10", "--concurrency", "2")) as it:
-        wait_until(lambda: len(simulator.calls) == 20)
-        it.kill()
-        it.wait()
+    killed_with_twenty_in_flight(simulator)
     simulator.next_replies("drop")
     again = resume(simulator)
 
