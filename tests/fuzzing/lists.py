@@ -101,5 +101,6 @@ def _check_nobody_is_lost(found: _Read, content: bytes) -> None:
     rows = len(found.entries) + len(found.malformed)
     # A header is no row; nor is what stands above it. To some formats a line of spaces is
     # empty.
-    least, most = sum(1 for each in lines if each.strip()), sum(map(bool, lines))
+    least = sum(bool(each.strip()) for each in lines)
+    most = sum(map(bool, lines))
     assert least - 1 <= rows + found.titles <= most
