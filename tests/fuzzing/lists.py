@@ -99,8 +99,8 @@ def _check_nobody_is_lost(found: _Read, content: bytes) -> None:
         return
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     rows = len(found.entries) + len(found.malformed)
-    # A header is no row; nor is what stands above it. To some formats a line of spaces is
-    # empty.
+    # A header is no row; nor is what stands above it. In some formats a line of spaces
+    # is empty.
     least = sum(bool(each.strip()) for each in lines)
     most = sum(map(bool, lines))
     assert least - 1 <= rows + found.titles <= most
