@@ -346,5 +346,9 @@ class World:
             await campaign.resolve(resend=True, process_is_gone=is_gone)
         except LedgerError:
             return False
+        except InputError as error:
+            if "cancelled" not in str(error):  # by another process, meanwhile
+                raise
+            return False
         self.tell("its owner calls the unknown again")
         return True
