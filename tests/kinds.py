@@ -40,6 +40,7 @@ UNTRACED = frozenset(
         "test_receipts_crashes",
         "test_report_in_browser",
         "test_screenshots",
+        "test_worlds_in_postgres",
     }
 )
 
@@ -86,7 +87,6 @@ FILES = UNTRACED | {
     "test_worker_command",
     "test_worlds",
     "test_worlds_in_files",
-    "test_worlds_in_postgres",
     "test_worlds_planted",
 }
 

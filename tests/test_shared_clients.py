@@ -134,7 +134,8 @@ class TestClient:
         arrivals = [record.arrived for record in simulator.requests]
 
         assert 200 == summary.accepted
-        assert 150 / 200 == pytest.approx(max(arrivals) - min(arrivals), abs=0.2)
+        # A busy machine may be later, and is never earlier.
+        assert 150 / 200 - 0.2 < max(arrivals) - min(arrivals)
         assert 400 == client.sender.pacer.rate
 
     async def test_no_ledger_there(self) -> None:

@@ -256,10 +256,12 @@ def test_an_opt_out_holds_for_two_workers(serve: Serve, address: str) -> None:
 
     assert len(protected) > 50
     assert protected.isdisjoint(simulator.calls)
-    assert set(numbers(MANY)) - protected == set(simulator.calls)
+    # Some were left out already when it was looked who is pending.
+    left_out = set(numbers(MANY)) - set(simulator.calls)
+    assert left_out <= set(wanted)
     assert {1} == set(simulator.calls.values())
-    assert len(protected) == found["suppressed"]
-    assert MANY - len(protected) == found["accepted"] == found["planned"]
+    assert len(left_out) == found["suppressed"]
+    assert MANY - len(left_out) == found["accepted"] == found["planned"]
 
 
 def test_a_database_that_is_not_there_yet_is_waited_for(serve: Serve) -> None:

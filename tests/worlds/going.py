@@ -70,19 +70,29 @@ def digests_elsewhere(ledger: str, seeds: Iterable[int]) -> list[str]:
     """
     The digests of the worlds of *seeds* in another process, which hashes otherwise.
     """
+    return elsewhere(_AGAIN, ledger, *map(str, seeds), hash_seed=4711).split()
+
+
+def elsewhere(program: str, *arguments: str, hash_seed: int) -> str:
+    """
+    What *program* prints, in a process of its own.
+
+    Args:
+        hash_seed: By what it hashes texts.
+    """
     here = Path(__file__).parent
     done = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-c", _AGAIN, ledger, *map(str, seeds)],
+        [sys.executable, "-c", program, *arguments],
         env={
             **os.environ,
-            "PYTHONHASHSEED": "4711",
+            "PYTHONHASHSEED": str(hash_seed),
             "PYTHONPATH": f"{here}{os.pathsep}{here.parent}",
         },
+        stdout=subprocess.PIPE,
         check=True,
-        capture_output=True,
         text=True,
     )
-    return done.stdout.split()
+    return done.stdout
 
 
 def _went(world: World) -> Report:
