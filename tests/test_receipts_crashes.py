@@ -18,7 +18,6 @@ from mishaps import (
     check_finished,
     ended,
     june,
-    lasting,
     process,
     resume,
     say,
@@ -271,7 +270,7 @@ def test_a_full_disk_loses_no_receipt(serve: Serve) -> None:
         where = ("--ledger", str(ledger))
         with process(*sending(simulator, *where, *SLOWLY)) as running:
             wait_until(lambda: len(simulator.requests) > 20)
-            with lasting(simulator), receiver(ledger) as (_, url):
+            with receiver(ledger) as (_, url):
                 assert {200} == {post(next(bodies)) for _ in range(30)}
                 filler = fill(disk)
                 wait_until(lambda: post(next(bodies)) != 200)
