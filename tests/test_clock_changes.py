@@ -61,8 +61,9 @@ def test_a_clock_that_jumps_changes_nothing(
             time.sleep(1.3)  # until it has given its next sign
             seen = stand()
             refused = resume(simulator)
+        wait_until(lambda: len(simulator.requests) > before)
+        after = len(simulator.requests)
         said = ended(running)
-    after = len(simulator.requests)
     found = check_finished(simulator)
 
     assert "running" == seen["state"]
