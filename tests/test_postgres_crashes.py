@@ -82,8 +82,9 @@ def test_processes_that_are_killed(serve: Serve) -> None:
             running.wait()
         kills += 1
         found = stand()
-        # A claim that was on its way can land after the next process has looked.
-        assert found["in_flight"] <= 2 * IN_FLIGHT
+        # A worker cleans up after those that are gone while it sends already, and is
+        # killed before it has, now and then.
+        assert found["in_flight"] <= kills * IN_FLIGHT
         assert "no worker is at work" in str(found["waiting"])
         command = ["resume", "june"]
     code = run(["resume", "june", *OPTIONS, "--base-url", simulator.url])

@@ -268,10 +268,10 @@ def test_a_full_disk_loses_no_receipt(serve: Serve) -> None:
     with small_disk("4m") as disk:
         ledger = disk / "june.db"
         where = ("--ledger", str(ledger))
-        with process(*sending(simulator, *where, *SLOWLY)) as running:
-            wait_until(lambda: len(simulator.requests) > 20)
-            with receiver(ledger) as (_, url):
-                assert {200} == {post(next(bodies)) for _ in range(30)}
+        with receiver(ledger) as (_, url):
+            assert {200} == {post(next(bodies)) for _ in range(30)}
+            with process(*sending(simulator, *where, *SLOWLY)) as running:
+                wait_until(lambda: len(simulator.requests) > 20)
                 filler = fill(disk)
                 wait_until(lambda: post(next(bodies)) != 200)
                 while_full = {post(next(bodies)) for _ in range(10)}
@@ -281,7 +281,7 @@ def test_a_full_disk_loses_no_receipt(serve: Serve) -> None:
                 wait_until(lambda: post(next(bodies)) == 200)
                 left, refused = refused, []
                 assert {200} == {post(body) for body in left}
-            said = ended(running)
+                said = ended(running)
         again = resume(simulator, *where)
         found = check_finished(simulator, ledger)
         check_books(ledger)

@@ -26,6 +26,7 @@ from voicepush import (
 from voicepush.ledger import shared_rate
 from voicepush.ledger.postgres.ledger import PostgresLedger
 from voicepush.ledger.postgres.pace import PostgresAllowance
+from voicepush.model.events import AttemptMade, Event
 from voicepush.simulator import Simulator
 from voicepush.simulator.records import Record
 
@@ -130,10 +131,18 @@ class TestClient:
         campaign = await Campaign.plan(
             ledger, "june", message, numbers(200), rate=200, batch_size=50
         )
+        rates: list[float | None] = []
+
+        def note_rate(event: Event) -> None:
+            if isinstance(event, AttemptMade):
+                rates.append(client.sender.pacer.rate)
+
+        client.sender.observers.add(note_rate)
         summary = await campaign.dispatch(client)
         arrivals = [record.arrived for record in simulator.requests]
 
         assert 200 == summary.accepted
+        assert [200] * 4 == rates
         # A busy machine may be later, and is never earlier.
         assert 150 / 200 - 0.2 < max(arrivals) - min(arrivals)
         assert 400 == client.sender.pacer.rate
