@@ -186,13 +186,15 @@ async def test_nobody_dispatches_alone_what_others_share(
     ledger: PostgresLedger,
 ) -> None:
     """
-    As long as one of them lives.
+    As long as one of them lives; nor changes what they would not hear of.
     """
     worker = await ledger.share("june", load)
     with pytest.raises(CampaignHeldError):
         await ledger.join("june", load)
     with pytest.raises(CampaignHeldError):
         await ledger.change("june", retry_internal_error=False)
+    with pytest.raises(CampaignHeldError):
+        await ledger.change("june", stops_at=5.0)
     await ledger.change("june", rate=5.0)
 
     assert 5.0 == (await worker.heartbeat(None)).rate

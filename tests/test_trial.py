@@ -11,11 +11,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 from conftest import Connect, Serve, Simulate, numbers
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import Store
+from ledger_model import MESSAGE, TAG, PostgresStore, Store, load, planned_as, publish
+from making import batch_of
 from mishaps import process, say, wait_until
 from sums import check_sums
 
@@ -34,7 +36,9 @@ from voicepush import (
     open_ledger,
     read_file,
 )
+from voicepush.campaign.journal import LedgerJournal
 from voicepush.model.batch import Group
+from voicepush.model.claim import Claim, Claimed, NotBefore, Refused
 from voicepush.model.recipients import Kind, Recipients
 from voicepush.receipts.call_state import call_of
 from voicepush.screening.sampling import Sample
@@ -406,6 +410,36 @@ async def test_nobody_is_called_once_it_is_over(
 
     assert 40 == (await campaign.status()).accepted
     assert {1} == set(simulator.calls.values())
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "stops_in", "expected"),
+    [(-60, 60, Claimed), (60, 120, NotBefore), (-120, -60, Refused)],
+)
+async def test_its_times_are_looked_at_where_it_is_claimed(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    starts_in: float,
+    stops_in: float,
+    expected: type[Claim],
+) -> None:
+    """
+    By the ledger's clock, whatever that of a worker says.
+    """
+    now = clock.now()
+    if isinstance(store, PostgresStore):
+        monkeypatch.setattr(clock, "now", lambda: now - 3600)
+    batch = batch_of(MESSAGE, f"{TAG}-0", ["+9991", "+9992"])
+    plan = attrs.evolve(
+        planned_as(), starts_at=now + starts_in, stops_at=now + stops_in
+    )
+    await publish(store.ledger, plan, batch)
+    worker = await store.ledger.join("june", load)
+    journal = LedgerJournal(worker, 1.0, lambda: None, print)
+    claim = await journal.claim(batch, [0, 1])
+
+    assert expected is type(claim)
+    assert (expected is Refused) == journal.stop.is_set
 
 
 def test_resume_takes_the_end_away(serve: Serve) -> None:

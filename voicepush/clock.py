@@ -48,6 +48,15 @@ def seconds_of(moment: datetime | None) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
+def local_time(seconds: float | None) -> str:
+    """
+    The same in words, as a clock on the wall shows it here.
+    """
+    if seconds is None:
+        return "later"
+    return f"{moment(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"
+
+
 def monotonic() -> float:
     """
     Seconds since this machine was started.

@@ -33,7 +33,6 @@ from voicepush.model.outcome import BatchResult, Outcome, Summary, Verdict
 from voicepush.model.status import CampaignState, Progress, Waiting
 from voicepush.sending.pacing import is_rate
 from voicepush.sending.sender import Sender
-from voicepush.sending.trouble import clock_time
 from voicepush.sending.workers import Workers
 
 if TYPE_CHECKING:
@@ -258,7 +257,7 @@ class Run:
         if later is None:
             self._waiting = None
             return
-        words = f"{later.reason}, until {clock_time(later.moment)}"
+        words = f"{later.reason}, until {clock.local_time(later.moment)}"
         if self._waiting is None or self._waiting.reason != words:
             self._waiting = Waiting(words, clock.utc_now())
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from voicepush import clock
 from voicepush.errors import CampaignLostError, LedgerError
 from voicepush.ledger.late_record import LateRecord
-from voicepush.ledger.opening import span_of, starts_later
+from voicepush.ledger.opening import span_of
 from voicepush.ledger.protocol import Worker
 from voicepush.model.batch import Batch, BatchId
 from voicepush.model.claim import (
@@ -26,7 +26,6 @@ from voicepush.model.claim import (
 from voicepush.model.outcome import BatchResult
 from voicepush.model.windows import Span
 from voicepush.sending.journal import StopSignal
-from voicepush.sending.trouble import clock_time
 
 if TYPE_CHECKING:
     from voicepush.campaign.unrecorded import Unrecorded
@@ -86,17 +85,12 @@ class LedgerJournal:
         """
         Let it be sent once the ledger has it.
         """
-        plan, now = self._worker.plan, clock.now()
-        if plan.stops_at is not None and now >= plan.stops_at:
-            self.stop.set(
-                f"its time was over at {clock_time(plan.stops_at)} (--stop-at), and "
-                "resume needs a later one, or never"
-            )
         if self.stop.is_set:
             return Refused(self.stop.reason or "stopped")
-        if waits := starts_later(plan.starts_at, now):
-            return waits
-        return await self._worker.claim(batch, places)
+        claim = await self._worker.claim(batch, places)
+        if isinstance(claim, Refused) and claim.is_over:
+            self.stop.set(claim.reason)
+        return claim
 
     async def record(
         self,

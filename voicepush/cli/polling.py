@@ -38,7 +38,6 @@ from voicepush.masking import shown
 from voicepush.receipts.polling import Poll, Polled
 from voicepush.report.text import counted
 from voicepush.sending.pacing import is_rate
-from voicepush.sending.trouble import clock_time
 
 #: An answer that takes longer, in seconds, is asked for again.
 _LONGEST_ANSWER = 30.0
@@ -145,9 +144,8 @@ def _line(asking: Poll) -> str:
     if counts.failed:
         line += f"; {counted(counts.failed, 'request')} failed"
     if asking.pacer.held_until is not None:
-        line += (
-            f"; the service asks to wait until {clock_time(asking.pacer.held_until)}"
-        )
+        until = clock.local_time(asking.pacer.held_until)
+        line += f"; the service asks to wait until {until}"
     return line
 
 

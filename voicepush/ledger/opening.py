@@ -11,10 +11,11 @@ from math import inf
 
 import msgspec
 
+from voicepush import clock
 from voicepush.errors import InputError
 from voicepush.ledger.plan import PlannedGroup
 from voicepush.model.batch import Group
-from voicepush.model.claim import NotBefore
+from voicepush.model.claim import NotBefore, Refused
 from voicepush.model.message import VoiceMessage
 from voicepush.model.windows import (
     ALWAYS,
@@ -249,3 +250,15 @@ def starts_later(starts_at: float | None, now: float) -> NotBefore | None:
     if starts_at is None or starts_at <= now:
         return None
     return NotBefore(starts_at, "it starts later (--start-at)")
+
+
+def out_of_time(
+    starts_at: float | None, stops_at: float | None, now: float
+) -> NotBefore | Refused | None:
+    """
+    Why nobody in a campaign is called *now*, where its own times say so.
+    """
+    if stops_at is not None and stops_at <= now:
+        words = f"its time was over at {clock.local_time(stops_at)} (--stop-at), and "
+        return Refused(f"{words}resume needs a later one, or never", is_over=True)
+    return starts_later(starts_at, now)

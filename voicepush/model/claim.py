@@ -48,6 +48,8 @@ class Refused:
     """
 
     reason: str
+    #: Whether nothing else may be, either.
+    is_over: bool = False
 
 
 Claim: TypeAlias = Claimed | NotBefore | Refused

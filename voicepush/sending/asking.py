@@ -23,7 +23,6 @@ from voicepush.sending.status_api import (
     path_of,
     read_statuses,
 )
-from voicepush.sending.trouble import clock_time
 
 if TYPE_CHECKING:
     from voicepush.sending.transport import Transport
@@ -122,7 +121,8 @@ class Asker:
         )
 
     def _too_long(self) -> Refusal:
-        words = f"the service asks to wait until {clock_time(self.pacer.held_until)}"
+        until = clock.local_time(self.pacer.held_until)
+        words = f"the service asks to wait until {until}"
         return Refusal(Meaning.THROTTLED, "to wait", words)
 
     async def _try(self, transaction_id: str, *, fresh: bool) -> _Tried:

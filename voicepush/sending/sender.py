@@ -32,7 +32,7 @@ from voicepush.sending.retrying import until_done
 from voicepush.sending.sizes import Sizes
 from voicepush.sending.slots import Slots
 from voicepush.sending.telling import attempt_made, batch_recorded
-from voicepush.sending.trouble import Trouble, clock_time
+from voicepush.sending.trouble import Trouble
 from voicepush.settings import Settings
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Sender:
             return
         moment = self._now() + seconds
         await told(journal, delivery, due_at=moment)
-        delivery.refusal = f"it has to wait until {clock_time(moment)}"
+        delivery.refusal = f"it has to wait until {clock.local_time(moment)}"
 
     async def _finished(self, delivery: Delivery, journal: Journal) -> BatchResult:
         """
@@ -307,8 +307,9 @@ class Sender:
             delivery.expire(places)
             await told(journal, delivery)
         elif turn is Turn.TOO_LONG:
+            until = clock.local_time(self.pacer.held_until)
             journal.stop.set(
-                f"the service asks to wait until {clock_time(self.pacer.held_until)}, "
+                f"the service asks to wait until {until}, "
                 "which is longer than --patience; resume goes on after that"
             )
         if turn is not Turn.GO:

@@ -113,16 +113,7 @@ class Trouble:
             return
         words = _TROUBLES[last.meaning]
         if held_until is not None:
-            words = f"the service asks to wait until {clock_time(held_until)}"
+            words = f"the service asks to wait until {clock.local_time(held_until)}"
         said = " ".join(filter(None, (last.code, last.description)))
         since = self._trouble.since if self._trouble else clock.moment(self._now())
         self._trouble = Waiting(f"{words} ({said})" if said else words, since)
-
-
-def clock_time(seconds: float | None) -> str:
-    """
-    The local time that many *seconds* after the beginning of 1970.
-    """
-    if seconds is None:
-        return "later"
-    return f"{clock.moment(seconds).astimezone():%Y-%m-%d %H:%M:%S %z}"

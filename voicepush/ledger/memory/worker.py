@@ -17,6 +17,7 @@ from voicepush.ledger.opening import (
     closed,
     closing,
     in_order,
+    out_of_time,
     span_of,
     starts_later,
     who_waits,
@@ -156,7 +157,10 @@ class MemoryWorker:
             raise CampaignLostError(
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
-        windows, now = self._campaign.plan.windows, clock.now()
+        plan, now = self._campaign.plan, clock.now()
+        if away := out_of_time(plan.starts_at, plan.stops_at, now):
+            return away
+        windows = plan.windows
         waits = closed(windows, batch.group, now)
         out = waits or self._left_out(row, places)
         if isinstance(out, NotBefore):

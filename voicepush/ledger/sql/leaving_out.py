@@ -11,7 +11,7 @@ from threading import RLock
 from voicepush import clock
 from voicepush.ledger import decisions
 from voicepush.ledger.index import Places
-from voicepush.ledger.opening import closed, load_windows, span_of
+from voicepush.ledger.opening import closed, load_windows, out_of_time, span_of
 from voicepush.ledger.packing import unpack_kept, unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.sql import suppression
@@ -21,7 +21,7 @@ from voicepush.ledger.sql.rows import called_in, rows_numbered
 from voicepush.ledger.sql.store import Connection
 from voicepush.model.batch import Batch, BatchId, Group
 from voicepush.model.call import Call
-from voicepush.model.claim import NotBefore
+from voicepush.model.claim import NotBefore, Refused
 from voicepush.model.consent import CONSENT
 from voicepush.model.outcome import Verdict
 from voicepush.model.recipients import origin_in
@@ -61,11 +61,14 @@ class LeavingOut:
 
     def until(
         self, connection: Connection, group: Group, now: float
-    ) -> NotBefore | float | None:
+    ) -> NotBefore | Refused | float | None:
         """
         Until when the people of *group* may be called, or when they may be again, by
-        the windows of this moment.
+        the windows of this moment and the campaign's own times.
         """
+        plan = self._plan
+        if away := out_of_time(plan.starts_at, plan.stops_at, now):
+            return away
         if not group.zones:
             return None
         row = connection.execute(

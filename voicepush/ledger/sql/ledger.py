@@ -122,7 +122,10 @@ class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
             row = published_row(connection, campaign)
             check_here(row)
             # They hear of a rate, and of nothing else.
-            hear = retry_internal_error is None and resend_unknown is None
+            hear = all(
+                each is None
+                for each in (retry_internal_error, resend_unknown, stops_at)
+            )
             check_free(connection, row, shares=hear)
             if changes:
                 connection.execute(

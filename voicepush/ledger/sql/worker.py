@@ -53,6 +53,7 @@ from voicepush.model.claim import (
     NotBefore,
     Record,
     Recorded,
+    Refused,
     Superseded,
 )
 from voicepush.model.outcome import BatchResult, Outcome, Verdict
@@ -178,7 +179,7 @@ class SQLWorker:
             if isinstance(out, NotBefore):
                 return out
             until = self._leaving_out.until(connection, batch.group, row["now"])
-            if isinstance(until, NotBefore):
+            if isinstance(until, NotBefore | Refused):
                 return until
             row["closes_at"] = closing(until, self.plan.expires_at)
             claimed = self._claim_but(connection, row, batch, places, out)
