@@ -9,7 +9,8 @@ import sqlite3
 import tempfile
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -69,7 +70,7 @@ class SimulatedDisk:
         self._chance = chance
         self._processes = processes
         self._cut = cut
-        self._stack = ExitStack()
+        self._writers: list[greenlet] = []
         self._turns = 0
         self._commits = 0
         self._failing = 0
@@ -94,7 +95,7 @@ class SimulatedDisk:
             tempfile.TemporaryDirectory(dir=place) as folder,
             mock.patch(
                 "voicepush.ledger.sqlite.writer.threading",
-                SimpleNamespace(Thread=_Writer),
+                SimpleNamespace(Thread=partial(_Writer, self._writers)),
             ),
             mock.patch(
                 "voicepush.ledger.sqlite.writer.queue",
@@ -109,6 +110,11 @@ class SimulatedDisk:
             tokens.at_work.clear()
             self._folder = Path(folder)
             yield
+            for writer in self._writers:
+                # Of those that wait for ever nobody would close the files.
+                with suppress(Exception):
+                    writer.throw()
+            self._writers.clear()
         tokens.at_work.clear()
 
     def opened(self) -> SQLiteLedger:
@@ -260,9 +266,17 @@ class _Writer:
     In place of a thread: it goes on when it is told to, and stops where it waits.
     """
 
-    def __init__(self, *, target: Callable[[], None], name: str, daemon: bool) -> None:
+    def __init__(
+        self,
+        writers: list[greenlet],
+        *,
+        target: Callable[[], None],
+        name: str,
+        daemon: bool,
+    ) -> None:
         del name, daemon
         self._greenlet = greenlet(target)
+        writers.append(self._greenlet)
         self._greenlet.gr_context = in_the_name_of(present_process())
 
     def start(self) -> None:
