@@ -2,18 +2,21 @@
 Lets many worlds go, and shows the smallest that fails.
 
 ``python tests/worlds/run.py --worlds 2000 --seed 1`` says how many go in a second. Of
-one that fails it tells the seed, and the story of the smallest like it.
+one that fails it tells the seed, and the story of the smallest like it. A signal ends
+it after the world that goes at that moment.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
 from contextlib import nullcontext
 from itertools import islice
 from math import inf
+from threading import Event
 
 from going import Report, run
 from planted import PLANTED
@@ -47,6 +50,9 @@ def main() -> int:
     words = "nothing"
     if given.plant is not None:
         words, planted = list(_planted_for(given.ledger).items())[given.plant]
+    ends = Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: ends.set())
     failed: list[int] = []
     seen: Counter[str] = Counter()
     begun = time.monotonic()
@@ -54,7 +60,7 @@ def main() -> int:
         for setup in islice(
             worlds_for(planted, given.ledger, given.seed), given.worlds
         ):
-            if time.monotonic() - begun > 60 * given.minutes:
+            if ends.is_set() or time.monotonic() - begun > 60 * given.minutes:
                 break
             report = run(setup)
             _count(seen, report)
