@@ -308,11 +308,11 @@ def test_from_the_command_line(serve: Serve) -> None:
     say(*sending(serve("drop@1/5"), "--rejects", "rejected.csv", "--batch-size", "10"))
 
     said = say(
-        *("evidence", "june", "--out", "june.zip", "--with-list"),
+        *("evidence", "june", "--output", "june.zip", "--with-list"),
         *("--rejects", "rejected.csv"),
     )
     checked_ = say("evidence", "--verify", "june.zip", "--ledger", "voicepush.db")
-    as_json = json.loads(say("evidence", "june", "--out", "folder", "--json").out)
+    as_json = json.loads(say("evidence", "june", "--output", "folder", "--json").out)
     of_folder = json.loads(say("evidence", "--verify", "folder", "--json").out)
 
     files = files_in(Path("june.zip"))
@@ -361,7 +361,7 @@ def test_nobody_else_can_read_it(serve: Serve) -> None:
     generous = os.umask(0)
 
     for out in ("june.zip", "folder"):
-        say("evidence", "june", "--out", out)
+        say("evidence", "june", "--output", out)
     os.umask(generous)
 
     modes = {
@@ -378,22 +378,22 @@ def test_nobody_else_can_read_it(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("june", "--out", "there"), "--out there is there already"),
-        (("june", "--out", "there.zip"), "--out there.zip is there already"),
-        (("june", "--out", "link.zip"), "--out link.zip is there already"),
-        (("june", "--out", "no/june.zip"), "--out no/june.zip can't be written"),
-        (("june", "--out", "voicepush.db"), "of the ledger, which would be lost"),
-        (("june",), "such as --out june-evidence.zip"),
+        (("june", "--output", "there"), "--output there is there already"),
+        (("june", "--output", "there.zip"), "--output there.zip is there already"),
+        (("june", "--output", "link.zip"), "--output link.zip is there already"),
+        (("june", "--output", "no/june.zip"), "--output no/june.zip can't be written"),
+        (("june", "--output", "voicepush.db"), "of the ledger, which would be lost"),
+        (("june",), "such as --output june-evidence.zip"),
         ((), "name a CAMPAIGN, or a bundle to check"),
-        (("may", "--out", "x"), "there is no campaign 'may'"),
+        (("may", "--output", "x"), "there is no campaign 'may'"),
         (
-            ("june", "--out", "x", "--ledger", "none.db"),
+            ("june", "--output", "x", "--ledger", "none.db"),
             "there is no ledger at none.db",
         ),
-        (("june", "--out", "x", "--rejects", "none"), "none can't be read"),
-        (("june", "--out", "x", "--digest", "0"), "--digest is of no use without"),
+        (("june", "--output", "x", "--rejects", "none"), "none can't be read"),
+        (("june", "--output", "x", "--digest", "0"), "--digest is of no use without"),
         (("june", "--verify", "x"), "CAMPAIGN is of no use with --verify"),
-        (("--out", "y", "--verify", "x"), "--out is of no use with --verify"),
+        (("--output", "y", "--verify", "x"), "--output is of no use with --verify"),
         (("--with-list", "--verify", "x"), "--with-list is of no use with --verify"),
         (("--rejects", "y", "--verify", "x"), "--rejects is of no use with --verify"),
     ],
@@ -435,8 +435,8 @@ def test_a_list_that_is_another_by_now(
     say(*sending(serve()))
     change_list(Path("june.csv"))
 
-    refused = say("evidence", "june", "--out", "with.zip", "--with-list")
-    without = say("evidence", "june", "--out", "without.zip")
+    refused = say("evidence", "june", "--output", "with.zip", "--with-list")
+    without = say("evidence", "june", "--output", "without.zip")
 
     source = manifest_of(files_in(Path("without.zip")))["source"]
     assert 2 == refused.code
@@ -599,9 +599,9 @@ def test_while_another_process_sends(serve: Serve) -> None:
         wait_until(lambda: len(simulator.requests) > 2)
         while running.poll() is None:
             out = f"june-{len(made_)}.zip"
-            made_.append((out, say("evidence", "june", "--out", out)))
+            made_.append((out, say("evidence", "june", "--output", out)))
         code = running.returncode
-    last = say("evidence", "june", "--out", "last.zip")
+    last = say("evidence", "june", "--output", "last.zip")
 
     assert 0 == code
     assert len(made_) > 1
@@ -642,7 +642,7 @@ def test_another_ledger(serve: Serve) -> None:
     simulator = serve()
     say(*sending(simulator))
     say(*sending(simulator, "--ledger", "other.db", "--campaign", "may"))
-    say("evidence", "june", "--out", "june.zip")
+    say("evidence", "june", "--output", "june.zip")
 
     said = say("evidence", "--verify", "june.zip", "--ledger", "other.db")
 
@@ -655,7 +655,7 @@ def test_a_damaged_bundle_and_a_ledger(serve: Serve) -> None:
     """
     june(5)
     say(*sending(serve()))
-    say("evidence", "june", "--out", "folder")
+    say("evidence", "june", "--output", "folder")
     Path("folder/manifest.json").write_text("?")
 
     said = say("evidence", "--verify", "folder", "--ledger", "voicepush.db")
@@ -672,7 +672,7 @@ def test_rows_and_sums_that_differ(serve: Serve) -> None:
     say(*sending(serve()))
     change("UPDATE tally SET accepted = accepted - 1")
 
-    said = say("evidence", "june", "--out", "june.zip")
+    said = say("evidence", "june", "--output", "june.zip")
 
     assert 5 == said.code
     assert "5 accepted in the rows, 4 in the sums" in said.complaint
@@ -755,7 +755,7 @@ def test_a_report_names_the_digest(serve: Serve) -> None:
     june(5)
     say(*sending(serve()))
     digests = [
-        say("evidence", "june", "--out", f"{number}.zip").out.strip()
+        say("evidence", "june", "--output", f"{number}.zip").out.strip()
         for number in range(10)
     ]
 
@@ -774,7 +774,7 @@ def test_secrets_of_the_notify_url(serve: Serve) -> None:
     june(2)
     url = "https://user:hush@example.org/receipts?token=hush"
     say(*sending(serve(), "--notify-url", url))
-    say("evidence", "june", "--out", "june")
+    say("evidence", "june", "--output", "june")
 
     manifest = manifest_of(files_in(Path("june")))
 
@@ -842,7 +842,7 @@ def test_a_list_from_elsewhere(serve: Serve) -> None:
     asyncio.run(_plan_without_file())
 
     with chdir("."):
-        say("evidence", "may", "--out", "may")
+        say("evidence", "may", "--output", "may")
 
     source = manifest_of(files_in(Path("may")))["source"]
     assert (None, "not looked at", None) == (

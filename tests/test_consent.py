@@ -464,7 +464,7 @@ def test_from_the_command_line(serve: Serve) -> None:
     )
     text = say("lookup", listed[0]).out
     as_json = json.loads(say("lookup", listed[0], "--json").out)
-    say("evidence", "june", "--out", "june.zip")
+    say("evidence", "june", "--output", "june.zip")
     files = files_in(Path("june.zip"))
     assert 0 == said.code
     assert [listed[0]] == list(simulator.calls)

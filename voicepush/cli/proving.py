@@ -35,7 +35,7 @@ async def evidence(
     campaign: str | None = None,
     /,
     *,
-    out: Path | None = None,
+    output: Path | None = None,
     rejects: Path | None = None,
     with_list: Annotated[bool, Parameter(negative="")] = False,
     verify: Path | None = None,
@@ -53,7 +53,7 @@ async def evidence(
     ----------
     campaign
         The campaign's name.
-    out
+    output
         Where the bundle is written: a zip if it ends in .zip, else a folder; never over
         anything.
     rejects
@@ -73,7 +73,7 @@ async def evidence(
     if verify is not None:
         making = {
             "CAMPAIGN": campaign,
-            "--out": out,
+            "--output": output,
             "--rejects": rejects,
             "--with-list": with_list,
         }
@@ -83,18 +83,18 @@ async def evidence(
         return await _verify(verify, digest, ledger, json=json)
     if campaign is None:
         raise InputError("name a CAMPAIGN, or a bundle to check with --verify")
-    if out is None:
+    if output is None:
         raise InputError(
-            "say where the bundle is to be written, such as --out "
+            "say where the bundle is to be written, such as --output "
             f"{shown(campaign)}-evidence.zip"
         )
     if digest is not None:
         raise InputError("--digest is of no use without --verify")
     where = ledger or DEFAULT_LEDGER
-    check_output(out, "--out", inputs(where, None, *filter(None, [rejects])))
+    check_output(output, "--output", inputs(where, None, *filter(None, [rejects])))
     proof = Proof(
         campaign=campaign,
-        out=out,
+        out=output,
         version=voicepush.__version__,
         rejects=rejects,
         with_list=with_list,

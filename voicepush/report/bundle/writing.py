@@ -141,7 +141,7 @@ def building(out: Path) -> Iterator[Building]:
                 shutil.rmtree(folder)
     except OSError as error:
         raise InputError(
-            f"--out {out} can't be written: {error.strerror or error}"
+            f"--output {out} can't be written: {error.strerror or error}"
         ) from error
 
 
@@ -151,8 +151,8 @@ def _is_zip(out: Path) -> bool:
 
 def _is_there(out: Path) -> InputError:
     return InputError(
-        f"--out {out} is there already, and nothing is written over it; give another "
-        "name"
+        f"--output {out} is there already, and nothing is written over it; give "
+        "another name"
     )
 
 
