@@ -101,6 +101,17 @@ class Service(Tenant):
         )
 
 
+@Parameter(name="*", group="Service")
+@attrs.frozen(kw_only=True)
+class SharedService(Service):
+    """
+    The same for those who share a rate with others, and have none of their own.
+    """
+
+    # It is said why, to those who give one all the same.
+    rate: Annotated[float | None, Parameter(show=False)] = None
+
+
 def typed_batch_size(service: Service | None) -> str | None:
     """
     The size of batches, if it was typed.

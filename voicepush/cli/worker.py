@@ -25,7 +25,7 @@ from voicepush.cli.options import (
     patient,
     seconds,
 )
-from voicepush.cli.service import Service
+from voicepush.cli.service import SharedService
 from voicepush.cli.terminal import draining, say, signals, tell
 from voicepush.client.client import Client
 from voicepush.errors import InputError, LedgerError
@@ -41,7 +41,7 @@ _LOOKS_AGAIN = 5.0
 
 async def worker(
     *,
-    service: Service | None = None,
+    service: SharedService | None = None,
     ledger: LedgerPath = DEFAULT_LEDGER,
     patience: Patience = None,
     drain: Drain = None,
@@ -78,7 +78,7 @@ async def worker(
         Serve /healthz there, such as 127.0.0.1:8091; port 0 takes a free one. Nothing
         is served by default.
     """
-    service = service or Service()
+    service = service or SharedService()
     if service.rate is not None:
         raise InputError(
             "a worker has no rate of its own: give it to a campaign (voicepush rate "
