@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Generator,
     Iterator,
 )
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -286,15 +285,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     told = kinds.worlds_told(terminalreporter.getreports("passed"))
     if told is not None:
         terminalreporter.write_line(told)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """
-    Leave tests that only repeat out of coverage, with all that they start.
-    """
-    with kinds.untraced(item):
-        return (yield)
 
 
 # The asserts of helpers tell what they compared, as those of tests do.

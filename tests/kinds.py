@@ -6,9 +6,7 @@ A single test is marked where it stands; here is what is slow as a whole.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -99,9 +97,6 @@ FEW = 25
 #: What a test calls the number of simulated worlds that it has gone through.
 WORLDS = "worlds"
 
-#: By this variable coverage tells a process how it is traced.
-_TRACED = "COVERAGE_PROCESS_CONFIG"
-
 
 def is_quick(config: pytest.Config) -> bool:
     """
@@ -141,21 +136,6 @@ def worlds_told(reports: Iterable[pytest.TestReport]) -> str | None:
     worlds = sum(many for many, _ in found)
     seconds = sum(each for _, each in found)
     return f"{worlds:,} simulated worlds, {worlds / seconds:.1f} a second"
-
-
-@contextmanager
-def untraced(item: pytest.Item) -> Iterator[None]:
-    """
-    Let the processes that an untraced test starts go without coverage, too.
-    """
-    told = None
-    if item.get_closest_marker("no_cover"):
-        told = os.environ.pop(_TRACED, None)
-    try:
-        yield
-    finally:
-        if told is not None:
-            os.environ[_TRACED] = told
 
 
 def _file(item: pytest.Item) -> str:

@@ -163,15 +163,10 @@ def test_planning_on_a_full_disk_plans_nothing(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(("limit", "planned"), [(60_000, False), (400_000, True)])
-def test_a_file_that_may_not_grow(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, limit: int, planned: bool
-) -> None:
+def test_a_file_that_may_not_grow(serve: Serve, limit: int, planned: bool) -> None:
     """
     A limit on the size of files is met like a full disk, planning and dispatching.
     """
-    # The child could not write what a coverage tool has measured of it, either.
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)
     simulator = serve(latency=0.02)
     june(2_000 if planned else 20_000)
     bound = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, -1))"
