@@ -47,7 +47,22 @@ function columnsOf(table) {
   return columns;
 }
 
-// People per second as bars, the limit as a line, refusals as points above.
+// Triangles that point down, as in the key.
+function triangles(plot, series) {
+  const path = new Path2D();
+  const half = 5 * devicePixelRatio;
+  plot.data[series].forEach((value, i) => {
+    if (value === null) return;
+    const [x, y] = [plot.valToPos(plot.data[0][i], "x", true), plot.valToPos(value, "y", true)];
+    path.moveTo(x - half, y - half);
+    path.lineTo(x + half, y - half);
+    path.lineTo(x, y + half);
+    path.closePath();
+  });
+  return { fill: path, stroke: null };
+}
+
+// People per second as bars, the limit as a line, refusals as triangles above.
 function speed({ at, per_second, limit, refused }) {
   const top = 1.07 * Math.max(...per_second, ...limit);
   const bars = uPlot.paths.bars({ align: 1, size: [0.9, 100] });
@@ -57,7 +72,7 @@ function speed({ at, per_second, limit, refused }) {
     series: [
       { fill: colour("accepted"), width: 0, paths: bars, points: { show: false } },
       { stroke: colour("limit"), width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
-      { stroke: colour("rejected"), paths: () => null, points: { show: true, size: 8, fill: colour("rejected") } },
+      { stroke: colour("rejected"), paths: () => null, points: { show: true, paths: triangles, fill: colour("rejected") } },
     ],
   };
 }
