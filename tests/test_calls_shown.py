@@ -92,8 +92,10 @@ def test_export_writes_the_calls(serve: Serve) -> None:
     sent(serve)
     people = numbers(5)
     rows = list(csv.DictReader(io.StringIO(say("export", "june").out)))
-    reached = say("export", "june", "--call", "reached", "--format", "jsonl").out
-    others = say("export", "june", "--call", "on-its-way", "--call", "not_reached").out
+    reached = say("export", "june", "--calls", "reached", "--format", "jsonl").out
+    others = say(
+        "export", "june", "--calls", "on-its-way", "--calls", "not_reached"
+    ).out
     found = [json.loads(line) for line in reached.splitlines()]
 
     assert [
@@ -138,7 +140,7 @@ def test_lookup_tells_of_the_call(serve: Serve) -> None:
         (["status", "june", "--heard-after", "soon"], "--heard-after soon"),
         (["status", "june", "--heard-after", "1.5s"], "whole seconds"),
         (["status", "june", "--history", "--heard-after", "5s"], "choose either"),
-        (["export", "june", "--call", "ringing"], "--call 'ringing' is none of"),
+        (["export", "june", "--calls", "ringing"], "--calls 'ringing' is none of"),
     ],
 )
 def test_wrong_usage(serve: Serve, arguments: list[str], complaint: str) -> None:

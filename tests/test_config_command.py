@@ -326,7 +326,7 @@ def test_the_example_of_the_docs_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
         each["option"]: each["value"] for each in shown("poll", "--profile", "outage")
     }
 
-    assert (200, "2h", "180****0100") == (sales["rate"], sales["expiry"], sales["cli"])
+    assert (200, "2h", "999*****0100") == (sales["rate"], sales["expiry"], sales["cli"])
     assert "https://calls.example.org/receipts" == sales["notify-url"]
     assert str(Path("sales.key").absolute()) == sales["key-file"]
     assert (2, "https://api-us.imiconnect.io") == (outage["rate"], outage["base-url"])

@@ -71,10 +71,10 @@ app = App(
     name="voicepush",
     help="Ring people in bulk and play them a message: no one twice, no one lost.",
     help_epilogue=(
-        "Exit status: 0 everyone was accepted; 1 finished or paused, but not everyone "
-        "was; 2 wrong usage or input; 3 the service refuses everything; 4 another "
-        "process holds the campaign; 5 the ledger failed; 130 interrupted; 141 the "
-        "reader of the output has gone."
+        "Exit status: 0 done, and where people were called everyone was accepted; 1 "
+        "finished or paused, but not everyone was; 2 wrong usage or input; 3 the "
+        "service refuses everything; 4 another process holds the campaign; 5 the "
+        "ledger failed; 130 interrupted; 141 the reader of the output has gone."
     ),
     version=voicepush.__version__,
     result_action="return_value",

@@ -64,7 +64,7 @@ class SecondRound:
         return FollowUp(
             ledger,
             self.from_campaign or "",
-            states=[state_called(each, "--calls") for each in self.calls or []]
+            states=[state_called(each) for each in self.calls or []]
             or [CallState.NOT_REACHED],
             after=None
             if self.after is None

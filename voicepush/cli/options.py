@@ -320,7 +320,7 @@ def outcome_called(name: str) -> Outcome:
         raise InputError(f"--outcome {name!r} is none of {known}") from None
 
 
-def state_called(name: str, option: str = "--call") -> CallState:
+def state_called(name: str) -> CallState:
     """
     The state of a call of that *name*, as it may be typed.
     """
@@ -328,4 +328,4 @@ def state_called(name: str, option: str = "--call") -> CallState:
         return CallState(name.replace("-", "_"))
     except ValueError:
         known = ", ".join(CallState)
-        raise InputError(f"{option} {name!r} is none of {known}") from None
+        raise InputError(f"--calls {name!r} is none of {known}") from None

@@ -215,7 +215,7 @@ async def export(
     /,
     *,
     outcome: Annotated[list[str] | None, Parameter(negative="")] = None,
-    call: Annotated[list[str] | None, Parameter(negative="")] = None,
+    calls: Annotated[list[str] | None, Parameter(negative="")] = None,
     format: Literal["csv", "jsonl"] = "csv",  # noqa: A002 -- the option's name
     with_: Annotated[list[str] | None, Parameter(name="--with", negative="")] = None,
     output: Path | None = None,
@@ -231,7 +231,7 @@ async def export(
     outcome
         accepted, rejected, expired, not_sent, unknown or pending; may be given several
         times.
-    call
+    calls
         What became of the calls of the accepted: reached, agent, not_reached, dropped,
         expired or on_its_way; may be given several times.
     format
@@ -245,7 +245,7 @@ async def export(
         Where campaigns are kept.
     """
     outcomes = [outcome_called(each) for each in outcome or []]
-    states = [state_called(each) for each in call or []]
+    states = [state_called(each) for each in calls or []]
     if states and not outcomes:
         outcomes = [Outcome.ACCEPTED]
     columns = list(dict.fromkeys(with_ or []))
@@ -262,8 +262,8 @@ async def export(
             head = csv_head(columns) if format == "csv" else ""
             async for result in found.batches(*outcomes):
                 _check_kept(columns, result.batch.recipients.kept)
-                calls = await opened.calls(result.batch.id) if has_calls else None
-                file.write(head + rows(result, wanted, calls))
+                known = await opened.calls(result.batch.id) if has_calls else None
+                file.write(head + rows(result, wanted, known))
                 head = ""
             file.write(head)
     return EVERYONE_ACCEPTED
