@@ -694,7 +694,7 @@ def test_the_command_tells_all_that_it_did(serve: Serve) -> None:
     ids = say("forget", "c-1", "--customer-id", "--yes")
 
     assert "1  were unknown, and are given up" in said.out
-    assert "they stood on the list" in other.out
+    assert "they stood on the suppression list" in other.out
     assert "they stood 0 times in the ledger\n" in ids.out
 
 

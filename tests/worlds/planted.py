@@ -320,7 +320,7 @@ def _overlap() -> Iterator[None]:
 
 
 @_planted(
-    "the list of those who must not be called is looked at when planning only",
+    "the suppression list is looked at when planning only",
     with_deed(Deed.SUPPRESS),
 )
 def _suppress_once() -> Iterator[None]:

@@ -137,7 +137,7 @@ def _lines(found: Forgetting) -> Iterator[str]:
         if number:
             yield f"  {number:>6,}  {words}"
     if found.was_listed:
-        yield "  they stood on the list of those who must not be called"
+        yield "  they stood on the suppression list"
     yield (
         "  a hash stays, so that they are not called again"
         if found.is_kept

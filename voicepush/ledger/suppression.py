@@ -1,5 +1,5 @@
 """
-What every ledger promises about its list of those who must not be called.
+What every ledger promises about its suppression list: those who must not be called.
 """
 
 from __future__ import annotations

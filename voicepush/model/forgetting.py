@@ -27,7 +27,7 @@ class Forgetting:
     bodies: int = 0
     #: How many other texts were changed.
     texts: int = 0
-    #: Whether they were on the list of those who must not be called.
+    #: Whether they were on the suppression list.
     was_listed: bool = False
     #: Whether a hash stays, so that they are not called again.
     is_kept: bool = True

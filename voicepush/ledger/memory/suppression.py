@@ -1,5 +1,5 @@
 """
-The list of those who must not be called, which lasts as long as an object.
+The suppression list, which lasts as long as an object.
 """
 
 from __future__ import annotations

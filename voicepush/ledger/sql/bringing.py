@@ -1,5 +1,5 @@
 """
-The list of those who must not be called is brought from one ledger into another.
+The suppression list is brought from one ledger into another.
 
 Who is on it there already stays as they are. The others stand there as they stood here:
 since when, by whom put on it, in which category and why. What was removed here is not

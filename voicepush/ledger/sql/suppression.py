@@ -1,5 +1,5 @@
 """
-The list of those who must not be called, in a store that speaks SQL.
+The suppression list, in a store that speaks SQL.
 
 A number is kept as the whole number that its digits say, which takes the least room and
 is exact; a customer id as the text that it is. Each names what put it there, where the

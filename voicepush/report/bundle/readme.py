@@ -32,8 +32,8 @@ _FILES: Mapping[str, str] = {
         "per line."
     ),
     SUPPRESSION: (
-        "The people of this campaign who were on the list of those not to call when "
-        "this bundle was made."
+        "The people of this campaign who were on the suppression list (those who must "
+        "not be called) when this bundle was made."
     ),
     SUPPRESSION_HISTORY: (
         "What was done to that list, when, and by which process, one line each. It "
