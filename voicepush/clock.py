@@ -50,7 +50,7 @@ def seconds_of(moment: datetime | None) -> float | None:
 
 def local_time(seconds: float | None) -> str:
     """
-    The same in words, as a clock on the wall shows it here.
+    What a clock on the wall shows here that many *seconds* after the beginning of 1970.
     """
     if seconds is None:
         return "later"
