@@ -337,9 +337,8 @@ def _no_windows() -> Iterator[None]:
         return ALWAYS
 
     with (
-        mock.patch.object(worker, "closed", _nothing),
+        mock.patch.object(worker, "called_until", return_value=inf),
         mock.patch("voicepush.campaign.journal.span_of", always),
-        mock.patch.object(worker, "span_of", always),
     ):
         yield
 

@@ -38,6 +38,7 @@ from voicepush.masking import shown
 from voicepush.receipts.polling import Poll, Polled
 from voicepush.report.text import counted
 from voicepush.sending.pacing import is_rate
+from voicepush.sending.trouble import asks_to_wait
 
 #: An answer that takes longer, in seconds, is asked for again.
 _LONGEST_ANSWER = 30.0
@@ -144,8 +145,7 @@ def _line(asking: Poll) -> str:
     if counts.failed:
         line += f"; {counted(counts.failed, 'request')} failed"
     if asking.pacer.held_until is not None:
-        until = clock.local_time(asking.pacer.held_until)
-        line += f"; the service asks to wait until {until}"
+        line += f"; {asks_to_wait(asking.pacer.held_until)}"
     return line
 
 

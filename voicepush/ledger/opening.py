@@ -13,7 +13,7 @@ import msgspec
 
 from voicepush import clock
 from voicepush.errors import InputError
-from voicepush.ledger.plan import PlannedGroup
+from voicepush.ledger.plan import Plan, PlannedGroup
 from voicepush.model.batch import Group
 from voicepush.model.claim import NotBefore, Refused
 from voicepush.model.message import VoiceMessage
@@ -252,13 +252,16 @@ def starts_later(starts_at: float | None, now: float) -> NotBefore | None:
     return NotBefore(starts_at, "it starts later (--start-at)")
 
 
-def out_of_time(
-    starts_at: float | None, stops_at: float | None, now: float
-) -> NotBefore | Refused | None:
+def called_until(
+    plan: Plan, windows: Windows | None, group: Group, now: float
+) -> NotBefore | Refused | float | None:
     """
-    Why nobody in a campaign is called *now*, where its own times say so.
+    Until when the people of *group* may be called, or why they may not be *now*, by the
+    campaign's own times and its *windows* of this moment; None where none close.
     """
-    if stops_at is not None and stops_at <= now:
-        words = f"its time was over at {clock.local_time(stops_at)} (--stop-at), and "
-        return Refused(f"{words}resume needs a later one, or never", is_over=True)
-    return starts_later(starts_at, now)
+    if plan.stops_at is not None and plan.stops_at <= now:
+        words = f"its time was over at {clock.local_time(plan.stops_at)} (--stop-at), "
+        return Refused(f"{words}and resume needs a later one, or never", is_over=True)
+    if waits := starts_later(plan.starts_at, now) or closed(windows, group, now):
+        return waits
+    return span_of(windows, group, now).until if group.zones else None

@@ -23,6 +23,7 @@ from voicepush.sending.status_api import (
     path_of,
     read_statuses,
 )
+from voicepush.sending.trouble import asks_to_wait
 
 if TYPE_CHECKING:
     from voicepush.sending.transport import Transport
@@ -121,8 +122,7 @@ class Asker:
         )
 
     def _too_long(self) -> Refusal:
-        until = clock.local_time(self.pacer.held_until)
-        words = f"the service asks to wait until {until}"
+        words = asks_to_wait(self.pacer.held_until)
         return Refusal(Meaning.THROTTLED, "to wait", words)
 
     async def _try(self, transaction_id: str, *, fresh: bool) -> _Tried:

@@ -32,7 +32,7 @@ from voicepush.sending.retrying import until_done
 from voicepush.sending.sizes import Sizes
 from voicepush.sending.slots import Slots
 from voicepush.sending.telling import attempt_made, batch_recorded
-from voicepush.sending.trouble import Trouble
+from voicepush.sending.trouble import Trouble, asks_to_wait
 from voicepush.settings import Settings
 
 if TYPE_CHECKING:
@@ -307,10 +307,9 @@ class Sender:
             delivery.expire(places)
             await told(journal, delivery)
         elif turn is Turn.TOO_LONG:
-            until = clock.local_time(self.pacer.held_until)
             journal.stop.set(
-                f"the service asks to wait until {until}, "
-                "which is longer than --patience; resume goes on after that"
+                f"{asks_to_wait(self.pacer.held_until)}, which is longer than "
+                "--patience; resume goes on after that"
             )
         if turn is not Turn.GO:
             return turn

@@ -113,7 +113,14 @@ class Trouble:
             return
         words = _TROUBLES[last.meaning]
         if held_until is not None:
-            words = f"the service asks to wait until {clock.local_time(held_until)}"
+            words = asks_to_wait(held_until)
         said = " ".join(filter(None, (last.code, last.description)))
         since = self._trouble.since if self._trouble else clock.moment(self._now())
         self._trouble = Waiting(f"{words} ({said})" if said else words, since)
+
+
+def asks_to_wait(until: float | None) -> str:
+    """
+    That the service asks to wait *until* then, in seconds since 1970.
+    """
+    return f"the service asks to wait until {clock.local_time(until)}"

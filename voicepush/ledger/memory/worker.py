@@ -14,11 +14,9 @@ from voicepush.ledger.memory.campaign import Row, StoredCampaign
 from voicepush.ledger.memory.due_again import call_again
 from voicepush.ledger.memory.suppression import Listing
 from voicepush.ledger.opening import (
-    closed,
+    called_until,
     closing,
     in_order,
-    out_of_time,
-    span_of,
     starts_later,
     who_waits,
 )
@@ -31,6 +29,7 @@ from voicepush.model.claim import (
     NotBefore,
     Record,
     Recorded,
+    Refused,
     Superseded,
 )
 from voicepush.model.consent import CONSENT
@@ -157,12 +156,11 @@ class MemoryWorker:
             raise CampaignLostError(
                 f"batch {batch.id} was claimed by another worker; this one stops"
             )
-        plan, now = self._campaign.plan, clock.now()
-        if away := out_of_time(plan.starts_at, plan.stops_at, now):
-            return away
-        windows = plan.windows
-        waits = closed(windows, batch.group, now)
-        out = waits or self._left_out(row, places)
+        plan = self._campaign.plan
+        until = called_until(plan, plan.windows, batch.group, clock.now())
+        if isinstance(until, NotBefore | Refused):
+            return until
+        out = self._left_out(row, places)
         if isinstance(out, NotBefore):
             return out
         wanted = [place for place in places if place not in out]
@@ -172,9 +170,7 @@ class MemoryWorker:
             row.in_flight, row.claimed_at = frozenset(left), clock.now()
             row.claimed_by = row.latest = self.token
             row.due_at = None
-        until = span_of(windows, batch.group, now).until if batch.group.zones else None
-        if left:
-            row.close(closing(until, self.plan.expires_at))
+            row.close(closing(until, plan.expires_at))
         return Claimed(self.token, left, left_out, until)
 
     def _left_out(

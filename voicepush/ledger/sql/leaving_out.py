@@ -11,7 +11,7 @@ from threading import RLock
 from voicepush import clock
 from voicepush.ledger import decisions
 from voicepush.ledger.index import Places
-from voicepush.ledger.opening import closed, load_windows, out_of_time, span_of
+from voicepush.ledger.opening import called_until, load_windows
 from voicepush.ledger.packing import unpack_kept, unpack_rows, unpack_texts
 from voicepush.ledger.plan import Plan
 from voicepush.ledger.sql import suppression
@@ -25,6 +25,7 @@ from voicepush.model.claim import NotBefore, Refused
 from voicepush.model.consent import CONSENT
 from voicepush.model.outcome import Verdict
 from voicepush.model.recipients import origin_in
+from voicepush.model.windows import Windows
 
 #: A claim may stand in the store so many seconds after the moment that it tells: its
 #: process may have stood still before the commit, which PostgreSQL suffers for 10 s at
@@ -66,16 +67,13 @@ class LeavingOut:
         Until when the people of *group* may be called, or when they may be again, by
         the windows of this moment and the campaign's own times.
         """
-        plan = self._plan
-        if away := out_of_time(plan.starts_at, plan.stops_at, now):
-            return away
-        if not group.zones:
-            return None
-        row = connection.execute(
-            "SELECT windows FROM campaign WHERE id = ?", (self._campaign,)
-        ).fetchone()
-        windows = load_windows(row["windows"])
-        return closed(windows, group, now) or span_of(windows, group, now).until
+        windows: Windows | None = None
+        if group.zones:
+            row = connection.execute(
+                "SELECT windows FROM campaign WHERE id = ?", (self._campaign,)
+            ).fetchone()
+            windows = load_windows(row["windows"])
+        return called_until(self._plan, windows, group, now)
 
     def look(
         self, connection: Connection, batch: Batch, places: Sequence[int]

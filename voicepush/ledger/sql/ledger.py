@@ -122,10 +122,7 @@ class SQLLedger(SQLKeeping, SQLSuppression, SQLReader):
             row = published_row(connection, campaign)
             check_here(row)
             # They hear of a rate, and of nothing else.
-            hear = all(
-                each is None
-                for each in (retry_internal_error, resend_unknown, stops_at)
-            )
+            hear = all(each is None for name, each in given.items() if name != "rate")
             check_free(connection, row, shares=hear)
             if changes:
                 connection.execute(
